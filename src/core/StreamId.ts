@@ -1,0 +1,18 @@
+/**
+ * `StreamId` names one stream of events, as `account-704` names the events of account 704.
+ * Compared byte by byte: composed and decomposed forms of one letter are two ids.
+ */
+import { Schema } from "effect"
+
+/** Longest stream id, in UTF-16 code units. Long enough for any natural key, short enough for an index page. */
+export const maxLength = 512
+
+/** 1 to 512 well-formed characters without U+0000, which separates the fields under an event's hash. */
+export const StreamId = Schema.NonEmptyString.pipe(
+  Schema.maxLength(maxLength),
+  Schema.filter((id) => !id.includes("\0") && !/\p{Surrogate}/u.test(id), {
+    message: () => "a stream id has no U+0000 and no lone surrogates"
+  }),
+  Schema.brand("StreamId")
+)
+export type StreamId = typeof StreamId.Type

@@ -1,0 +1,155 @@
+/** The promises of `core/Event.ts` and `core/EventCodec.ts`: old events stay readable, what cannot be read says why. */
+import { Either, FastCheck, Schema } from "effect"
+import { assert, describe, it } from "vitest"
+import * as Event from "../../src/core/Event.ts"
+import * as EventCodec from "../../src/core/EventCodec.ts"
+import * as EventHash from "../../src/core/EventHash.ts"
+import type { StoredEvent } from "../../src/core/StoredEvent.ts"
+import * as StreamId from "../../src/core/StreamId.ts"
+
+const Minor = Schema.BigInt.pipe(Schema.positiveBigInt())
+const Deposited = Event.make("Deposited", { amount: Schema.Number })
+  .next({ amount: Minor }, (v1) => ({ amount: String(Math.round(v1.amount * 100)) }))
+  .next({ amount: Minor, reference: Schema.String }, (v2, { commandId }) => ({ ...v2, reference: commandId }))
+const Rated = Event.make("Rated", { rate: Schema.Number, note: Schema.optional(Schema.String) })
+const codec = EventCodec.make<typeof Deposited | typeof Rated>([Deposited, Rated])
+
+const stored = (type: string, schemaVersion: number, data: string): StoredEvent => {
+  const event = {
+    streamId: StreamId.StreamId.make("account-1"),
+    version: 7,
+    position: 70,
+    commandId: "c-7",
+    correlationId: "c-7",
+    causationId: null,
+    traceparent: null,
+    recordedAt: 0,
+    type,
+    schemaVersion,
+    data,
+    previousHash: EventHash.genesis
+  }
+  return { ...event, hash: EventHash.compute(event) }
+}
+const failure = (event: StoredEvent) => Either.getOrThrow(Either.flip(codec.decode(event)))
+
+describe("EventCodec", () => {
+  it("UP1 applies a chain in order, with the event's metadata", () => {
+    const expected = Deposited.make({ amount: 1250n, reference: "c-7" })
+    assert.deepStrictEqual(Either.getOrThrow(codec.decode(stored("Deposited", 1, '{"amount":12.5}'))), expected)
+    assert.deepStrictEqual(Either.getOrThrow(codec.decode(stored("Deposited", 2, '{"amount":"1250"}'))), expected)
+  })
+
+  it("UP2 leaves the current version as it is", () => {
+    const event = Deposited.make({ amount: 1n, reference: "rent" })
+    const decoded = codec.decode(stored("Deposited", 3, '{"amount":"1","reference":"rent"}'))
+    assert.deepStrictEqual(Either.getOrThrow(decoded), event)
+  })
+
+  it("UP4 a name that is declared twice fails when the codec is built, and is named", () => {
+    assert.throws(() => EventCodec.make([Rated, Rated]), EventCodec.InvalidEvents, "Rated")
+  })
+
+  it("UP5 a future version is FutureVersion and says where", () => {
+    const error = failure(stored("Deposited", 9, "{}"))
+    assert.strictEqual(error._tag, "FutureVersion")
+    assert.include(error.message, "account-1 version 7 (position 70): Deposited v9")
+  })
+
+  it("UP7 an unknown type is UnknownEvent", () => {
+    assert.strictEqual(failure(stored("Frozen", 1, "{}"))._tag, "UnknownEvent")
+    assert.strictEqual(failure(stored("constructor", 1, "{}"))._tag, "UnknownEvent")
+  })
+
+  it("UP8 UP9 damaged text, a wrong type and a throwing upcaster are UndecodableEvent and quote no stored value", () => {
+    const texts: ReadonlyArray<readonly [number, string, string]> = [
+      [3, '{"amount":"secret', ""],
+      [3, '{"amount":"secret","reference":""}', "amount"],
+      [3, "null", ""],
+      [3, '["secret"]', ""],
+      [2, "null", "amount"],
+      [1, "null", ""],
+      [0, "{}", ""]
+    ]
+    for (const [version, text, path] of texts) {
+      const error = failure(stored("Deposited", version, text))
+      assert.strictEqual(error._tag, "UndecodableEvent", text)
+      if (error._tag === "UndecodableEvent") assert.strictEqual(error.path, path, text)
+      assert.notInclude(error.message, "secret")
+    }
+  })
+
+  it("UP11 decode after encode gives the same event", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.bigInt({ min: 1n }), FastCheck.fullUnicodeString(), (amount, reference) => {
+        const event = Deposited.make({ amount, reference })
+        const { type, schemaVersion, data } = Either.getOrThrow(codec.encode(event))
+        assert.deepStrictEqual(Either.getOrThrow(codec.decode(stored(type, schemaVersion, data))), event)
+      })
+    )
+  })
+
+  it("ES31 a value that JSON would change is refused before it is stored, with its path", () => {
+    for (const rate of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const error = Either.getOrThrow(Either.flip(codec.encode(Rated.make({ rate }))))
+      assert.strictEqual(error.path, "rate")
+    }
+    const negative = codec.encode(Deposited.make({ amount: -1n, reference: "" }))
+    assert.strictEqual(Either.getOrThrow(Either.flip(negative)).path, "amount")
+    assert.strictEqual(Either.getOrThrow(codec.encode(Rated.make({ rate: 1, note: undefined }))).data, '{"rate":1}')
+  })
+
+  it("ES32 data that nests too deep is refused, and __proto__ stays a plain field", () => {
+    const Tree = Event.make("Tree", { value: Schema.Unknown })
+    const trees = EventCodec.make([Tree])
+    let value: unknown = 0
+    for (let depth = 0; depth < 10_000; depth++) value = [value]
+    assert.isTrue(Either.isLeft(trees.encode(Tree.make({ value }))))
+    codec.decode(stored("Rated", 1, '{"rate":1,"__proto__":{"polluted":true}}'))
+    assert.notProperty({}, "polluted")
+  })
+
+  it("does not compile without every field of the new version", () => {
+    // @ts-expect-error the upcaster must give `channel`
+    Deposited.next({ amount: Minor, channel: Schema.String }, ({ amount }) => ({ amount }))
+    // @ts-expect-error the current version has a reference
+    Deposited.make({ amount: 1n })
+  })
+})
+
+describe("EventHash", () => {
+  const event = stored("Deposited", 2, '{"amount":"1250"}')
+
+  it("covers every field that is stored", () => {
+    assert.isTrue(EventHash.isIntact(event))
+    const changes: ReadonlyArray<Partial<StoredEvent>> = [
+      { streamId: StreamId.StreamId.make("account-2") },
+      { version: 8 },
+      { position: 71 },
+      { commandId: "c-8" },
+      { correlationId: "c-8" },
+      { causationId: "" },
+      { traceparent: "" },
+      { recordedAt: 1 },
+      { type: "Withdrawn" },
+      { schemaVersion: 1 },
+      { data: '{"amount":"1251"}' },
+      { previousHash: "1".repeat(64) }
+    ]
+    assert.strictEqual(changes.length, Object.keys(event).length - 1)
+    for (const change of changes) assert.isFalse(EventHash.isIntact({ ...event, ...change }), JSON.stringify(change))
+  })
+
+  it("was computed this way by every release", () => {
+    assert.strictEqual(event.hash, "edbe1a24876949398135bfd221d0f6b5caca05f486df3bd53ed444990c13f480")
+  })
+})
+
+describe("StreamId", () => {
+  const accepts = Schema.is(StreamId.StreamId)
+
+  it("ES29 takes any well-formed text up to 512 characters and refuses the empty id and U+0000", () => {
+    for (const id of ["a%_'/ b", "x".repeat(512), "účet-1", "😀"]) assert.isTrue(accepts(id), id)
+    for (const id of ["", "a\0b", "x".repeat(513), "\ud800"]) assert.isFalse(accepts(id), JSON.stringify(id))
+  })
+})
