@@ -13,6 +13,7 @@ export default class TotalsReporter implements Reporter {
       }
     }
     const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""
-    process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`)
+    // At exit, since the default reporter writes its own summary after this.
+    process.once("exit", () => process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`))
   }
 }

@@ -1,7 +1,11 @@
 /** The public face of `daybook`. Modules of this package never import it. */
+export * as AppendPlan from "./AppendPlan.ts"
 export * as Event from "./Event.ts"
 export * as EventCodec from "./EventCodec.ts"
 export * from "./EventError.ts"
 export * as EventHash from "./EventHash.ts"
+export * from "./EventStore.ts"
+export * as EventStoreMemory from "./EventStoreMemory.ts"
 export * from "./StoredEvent.ts"
+export * from "./StoreError.ts"
 export * as StreamId from "./StreamId.ts"

@@ -1,0 +1,157 @@
+/**
+ * The rules of an append, free of any store: what is checked, in which order, and which rows follow. A store calls `plan`
+ * inside its transaction with the facts it has read there, and writes the rows or none of them.
+ *
+ * Order: arguments, then command ids, then versions; so a retry is answered even where the stream has moved on.
+ */
+import { Either } from "effect"
+import * as EventHash from "./EventHash.ts"
+import type { AppendRequest, AppendResult, ExpectedVersion, ReadStreamOptions, StoredCommand } from "./EventStore.ts"
+import { maxPage } from "./EventStore.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
+import { CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/** Largest data of one event, in bytes of UTF-8. */
+export const maxPayloadBytes = 1_048_576
+
+/** The last event of a stream. */
+export interface Head {
+  readonly version: number
+  readonly position: number
+  readonly hash: string
+}
+
+export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
+
+/** What the store knows, read in the transaction that writes. */
+export interface LogState {
+  readonly head: (streamId: StreamId) => Head
+  readonly command: (commandId: string) => StoredCommand | undefined
+  readonly lastPosition: number
+  /** Milliseconds: the later of now and the last event's. */
+  readonly recordedAt: number
+}
+
+export interface AppendPlan {
+  readonly result: AppendResult
+  readonly events: ReadonlyArray<StoredEvent>
+}
+
+type Refusal = InvalidArgument | CommandIdReused | VersionConflict
+
+const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
+const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
+
+/** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
+export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
+  const ids = new Set<string>()
+  for (const { expectedVersion, commands } of requests) {
+    if (typeof expectedVersion === "number" && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
+      return invalid("expectedVersion", `${expectedVersion} is not a version; give 0 or a positive integer`)
+    }
+    for (const command of commands) {
+      if (command.commandId === "") return invalid("commandId", "is empty")
+      if (ids.has(command.commandId)) return invalid("commandId", "stands twice in one append")
+      ids.add(command.commandId)
+      const { commandId, correlationId, causationId, traceparent } = command
+      for (const [name, text] of Object.entries({ commandId, correlationId, causationId, traceparent })) {
+        if (text !== null && !wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
+      }
+      for (const { type, schemaVersion, data } of command.events) {
+        if (type === "" || !wellFormed(type)) return invalid("type", "is empty, or holds U+0000 or a lone surrogate")
+        if (!(Number.isSafeInteger(schemaVersion) && schemaVersion > 0))
+          return invalid("schemaVersion", "is not 1 or more")
+        if (!wellFormed(data)) return invalid("data", "holds U+0000 or a lone surrogate; JSON escapes both")
+        if (Buffer.byteLength(data) > maxPayloadBytes) return invalid("data", `is over ${maxPayloadBytes} bytes`)
+      }
+    }
+  }
+  return undefined
+}
+
+const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
+  expected === "any" ||
+  (expected === "noStream" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
+
+/** What to write for requests that `validate` found sound, or why nothing may be written. */
+export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): Either.Either<AppendPlan, Refusal> => {
+  const before: Array<StoredCommand> = []
+  for (const { commands } of requests) {
+    for (const { commandId, fingerprint } of commands) {
+      const stored = state.command(commandId)
+      if (stored === undefined) continue
+      if (stored.fingerprint !== fingerprint) return Either.left(new CommandIdReused({ commandId }))
+      before.push(stored)
+    }
+  }
+  if (before.length > 0) return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [] })
+
+  const heads = new Map<StreamId, Head>()
+  const events: Array<StoredEvent> = []
+  const stored: Array<StoredCommand> = []
+  let position = state.lastPosition
+  for (const { streamId, expectedVersion, commands } of requests) {
+    let head = heads.get(streamId) ?? state.head(streamId)
+    if (expectedVersion !== "any" && !asExpected(expectedVersion, head.version)) {
+      return Either.left(new VersionConflict({ streamId, expected: expectedVersion, actual: head.version }))
+    }
+    for (const {
+      commandId,
+      fingerprint,
+      outcome,
+      answer,
+      correlationId,
+      causationId,
+      traceparent,
+      ...command
+    } of commands) {
+      for (const { type, schemaVersion, data } of command.events) {
+        const event = {
+          position: ++position,
+          streamId,
+          version: head.version + 1,
+          type,
+          schemaVersion,
+          data,
+          commandId,
+          correlationId,
+          causationId,
+          traceparent,
+          recordedAt: state.recordedAt,
+          previousHash: head.hash
+        }
+        const hash = EventHash.compute(event)
+        events.push({ ...event, hash })
+        head = { version: event.version, position, hash }
+      }
+      const at = { version: head.version, position: head.position }
+      stored.push({ commandId, streamId, fingerprint, outcome, answer: answer(at), ...at })
+    }
+    heads.set(streamId, head)
+  }
+  return Either.right({ result: { _tag: "Appended", commands: stored }, events })
+}
+
+const bound = (argument: string, value: number, least: number): InvalidArgument | undefined =>
+  Number.isSafeInteger(value) && value >= least
+    ? undefined
+    : invalid(argument, `${value} is not an integer from ${least}`)
+
+/** The bounds of a page, complete and checked. */
+export const readBounds = (
+  options: ReadStreamOptions = {}
+): Either.Either<{ from: number; to: number; limit: number; backwards: boolean }, InvalidArgument> => {
+  const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = maxPage, direction = "forwards" } = options
+  const wrong = bound("from", from, 0) ?? bound("to", to, 0) ?? pageLimit(limit)
+  return wrong === undefined
+    ? Either.right({ from, to, limit, backwards: direction === "backwards" })
+    : Either.left(wrong)
+}
+
+/** What is wrong with the bounds of a page of the log. */
+export const wrongPage = (after: number, limit: number): InvalidArgument | undefined =>
+  bound("after", after, 0) ?? pageLimit(limit)
+
+const pageLimit = (limit: number): InvalidArgument | undefined =>
+  bound("limit", limit, 0) ?? (limit > maxPage ? invalid("limit", `${limit} is over ${maxPage}`) : undefined)

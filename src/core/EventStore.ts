@@ -1,0 +1,99 @@
+/**
+ * `EventStore` is the port between actors and storage: append what commands decided, and read it back in order.
+ *
+ * Guarantees every implementation keeps (checked by `testing/EventStoreConformance.ts`):
+ *
+ * - an append is all or nothing, over all its streams;
+ * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`;
+ * - a command id has one effect in the whole log: its answer is stored with its events and given again;
+ * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
+ *
+ * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
+ */
+import { Context, type Effect } from "effect"
+import type { EncodedEvent } from "./EventCodec.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
+import type {
+  CommandIdReused,
+  InvalidArgument,
+  OutcomeUnknown,
+  StoreUnavailable,
+  VersionConflict
+} from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/** A version the stream must have (0: no events yet), or what must hold of it. */
+export type ExpectedVersion = number | "any" | "noStream" | "exists"
+
+/** What one command decided: its events, or none when it changed nothing or was refused. */
+export interface ProposedCommand {
+  readonly commandId: string
+  /** Digest of the command's body and target: the same id with another digest is `CommandIdReused`. */
+  readonly fingerprint: string
+  readonly correlationId: string
+  readonly causationId: string | null
+  readonly traceparent: string | null
+  readonly events: ReadonlyArray<EncodedEvent>
+  readonly outcome: "success" | "refusal"
+  /** The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. */
+  readonly answer: (at: { readonly version: number; readonly position: number }) => string
+}
+
+/** Commands decided one after the other on one stream. Without commands it only checks the version. */
+export interface AppendRequest {
+  readonly streamId: StreamId
+  readonly expectedVersion: ExpectedVersion
+  readonly commands: ReadonlyArray<ProposedCommand>
+}
+
+export interface StoredCommand {
+  readonly commandId: string
+  readonly streamId: StreamId
+  readonly fingerprint: string
+  readonly outcome: "success" | "refusal"
+  readonly answer: string
+  /** Version and position of its last event; of the stream's head where it has none. */
+  readonly version: number
+  readonly position: number
+}
+
+/**
+ * `Appended`: all was written, `commands` in the order of the request. `AlreadyStored`: nothing was written, since
+ * `commands` (some or all of the request's) were stored before; answer those with what is stored and decide the rest again.
+ */
+export interface AppendResult {
+  readonly _tag: "Appended" | "AlreadyStored"
+  readonly commands: ReadonlyArray<StoredCommand>
+}
+
+export type AppendError = VersionConflict | CommandIdReused | InvalidArgument | StoreUnavailable | OutcomeUnknown
+export type ReadError = InvalidArgument | StoreUnavailable
+
+export interface ReadStreamOptions {
+  /** First and last version, both included. Default: from 1, to the end. */
+  readonly from?: number
+  readonly to?: number
+  /** At most so many events, 0 to `maxPage`. Default `maxPage`. */
+  readonly limit?: number
+  readonly direction?: "forwards" | "backwards"
+}
+
+/** Most events in one page: small enough that other fibers run between two pages. */
+export const maxPage = 1_000
+
+export class EventStore extends Context.Tag("daybook/core/EventStore")<
+  EventStore,
+  {
+    /** Appends to several streams in one transaction; to one stream in the usual case. */
+    readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
+    /** One page of a stream. Empty when there are none. */
+    readonly readStream: (
+      streamId: StreamId,
+      options?: ReadStreamOptions
+    ) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
+    /** One page of the log: events with a position above `after`, oldest first. */
+    readonly readAll: (after: number, limit?: number) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
+    /** Version of the stream's last event, 0 when it has none. */
+    readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
+  }
+>() {}

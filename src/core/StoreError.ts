@@ -1,0 +1,54 @@
+/**
+ * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
+ * `InvalidArgument` is the caller's mistake, `StoreUnavailable` and `OutcomeUnknown` are faults it waits out.
+ */
+import { Schema } from "effect"
+
+/** Another writer appended first, or the stream is not as expected. Nothing was written: reload and decide again. */
+export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
+  streamId: Schema.String,
+  expected: Schema.Union(Schema.Int, Schema.Literal("noStream", "exists")),
+  actual: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId}: expected ${this.expected}, found version ${this.actual}`
+  }
+}
+
+/** The command id was stored before with another body. Nothing was written: send the new command under an id of its own. */
+export class CommandIdReused extends Schema.TaggedError<CommandIdReused>()("CommandIdReused", {
+  commandId: Schema.String
+}) {
+  override get message() {
+    return `the command id ${JSON.stringify(this.commandId)} was used before with another body`
+  }
+}
+
+/** The request itself is wrong. Nothing was read or written. */
+export class InvalidArgument extends Schema.TaggedError<InvalidArgument>()("InvalidArgument", {
+  argument: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.argument}: ${this.reason}`
+  }
+}
+
+/** The store could not be asked. Nothing was written: try again later. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  operation: Schema.Literal("append", "read"),
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `the event store cannot ${this.operation}`
+  }
+}
+
+/** The commit failed or did not answer: stored or not. Send the same commands again with the same ids. */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return "the outcome of the commit is not known"
+  }
+}

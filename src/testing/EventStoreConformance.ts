@@ -1,0 +1,257 @@
+/** The promises of `core/EventStore.ts` as cases. A store author runs each with a fresh, empty store. */
+import { deepStrictEqual, ok, strictEqual } from "node:assert"
+import { Effect } from "effect"
+import { maxPayloadBytes } from "../core/AppendPlan.ts"
+import * as EventHash from "../core/EventHash.ts"
+import {
+  type AppendRequest,
+  EventStore,
+  type ExpectedVersion,
+  type ProposedCommand,
+  type ReadStreamOptions
+} from "../core/EventStore.ts"
+import { StreamId } from "../core/StreamId.ts"
+import type { Case } from "./Conformance.ts"
+
+const command = (commandId: string, data: ReadonlyArray<string>, fingerprint = data.join()): ProposedCommand => ({
+  commandId,
+  fingerprint,
+  correlationId: commandId,
+  causationId: null,
+  traceparent: null,
+  events: data.map((text) => ({ type: "Noted", schemaVersion: 1, data: text })),
+  outcome: "success",
+  answer: (at) => JSON.stringify(at)
+})
+/** One command of `count` events with the data 1, 2, 3, …  */
+const events = (commandId: string, count: number): ProposedCommand =>
+  command(
+    commandId,
+    Array.from({ length: count }, (_, index) => String(index + 1))
+  )
+const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Array<ProposedCommand>): AppendRequest => ({
+  streamId: StreamId.make(id),
+  expectedVersion,
+  commands
+})
+const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
+const read = (id: string, options?: ReadStreamOptions) =>
+  Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(id), options))
+const head = (id: string) => Effect.flatMap(EventStore, (store) => store.head(StreamId.make(id)))
+const log = (after = 0, limit?: number) => Effect.flatMap(EventStore, (store) => store.readAll(after, limit))
+const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error._tag)
+
+export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
+  {
+    name: "ES1 appends 3 events to an empty stream and reads them in order, versions 1 to 3",
+    run: Effect.gen(function* () {
+      const { commands } = yield* append(request("a", "noStream", events("c", 3)))
+      const stored = yield* read("a")
+      deepStrictEqual(
+        stored.map(({ version, data }) => [version, data]),
+        [
+          [1, "1"],
+          [2, "2"],
+          [3, "3"]
+        ]
+      )
+      strictEqual(commands[0]?.version, 3)
+      strictEqual(yield* head("a"), 3)
+    })
+  },
+  {
+    name: "ES2 ES3 a stale or too high expected version is a typed conflict and writes nothing",
+    run: Effect.gen(function* () {
+      yield* append(request("a", 0, events("c", 3)))
+      for (const expected of [2, 4, 1000]) {
+        const error = yield* Effect.flip(append(request("a", expected, events(`late-${expected}`, 1))))
+        ok(error._tag === "VersionConflict" && error.expected === expected && error.actual === 3)
+      }
+      strictEqual((yield* log()).length, 3)
+      yield* append(request("a", 3, events("next", 1)))
+      strictEqual(yield* head("a"), 4)
+    })
+  },
+  {
+    name: "ES4 each expectation holds or conflicts on a missing and on a present stream",
+    run: Effect.gen(function* () {
+      yield* append(request("present", 0, events("c", 1)))
+      const table: ReadonlyArray<readonly [string, ExpectedVersion, boolean]> = [
+        ["missing", "any", true],
+        ["missing", "noStream", true],
+        ["missing", "exists", false],
+        ["missing", 0, true],
+        ["missing", 1, false],
+        ["present", "any", true],
+        ["present", "noStream", false],
+        ["present", "exists", true],
+        ["present", 0, false],
+        ["present", 1, true]
+      ]
+      for (const [id, expected, holds] of table) {
+        const result = yield* Effect.either(append(request(id, expected)))
+        strictEqual(result._tag, holds ? "Right" : "Left", `${id} ${expected}`)
+      }
+    })
+  },
+  {
+    name: "ES5 an append without events succeeds, keeps its answer and takes no position",
+    run: Effect.gen(function* () {
+      yield* append(request("a", "any"), request("a", "any", events("empty", 0)))
+      deepStrictEqual(yield* log(), [])
+      const { commands } = yield* append(request("a", "any", events("c", 1)))
+      strictEqual(commands[0]?.version, 1)
+      strictEqual((yield* append(request("a", "any", events("empty", 0))))._tag, "AlreadyStored")
+    })
+  },
+  {
+    name: "ES6 a batch whose fourth event is refused is wholly absent",
+    run: Effect.gen(function* () {
+      const batch = command("c", ["1", "2", "3", '"\0"', "5"])
+      strictEqual(yield* tagOf(append(request("a", 0, batch))), "InvalidArgument")
+      deepStrictEqual(yield* log(), [])
+    })
+  },
+  {
+    name: "ES7 an append to two streams is written to both or to neither",
+    run: Effect.gen(function* () {
+      const first = request("a", 0, events("c-1", 1))
+      strictEqual(yield* tagOf(append(first, request("b", 5, events("c-2", 1)))), "VersionConflict")
+      strictEqual(yield* tagOf(append(request("a", 0), request("b", 1))), "VersionConflict")
+      deepStrictEqual(yield* log(), [])
+      yield* append(first, request("b", 0, events("c-2", 1)))
+      strictEqual((yield* log()).length, 2)
+    })
+  },
+  {
+    name: "ES10 100 appends of 10 fibers that expect any version give versions 1 to 100",
+    run: Effect.gen(function* () {
+      const appends = Array.from({ length: 100 }, (_, index) => append(request("a", "any", events(`c-${index}`, 1))))
+      yield* Effect.all(appends, { concurrency: 10 })
+      deepStrictEqual(
+        (yield* read("a")).map(({ version }) => version),
+        Array.from({ length: 100 }, (_, index) => index + 1)
+      )
+    })
+  },
+  {
+    name: "ES12 ES13 pages have the bounds, the limit and the direction that were asked for",
+    run: Effect.gen(function* () {
+      yield* append(request("a", 0, events("c", 5)))
+      const table: ReadonlyArray<readonly [ReadStreamOptions, ReadonlyArray<number>]> = [
+        [{ from: 3 }, [3, 4, 5]],
+        [{ to: 3 }, [1, 2, 3]],
+        [{ from: 2, to: 3 }, [2, 3]],
+        [{ from: 2, to: 2 }, [2]],
+        [{ limit: 3 }, [1, 2, 3]],
+        [{ from: 2, to: 5, limit: 2 }, [2, 3]],
+        [{ limit: 1 }, [1]],
+        [{ limit: 0 }, []],
+        [{ from: 4, to: 2 }, []],
+        [{ to: 0 }, []],
+        [{ from: 6 }, []],
+        [{ direction: "backwards" }, [5, 4, 3, 2, 1]],
+        [{ to: 4, limit: 2, direction: "backwards" }, [4, 3]]
+      ]
+      for (const [options, versions] of table) {
+        const page = yield* read("a", options)
+        deepStrictEqual(
+          page.map(({ version }) => version),
+          versions,
+          JSON.stringify(options)
+        )
+      }
+      deepStrictEqual(yield* read("unknown"), [])
+      strictEqual(yield* head("unknown"), 0)
+    })
+  },
+  {
+    name: "ES14 bounds that are no integers from 0 are a typed error",
+    run: Effect.gen(function* () {
+      for (const bad of [-1, 1.5, Number.NaN, 2 ** 53]) {
+        strictEqual(yield* tagOf(read("a", { from: bad })), "InvalidArgument")
+        strictEqual(yield* tagOf(read("a", { to: bad })), "InvalidArgument")
+        strictEqual(yield* tagOf(read("a", { limit: bad })), "InvalidArgument")
+        strictEqual(yield* tagOf(log(bad)), "InvalidArgument")
+        strictEqual(yield* tagOf(append(request("a", bad, events("c", 1)))), "InvalidArgument")
+      }
+    })
+  },
+  {
+    name: "ES15 ES18 pages of the log and of streams join without gap or double, in order, hashes chained",
+    run: Effect.gen(function* () {
+      for (let round = 0; round < 50; round++) {
+        for (const id of ["a", "b"]) yield* append(request(id, "any", events(`${id}-${round}`, 20)))
+      }
+      const positions: Array<number> = []
+      for (let page = yield* log(0, 1000); page.length > 0; page = yield* log(positions.at(-1), 1000)) {
+        positions.push(...page.map(({ position }) => position))
+      }
+      strictEqual(positions.length, 2000)
+      ok(positions.every((position, index) => index === 0 || position > (positions[index - 1] ?? 0)))
+      const stream = yield* read("b")
+      strictEqual(stream.length, 1000)
+      let previousHash = EventHash.genesis
+      for (const [index, event] of stream.entries()) {
+        ok(event.version === index + 1 && event.previousHash === previousHash && EventHash.isIntact(event))
+        previousHash = event.hash
+      }
+      deepStrictEqual(yield* read("b", { from: 1001 }), [])
+    })
+  },
+  {
+    name: "ES24 a command id that was stored gives its first answer, whatever version is expected, and adds nothing",
+    run: Effect.gen(function* () {
+      const first = yield* append(request("a", 0, events("c", 2)))
+      const again = yield* append(request("a", 0, events("c", 2)))
+      strictEqual(again._tag, "AlreadyStored")
+      deepStrictEqual(again.commands, first.commands)
+      const mixed = yield* append(request("a", 2, events("new", 1), events("c", 2)))
+      strictEqual(mixed._tag, "AlreadyStored")
+      deepStrictEqual(mixed.commands, first.commands)
+      strictEqual((yield* log()).length, 2)
+    })
+  },
+  {
+    name: "ES25 a command id with another body is a typed error and the original stays",
+    run: Effect.gen(function* () {
+      yield* append(request("a", 0, events("c", 1)))
+      strictEqual(yield* tagOf(append(request("a", 1, events("c", 2)))), "CommandIdReused")
+      strictEqual(yield* tagOf(append(request("b", 0, events("c", 2)))), "CommandIdReused")
+      strictEqual((yield* log()).length, 1)
+    })
+  },
+  {
+    name: "ES28 text comes back byte for byte or is refused, and two forms of one letter are two streams",
+    run: Effect.gen(function* () {
+      const data = JSON.stringify("😀 e\u0301 ‏שלום \u2028\u2029 \u0000 \ud800")
+      yield* append(request("é", 0, command("c", [data])))
+      strictEqual((yield* read("é"))[0]?.data, data)
+      strictEqual(yield* head("e\u0301"), 0)
+      strictEqual(yield* tagOf(append(request("a", 0, command("raw", ['"\ud800"'])))), "InvalidArgument")
+    })
+  },
+  {
+    name: "ES29 streams with special characters and with one name inside another stay apart",
+    run: Effect.gen(function* () {
+      const ids = ["acc-1", "acc-10", "a%", "a_", "a'", "a/b", " ", "x".repeat(512)]
+      for (const id of ids) yield* append(request(id, 0, command(`c-${id}`, [JSON.stringify(id)])))
+      for (const id of ids)
+        deepStrictEqual(
+          (yield* read(id)).map(({ data }) => data),
+          [JSON.stringify(id)]
+        )
+    })
+  },
+  {
+    name: "ES30 data of 1 MiB is stored, a byte more is refused before any write",
+    run: Effect.gen(function* () {
+      const data = `"${"x".repeat(maxPayloadBytes - 2)}"`
+      yield* append(request("a", 0, command("fits", [data], "1")))
+      strictEqual(yield* tagOf(append(request("a", 1, command("over", [`${data} `], "2")))), "InvalidArgument")
+      strictEqual((yield* read("a"))[0]?.data, data)
+      strictEqual(yield* head("a"), 1)
+    })
+  }
+]
