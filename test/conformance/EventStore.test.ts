@@ -4,6 +4,10 @@ import { describe, it } from "vitest"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
 
-describe.each([{ name: "memory", layer: EventStoreMemory.layer }])("EventStore on $name", ({ layer }) => {
-  it.each(EventStoreConformance)("$name", ({ run }) => Effect.runPromise(Effect.provide(run, layer)))
-})
+const stores = { memory: EventStoreMemory.layer }
+
+for (const [store, layer] of Object.entries(stores)) {
+  describe(`EventStore on ${store}`, () => {
+    for (const { name, run } of EventStoreConformance) it(name, () => Effect.runPromise(Effect.provide(run, layer)))
+  })
+}

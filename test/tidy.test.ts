@@ -1,0 +1,46 @@
+/** Properties of the source itself: which folder may import which, no barrel inside the package, no cycle. */
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { assert, describe, it } from "vitest"
+
+/** The floors of the house. A folder imports itself and the folders listed for it; a new folder is added here. */
+const floors: Record<string, ReadonlyArray<string>> = {
+  core: [],
+  testing: ["core"]
+}
+
+const source = join(import.meta.dirname, "../src")
+const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+const folderOf = (file: string): string => file.split("/")[0] ?? ""
+
+/** Relative imports that exist at run time as well as those of types; both make a floor. */
+const importsOf = (file: string, pattern: RegExp): ReadonlyArray<string> =>
+  [...readFileSync(join(source, file), "utf8").matchAll(pattern)].map(([, specifier]) =>
+    relative(source, join(source, dirname(file), specifier ?? ""))
+  )
+const all = /from "(\.[^"]+)"/g
+/** Cycles of types alone are harmless: they are gone when the code runs. */
+const atRunTime = /^(?:import|export)(?! type)[^"]*from "(\.[^"]+)"/gm
+
+describe("tidy", () => {
+  it.each(files)("%s imports only what its floor allows", (file) => {
+    const allowed = floors[folderOf(file)]
+    assert.isDefined(allowed, `${folderOf(file)} has no floor`)
+    for (const target of importsOf(file, all)) {
+      assert.include([folderOf(file), ...(allowed ?? [])], folderOf(target), `${file} imports ${target}`)
+      assert.notInclude(target, "index.ts", `${file} imports a barrel; import the module itself`)
+      assert.include(files, target, `${file} imports ${target}, which is not there`)
+    }
+  })
+
+  it("has no import cycle", () => {
+    const done = new Set<string>()
+    const visit = (file: string, path: ReadonlyArray<string>): void => {
+      assert.notInclude(path, file, `a cycle: ${[...path, file].join(" -> ")}`)
+      if (done.has(file)) return
+      for (const target of importsOf(file, atRunTime)) visit(target, [...path, file])
+      done.add(file)
+    }
+    for (const file of files) visit(file, [])
+  })
+})
