@@ -27,11 +27,11 @@ export class InvalidEvents extends Error {
   override readonly name = "InvalidEvents"
 }
 
-/** The first place in a schema's issue, as `lines.0.amount`, and what is wrong there. */
-const firstIssue = (error: ParseResult.ParseError): { readonly path: string; readonly reason: string } => {
-  const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
-  return { path: issue?.path.map(String).join(".") ?? "", reason: issue?.message ?? error.message }
-}
+/** The first place where a value does not fit, as `lines.0.amount`. The schema's message would quote amounts and owners. */
+const misfit = (error: ParseResult.ParseError): { readonly path: string; readonly reason: string } => ({
+  path: ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? "",
+  reason: "the field does not fit the schema"
+})
 
 /**
  * Where a value would not come back from JSON as it went in (NaN becomes null, undefined and a Date change, a bigint
@@ -78,7 +78,7 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
       return Either.left(new UnencodableEvent({ type: tag, path: "", reason: "the aggregate does not declare it" }))
     }
     const encoded = known.encode(event)
-    if (Either.isLeft(encoded)) return Either.left(new UnencodableEvent({ type: tag, ...firstIssue(encoded.left) }))
+    if (Either.isLeft(encoded)) return Either.left(new UnencodableEvent({ type: tag, ...misfit(encoded.left) }))
     const { _tag: _, ...data } = encoded.right as Record<string, unknown>
     const bad = notJson(data, "", 0)
     if (bad !== undefined) return Either.left(new UnencodableEvent({ type: tag, ...bad }))
@@ -114,8 +114,8 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     if (!isObject(data)) return undecodable("", "the stored form is not an object")
     const decoded = known.decode({ ...data, _tag: type })
     if (Either.isRight(decoded)) return Either.right(decoded.right)
-    // A schema's message quotes the value it refused: amounts and owners. The path says where to look.
-    return undecodable(firstIssue(decoded.left).path, "the field does not fit the schema")
+    const { path, reason } = misfit(decoded.left)
+    return undecodable(path, reason)
   }
 
   return { encode, decode }

@@ -96,6 +96,7 @@ describe("EventCodec", () => {
     }
     const negative = codec.encode(Deposited.make({ amount: -1n, reference: "" }))
     assert.strictEqual(Either.getOrThrow(Either.flip(negative)).path, "amount")
+    assert.notInclude(Either.getOrThrow(Either.flip(negative)).message, "-1")
     assert.strictEqual(Either.getOrThrow(codec.encode(Rated.make({ rate: 1, note: undefined }))).data, '{"rate":1}')
   })
 
