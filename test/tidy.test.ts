@@ -13,12 +13,13 @@ const source = join(import.meta.dirname, "../src")
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
 const folderOf = (file: string): string => file.split("/")[0] ?? ""
 
-/** Relative imports that exist at run time as well as those of types; both make a floor. */
+/** The files that the pattern finds a relative import of. */
 const importsOf = (file: string, pattern: RegExp): ReadonlyArray<string> =>
   [...readFileSync(join(source, file), "utf8").matchAll(pattern)].map(([, specifier]) =>
     relative(source, join(source, dirname(file), specifier ?? ""))
   )
-const all = /from "(\.[^"]+)"/g
+/** Imports of types make a floor too. */
+const all = /(?:from |import\()"(\.[^"]+)"/g
 /** Cycles of types alone are harmless: they are gone when the code runs. */
 const atRunTime = /^(?:import|export)(?! type)[^"]*from "(\.[^"]+)"/gm
 

@@ -4,13 +4,14 @@
  *
  * Order: arguments, then command ids, then versions; so a retry is answered even where the stream has moved on.
  */
-import { Either } from "effect"
+import { Buffer } from "node:buffer"
+import { Either, Schema } from "effect"
 import * as EventHash from "./EventHash.ts"
 import type { AppendRequest, AppendResult, ExpectedVersion, ReadStreamOptions, StoredCommand } from "./EventStore.ts"
 import { maxPage } from "./EventStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
-import type { StreamId } from "./StreamId.ts"
+import { StreamId } from "./StreamId.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
 export const maxPayloadBytes = 1_048_576
@@ -43,10 +44,14 @@ type Refusal = InvalidArgument | CommandIdReused | VersionConflict
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
 
+const isStreamId = Schema.is(StreamId)
+
 /** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
 export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
   const ids = new Set<string>()
-  for (const { expectedVersion, commands } of requests) {
+  for (const { streamId, expectedVersion, commands } of requests) {
+    // A cast can forge the brand, and the hash relies on what it promises.
+    if (!isStreamId(streamId)) return invalid("streamId", "is not 1 to 512 well-formed characters without U+0000")
     if (typeof expectedVersion === "number" && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
       return invalid("expectedVersion", `${expectedVersion} is not a version; give 0 or a positive integer`)
     }

@@ -25,7 +25,9 @@ const make = (): EventStore["Type"] => {
       })
       if (Either.isLeft(planned)) return yield* planned.left
       const { events, result } = planned.right
-      for (const event of events) {
+      for (const row of events) {
+        // Frozen, since readers get these very rows.
+        const event = Object.freeze(row)
         log.push(event)
         const stream = streams.get(event.streamId)
         if (stream === undefined) streams.set(event.streamId, [event])

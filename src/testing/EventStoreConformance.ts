@@ -1,6 +1,6 @@
 /** The promises of `core/EventStore.ts` as cases. A store author runs each with a fresh, empty store. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { maxPayloadBytes } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
 import {
@@ -35,6 +35,13 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
   commands
 })
 const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
+/** Runs an effect with the clock stopped at so many milliseconds. */
+const at = (millis: number) =>
+  Effect.withClock({
+    ...Clock.make(),
+    currentTimeMillis: Effect.succeed(millis),
+    unsafeCurrentTimeMillis: () => millis
+  })
 const read = (id: string, options?: ReadStreamOptions) =>
   Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(id), options))
 const head = (id: string) => Effect.flatMap(EventStore, (store) => store.head(StreamId.make(id)))
@@ -132,6 +139,29 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       deepStrictEqual(
         (yield* read("a")).map(({ version }) => version),
         Array.from({ length: 100 }, (_, index) => index + 1)
+      )
+    })
+  },
+  {
+    name: "ES11 what is stored does not change with the caller's objects, nor with the reader's",
+    run: Effect.gen(function* () {
+      const proposed = { type: "Noted", schemaVersion: 1, data: "1" }
+      yield* append(request("a", 0, { ...command("c", []), events: [proposed] }))
+      proposed.data = "2"
+      const [first] = yield* read("a")
+      yield* Effect.sync(() => Object.assign(first ?? {}, { data: "3" })).pipe(Effect.catchAllDefect(() => Effect.void))
+      strictEqual((yield* read("a"))[0]?.data, "1")
+    })
+  },
+  {
+    name: "ES18 recordedAt never decreases along the log when the clock goes back",
+    run: Effect.gen(function* () {
+      yield* at(2_000)(append(request("a", 0, events("c-1", 1))))
+      yield* at(1_000)(append(request("b", 0, events("c-2", 1))))
+      yield* at(3_000)(append(request("a", 1, events("c-3", 1))))
+      deepStrictEqual(
+        (yield* log()).map(({ recordedAt }) => recordedAt),
+        [2_000, 2_000, 3_000]
       )
     })
   },
@@ -237,6 +267,10 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     run: Effect.gen(function* () {
       const ids = ["acc-1", "acc-10", "a%", "a_", "a'", "a/b", " ", "x".repeat(512)]
       for (const id of ids) yield* append(request(id, 0, command(`c-${id}`, [JSON.stringify(id)])))
+      const forged = request("a", 0, events("c", 1))
+      for (const id of ["", "a\0b", "x".repeat(513)]) {
+        strictEqual(yield* tagOf(append({ ...forged, streamId: id as StreamId })), "InvalidArgument")
+      }
       for (const id of ids)
         deepStrictEqual(
           (yield* read(id)).map(({ data }) => data),
