@@ -7,10 +7,17 @@
 import { Buffer } from "node:buffer"
 import { Either, Schema } from "effect"
 import * as EventHash from "./EventHash.ts"
-import type { AppendRequest, AppendResult, ExpectedVersion, ReadStreamOptions, StoredCommand } from "./EventStore.ts"
+import type {
+  AppendRequest,
+  AppendResult,
+  ExpectedVersion,
+  ListStreamsOptions,
+  ReadStreamOptions,
+  StoredCommand
+} from "./EventStore.ts"
 import { maxPage } from "./EventStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import { CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
+import { AnswerFailed, CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
 import { StreamId } from "./StreamId.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
@@ -39,7 +46,7 @@ export interface AppendPlan {
   readonly events: ReadonlyArray<StoredEvent>
 }
 
-type Refusal = InvalidArgument | CommandIdReused | VersionConflict
+export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
@@ -131,7 +138,11 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
         head = { version: event.version, position, hash }
       }
       const at = { version: head.version, position: head.position }
-      stored.push({ commandId, streamId, fingerprint, outcome, answer: answer(at), ...at })
+      try {
+        stored.push({ commandId, streamId, fingerprint, outcome, answer: answer(at), ...at })
+      } catch (cause) {
+        return Either.left(new AnswerFailed({ commandId, cause }))
+      }
     }
     heads.set(streamId, head)
   }
@@ -157,6 +168,15 @@ export const readBounds = (
 /** What is wrong with the bounds of a page of the log. */
 export const wrongPage = (after: number, limit: number): InvalidArgument | undefined =>
   bound("after", after, 0) ?? pageLimit(limit)
+
+/** The bounds of a page of streams, complete and checked. `after` and `prefix` are any text. */
+export const listBounds = (
+  options: ListStreamsOptions = {}
+): Either.Either<Required<ListStreamsOptions>, InvalidArgument> => {
+  const { prefix = "", after = "", limit = maxPage } = options
+  const wrong = pageLimit(limit)
+  return wrong === undefined ? Either.right({ prefix, after, limit }) : Either.left(wrong)
+}
 
 const pageLimit = (limit: number): InvalidArgument | undefined =>
   bound("limit", limit, 0) ?? (limit > maxPage ? invalid("limit", `${limit} is over ${maxPage}`) : undefined)

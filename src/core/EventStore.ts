@@ -10,10 +10,11 @@
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
-import { Context, type Effect } from "effect"
+import { Context, type Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type {
+  AnswerFailed,
   CommandIdReused,
   InvalidArgument,
   OutcomeUnknown,
@@ -35,7 +36,10 @@ export interface ProposedCommand {
   readonly traceparent: string | null
   readonly events: ReadonlyArray<EncodedEvent>
   readonly outcome: "success" | "refusal"
-  /** The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. */
+  /**
+   * The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. When it
+   * throws, the append fails with `AnswerFailed` and nothing is written.
+   */
   readonly answer: (at: { readonly version: number; readonly position: number }) => string
 }
 
@@ -66,7 +70,13 @@ export interface AppendResult {
   readonly commands: ReadonlyArray<StoredCommand>
 }
 
-export type AppendError = VersionConflict | CommandIdReused | InvalidArgument | StoreUnavailable | OutcomeUnknown
+export type AppendError =
+  | VersionConflict
+  | CommandIdReused
+  | InvalidArgument
+  | AnswerFailed
+  | StoreUnavailable
+  | OutcomeUnknown
 export type ReadError = InvalidArgument | StoreUnavailable
 
 export interface ReadStreamOptions {
@@ -76,6 +86,21 @@ export interface ReadStreamOptions {
   /** At most so many events, 0 to `maxPage`. Default `maxPage`. */
   readonly limit?: number
   readonly direction?: "forwards" | "backwards"
+}
+
+export interface ListStreamsOptions {
+  /** Only streams whose id begins so, taken literally. Default: all. */
+  readonly prefix?: string
+  /** Only streams after this id. Default: from the first. */
+  readonly after?: string
+  /** At most so many, 0 to `maxPage`. Default `maxPage`. */
+  readonly limit?: number
+}
+
+export interface StreamHead {
+  readonly streamId: StreamId
+  /** Version of its last event. */
+  readonly version: number
 }
 
 /** Most events in one page: small enough that other fibers run between two pages. */
@@ -95,5 +120,14 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly readAll: (after: number, limit?: number) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
     /** Version of the stream's last event, 0 when it has none. */
     readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
+    /** One page of the streams that have events, in the order of `StreamId.compare`. */
+    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<ReadonlyArray<StreamHead>, ReadError>
+    /** Position of the log's last event, 0 when it has none. */
+    readonly lastPosition: Effect.Effect<number, ReadError>
+    /**
+     * Wakes its reader after commits of this process that stored events: once for all that happened while it was busy.
+     * It carries no data and misses other processes, so its reader polls slowly too.
+     */
+    readonly commits: Stream.Stream<void>
   }
 >() {}

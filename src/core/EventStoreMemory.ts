@@ -1,22 +1,23 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest account of the port. */
-import { Clock, Effect, Either, Layer } from "effect"
+import { Clock, Effect, Either, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import { EventStore, maxPage, type StoredCommand } from "./EventStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import type { StreamId } from "./StreamId.ts"
+import * as StreamId from "./StreamId.ts"
 
-const make = (): EventStore["Type"] => {
+const make = Effect.gen(function* () {
   const log: Array<StoredEvent> = []
-  const streams = new Map<StreamId, Array<StoredEvent>>()
+  const streams = new Map<StreamId.StreamId, Array<StoredEvent>>()
   const commands = new Map<string, StoredCommand>()
+  const commits = yield* PubSub.sliding<void>(1)
 
-  return {
+  return EventStore.of({
     append: Effect.fnUntraced(function* (requests) {
       const wrong = AppendPlan.validate(requests)
       if (wrong !== undefined) return yield* wrong
       const now = yield* Clock.currentTimeMillis
 
-      // No yield below this line but to fail: the check and the write are one step for every other fiber.
+      // No yield from here to the last write but to fail: the check and the write are one step for every other fiber.
       const planned = AppendPlan.plan(requests, {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
         command: (commandId) => commands.get(commandId),
@@ -34,6 +35,7 @@ const make = (): EventStore["Type"] => {
         else stream.push(event)
       }
       if (result._tag === "Appended") for (const command of result.commands) commands.set(command.commandId, command)
+      if (events.length > 0) yield* commits.publish()
       return result
     }),
     readStream: (streamId, options) =>
@@ -43,8 +45,18 @@ const make = (): EventStore["Type"] => {
       }),
     readAll: (after, limit = maxPage) =>
       Effect.suspend(() => AppendPlan.wrongPage(after, limit) ?? Effect.succeed(log.slice(after, after + limit))),
-    head: (streamId) => Effect.sync(() => streams.get(streamId)?.length ?? 0)
-  }
-}
+    head: (streamId) => Effect.sync(() => streams.get(streamId)?.length ?? 0),
+    listStreams: (options) =>
+      Effect.map(AppendPlan.listBounds(options), ({ prefix, after, limit }) =>
+        [...streams]
+          .filter(([streamId]) => streamId.startsWith(prefix) && StreamId.compare(streamId, after) > 0)
+          .sort(([left], [right]) => StreamId.compare(left, right))
+          .slice(0, limit)
+          .map(([streamId, events]) => ({ streamId, version: events.length }))
+      ),
+    lastPosition: Effect.sync(() => log.length),
+    commits: Stream.fromPubSub(commits)
+  })
+})
 
-export const layer: Layer.Layer<EventStore> = Layer.sync(EventStore, make)
+export const layer: Layer.Layer<EventStore> = Layer.effect(EventStore, make)

@@ -1,6 +1,7 @@
 /**
  * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
- * `InvalidArgument` is the caller's mistake, `StoreUnavailable` and `OutcomeUnknown` are faults it waits out.
+ * `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are faults it
+ * waits out.
  */
 import { Schema } from "effect"
 
@@ -34,13 +35,23 @@ export class InvalidArgument extends Schema.TaggedError<InvalidArgument>()("Inva
   }
 }
 
-/** The store could not be asked. Nothing was written: try again later. */
+/** The store could not be asked; `cause` says why. Nothing was written: try again later. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   operation: Schema.Literal("append", "read"),
   cause: Schema.Defect
 }) {
   override get message() {
-    return `the event store cannot ${this.operation}`
+    return `the event store cannot ${this.operation}: ${this.cause instanceof Error ? this.cause.message : this.cause}`
+  }
+}
+
+/** The answer of a command could not be made from the state after its events. Nothing was written. */
+export class AnswerFailed extends Schema.TaggedError<AnswerFailed>()("AnswerFailed", {
+  commandId: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `the answer of command ${this.commandId} could not be made`
   }
 }
 

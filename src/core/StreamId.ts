@@ -2,6 +2,7 @@
  * `StreamId` names one stream of events, as `account-704` names the events of account 704.
  * Compared byte by byte: composed and decomposed forms of one letter are two ids.
  */
+import { Buffer } from "node:buffer"
 import { Schema } from "effect"
 
 /** Longest stream id, in UTF-16 code units. Long enough for any natural key, short enough for an index page. */
@@ -16,3 +17,6 @@ export const StreamId = Schema.NonEmptyString.pipe(
   Schema.brand("StreamId")
 )
 export type StreamId = typeof StreamId.Type
+
+/** The order of stream ids in every store: by their bytes in UTF-8, which is not the order of JavaScript's `<`. */
+export const compare = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right))

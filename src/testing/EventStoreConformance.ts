@@ -1,16 +1,17 @@
 /** The promises of `core/EventStore.ts` as cases. A store author runs each with a fresh, empty store. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Clock, Effect } from "effect"
+import { Clock, Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { maxPayloadBytes } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
 import {
   type AppendRequest,
   EventStore,
   type ExpectedVersion,
+  type ListStreamsOptions,
   type ProposedCommand,
   type ReadStreamOptions
 } from "../core/EventStore.ts"
-import { StreamId } from "../core/StreamId.ts"
+import { compare, StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
 
 const command = (commandId: string, data: ReadonlyArray<string>, fingerprint = data.join()): ProposedCommand => ({
@@ -78,6 +79,7 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       strictEqual((yield* log()).length, 3)
       yield* append(request("a", 3, events("next", 1)))
       strictEqual(yield* head("a"), 4)
+      strictEqual(yield* Effect.flatMap(EventStore, (store) => store.lastPosition), (yield* log()).at(-1)?.position)
     })
   },
   {
@@ -263,9 +265,9 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES29 streams with special characters and with one name inside another stay apart",
+    name: "ES29 streams with special characters and with one name inside another stay apart, also when listed by prefix",
     run: Effect.gen(function* () {
-      const ids = ["acc-1", "acc-10", "a%", "a_", "a'", "a/b", " ", "x".repeat(512)]
+      const ids = ["acc-1", "acc-10", "acc-2", "a%", "a_", "a'", "a/b", " ", "\uffee", "😀", "x".repeat(512)]
       for (const id of ids) yield* append(request(id, 0, command(`c-${id}`, [JSON.stringify(id)])))
       const forged = request("a", 0, events("c", 1))
       for (const id of ["", "a\0b", "x".repeat(513)]) {
@@ -276,6 +278,25 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
           (yield* read(id)).map(({ data }) => data),
           [JSON.stringify(id)]
         )
+      const list = (options: ListStreamsOptions) =>
+        Effect.map(
+          Effect.flatMap(EventStore, (store) => store.listStreams(options)),
+          (streams) => streams.map(({ streamId }) => streamId)
+        )
+      deepStrictEqual(yield* list({ prefix: "acc-1" }), ["acc-1", "acc-10"])
+      deepStrictEqual(yield* list({ prefix: "acc-1", after: "acc-1" }), ["acc-10"])
+      for (const prefix of ["a%", "a_", "a'", "\uffee", "😀"]) deepStrictEqual(yield* list({ prefix }), [prefix])
+      deepStrictEqual(yield* list({ prefix: "none" }), [])
+      const all: Array<string> = []
+      for (
+        let page = yield* list({ limit: 3 });
+        page.length > 0;
+        page = yield* list({ limit: 3, after: all.at(-1) ?? "" })
+      ) {
+        all.push(...page)
+      }
+      deepStrictEqual(all, [...ids].sort(compare))
+      strictEqual(yield* tagOf(list({ limit: 1.5 })), "InvalidArgument")
     })
   },
   {
@@ -286,6 +307,39 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       strictEqual(yield* tagOf(append(request("a", 1, command("over", [`${data} `], "2")))), "InvalidArgument")
       strictEqual((yield* read("a"))[0]?.data, data)
       strictEqual(yield* head("a"), 1)
+    })
+  },
+  {
+    name: "an answer that cannot be made fails its append, which writes nothing",
+    run: Effect.gen(function* () {
+      const broken = { ...events("broken", 1), answer: () => JSON.parse("") }
+      const error = yield* Effect.flip(append(request("a", 0, events("c", 1), broken)))
+      ok(error._tag === "AnswerFailed" && error.commandId === "broken")
+      deepStrictEqual(yield* log(), [])
+      yield* append(request("a", 0, events("c", 1)))
+    })
+  },
+  {
+    name: "commits wake their reader once for all that was stored while it was busy",
+    run: Effect.gen(function* () {
+      const { commits } = yield* EventStore
+      const woken = yield* Queue.unbounded<void>()
+      const go = yield* Deferred.make<void>()
+      const reader = yield* commits.pipe(
+        Stream.runForEach(() => Effect.zipRight(woken.offer(), Deferred.await(go))),
+        Effect.fork
+      )
+      // The subscription is there once a commit was heard.
+      for (let index = 0; (yield* woken.size) === 0; index++) {
+        yield* append(request("ping", "any", events(`ping-${index}`, 1)))
+        yield* Effect.yieldNow()
+      }
+      for (let index = 0; index < 10; index++) yield* append(request("a", "any", events(`c-${index}`, 1)))
+      yield* Deferred.succeed(go, undefined)
+      yield* Effect.zipRight(woken.take, woken.take)
+      yield* append(request("a", "any", events("after", 1)))
+      yield* woken.take
+      yield* Fiber.interrupt(reader)
     })
   }
 ]

@@ -1,0 +1,111 @@
+/** The promises of `core/SnapshotStore.ts` as cases. A store author runs each with a fresh, empty store. */
+import { deepStrictEqual, strictEqual } from "node:assert"
+import { Effect, Option } from "effect"
+import * as EventHash from "../core/EventHash.ts"
+import { checksum, type Snapshot, type SnapshotCursor, SnapshotStore } from "../core/SnapshotStore.ts"
+import { StreamId } from "../core/StreamId.ts"
+import type { Case } from "./Conformance.ts"
+
+const snapshot = (id: string, version: number, data = String(version)): Snapshot => {
+  const fields = {
+    streamId: StreamId.make(id),
+    version,
+    position: version * 10,
+    eventHash: EventHash.genesis,
+    fingerprint: "f",
+    data,
+    recordedAt: 1_000
+  }
+  return { ...fields, checksum: checksum(fields) }
+}
+const save = (...snapshots: Array<Snapshot>) => Effect.flatMap(SnapshotStore, (store) => store.save(snapshots, 10))
+const load = (id: string, maxVersion?: number) =>
+  Effect.map(
+    Effect.flatMap(SnapshotStore, (store) => store.load(StreamId.make(id), maxVersion)),
+    Option.getOrNull
+  )
+const remove = (id: string, range?: { readonly from?: number; readonly to?: number }) =>
+  Effect.flatMap(SnapshotStore, (store) => store.remove(StreamId.make(id), range))
+
+export const SnapshotStoreConformance: ReadonlyArray<Case<SnapshotStore>> = [
+  {
+    name: "SS1 a stream without snapshots has none",
+    run: Effect.gen(function* () {
+      strictEqual(yield* load("a"), null)
+      yield* save(snapshot("b", 1))
+      strictEqual(yield* load("a"), null)
+    })
+  },
+  {
+    name: "SS2 SS3 SS4 the latest is loaded, up to the bound when there is one",
+    run: Effect.gen(function* () {
+      for (const version of [10, 50, 20, 40, 30]) yield* save(snapshot("a", version))
+      deepStrictEqual(yield* load("a"), snapshot("a", 50))
+      strictEqual((yield* load("a", 50))?.version, 50)
+      strictEqual((yield* load("a", 49))?.version, 40)
+      strictEqual((yield* load("a", 10))?.version, 10)
+      strictEqual(yield* load("a", 9), null)
+    })
+  },
+  {
+    name: "SS5 the same version is replaced",
+    run: Effect.gen(function* () {
+      yield* save(snapshot("a", 1, "old"), snapshot("b", 1, "other"))
+      yield* save(snapshot("a", 1, "new"))
+      strictEqual((yield* load("a"))?.data, "new")
+      strictEqual((yield* load("b"))?.data, "other")
+    })
+  },
+  {
+    name: "SS6 one, up to a version, or all of one stream are removed, and of no other",
+    run: Effect.gen(function* () {
+      for (const id of ["acc-1", "acc-10"]) for (const version of [1, 2, 3, 4]) yield* save(snapshot(id, version))
+      yield* remove("acc-1", { from: 4, to: 4 })
+      strictEqual((yield* load("acc-1"))?.version, 3)
+      yield* remove("acc-1", { to: 2 })
+      strictEqual(yield* load("acc-1", 2), null)
+      strictEqual((yield* load("acc-1"))?.version, 3)
+      yield* remove("acc-1")
+      strictEqual(yield* load("acc-1"), null)
+      strictEqual((yield* load("acc-10", 1))?.version, 1)
+      strictEqual((yield* load("acc-10"))?.version, 4)
+    })
+  },
+  {
+    name: "SS7 10 kB, 1 MB and 10 MB come back as they were",
+    run: Effect.gen(function* () {
+      for (const size of [10_000, 1_000_000, 10_000_000]) {
+        yield* save(snapshot("a", size, "é".repeat(size / 2)))
+        deepStrictEqual(yield* load("a"), snapshot("a", size, "é".repeat(size / 2)))
+      }
+    })
+  },
+  {
+    name: "the latest of each stream remain, as many as are kept",
+    run: Effect.gen(function* () {
+      const store = yield* SnapshotStore
+      yield* save(snapshot("acc-1", 1), snapshot("acc-1", 2), snapshot("acc-10", 1))
+      yield* store.save([snapshot("acc-1", 3)], 2)
+      strictEqual(yield* load("acc-1", 1), null)
+      strictEqual((yield* load("acc-1", 2))?.version, 2)
+      strictEqual((yield* load("acc-10"))?.version, 1)
+    })
+  },
+  {
+    name: "pages over all streams join without gap or double",
+    run: Effect.gen(function* () {
+      const store = yield* SnapshotStore
+      const all = ["a", "a", "b", "\uffee", "😀"].map((id, index) => snapshot(id, index + 1))
+      yield* store.save([...all].reverse(), 10)
+      const found: Array<Snapshot> = []
+      let after: SnapshotCursor | null = null
+      for (;;) {
+        const page: ReadonlyArray<Snapshot> = yield* store.readAll(after, 2)
+        if (page.length === 0) break
+        found.push(...page)
+        after = page.at(-1) ?? null
+      }
+      deepStrictEqual(found, all)
+    })
+  }
+]
