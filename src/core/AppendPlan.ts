@@ -118,6 +118,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       traceparent,
       ...command
     } of commands) {
+      if (outcome === "unkept") continue
       for (const { type, schemaVersion, data } of command.events) {
         const event = {
           position: ++position,

@@ -35,7 +35,8 @@ export interface ProposedCommand {
   readonly causationId: string | null
   readonly traceparent: string | null
   readonly events: ReadonlyArray<EncodedEvent>
-  readonly outcome: "success" | "refusal"
+  /** `unkept`: nothing but its id is looked at; it is neither stored nor among the result's commands, unless it was stored before. */
+  readonly outcome: "success" | "refusal" | "unkept"
   /**
    * The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. When it
    * throws, the append fails with `AnswerFailed` and nothing is written.

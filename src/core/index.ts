@@ -1,4 +1,8 @@
 /** The public face of `daybook`. Modules of this package never import it. */
+export * as ActorConfig from "./ActorConfig.ts"
+export * from "./ActorError.ts"
+export * from "./ActorSystem.ts"
+export * as Aggregate from "./Aggregate.ts"
 export * as AppendPlan from "./AppendPlan.ts"
 export * as Event from "./Event.ts"
 export * as EventCodec from "./EventCodec.ts"

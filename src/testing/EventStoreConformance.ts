@@ -341,5 +341,16 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       yield* woken.take
       yield* Fiber.interrupt(reader)
     })
+  },
+  {
+    name: "ES24 an unkept command is looked up by its id and otherwise leaves nothing",
+    run: Effect.gen(function* () {
+      const unkept: ProposedCommand = { ...events("c", 0), outcome: "unkept" }
+      deepStrictEqual(yield* append(request("a", 0, unkept)), { _tag: "Appended", commands: [] })
+      strictEqual(yield* tagOf(append(request("a", 1, unkept))), "VersionConflict")
+      const first = yield* append(request("a", 0, events("c", 1)))
+      const again = yield* append(request("a", 0, { ...events("c", 1), outcome: "unkept" }))
+      deepStrictEqual(again, { _tag: "AlreadyStored", commands: first.commands })
+    })
   }
 ]

@@ -1,0 +1,106 @@
+/** What the actor runtime can answer instead of a command's own answer. What the store answers is in `StoreError.ts`. */
+import { Schema } from "effect"
+import type { UnencodableEvent } from "./EventError.ts"
+import type {
+  CommandIdReused,
+  InvalidArgument,
+  OutcomeUnknown,
+  StoreUnavailable,
+  VersionConflict
+} from "./StoreError.ts"
+
+/** Too many commands wait for this actor. Nothing was done: try again later. */
+export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull", {
+  streamId: Schema.String,
+  capacity: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId}: ${this.capacity} commands wait already`
+  }
+}
+
+/** Every place for an actor is busy, and so are the places to wait for one. Nothing was done: try again later. */
+export class TooManyActors extends Schema.TaggedError<TooManyActors>()("TooManyActors", {
+  streamId: Schema.String,
+  limit: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId}: ${this.limit} actors are busy and as many as may wait do`
+  }
+}
+
+/** `expectedVersion` is not the version that the command would have met. Nothing was done: read, then decide again. */
+export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
+  streamId: Schema.String,
+  expected: Schema.Int,
+  actual: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId}: expected version ${this.expected}, found ${this.actual}`
+  }
+}
+
+/** The stream is not what was stored: an event's hash, its place or its predecessor is wrong. Restore it from a backup. */
+export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
+  streamId: Schema.String,
+  version: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.streamId} version ${this.version} is damaged: ${this.reason}`
+  }
+}
+
+/** A snapshot knows events that the stream has not: events were lost, or the snapshot belongs to another log. */
+export class SnapshotAhead extends Schema.TaggedError<SnapshotAhead>()("SnapshotAhead", {
+  streamId: Schema.String,
+  snapshot: Schema.Int,
+  head: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId}: a snapshot of version ${this.snapshot} is ahead of its stream, which ends at ${this.head}`
+  }
+}
+
+/** `evolve` threw on a stored event. */
+export class EvolveFailed extends Schema.TaggedError<EvolveFailed>()("EvolveFailed", {
+  streamId: Schema.String,
+  version: Schema.Int,
+  type: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `${this.streamId} version ${this.version}: evolve threw on ${this.type}`
+  }
+}
+
+/** The actor's state could not be loaded; `cause` says why. Nothing was done. */
+export class RecoveryFailed extends Schema.TaggedError<RecoveryFailed>()("RecoveryFailed", {
+  streamId: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `${this.streamId} cannot be recovered: ${this.cause instanceof Error ? this.cause.message : this.cause}`
+  }
+}
+
+/** The system stops and takes no more commands. Nothing was done. */
+export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
+  override get message() {
+    return "the actor system is shutting down"
+  }
+}
+
+/** Every way for a command to end without an answer of its own; only after `OutcomeUnknown` may it have had an effect. */
+export type RuntimeError =
+  | MailboxFull
+  | TooManyActors
+  | VersionMismatch
+  | RecoveryFailed
+  | ShuttingDown
+  | VersionConflict
+  | CommandIdReused
+  | InvalidArgument
+  | UnencodableEvent
+  | StoreUnavailable
+  | OutcomeUnknown

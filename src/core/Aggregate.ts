@@ -1,0 +1,328 @@
+/**
+ * `Aggregate` declares a kind of durable actor: a contract (state, events, commands), which a client may import, and its
+ * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
+ */
+import { hash } from "node:crypto"
+import { type Rpc, RpcGroup } from "@effect/rpc"
+import { Chunk, Context, Effect, Either, JSONSchema, Layer, Option, ParseResult, Schema, Stream } from "effect"
+import type { RuntimeError } from "./ActorError.ts"
+import {
+  ActorSystem,
+  type Committed,
+  type DecideContext,
+  type Decision,
+  type Definition,
+  type Outcome,
+  type Place
+} from "./ActorSystem.ts"
+import * as CommandId from "./CommandId.ts"
+import type * as Event from "./Event.ts"
+import * as EventCodec from "./EventCodec.ts"
+import type { DecodeError } from "./EventError.ts"
+import { maxPage, type ReadError } from "./EventStore.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
+import { InvalidArgument } from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/** Identifies the aggregate of this name in an Effect's requirements. */
+export interface Service<Name extends string> {
+  readonly "daybook/core/Aggregate": Name
+}
+
+export interface CommandOptions {
+  /**
+   * Unique in the whole log: the same id with the same command gets the first answer, with another one
+   * `CommandIdReused`. Default: a new one.
+   */
+  readonly commandId?: string
+  /** The version that the aggregate must have when the command is decided, else `VersionMismatch`. */
+  readonly expectedVersion?: number
+  /** What "the same command" means, where the payload does not say it all. Default: a digest of target and payload. */
+  readonly fingerprint?: string
+  /** The conversation that the command belongs to. Default: its own id. */
+  readonly correlationId?: string
+  /** The event that caused it. Default: none. */
+  readonly causationId?: string
+}
+
+/** A command's own answer with where it came from. */
+export interface Reply<A, E> extends Place {
+  readonly outcome: Either.Either<A, E>
+  readonly commandId: string
+  /** Whether the answer was given before, to the same command id. */
+  readonly replayed: boolean
+}
+
+/** An event as its readers get it: upcast and decoded. */
+export interface Recorded<E> {
+  readonly event: E
+  readonly stored: StoredEvent
+}
+
+type Commands<R extends Rpc.Any> = {
+  readonly [K in R as K["_tag"]]: (
+    payload: Rpc.PayloadConstructor<K>,
+    options?: CommandOptions
+  ) => Effect.Effect<Rpc.Success<K>, Rpc.Error<K> | RuntimeError>
+}
+
+/** One aggregate, by its id: its commands under their names, and what can be read of it. */
+export type Ref<S, E, R extends Rpc.Any> = Commands<R> & {
+  /** Sends the command of this name; its answer tells also whether it was given before. */
+  readonly ask: <K extends R["_tag"]>(
+    command: K,
+    payload: Rpc.PayloadConstructor<Extract<R, { readonly _tag: K }>>,
+    options?: CommandOptions
+  ) => Effect.Effect<
+    Reply<Rpc.Success<Extract<R, { readonly _tag: K }>>, Rpc.Error<Extract<R, { readonly _tag: K }>>>,
+    RuntimeError
+  >
+  /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
+  readonly state: Effect.Effect<Committed<S>, RuntimeError>
+  /** Its events after a version (default: all), and then each new one as it is stored. */
+  readonly changes: (after?: number) => Stream.Stream<Recorded<E>, ReadError | DecodeError>
+}
+
+export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any> {
+  readonly decide: {
+    readonly [K in R as K["_tag"]]: (
+      payload: Rpc.Payload<K>,
+      state: S,
+      context: DecideContext
+    ) => Decision<E, Rpc.Error<K>>
+  }
+  readonly evolve: { readonly [T in E["_tag"]]: (state: S, event: Extract<E, { readonly _tag: T }>) => S }
+  /** The answer is made from the state after evolve, so that nobody computes a balance twice. */
+  readonly reply: { readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K> }
+}
+
+export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any> {
+  readonly id: Schema.Schema<Id, string>
+  readonly state: Schema.Schema<S, SI>
+  readonly initial: NoInfer<S>
+  readonly events: ReadonlyArray<E>
+  readonly commands: ReadonlyArray<R>
+  /** Errors, by tag, that are no answer for ever: the same command id is decided anew when it comes again. */
+  readonly unkept?: ReadonlyArray<string>
+  readonly snapshot?: {
+    /** Events between two snapshots. Default: as `ActorConfig` says. */
+    readonly every?: number
+    /** Raise it when `evolve` computes another state from the same events; older snapshots are then ignored. */
+    readonly version?: number
+  }
+}
+
+export interface AggregateClass<Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>
+  extends Context.TagClass<Service<Name>, Name, (id: Id) => Ref<S, E, R>> {
+  readonly aggregate: Name
+  readonly protocol: RpcGroup.RpcGroup<R>
+  readonly codec: EventCodec.EventCodec<E>
+  readonly streamId: (id: Id) => StreamId
+  /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
+  readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
+  /** Runs the aggregate on an actor system. The behaviour may be an effect, where its decisions need services. */
+  readonly toLayer: <X = never, Req = never>(
+    behaviour: Behaviour<S, E, R> | Effect.Effect<Behaviour<S, E, R>, X, Req>
+  ) => Layer.Layer<Service<Name>, X, ActorSystem | Req>
+}
+
+/** A defect of the declaration, found when the aggregate is made. */
+export class InvalidAggregate extends Error {
+  override readonly name = "InvalidAggregate"
+}
+
+/** The schemas of one command, compiled. */
+const compile = (rpc: Rpc.AnyWithProps) => {
+  const success = rpc.successSchema as Schema.Schema<unknown, unknown>
+  const error = rpc.errorSchema as Schema.Schema<unknown, unknown>
+  const payload = rpc.payloadSchema as unknown as Schema.Schema<unknown, unknown>
+  return {
+    // A struct's own constructor fills in its defaults.
+    complete:
+      "fields" in payload && "make" in payload
+        ? (values: unknown) =>
+            (payload.make as (values: unknown, options: { disableValidation: boolean }) => unknown)(values, {
+              disableValidation: true
+            })
+        : (value: unknown) => value,
+    encodePayload: Schema.encodeEither(payload),
+    decodePayload: Schema.decodeUnknownEither(payload),
+    encode: { success: Schema.encodeSync(success), refusal: Schema.encodeSync(error) },
+    decode: { success: Schema.decodeUnknownSync(success), refusal: Schema.decodeUnknownSync(error) }
+  }
+}
+
+/** JSON has no undefined, which is what a command without payload or success has: it is the empty text. */
+const toText = (value: unknown): string => JSON.stringify(value) ?? ""
+const fromText = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
+
+/** Where a payload does not fit, without quoting it. */
+const misfit = (command: string, error: ParseResult.ParseError): InvalidArgument => {
+  const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? ""
+  return new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason: "does not fit its schema" })
+}
+
+/** Changes with the stored form of the state and with the version of evolve. */
+const stateFingerprint = (state: Schema.Schema.Any, version: number): string => {
+  const form = (() => {
+    try {
+      return JSON.stringify(JSONSchema.make(Schema.encodedBoundSchema(state)))
+    } catch {
+      return String(state.ast)
+    }
+  })()
+  return hash("sha256", `${version}\0${form}`)
+}
+
+const traceparentOf = (span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }) =>
+  `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+
+/** `name` becomes the first part of every stream id, with its first letter small: `Account` has `account-704`. */
+export const make = <const Name extends string, Id, S, SI, E extends Event.Any, R extends Rpc.Any>(
+  name: Name,
+  contract: Contract<Id, S, SI, E, R>
+): AggregateClass<Name, Id, S, Event.Of<E>, R> => {
+  type Evt = Event.Of<E>
+  const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
+  const commands = new Map(contract.commands.map((rpc) => [rpc._tag, compile(rpc as never)]))
+  if (commands.size < contract.commands.length) throw new InvalidAggregate(`${name} declares a command twice`)
+  for (const reserved of ["ask", "state", "changes"]) {
+    if (commands.has(reserved)) throw new InvalidAggregate(`${name}: a command cannot be named ${reserved}`)
+  }
+  const command = (tag: string) => {
+    const found = commands.get(tag)
+    if (found === undefined) throw new InvalidAggregate(`${name} has no command ${tag}`)
+    return found
+  }
+
+  const prefix = `${name.charAt(0).toLowerCase()}${name.slice(1)}-`
+  // Checked where an actor is made, not for each command.
+  const streamOf = (id: string): StreamId => `${prefix}${id}` as StreamId
+  const encodeId = Schema.encodeSync(contract.id)
+  const encodePayload = (tag: string, payload: unknown) =>
+    Either.mapBoth(command(tag).encodePayload(payload), { onLeft: (error) => misfit(tag, error), onRight: toText })
+
+  const encodeState = Schema.encodeSync(contract.state)
+  const decodeState = Schema.decodeUnknownSync(contract.state)
+
+  const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
+    // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
+    const { decide, evolve, reply } = behaviour as unknown as {
+      decide: Record<string, (payload: unknown, state: S, context: DecideContext) => Decision<Evt, unknown>>
+      evolve: Record<string, (state: S, event: Evt) => S>
+      reply: Record<string, (state: S, at: Place) => unknown>
+    }
+    const own = <F>(table: Record<string, F>, what: string, tag: string): F => {
+      const found = Object.hasOwn(table, tag) ? table[tag] : undefined
+      if (found === undefined) throw new InvalidAggregate(`${name} has no ${what} for ${tag}`)
+      return found
+    }
+    for (const tag of commands.keys()) {
+      own(decide, "decide", tag)
+      own(reply, "reply", tag)
+    }
+    for (const { tag } of contract.events) own(evolve, "evolve", tag)
+    return {
+      name,
+      streamId: streamOf,
+      codec,
+      initial: contract.initial,
+      evolve: (state, event) => own(evolve, "evolve", event._tag)(state, event),
+      decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
+      reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
+      isKept: (error) => !(contract.unkept ?? []).includes((error as { readonly _tag?: string } | null)?._tag ?? ""),
+      encodeAnswer: (tag: string, outcome: Outcome, value) => toText(command(tag).encode[outcome](value)),
+      decodeAnswer: (tag: string, outcome: Outcome, text) => command(tag).decode[outcome](fromText(text)),
+      encodePayload,
+      decodePayload: (tag, text) =>
+        Either.mapLeft(command(tag).decodePayload(fromText(text)), (error) => misfit(tag, error)),
+      snapshot: {
+        every: contract.snapshot?.every,
+        fingerprint: stateFingerprint(contract.state, contract.snapshot?.version ?? 1),
+        encode: (state) => JSON.stringify(encodeState(state)),
+        decode: (data) => decodeState(JSON.parse(data))
+      }
+    }
+  }
+
+  const ref = (system: ActorSystem["Type"], id: Id): Ref<S, Evt, R> => {
+    const encodedId = encodeId(id)
+
+    const ask = (
+      tag: string,
+      given: unknown,
+      options: CommandOptions = {}
+    ): Effect.Effect<Reply<unknown, unknown>, RuntimeError> =>
+      Effect.withFiberRuntime((fiber) => {
+        const payload = command(tag).complete(given)
+        const encoded = encodePayload(tag, payload)
+        if (Either.isLeft(encoded)) return encoded.left
+        const commandId = options.commandId ?? CommandId.make()
+        const span = fiber.currentSpan
+        const answer = system.ask({
+          aggregate: name,
+          id: encodedId,
+          command: tag,
+          payload,
+          commandId,
+          retryable: options.commandId !== undefined,
+          fingerprint: options.fingerprint ?? CommandId.fingerprint([name, encodedId, tag, encoded.right]),
+          expectedVersion: options.expectedVersion,
+          correlationId: options.correlationId ?? commandId,
+          causationId: options.causationId ?? null,
+          traceparent: span === undefined ? null : traceparentOf(span)
+        })
+        return Effect.map(answer, ({ outcome, position, replayed, value, version }) => ({
+          outcome: outcome === "success" ? Either.right(value) : Either.left(value),
+          commandId,
+          replayed,
+          version,
+          position
+        }))
+      })
+
+    const changes = (after = 0): Stream.Stream<Recorded<Evt>, ReadError | DecodeError> =>
+      Stream.suspend(() => {
+        let last = after
+        const page = Effect.gen(function* () {
+          const events: Array<Recorded<Evt>> = []
+          for (const stored of yield* system.store.readStream(streamOf(encodedId), { from: last + 1 })) {
+            events.push({ event: yield* codec.decode(stored), stored })
+            last = stored.version
+          }
+          return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => events.length === maxPage)] as const
+        })
+        // Woken by commits of this process, and each second for those of another.
+        return Stream.merge(system.store.commits, Stream.tick("1 second")).pipe(
+          Stream.flatMap(() => Stream.paginateChunkEffect(0, () => page))
+        )
+      })
+
+    const methods = Object.fromEntries(
+      [...commands.keys()].map((tag) => [
+        tag,
+        (payload: unknown, options?: CommandOptions) =>
+          Effect.flatMap(ask(tag, payload, options), ({ outcome }) => outcome)
+      ])
+    )
+    return { ...methods, ask, changes, state: system.state(name, encodedId) } as never
+  }
+
+  class Tag extends Context.Tag(name)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
+    static readonly aggregate = name
+    static readonly protocol = RpcGroup.make(...contract.commands)
+    static readonly codec = codec
+    static readonly streamId = (id: Id): StreamId => streamOf(encodeId(id))
+    static readonly define = define
+    static readonly toLayer = <X, Req>(behaviour: Behaviour<S, Evt, R> | Effect.Effect<Behaviour<S, Evt, R>, X, Req>) =>
+      Layer.scoped(
+        Tag,
+        Effect.gen(function* () {
+          const system = yield* ActorSystem
+          yield* system.register(define(Effect.isEffect(behaviour) ? yield* behaviour : behaviour))
+          return (id: Id) => ref(system, id)
+        })
+      )
+  }
+  return Tag as never
+}

@@ -1,0 +1,27 @@
+/** Ids and fingerprints of commands: what makes a retry the same command. */
+import { Buffer } from "node:buffer"
+import { hash, randomFillSync } from "node:crypto"
+
+const random = new Uint8Array(16 * 256)
+let offset = random.length
+
+/**
+ * A new id: a UUID of version 7 (RFC 9562), whose first 48 bits are the milliseconds since 1970. Ids that rise with time
+ * keep the inserts into the index of command ids at its end.
+ */
+export const make = (): string => {
+  if (offset === random.length) {
+    randomFillSync(random)
+    offset = 0
+  }
+  const bytes = Buffer.from(random.subarray(offset, offset + 16))
+  offset += 16
+  bytes.writeUIntBE(Date.now(), 0, 6)
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = bytes.toString("hex")
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** 128 bits of SHA-256, as 32 hexadecimal digits, over the parts, none of which holds U+0000. */
+export const fingerprint = (parts: ReadonlyArray<string>): string => hash("sha256", parts.join("\0")).slice(0, 32)
