@@ -5,12 +5,13 @@
  * Order: arguments, then command ids, then versions; so a retry is answered even where the stream has moved on.
  */
 import { Buffer } from "node:buffer"
-import { Either, Schema } from "effect"
+import { Either } from "effect"
 import * as EventHash from "./EventHash.ts"
 import type {
   AppendRequest,
   AppendResult,
   ExpectedVersion,
+  Head,
   ListStreamsOptions,
   ReadStreamOptions,
   StoredCommand
@@ -18,17 +19,10 @@ import type {
 import { maxPage } from "./EventStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { AnswerFailed, CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
-import { StreamId } from "./StreamId.ts"
+import { isStreamId, type StreamId } from "./StreamId.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
 export const maxPayloadBytes = 1_048_576
-
-/** The last event of a stream. */
-export interface Head {
-  readonly version: number
-  readonly position: number
-  readonly hash: string
-}
 
 export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 
@@ -50,8 +44,6 @@ export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | Answ
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
-
-const isStreamId = Schema.is(StreamId)
 
 /** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
 export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
@@ -100,6 +92,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   if (before.length > 0) return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [] })
 
   const heads = new Map<StreamId, Head>()
+  const after: Array<Head> = []
   const events: Array<StoredEvent> = []
   const stored: Array<StoredCommand> = []
   let position = state.lastPosition
@@ -146,8 +139,9 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       }
     }
     heads.set(streamId, head)
+    after.push(head)
   }
-  return Either.right({ result: { _tag: "Appended", commands: stored }, events })
+  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events })
 }
 
 const bound = (argument: string, value: number, least: number): InvalidArgument | undefined =>

@@ -35,7 +35,7 @@ export interface ProposedCommand {
   readonly causationId: string | null
   readonly traceparent: string | null
   readonly events: ReadonlyArray<EncodedEvent>
-  /** `unkept`: nothing but its id is looked at; it is neither stored nor among the result's commands, unless it was stored before. */
+  /** `unkept`: is not stored, and among the result's commands only when its id was stored before. */
   readonly outcome: "success" | "refusal" | "unkept"
   /**
    * The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. When it
@@ -62,14 +62,25 @@ export interface StoredCommand {
   readonly position: number
 }
 
-/**
- * `Appended`: all was written, `commands` in the order of the request. `AlreadyStored`: nothing was written, since
- * `commands` (some or all of the request's) were stored before; answer those with what is stored and decide the rest again.
- */
-export interface AppendResult {
-  readonly _tag: "Appended" | "AlreadyStored"
-  readonly commands: ReadonlyArray<StoredCommand>
+/** The last event of a stream. */
+export interface Head {
+  readonly version: number
+  readonly position: number
+  readonly hash: string
 }
+
+/**
+ * `Appended`: all was written; `commands` in the order of the request, `heads` as each request left its stream.
+ * `AlreadyStored`: nothing was written, since `commands` (some or all of the request's) were stored before; answer those
+ * with what is stored and decide the rest again.
+ */
+export type AppendResult =
+  | {
+      readonly _tag: "Appended"
+      readonly commands: ReadonlyArray<StoredCommand>
+      readonly heads: ReadonlyArray<Head>
+    }
+  | { readonly _tag: "AlreadyStored"; readonly commands: ReadonlyArray<StoredCommand> }
 
 export type AppendError =
   | VersionConflict

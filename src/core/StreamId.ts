@@ -18,5 +18,7 @@ export const StreamId = Schema.NonEmptyString.pipe(
 )
 export type StreamId = typeof StreamId.Type
 
+export const isStreamId = Schema.is(StreamId)
+
 /** The order of stream ids in every store: by their bytes in UTF-8, which is not the order of JavaScript's `<`. */
 export const compare = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right))

@@ -54,7 +54,7 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
   {
     name: "ES1 appends 3 events to an empty stream and reads them in order, versions 1 to 3",
     run: Effect.gen(function* () {
-      const { commands } = yield* append(request("a", "noStream", events("c", 3)))
+      const result = yield* append(request("a", "noStream", events("c", 3)))
       const stored = yield* read("a")
       deepStrictEqual(
         stored.map(({ version, data }) => [version, data]),
@@ -64,7 +64,8 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
           [3, "3"]
         ]
       )
-      strictEqual(commands[0]?.version, 3)
+      strictEqual(result.commands[0]?.version, 3)
+      ok(result._tag === "Appended" && result.heads[0]?.hash === stored[2]?.hash && result.heads[0]?.version === 3)
       strictEqual(yield* head("a"), 3)
     })
   },
@@ -346,7 +347,11 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     name: "ES24 an unkept command is looked up by its id and otherwise leaves nothing",
     run: Effect.gen(function* () {
       const unkept: ProposedCommand = { ...events("c", 0), outcome: "unkept" }
-      deepStrictEqual(yield* append(request("a", 0, unkept)), { _tag: "Appended", commands: [] })
+      deepStrictEqual(yield* append(request("a", 0, unkept)), {
+        _tag: "Appended",
+        commands: [],
+        heads: [{ version: 0, position: 0, hash: EventHash.genesis }]
+      })
       strictEqual(yield* tagOf(append(request("a", 1, unkept))), "VersionConflict")
       const first = yield* append(request("a", 0, events("c", 1)))
       const again = yield* append(request("a", 0, { ...events("c", 1), outcome: "unkept" }))

@@ -1,0 +1,576 @@
+/**
+ * `Actor` runs one aggregate: a fiber that recovers the state, takes the commands that wait, decides one after the other
+ * on the running state, appends what they decided in one request, and answers them after it is stored.
+ *
+ * What follows from the store's answer:
+ *
+ * - stored: the running state becomes the committed one, and the callers get their answers;
+ * - some were stored before: those get the stored answers, the others are decided again;
+ * - another writer was first: the missing events are read and the commands decided again, a few times;
+ * - unavailable: nothing happened, the callers are told, and the state is still the committed one;
+ * - outcome unknown, or a defect of user code: the state is dropped and loaded again before the next command.
+ *
+ * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
+ */
+import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, Option, Random } from "effect"
+import type { ActorLimits } from "./ActorConfig.ts"
+import { RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
+import * as ActorMetrics from "./ActorMetrics.ts"
+import type { Answer, AnyDefinition, Ask, Committed, Place } from "./ActorSystem.ts"
+import type { EncodedEvent } from "./EventCodec.ts"
+import type { UnencodableEvent } from "./EventError.ts"
+import type { AppendError, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
+import * as Replay from "./Replay.ts"
+import type { SnapshotSaver } from "./SnapshotSaver.ts"
+import type { SnapshotStore } from "./SnapshotStore.ts"
+import { OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+
+type Resume = (answer: Effect.Effect<Answer, RuntimeError>) => void
+
+/** A command that was accepted and waits for its answer. */
+export interface Pending {
+  readonly ask: Ask
+  readonly resume: Resume
+  /** How often another writer came before a batch that it was in. */
+  conflicts: number
+}
+
+type Reader = (state: Effect.Effect<Committed<unknown>, RuntimeError>) => void
+
+/** What an actor needs of its system, shared by all actors. */
+export interface Host {
+  readonly limits: ActorLimits
+  readonly store: EventStore["Type"]
+  readonly snapshots: SnapshotStore["Type"]
+  readonly saver: SnapshotSaver
+  readonly recoveries: Effect.Semaphore
+  readonly now: () => number
+  /** Starts a fiber from the system's own runtime, never from a caller's context. */
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  /** Nothing waits. The system may stop the actor at once. */
+  readonly becameIdle: (actor: Actor) => void
+  readonly becameBusy: (actor: Actor) => void
+  readonly appending: Set<Actor>
+  readonly accepted: () => void
+  /** One of the accepted commands was answered. */
+  readonly answered: () => void
+}
+
+/** A command with what was decided for it. */
+interface Decided {
+  readonly pending: Pending
+  readonly proposed: ProposedCommand
+  /** The answer, once the append ended: at the place of what was stored, or at the stream's head for what is not kept. */
+  readonly answer: (at: Place) => Effect.Effect<Answer, RuntimeError>
+  /** Whether user code threw. It may have left anything in the state, and is not asked the same again. */
+  readonly isDefect: boolean
+}
+
+export class Actor {
+  readonly definition: AnyDefinition
+  readonly id: string
+  readonly streamId: StreamId
+  /** Milliseconds: when it last had nothing left to do. */
+  idleSince = 0
+  private readonly host: Host
+  private committed: Committed<unknown> | undefined
+  private waiting: Array<Pending> = []
+  /** The batch that is being decided or appended. */
+  private inFlight: ReadonlyArray<Pending> = []
+  private readers: Array<Reader> = []
+  private wake: (() => void) | undefined
+  private fiber: Fiber.RuntimeFiber<void> | undefined
+  /** Which fiber is the actor's: one that was given up finds another number here and ends. */
+  private epoch = 0
+  private appendingSince = 0
+  private snapshotVersion = 0
+  /** Failures in a row, of recoveries and of user code; the backoff grows with them. */
+  private failures = 0
+  /** Milliseconds: the next recovery begins no earlier. */
+  private resumeAt = 0
+  /** After a failed recovery: what is answered until then, without another try. */
+  private refusing: { readonly until: number; readonly error: RecoveryFailed } | undefined
+  /** Commands to take one at a time, after a batch was refused without saying for which of them. */
+  private single = 0
+
+  constructor(host: Host, definition: AnyDefinition, id: string, streamId: StreamId) {
+    this.host = host
+    this.definition = definition
+    this.id = id
+    this.streamId = streamId
+  }
+
+  /** Commands that it accepted and has not answered. */
+  get accepted(): number {
+    return this.waiting.length + this.inFlight.length
+  }
+
+  start(): void {
+    const epoch = this.epoch
+    const life = Effect.gen(this, function* () {
+      while (this.epoch === epoch) yield* this.turn(epoch)
+    })
+    const crash = (cause: Cause.Cause<never>) => Effect.gen(this, () => this.crash(cause))
+    this.fiber = this.host.fork(
+      Effect.catchAllCause(life, (cause) => (this.epoch === epoch ? crash(cause) : Effect.void))
+    )
+  }
+
+  /** Accepts a command; the caller has checked that there is room. */
+  offer(pending: Pending): void {
+    const refusal = this.refusal()
+    if (refusal !== undefined) {
+      pending.resume(refusal)
+      return
+    }
+    this.waiting.push(pending)
+    this.host.accepted()
+    this.awake()
+  }
+
+  /** Gives the committed state, once it is there. */
+  read(reader: Reader): void {
+    const refusal = this.refusal()
+    if (refusal !== undefined) reader(refusal)
+    else if (this.committed !== undefined) reader(Effect.succeed(this.committed))
+    else {
+      this.readers.push(reader)
+      this.awake()
+    }
+  }
+
+  /** Leaves memory. Only when it is idle. */
+  passivate(): void {
+    const { committed, host } = this
+    if (committed !== undefined && committed.version - this.snapshotVersion >= host.limits.snapshotMinEvents) {
+      host.saver.offer(this.streamId, this.definition, committed)
+    }
+    this.end()
+  }
+
+  /** Gives up an append that began before `since`: its commands' outcome is unknown. Whether there was one. */
+  expire(since: number): boolean {
+    if (this.inFlight.length === 0 || this.appendingSince > since) return false
+    this.end()
+    this.answerAll(this.inFlight, new OutcomeUnknown({ cause: new Error("the store did not answer the append") }))
+    this.start()
+    return true
+  }
+
+  /** Ends at once, with whatever waits. */
+  abandon(): void {
+    const { inFlight, readers, waiting } = this
+    const stopped = new ShuttingDown()
+    this.end()
+    this.waiting = []
+    this.readers = []
+    this.answerAll(waiting, stopped)
+    this.answerAll(inFlight, new OutcomeUnknown({ cause: new Error("the system stopped during the append") }))
+    for (const reader of readers) reader(stopped)
+  }
+
+  private end(): void {
+    this.epoch++
+    this.committed = undefined
+    this.host.appending.delete(this)
+    this.fiber?.unsafeInterruptAsFork(this.fiber.id())
+    this.fiber = undefined
+  }
+
+  /** A defect of this file, or of the store. */
+  private *crash(cause: Cause.Cause<never>): Effect.fn.Return<void> {
+    yield* this.log("the actor crashed", cause)
+    yield* this.grow()
+    this.end()
+    this.answerAll(this.inFlight, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+    this.start()
+  }
+
+  private awake(): void {
+    this.host.becameBusy(this)
+    const { wake } = this
+    this.wake = undefined
+    wake?.()
+  }
+
+  private refusal(): RecoveryFailed | undefined {
+    if (this.refusing !== undefined && this.refusing.until <= this.host.now()) this.refusing = undefined
+    return this.refusing?.error
+  }
+
+  /** Doubles the backoff before the next recovery. */
+  private *grow(): Effect.fn.Return<void> {
+    const { maxBackoff, minBackoff } = this.host.limits
+    const backoff = Duration.toMillis(minBackoff) * 2 ** this.failures
+    this.failures++
+    const jitter = yield* Random.nextRange(0.8, 1.2)
+    this.resumeAt = this.host.now() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
+  }
+
+  private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
+    return Effect.logError(message, cause).pipe(Effect.annotateLogs({ streamId: this.streamId, ...annotations }))
+  }
+
+  private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>): void {
+    pending.resume(answer)
+    this.host.answered()
+  }
+
+  /** The same error for all of them. They are no longer in flight. */
+  private answerAll(batch: ReadonlyArray<Pending>, error: RuntimeError): void {
+    if (batch === this.inFlight) this.inFlight = []
+    for (const pending of batch) {
+      ActorMetrics.command(this.definition.name, pending.ask.command, "error")
+      this.resume(pending, error)
+    }
+  }
+
+  /** Commands that are decided again go before those that came later. */
+  private putBack(batch: ReadonlyArray<Pending>): void {
+    this.inFlight = []
+    this.waiting = [...batch, ...this.waiting]
+  }
+
+  private *turn(epoch: number): Effect.fn.Return<void> {
+    if (this.waiting.length === 0 && this.readers.length === 0) {
+      this.idleSince = this.host.now()
+      this.host.becameIdle(this)
+      yield* Effect.async<void>((resume) => {
+        if (this.accepted > 0 || this.readers.length > 0) resume(Effect.void)
+        else this.wake = () => resume(Effect.void)
+      })
+      return
+    }
+    const committed = this.committed ?? (yield* this.recover())
+    if (committed === undefined) return
+    this.answerReaders(Effect.succeed(committed))
+    if (this.waiting.length > 0) yield* this.batch(epoch, committed)
+  }
+
+  private answerReaders(answer: Effect.Effect<Committed<unknown>, RecoveryFailed>): void {
+    const { readers } = this
+    this.readers = []
+    for (const reader of readers) reader(answer)
+  }
+
+  /** Loads the state, or answers all that waits that it cannot. */
+  private *recover(): Effect.fn.Return<Committed<unknown> | undefined> {
+    const { definition, host, streamId } = this
+    const { limits, recoveries, snapshots, store } = host
+    if (this.resumeAt > host.now()) yield* Effect.sleep(this.resumeAt - host.now())
+    const attempt = Replay.recover(store, snapshots, definition, streamId).pipe(
+      Effect.disconnect,
+      Effect.timeoutFail({
+        duration: limits.recoveryTimeout,
+        onTimeout: () => new Error(`no answer within ${Duration.format(limits.recoveryTimeout)}`)
+      }),
+      recoveries.withPermits(1)
+    )
+    for (let attempts = 1; ; attempts++) {
+      const exit = yield* Effect.exit(attempt)
+      if (Exit.isSuccess(exit)) {
+        const { committed, snapshotVersion } = exit.value
+        this.committed = committed
+        this.snapshotVersion = snapshotVersion
+        ActorMetrics.recovered(committed.version - snapshotVersion)
+        return committed
+      }
+      const cause = Cause.squash(exit.cause)
+      yield* this.grow()
+      // Only the store's own faults pass; damage and a failing upcaster are the same the next time.
+      if (cause instanceof StoreUnavailable && attempts < limits.recoveryAttempts) {
+        yield* Effect.sleep(this.resumeAt - host.now())
+        continue
+      }
+      ActorMetrics.recoveryFailed()
+      const error = new RecoveryFailed({ streamId, cause })
+      yield* this.log("recovery failed", exit.cause, { attempts })
+      this.refusing = { until: this.resumeAt, error }
+      const { waiting } = this
+      this.waiting = []
+      this.answerAll(waiting, error)
+      this.answerReaders(error)
+      return undefined
+    }
+  }
+
+  private take(): ReadonlyArray<Pending> {
+    const most = this.single > 0 ? 1 : this.host.limits.maxBatch
+    if (this.single > 0) this.single--
+    if (this.waiting.length <= most) {
+      const all = this.waiting
+      this.waiting = []
+      return all
+    }
+    return this.waiting.splice(0, most)
+  }
+
+  /** Decides, appends and answers some of the commands that wait. */
+  private *batch(epoch: number, committed: Committed<unknown>): Effect.fn.Return<void> {
+    const { definition, host, streamId } = this
+    const taken = this.take()
+    this.inFlight = taken
+    const { decided, state } = yield* this.decide(taken, committed)
+    if (this.epoch !== epoch) return
+    // What was taken but not decided waits behind its twin, or behind a defect.
+    if (decided.length < taken.length) {
+      this.putBack(taken.slice(decided.length))
+      this.inFlight = taken.slice(0, decided.length)
+    }
+
+    this.appendingSince = host.now()
+    host.appending.add(this)
+    const commands = decided.map(({ proposed }) => proposed)
+    const exit = yield* Effect.exit(host.store.append([{ streamId, expectedVersion: committed.version, commands }]))
+    if (this.epoch !== epoch) return
+    host.appending.delete(this)
+
+    const defective = decided.at(-1)?.isDefect === true
+    if (defective) {
+      yield* this.grow()
+      this.committed = undefined
+    }
+    if (Exit.isFailure(exit)) return yield* this.refused(decided, committed, exit.cause)
+    const result = exit.value
+    if (result._tag === "AlreadyStored") return this.replay(decided, result.commands)
+
+    ActorMetrics.committed(commands.length, host.now() - this.appendingSince)
+    const head = result.heads[0] ?? committed
+    if (!defective) {
+      this.failures = 0
+      this.committed = { state, version: head.version, position: head.position, hash: head.hash }
+      const { every = host.limits.snapshotEvery } = definition.snapshot
+      if (head.version - this.snapshotVersion >= every && host.saver.offer(streamId, definition, this.committed)) {
+        this.snapshotVersion = head.version
+      }
+    }
+    this.inFlight = []
+    let next = 0
+    for (const { answer, pending, proposed } of decided) {
+      ActorMetrics.command(definition.name, pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
+      this.resume(pending, answer((proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head))
+    }
+  }
+
+  /** Decides commands one after the other on the running state, up to a twin of one of them or a defect. */
+  private *decide(
+    taken: ReadonlyArray<Pending>,
+    committed: Committed<unknown>
+  ): Effect.fn.Return<{ readonly decided: ReadonlyArray<Decided>; readonly state: unknown }> {
+    const { definition, streamId } = this
+    const now = this.host.now()
+    const decided: Array<Decided> = []
+    const ids = new Set<string>()
+    let { state, version } = committed
+    for (const pending of taken) {
+      const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
+      // A twin gets the stored answer, once there is one.
+      if (ids.has(commandId)) break
+      ids.add(commandId)
+      if (expected !== undefined && expected !== version) {
+        decided.push(unkept(pending, () => new VersionMismatch({ streamId, expected, actual: version })))
+        continue
+      }
+      try {
+        const context = { id: this.id, version, now, commandId, correlationId, causationId }
+        const decision = definition.decide(command, payload, state, context)
+        const outcome = Either.isEither(decision) ? decision : yield* run(decision)
+        if (Either.isLeft(outcome)) {
+          decided.push(refusal(definition, pending, outcome.left))
+          continue
+        }
+        const events: Array<EncodedEvent> = []
+        let after = state
+        let unencodable: UnencodableEvent | undefined
+        for (const event of outcome.right) {
+          const encoded = definition.codec.encode(event)
+          if (Either.isLeft(encoded)) {
+            unencodable = encoded.left
+            break
+          }
+          events.push(encoded.right)
+          after = definition.evolve(after, event)
+        }
+        if (unencodable !== undefined) {
+          const error = unencodable
+          decided.push(unkept(pending, () => error))
+          continue
+        }
+        decided.push(success(definition, pending, events, after))
+        version += events.length
+        state = after
+      } catch (error) {
+        const cause = error instanceof Defect ? error.defect : Cause.die(error)
+        yield* this.log("a command ended in a defect", cause, { command, commandId })
+        decided.push({ ...unkept(pending, () => Effect.failCause(cause)), isDefect: true })
+        break
+      }
+    }
+    return { decided, state }
+  }
+
+  /** Some commands were stored before, by an earlier try or by another process: theirs are the stored answers. */
+  private replay(decided: ReadonlyArray<Decided>, stored: ReadonlyArray<StoredCommand>): void {
+    const { definition } = this
+    const found = new Map(stored.map((command) => [command.commandId, command]))
+    this.inFlight = []
+    const again: Array<Decided> = []
+    for (const one of decided) {
+      const { ask } = one.pending
+      const command = found.get(ask.commandId)
+      if (command === undefined) {
+        again.push(one)
+        continue
+      }
+      ActorMetrics.command(definition.name, ask.command, "replayed")
+      const { outcome, position, version } = command
+      const answer = Effect.sync(() => {
+        const value = definition.decodeAnswer(ask.command, outcome, command.answer)
+        return { outcome, value, replayed: true, version, position }
+      })
+      this.resume(one.pending, answer)
+    }
+    this.again(again)
+  }
+
+  /** These are decided again, but for what ended in a defect. */
+  private again(decided: ReadonlyArray<Decided>): void {
+    for (const { answer, isDefect, pending } of decided) if (isDefect) this.resume(pending, answer(nowhere))
+    this.putBack(decided.filter(({ isDefect }) => !isDefect).map(({ pending }) => pending))
+  }
+
+  private *refused(
+    decided: ReadonlyArray<Decided>,
+    committed: Committed<unknown>,
+    cause: Cause.Cause<AppendError>
+  ): Effect.fn.Return<void> {
+    const failure = Option.getOrNull(Cause.failureOption(cause))
+    const all = this.inFlight
+    switch (failure?._tag) {
+      case undefined: {
+        yield* this.log("the store failed in a way that it does not declare", cause)
+        this.committed = undefined
+        return this.answerAll(all, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+      }
+      case "StoreUnavailable":
+        return this.answerAll(all, failure)
+      case "OutcomeUnknown": {
+        this.committed = undefined
+        return this.answerAll(all, failure)
+      }
+      case "InvalidArgument": {
+        if (all.length === 1) return this.answerAll(all, failure)
+        this.single = all.length
+        return this.again(decided)
+      }
+      case "CommandIdReused":
+      case "AnswerFailed": {
+        const [blamed, others] = Arr.partition(decided, ({ pending }) => pending.ask.commandId !== failure.commandId)
+        const answer = failure._tag === "CommandIdReused" ? failure : Effect.die(failure.cause)
+        if (failure._tag === "AnswerFailed") {
+          yield* this.log("a command ended in a defect", Cause.die(failure.cause), { commandId: failure.commandId })
+          yield* this.grow()
+          this.committed = undefined
+        }
+        for (const { pending } of blamed) this.resume(pending, answer)
+        return this.again(others)
+      }
+      case "VersionConflict":
+        return yield* this.conflict(decided, committed, failure)
+    }
+  }
+
+  /** Another writer was first: reads its events, and decides again what has not lost too often. */
+  private *conflict(
+    decided: ReadonlyArray<Decided>,
+    committed: Committed<unknown>,
+    error: VersionConflict
+  ): Effect.fn.Return<void> {
+    const { definition, host, streamId } = this
+    ActorMetrics.conflicted()
+    for (const { pending } of decided) pending.conflicts++
+    const [lost, others] = Arr.partition(decided, ({ pending }) => pending.conflicts <= host.limits.conflictRetries)
+    this.inFlight = []
+    this.answerAll(
+      lost.map(({ pending }) => pending),
+      error
+    )
+    this.again(others)
+    const tries = Math.max(0, ...others.map(({ pending }) => pending.conflicts))
+    if (tries > 0) yield* Effect.sleep(conflictDelay * 2 ** (tries - 1) * (yield* Random.nextRange(0.8, 1.2)))
+    if (this.committed === undefined) return
+    const exit = yield* Effect.exit(Replay.catchUp(host.store, definition, streamId, committed))
+    // What cannot be caught up with is recovered from the start, which reports why it cannot be.
+    this.committed = Exit.isSuccess(exit) ? exit.value : undefined
+  }
+}
+
+/** A defect has no place in the log, and its answer none to tell. */
+const nowhere: Place = { version: 0, position: 0 }
+
+/**
+ * Milliseconds before the first retry after a conflict, doubled for each further one and ±20 %: two writers that met once
+ * shall not meet again. M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+const conflictDelay = 5
+
+/** Carries a defect of an effectful decision to where those of plain ones are caught. */
+class Defect extends Error {
+  readonly defect: Cause.Cause<never>
+  constructor(defect: Cause.Cause<never>) {
+    super("a decision died")
+    this.defect = defect
+  }
+}
+
+/** The effect's own success or error; what else ended it is thrown. */
+const run = function* <A, E>(decision: Effect.Effect<A, E>): Effect.fn.Return<Either.Either<A, E>> {
+  const exit = yield* Effect.exit(decision)
+  if (Exit.isSuccess(exit)) return Either.right(exit.value)
+  const failure = Cause.failureOrCause(exit.cause)
+  if (Either.isRight(failure)) throw new Defect(failure.right)
+  return Either.left(failure.left)
+}
+
+const propose = (
+  { ask: { causationId, commandId, correlationId, fingerprint, traceparent } }: Pending,
+  events: ReadonlyArray<EncodedEvent>,
+  outcome: ProposedCommand["outcome"],
+  answer: ProposedCommand["answer"]
+): ProposedCommand => ({ commandId, fingerprint, correlationId, causationId, traceparent, events, outcome, answer })
+
+const unkept = (pending: Pending, answer: Decided["answer"]): Decided => ({
+  pending,
+  proposed: propose(pending, [], "unkept", () => ""),
+  answer,
+  isDefect: false
+})
+
+const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): Decided => {
+  const { ask } = pending
+  const answer = ({ position, version }: Place) =>
+    Effect.succeed<Answer>({ outcome: "refusal", value: error, replayed: false, version, position })
+  // A caller that did not choose the id cannot come again with it.
+  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, answer)
+  const text = () => definition.encodeAnswer(ask.command, "refusal", error)
+  return { pending, proposed: propose(pending, [], "refusal", text), answer, isDefect: false }
+}
+
+const success = (
+  definition: AnyDefinition,
+  pending: Pending,
+  events: ReadonlyArray<EncodedEvent>,
+  after: unknown
+): Decided => {
+  const { command } = pending.ask
+  // Kept beside its text: whoever waits here needs no decoding.
+  let value: unknown
+  const text = (at: Place) => {
+    value = definition.reply(command, after, at)
+    return definition.encodeAnswer(command, "success", value)
+  }
+  const answer = ({ position, version }: Place) =>
+    Effect.succeed<Answer>({ outcome: "success", value, replayed: false, version, position })
+  return { pending, proposed: propose(pending, events, "success", text), answer, isDefect: false }
+}

@@ -1,0 +1,198 @@
+/**
+ * The actor system of one process: a registry of actors by stream, which starts them when they are needed and lets them
+ * go when they are idle, within the limits of `ActorConfig`.
+ *
+ * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
+ */
+import { Context, Deferred, Duration, Effect, Layer, Runtime, type Scope } from "effect"
+import { Actor, type Host } from "./Actor.ts"
+import { ActorConfig } from "./ActorConfig.ts"
+import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
+import * as ActorMetrics from "./ActorMetrics.ts"
+import { ActorSystem, type Answer, type AnyDefinition, type Ask, type Committed } from "./ActorSystem.ts"
+import { EventStore } from "./EventStore.ts"
+import * as Replay from "./Replay.ts"
+import * as SnapshotSaver from "./SnapshotSaver.ts"
+import { SnapshotStore } from "./SnapshotStore.ts"
+import { InvalidArgument } from "./StoreError.ts"
+import { isStreamId, type StreamId } from "./StreamId.ts"
+
+const make = Effect.gen(function* () {
+  const store = yield* EventStore
+  const snapshots = yield* SnapshotStore
+  const limits = yield* ActorConfig
+  const clock = yield* Effect.clock
+  const saver = yield* SnapshotSaver.make(snapshots, limits)
+  // Actors get nothing of whoever builds or calls the system, such as an open transaction.
+  const fork = Runtime.runFork(Runtime.updateContext(yield* Effect.runtime<never>(), () => Context.empty()))
+
+  const definitions = new Map<string, AnyDefinition>()
+  const actors = new Map<StreamId, Actor>()
+  /** Those with nothing to do, the one that is idle for longest first. */
+  const idle = new Map<StreamId, Actor>()
+  /** Those without a place yet, which hold commands already. */
+  const queue: Array<Actor> = []
+  let live = 0
+  /** Commands accepted and not answered, of all actors. */
+  let accepted = 0
+  let stopping = false
+  const drained = yield* Deferred.make<void>()
+
+  const passivate = (actor: Actor): void => {
+    idle.delete(actor.streamId)
+    actors.delete(actor.streamId)
+    live--
+    ActorMetrics.passivated()
+    actor.passivate()
+  }
+  const start = (actor: Actor): void => {
+    live++
+    actor.start()
+  }
+  const host: Host = {
+    limits,
+    store,
+    snapshots,
+    saver,
+    recoveries: yield* Effect.makeSemaphore(limits.maxRecoveries),
+    now: () => clock.unsafeCurrentTimeMillis(),
+    fork: (effect) => fork(effect, { immediate: false }),
+    becameIdle: (actor) => {
+      idle.set(actor.streamId, actor)
+      const next = queue.shift()
+      if (next === undefined) return
+      passivate(actor)
+      start(next)
+    },
+    becameBusy: (actor) => {
+      idle.delete(actor.streamId)
+    },
+    appending: new Set(),
+    accepted: () => {
+      accepted++
+    },
+    answered: () => {
+      accepted--
+      if (stopping && accepted === 0) Deferred.unsafeDone(drained, Effect.void)
+    }
+  }
+
+  /** The actor of this id, started or waiting for a place; or why there is none. */
+  const find = (aggregate: string, id: string): Actor | RuntimeError => {
+    if (stopping) return new ShuttingDown()
+    const definition = definitions.get(aggregate)
+    if (definition === undefined) throw new Error(`the aggregate ${aggregate} is not registered; provide its layer`)
+    const streamId = definition.streamId(id)
+    const known = actors.get(streamId)
+    if (known !== undefined) return known
+    if (!isStreamId(streamId)) return new InvalidArgument({ argument: "id", reason: "makes no stream id" })
+    const actor = new Actor(host, definition, id, streamId)
+    if (live >= limits.maxLiveActors) {
+      const [oldest] = idle.values()
+      if (oldest !== undefined) passivate(oldest)
+      else if (queue.length < limits.maxWaitingActors) queue.push(actor)
+      else return new TooManyActors({ streamId, limit: limits.maxLiveActors })
+    }
+    actors.set(streamId, actor)
+    if (live < limits.maxLiveActors) start(actor)
+    return actor
+  }
+
+  const register = (definition: AnyDefinition): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        if (definitions.has(definition.name)) throw new Error(`the aggregate ${definition.name} is registered twice`)
+        definitions.set(definition.name, definition)
+      }),
+      () => Effect.sync(() => definitions.delete(definition.name))
+    )
+
+  const ask = (asked: Ask): Effect.Effect<Answer, RuntimeError> =>
+    // An interruption ends the wait and nothing else: there is nothing to clean up.
+    Effect.async((resume) => {
+      const actor = find(asked.aggregate, asked.id)
+      if (!(actor instanceof Actor)) {
+        if (actor._tag === "TooManyActors") ActorMetrics.rejected()
+        resume(actor)
+      } else if (actor.accepted >= limits.mailboxCapacity) {
+        ActorMetrics.rejected()
+        resume(new MailboxFull({ streamId: actor.streamId, capacity: limits.mailboxCapacity }))
+      } else {
+        actor.offer({ ask: asked, resume, conflicts: 0 })
+      }
+    })
+
+  const state = Effect.fnUntraced(function* (aggregate: string, id: string) {
+    const { committed, definition, streamId } = yield* Effect.async<Read, RuntimeError>((resume) => {
+      const actor = find(aggregate, id)
+      if (!(actor instanceof Actor)) resume(actor)
+      else
+        actor.read((answer) =>
+          resume(
+            Effect.map(answer, (committed) => ({ definition: actor.definition, streamId: actor.streamId, committed }))
+          )
+        )
+    })
+    // Another process may have written since: that is folded here, and the actor finds it with its next command.
+    if ((yield* store.head(streamId)) <= committed.version) return committed
+    return yield* Replay.catchUp(store, definition, streamId, committed).pipe(
+      Effect.mapError((error) =>
+        error._tag === "StoreUnavailable" ? error : new RecoveryFailed({ streamId, cause: error })
+      )
+    )
+  })
+
+  /** Once a second or oftener: what was idle for too long leaves, and appends that take too long are given up. */
+  const idleMillis = Duration.toMillis(limits.idleTimeout)
+  const appendMillis = Duration.toMillis(limits.appendTimeout)
+  const sweep = Effect.gen(function* () {
+    const now = host.now()
+    for (const actor of idle.values()) {
+      if (actor.idleSince > now - idleMillis) break
+      passivate(actor)
+    }
+    for (const actor of host.appending) {
+      if (actor.expire(now - appendMillis)) {
+        yield* Effect.logError("an append did not answer in time").pipe(
+          Effect.annotateLogs({ streamId: actor.streamId, millis: appendMillis })
+        )
+      }
+    }
+    ActorMetrics.load(live, accepted)
+  })
+  const period = Math.max(10, Math.min(1_000, idleMillis / 4, appendMillis / 4))
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(sweep, period)))
+
+  const stop = Effect.gen(function* () {
+    stopping = true
+    if (accepted > 0) {
+      yield* Deferred.await(drained).pipe(
+        Effect.timeout(limits.shutdownTimeout),
+        Effect.catchAll(() =>
+          Effect.logWarning("stopped with commands unanswered").pipe(Effect.annotateLogs({ accepted }))
+        )
+      )
+    }
+    for (const actor of actors.values()) actor.abandon()
+    yield* Effect.ignore(Effect.timeout(saver.flush, flushTimeout))
+  })
+  // A finalizer cannot be interrupted, and so its time limits would wait for what they limit.
+  yield* Effect.addFinalizer(() => Effect.interruptible(stop))
+
+  return ActorSystem.of({ register, ask, state, store, snapshots })
+})
+
+/** For the snapshots that wait when the system stops; they are worth no more. */
+const flushTimeout = Duration.seconds(1)
+
+interface Read {
+  readonly committed: Committed<unknown>
+  readonly definition: AnyDefinition
+  readonly streamId: StreamId
+}
+
+/**
+ * Actors in this process. When the layer's scope closes it takes no more commands and answers those it has accepted, for
+ * `shutdownTimeout` at most.
+ */
+export const layer: Layer.Layer<ActorSystem, never, EventStore | SnapshotStore> = Layer.scoped(ActorSystem, make)

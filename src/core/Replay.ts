@@ -1,0 +1,147 @@
+/** `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. */
+import { Effect, Either, Option } from "effect"
+import { EvolveFailed, SnapshotAhead, StreamDamaged } from "./ActorError.ts"
+import type { Committed, Definition } from "./ActorSystem.ts"
+import type { DecodeError } from "./EventError.ts"
+import * as EventHash from "./EventHash.ts"
+import { type EventStore, maxPage, type ReadError } from "./EventStore.ts"
+import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/** Why stored events give no state; except for the store's own faults, trying again gives the same. */
+export type FoldError = StreamDamaged | EvolveFailed | DecodeError
+export type ReplayError = FoldError | SnapshotAhead | ReadError
+
+type Tagged = { readonly _tag: string }
+
+/** The state before the first event. */
+export const initial = <S, E extends Tagged>(definition: Definition<S, E>): Committed<S> => ({
+  state: definition.initial,
+  version: 0,
+  position: 0,
+  hash: EventHash.genesis
+})
+
+/** What is wrong with an event that should follow the place, by its hash and its number. */
+export const damage = (
+  after: { readonly version: number; readonly hash: string },
+  event: StoredEvent
+): StreamDamaged | undefined => {
+  const reason =
+    event.version !== after.version + 1
+      ? `version ${after.version + 1} is missing`
+      : event.previousHash !== after.hash
+        ? "it does not follow the event before it"
+        : EventHash.isIntact(event)
+          ? undefined
+          : "its hash does not match what is stored"
+  return reason === undefined
+    ? undefined
+    : new StreamDamaged({ streamId: event.streamId, version: event.version, reason })
+}
+
+/** The state after these events, which are those that follow it. */
+export const fold = <S, E extends Tagged>(
+  definition: Definition<S, E>,
+  from: Committed<S>,
+  events: ReadonlyArray<StoredEvent>
+): Either.Either<Committed<S>, FoldError> => {
+  let { state } = from
+  let last: { readonly version: number; readonly position: number; readonly hash: string } = from
+  for (const stored of events) {
+    const damaged = damage(last, stored)
+    if (damaged !== undefined) return Either.left(damaged)
+    const decoded = definition.codec.decode(stored)
+    if (Either.isLeft(decoded)) return Either.left(decoded.left)
+    try {
+      state = definition.evolve(state, decoded.right)
+    } catch (cause) {
+      const { streamId, type, version } = stored
+      return Either.left(new EvolveFailed({ streamId, version, type, cause }))
+    }
+    last = stored
+  }
+  return Either.right({ state, version: last.version, position: last.position, hash: last.hash })
+}
+
+/** The state after all events that the store has, or after those up to a version. */
+export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
+  store: EventStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  from: Committed<S>,
+  to = Number.MAX_SAFE_INTEGER
+) {
+  let current = from
+  for (;;) {
+    const page = yield* store.readStream(streamId, { from: current.version + 1, to })
+    const folded = fold(definition, current, page)
+    if (Either.isLeft(folded)) return yield* Effect.fail(folded.left)
+    current = folded.right
+    if (page.length < maxPage) return current
+    // The embedded store answers without a pause: let others run between two pages.
+    yield* Effect.yieldNow()
+  }
+})
+
+/** The newest snapshot that this code can use, decoded. What it cannot use it names in the log and passes over. */
+const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
+  snapshots: SnapshotStore["Type"],
+  { snapshot: policy }: Definition<S, E>,
+  streamId: StreamId,
+  to: number
+) {
+  let below = to
+  for (;;) {
+    const found: Option.Option<Snapshot> = yield* snapshots.load(streamId, below)
+    if (Option.isNone(found)) return undefined
+    const snapshot = found.value
+    // All of them are of an older form of the state, which is no fault: the next one is of this form.
+    if (snapshot.fingerprint !== policy.fingerprint) return undefined
+    const decoded = Either.try((): S => {
+      if (checksum(snapshot) !== snapshot.checksum) throw new Error("checksum")
+      return policy.decode(snapshot.data)
+    })
+    if (Either.isRight(decoded)) return { snapshot, state: decoded.right }
+    yield* Effect.logWarning("snapshot ignored: it is damaged or does not fit the state's schema").pipe(
+      Effect.annotateLogs({ streamId, version: snapshot.version })
+    )
+    below = snapshot.version - 1
+  }
+})
+
+export interface Recovered<S> {
+  readonly committed: Committed<S>
+  /** Version of the snapshot it began with, 0 without one. */
+  readonly snapshotVersion: number
+}
+
+/** The state of a stream, from its newest snapshot and the events after it, or up to a version. */
+export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
+  store: EventStore["Type"],
+  snapshots: SnapshotStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  to = Number.MAX_SAFE_INTEGER
+) {
+  const start = yield* usable(snapshots, definition, streamId, to)
+  if (start === undefined) {
+    const committed = yield* catchUp(store, definition, streamId, initial(definition), to)
+    return { committed, snapshotVersion: 0 }
+  }
+  const { snapshot, state } = start
+  const { version } = snapshot
+  // The snapshot's own event is read too: it shows that the log has it, and has the same.
+  const [event] = yield* store.readStream(streamId, { from: version, to: version })
+  if (event === undefined) {
+    const head = yield* store.head(streamId)
+    if (head < version) return yield* new SnapshotAhead({ streamId, snapshot: version, head })
+    return yield* new StreamDamaged({ streamId, version, reason: "the event is missing" })
+  }
+  if (event.hash !== snapshot.eventHash || event.position !== snapshot.position || !EventHash.isIntact(event)) {
+    return yield* new StreamDamaged({ streamId, version, reason: "the snapshot was made of another event" })
+  }
+  const at = { state, version, position: event.position, hash: event.hash }
+  return { committed: yield* catchUp(store, definition, streamId, at, to), snapshotVersion: version }
+})

@@ -1,0 +1,946 @@
+/**
+ * The promises of an actor system as cases. Whoever writes a system runs each with fresh, empty stores and says how the
+ * system is built over them. Faults are injected between the system and its store, never into the system.
+ */
+import { deepStrictEqual, ok, strictEqual } from "node:assert"
+import { Rpc } from "@effect/rpc"
+import {
+  Cause,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Either,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Schema,
+  TestClock,
+  TestContext
+} from "effect"
+import type { ActorLimits } from "../core/ActorConfig.ts"
+import type { ActorSystem, Decision } from "../core/ActorSystem.ts"
+import * as Aggregate from "../core/Aggregate.ts"
+import * as Event from "../core/Event.ts"
+import { EventStore } from "../core/EventStore.ts"
+import { SnapshotStore } from "../core/SnapshotStore.ts"
+import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { StreamId } from "../core/StreamId.ts"
+import type { Case } from "./Conformance.ts"
+
+/** How the system that is tested is built, with some limits changed. */
+export class SystemUnderTest extends Context.Tag("daybook/testing/SystemUnderTest")<
+  SystemUnderTest,
+  {
+    readonly layer: (limits: Partial<ActorLimits>) => Layer.Layer<ActorSystem, never, EventStore | SnapshotStore>
+  }
+>() {}
+
+export type ActorSystemCase = Case<EventStore | SnapshotStore | SystemUnderTest>
+
+// ---- an aggregate that counts ---------------------------------------------------------------------------------------
+
+const Added = Event.make("Added", { by: Schema.Int })
+class TooMuch extends Schema.TaggedError<TooMuch>()("TooMuch", { count: Schema.Int }) {}
+class NotYet extends Schema.TaggedError<NotYet>()("NotYet", {}) {}
+
+class Counter extends Aggregate.make("Counter", {
+  id: Schema.String,
+  state: Schema.Struct({ count: Schema.Int }),
+  initial: { count: 0 },
+  events: [Added],
+  commands: [
+    Rpc.make("Add", {
+      payload: { by: Schema.Int },
+      success: Schema.Struct({ count: Schema.Int, version: Schema.Int, position: Schema.Int }),
+      error: Schema.Union(TooMuch, NotYet)
+    })
+  ],
+  unkept: ["NotYet"]
+}) {}
+type Added = Event.Of<typeof Added>
+type CounterBehaviour = Parameters<typeof Counter.define>[0]
+type Decide = CounterBehaviour["decide"]["Add"]
+
+/** The ways in which a command can end, by its number: 13 is refused for ever, 14 for now, 15 cannot be stored, 16 throws. */
+const decideAdd: Decide = ({ by }, { count }) => {
+  if (by === 13) return Either.left(new TooMuch({ count }))
+  if (by === 14) return Either.left(new NotYet())
+  if (by === 15) return Either.right([Added.make({ by: 0.5 })])
+  if (by === 16) throw new Error("poison")
+  return Either.right([Added.make({ by })])
+}
+const behaviour = (decide: Decide = decideAdd, changes: Partial<CounterBehaviour> = {}): CounterBehaviour => ({
+  decide: { Add: decide },
+  evolve: { Added: ({ count }, { by }) => ({ count: count + by }) },
+  reply: { Add: ({ count }, at) => ({ count, ...at }) },
+  ...changes
+})
+
+interface Setting {
+  readonly limits?: Partial<ActorLimits>
+  readonly behaviour?: CounterBehaviour
+  readonly store?: (store: EventStore["Type"]) => Partial<EventStore["Type"]>
+  readonly snapshots?: (store: SnapshotStore["Type"]) => Partial<SnapshotStore["Type"]>
+}
+type Program<A> = Effect.Effect<A, unknown, Aggregate.Service<"Counter"> | EventStore | SnapshotStore | SystemUnderTest>
+
+/** Runs a program with a system of its own over the stores, which outlive it. */
+const running = <A>({ limits = {}, ...setting }: Setting, program: Program<A>) =>
+  Effect.gen(function* () {
+    const { layer } = yield* SystemUnderTest
+    const store = yield* EventStore
+    const snapshots = yield* SnapshotStore
+    const stores = Layer.merge(
+      Layer.succeed(EventStore, { ...store, ...setting.store?.(store) }),
+      Layer.succeed(SnapshotStore, { ...snapshots, ...setting.snapshots?.(snapshots) })
+    )
+    const counter = Counter.toLayer(setting.behaviour ?? behaviour()).pipe(
+      Layer.provide(layer(limits)),
+      Layer.provide(stores)
+    )
+    return yield* Effect.provide(program, counter)
+  })
+/** With a clock that only the case moves. */
+const virtual = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, TestContext.TestContext)
+const counter = (id: string) => Effect.map(Counter, (counters) => counters(id))
+const add = (id: string, by: number, options?: Aggregate.CommandOptions) =>
+  Effect.flatMap(counter(id), (one) => one.Add({ by }, options))
+const ask = (id: string, by: number, options?: Aggregate.CommandOptions) =>
+  Effect.flatMap(counter(id), (one) => one.ask("Add", { by }, options))
+const count = (id: string) =>
+  Effect.map(
+    Effect.flatMap(counter(id), (one) => one.state),
+    ({ state }) => state.count
+  )
+const stored = (id: string) => Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(`counter-${id}`)))
+const tagOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => (error as { readonly _tag?: string })._tag)
+/** Lets every other fiber run until it is so; fails the case when that takes for ever. */
+const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =>
+  Effect.gen(function* () {
+    for (let turn = 0; turn < 100_000; turn++) {
+      if (yield* condition) return
+      yield* Effect.yieldNow()
+    }
+    throw new Error(`never: ${what}`)
+  })
+const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
+export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
+  {
+    name: "AC1 1,000 commands at once to one actor are decided one at a time and answered 1 to 1,000",
+    run: Effect.gen(function* () {
+      let inside = 0
+      const decide: Decide = (payload, state, context) =>
+        Effect.gen(function* () {
+          strictEqual(++inside, 1)
+          yield* Effect.yieldNow()
+          inside--
+          return yield* decideAdd(payload, state, context) as Effect.Effect<ReadonlyArray<Added>, TooMuch>
+        })
+      const program = Effect.forEach(Array.from({ length: 1_000 }), () => add("a", 1), { concurrency: "unbounded" })
+      const replies = yield* running({ behaviour: behaviour(decide) }, program)
+      deepStrictEqual(
+        replies.map((reply) => reply.count).sort((left, right) => left - right),
+        Array.from({ length: 1_000 }, (_, index) => index + 1)
+      )
+      ok(replies.every((reply) => reply.version === reply.count))
+    })
+  },
+  {
+    name: "AC2 the commands of one sender are done in its order",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const fibers = yield* Effect.forEach(Array.from({ length: 100 }), (_, index) =>
+          Effect.fork(add("a", index + 100))
+        )
+        yield* Fiber.joinAll(fibers)
+        const data = (yield* stored("a")).map((event) => JSON.parse(event.data).by)
+        deepStrictEqual(
+          data,
+          Array.from({ length: 100 }, (_, index) => index + 100)
+        )
+      })
+    )
+  },
+  {
+    name: "AC3 a decision that waits holds up no other actor",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const decide: Decide = (payload, state, context) =>
+        context.id === "slow"
+          ? Effect.as(Deferred.await(latch), [Added.make(payload)])
+          : decideAdd(payload, state, context)
+      yield* running(
+        { behaviour: behaviour(decide) },
+        Effect.gen(function* () {
+          const slow = yield* Effect.fork(add("slow", 1))
+          for (let round = 1; round <= 3; round++) strictEqual((yield* add("fast", 1)).count, round)
+          yield* Deferred.succeed(latch, undefined)
+          strictEqual((yield* Fiber.join(slow)).count, 1)
+        })
+      )
+    })
+  },
+  {
+    name: "AC4 no answer, be it a refusal or a mismatch, leaves before the commit of its batch, and reads see what is committed",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const appending = yield* Deferred.make<void>()
+      yield* running(
+        {
+          store: (store) => ({
+            append: (requests) =>
+              Effect.zipRight(
+                Deferred.succeed(appending, undefined),
+                Effect.zipRight(Deferred.await(latch), store.append(requests))
+              )
+          })
+        },
+        Effect.gen(function* () {
+          strictEqual(yield* count("a"), 0)
+          const asked = [add("a", 1), add("a", 13), add("a", 14), add("a", 1, { expectedVersion: 7 })]
+          const fibers = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.either(one)))
+          yield* Deferred.await(appending)
+          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+          for (const fiber of fibers) ok(Option.isNone(yield* Fiber.poll(fiber)))
+          strictEqual(yield* count("a"), 0)
+          yield* Deferred.succeed(latch, undefined)
+          const tags = (yield* Effect.forEach(fibers, Fiber.join)).map((answer) =>
+            Either.isLeft(answer) ? answer.left._tag : answer.right.count
+          )
+          deepStrictEqual(tags, [1, "TooMuch", "NotYet", "VersionMismatch"])
+          strictEqual(yield* count("a"), 1)
+        })
+      )
+    })
+  },
+  {
+    name: "AC5 an append that fails is a typed error and leaves the state as it was",
+    run: Effect.gen(function* () {
+      let broken = true
+      yield* running(
+        { store: (store) => ({ append: (requests) => (broken ? unavailable : store.append(requests)) }) },
+        Effect.gen(function* () {
+          strictEqual(yield* tagOf(add("a", 5)), "StoreUnavailable")
+          strictEqual(yield* count("a"), 0)
+          broken = false
+          strictEqual((yield* add("a", 1)).count, 1)
+        })
+      )
+    })
+  },
+  {
+    name: "AC6 an event that cannot be stored is a typed error to its sender alone",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const asked = [add("a", 1), add("a", 15), add("a", 1)].map(Effect.either)
+        const answers = yield* Effect.all(asked, { concurrency: "unbounded" })
+        deepStrictEqual(
+          answers.map((answer) => (Either.isLeft(answer) ? answer.left._tag : answer.right.count)),
+          [1, "UnencodableEvent", 2]
+        )
+      })
+    )
+  },
+  {
+    name: "AC7 after an unknown outcome the actor reloads, and the same command id finds what was stored",
+    run: Effect.gen(function* () {
+      let unknown = true
+      yield* running(
+        {
+          store: (store) => ({
+            append: (requests) =>
+              Effect.tap(store.append(requests), () =>
+                unknown ? new OutcomeUnknown({ cause: new Error("injected") }) : Effect.void
+              )
+          })
+        },
+        Effect.gen(function* () {
+          strictEqual(yield* tagOf(add("a", 5, { commandId: "c" })), "OutcomeUnknown")
+          unknown = false
+          const again = yield* ask("a", 5, { commandId: "c" })
+          ok(again.replayed)
+          strictEqual(yield* count("a"), 5)
+          strictEqual((yield* add("a", 1)).count, 6)
+        })
+      )
+    })
+  },
+  {
+    name: "AC7 an append that never answers is given up as unknown, and the commands behind it are done",
+    run: virtual(
+      Effect.gen(function* () {
+        const hanging = yield* Deferred.make<void>()
+        let hang = true
+        yield* running(
+          {
+            limits: { appendTimeout: Duration.seconds(5), maxBatch: 1 },
+            store: (store) => ({
+              append: (requests) =>
+                Effect.suspend(() => {
+                  if (!hang) return store.append(requests)
+                  hang = false
+                  return Effect.zipRight(Deferred.succeed(hanging, undefined), Effect.never)
+                })
+            })
+          },
+          Effect.gen(function* () {
+            const first = yield* Effect.fork(Effect.flip(add("a", 5)))
+            const second = yield* Effect.fork(add("a", 1))
+            yield* Deferred.await(hanging)
+            yield* TestClock.adjust("7 seconds")
+            strictEqual((yield* Fiber.join(first))._tag, "OutcomeUnknown")
+            strictEqual((yield* Fiber.join(second)).count, 1)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC8 an event that evolve throws on is not stored, and its sender gets the defect",
+    run: Effect.gen(function* () {
+      const broken = behaviour(decideAdd, {
+        evolve: {
+          Added: ({ count }, { by }) => {
+            if (by === 3) throw new Error("cannot evolve")
+            return { count: count + by }
+          }
+        }
+      })
+      yield* running(
+        { behaviour: broken, limits: { minBackoff: Duration.zero } },
+        Effect.gen(function* () {
+          yield* add("a", 1)
+          const exit = yield* Effect.exit(add("a", 3))
+          ok(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+          strictEqual((yield* stored("a")).length, 1)
+          strictEqual((yield* add("a", 1)).count, 2)
+        })
+      )
+    })
+  },
+  {
+    name: "AC9 after another writer's events the actor reads them and decides again",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        yield* add("a", 1)
+        yield* running({}, add("a", 10))
+        strictEqual((yield* add("a", 1)).count, 12)
+        strictEqual((yield* stored("a")).length, 3)
+        yield* running({}, add("a", 10))
+        // Reads, refusals and expected versions see the other writer too.
+        strictEqual(yield* count("a"), 22)
+        const error = yield* Effect.flip(add("a", 13))
+        ok(error._tag === "TooMuch" && error.count === 22)
+        yield* running({}, add("a", 10))
+        strictEqual((yield* add("a", 1, { expectedVersion: 5 })).count, 33)
+      })
+    )
+  },
+  {
+    name: "AC9 who loses to another writer each time gets a typed conflict after 3 retries",
+    run: virtual(
+      Effect.gen(function* () {
+        let appends = 0
+        const program = Effect.gen(function* () {
+          const fiber = yield* Effect.fork(Effect.flip(add("a", 1)))
+          yield* until(
+            "a conflict",
+            Effect.zipRight(TestClock.adjust("1 second"), Effect.map(Fiber.poll(fiber), Option.isSome))
+          )
+          strictEqual((yield* Fiber.join(fiber))._tag, "VersionConflict")
+        })
+        yield* running(
+          {
+            store: (store) => ({
+              append: (requests) =>
+                Effect.suspend(() => {
+                  appends++
+                  const rival = {
+                    commandId: `rival-${appends}`,
+                    fingerprint: "",
+                    correlationId: "rival",
+                    causationId: null,
+                    traceparent: null,
+                    events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }],
+                    outcome: "success" as const,
+                    answer: () => "{}"
+                  }
+                  const streamId = StreamId.make("counter-a")
+                  const first = store.append([{ streamId, expectedVersion: "any", commands: [rival] }])
+                  return Effect.zipRight(first, store.append(requests))
+                })
+            })
+          },
+          program
+        )
+        strictEqual(appends, 4)
+      })
+    )
+  },
+  {
+    name: "AC10 two systems over one store lose no update and write no version twice",
+    run: Effect.gen(function* () {
+      const adds = Effect.forEach(Array.from({ length: 200 }), () => Effect.retry(add("a", 1), { times: 100 }), {
+        concurrency: 5
+      })
+      yield* Effect.all([running({}, adds), running({}, adds)], { concurrency: 2 })
+      const events = yield* stored("a")
+      deepStrictEqual(
+        events.map(({ version }) => version),
+        Array.from({ length: 400 }, (_, index) => index + 1)
+      )
+      strictEqual(yield* running({}, count("a")), 400)
+    })
+  },
+  {
+    name: "AC11 commands that arrive during a recovery are done after it, in order, and one that fails fails alone",
+    run: Effect.gen(function* () {
+      yield* running(
+        { limits: { snapshotEvery: 10 } },
+        Effect.forEach(Array.from({ length: 25 }), () => add("a", 1))
+      )
+      const latch = yield* Deferred.make<void>()
+      yield* running(
+        {
+          store: (store) => ({
+            readStream: (id, options) => Effect.zipRight(Deferred.await(latch), store.readStream(id, options))
+          })
+        },
+        Effect.gen(function* () {
+          const asked = [add("a", 1), add("a", 13), add("a", 100)]
+          const fibers = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.either(one)))
+          const empty = yield* Effect.fork(count("empty"))
+          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          yield* Deferred.succeed(latch, undefined)
+          const answers = (yield* Effect.forEach(fibers, Fiber.join)).map((answer) =>
+            Either.isLeft(answer) ? answer.left._tag : answer.right.count
+          )
+          deepStrictEqual(answers, [26, "TooMuch", 126])
+          strictEqual(yield* Fiber.join(empty), 0)
+        })
+      )
+    })
+  },
+  {
+    name: "AC12 a recovery that fails once is tried again after its backoff",
+    run: virtual(
+      Effect.gen(function* () {
+        let reads = 0
+        yield* running(
+          {
+            store: (store) => {
+              const fault = new StoreUnavailable({ operation: "read", cause: new Error("injected") })
+              return {
+                readStream: (id, options) =>
+                  Effect.suspend(() => (++reads === 1 ? Effect.fail(fault) : store.readStream(id, options)))
+              }
+            }
+          },
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(add("a", 1))
+            yield* until(
+              "the first read",
+              Effect.sync(() => reads === 1)
+            )
+            yield* TestClock.adjust("1 second")
+            strictEqual((yield* Fiber.join(fiber)).count, 1)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC12 a recovery that always fails is a typed error to all that wait, does not spin, and is tried again later",
+    run: virtual(
+      Effect.gen(function* () {
+        let reads = 0
+        let broken = true
+        const fault = new StoreUnavailable({ operation: "read", cause: new Error("injected") })
+        yield* running(
+          {
+            limits: { recoveryAttempts: 3 },
+            store: (store) => ({
+              readStream: (id, options) =>
+                Effect.suspend(() => {
+                  reads++
+                  return broken ? fault : store.readStream(id, options)
+                })
+            })
+          },
+          Effect.gen(function* () {
+            const fibers = yield* Effect.forEach([1, 2], () => Effect.fork(Effect.flip(add("a", 1))))
+            const done = Effect.map(Fiber.poll(Fiber.all(fibers)), Option.isSome)
+            yield* until("the failure", Effect.zipRight(TestClock.adjust("100 millis"), done))
+            for (const error of yield* Effect.forEach(fibers, Fiber.join)) strictEqual(error._tag, "RecoveryFailed")
+            strictEqual(reads, 3)
+            strictEqual(yield* tagOf(add("a", 1)), "RecoveryFailed")
+            strictEqual(yield* tagOf(count("a")), "RecoveryFailed")
+            strictEqual(reads, 3)
+            broken = false
+            yield* TestClock.adjust("1 minute")
+            strictEqual((yield* add("a", 1)).count, 1)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC13 a recovery that does not answer ends in a typed error",
+    run: virtual(
+      running(
+        { limits: { recoveryTimeout: Duration.seconds(3) }, store: () => ({ readStream: () => Effect.never }) },
+        Effect.gen(function* () {
+          const fiber = yield* Effect.fork(Effect.flip(add("a", 1)))
+          const done = Effect.map(Fiber.poll(fiber), Option.isSome)
+          yield* until("the time-out", Effect.zipRight(TestClock.adjust("1 second"), done))
+          strictEqual((yield* Fiber.join(fiber))._tag, "RecoveryFailed")
+        })
+      )
+    )
+  },
+  {
+    name: "AC14 recoveries that hang hold up no actor that runs, no more than allowed run at once, and each gives its place back",
+    run: virtual(
+      Effect.gen(function* () {
+        let recovering = 0
+        let most = 0
+        yield* running(
+          {
+            limits: { maxRecoveries: 3, recoveryTimeout: Duration.seconds(10) },
+            store: (store) => ({
+              readStream: (id, options) =>
+                id.startsWith("counter-hangs")
+                  ? Effect.acquireUseRelease(
+                      Effect.sync(() => {
+                        most = Math.max(most, ++recovering)
+                      }),
+                      () => Effect.never,
+                      () => Effect.sync(() => recovering--)
+                    )
+                  : id === "counter-dies"
+                    ? Effect.die(new Error("injected"))
+                    : store.readStream(id, options)
+            })
+          },
+          Effect.gen(function* () {
+            const warm = Array.from({ length: 10 }, (_, index) => `warm-${index}`)
+            yield* Effect.forEach(warm, (id) => add(id, 1), { concurrency: "unbounded" })
+            strictEqual(yield* tagOf(add("dies", 1)), "RecoveryFailed")
+            const cold = Array.from({ length: 100 }, (_, index) => `hangs-${index}`)
+            const fibers = yield* Effect.forEach(cold, (id) => Effect.fork(Effect.flip(add(id, 1))))
+            yield* until(
+              "3 recoveries",
+              Effect.sync(() => recovering === 3)
+            )
+            for (const reply of yield* Effect.forEach(warm, (id) => add(id, 1))) strictEqual(reply.count, 2)
+            const done = Effect.map(Fiber.poll(Fiber.all(fibers)), Option.isSome)
+            yield* until("the last time-out", Effect.zipRight(TestClock.adjust("10 seconds"), done))
+            deepStrictEqual([most, recovering], [3, 0])
+            strictEqual((yield* add("fresh", 1)).count, 1)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC15 20,000 commands that wait for a recovery are done in order",
+    run: running(
+      { limits: { mailboxCapacity: 20_000 } },
+      Effect.gen(function* () {
+        const counts = yield* Effect.forEach(
+          Array.from({ length: 20_000 }),
+          () => Effect.map(add("a", 1), (reply) => reply.count),
+          { concurrency: "unbounded" }
+        )
+        deepStrictEqual(
+          counts,
+          Array.from({ length: 20_000 }, (_, index) => index + 1)
+        )
+      })
+    )
+  },
+  {
+    name: "AC16 a full mailbox refuses at once with a typed error, and what it accepted is done",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const decide: Decide = ({ by }) => Effect.as(Deferred.await(latch), [Added.make({ by })])
+      yield* running(
+        { limits: { mailboxCapacity: 100 }, behaviour: behaviour(decide) },
+        Effect.gen(function* () {
+          const asked = Array.from({ length: 1_000 }, () => Effect.fork(Effect.either(add("a", 1))))
+          const fibers = yield* Effect.all(asked)
+          yield* until(
+            "900 refusals",
+            Effect.map(Effect.forEach(fibers, Fiber.poll), (polls) => polls.filter(Option.isSome).length === 900)
+          )
+          yield* Deferred.succeed(latch, undefined)
+          const answers = yield* Effect.forEach(fibers, Fiber.join)
+          const full = answers.filter((answer) => Either.isLeft(answer) && answer.left._tag === "MailboxFull")
+          deepStrictEqual([full.length, answers.filter(Either.isRight).length], [900, 100])
+          strictEqual(yield* count("a"), 100)
+        })
+      )
+    })
+  },
+  {
+    name: "AC17 an idle actor leaves memory, its snapshot is kept, and the next command recovers it",
+    run: virtual(
+      Effect.gen(function* () {
+        const reads: Array<number | undefined> = []
+        yield* running(
+          {
+            limits: { idleTimeout: Duration.minutes(1), snapshotMinEvents: 2 },
+            store: (store) => ({
+              readStream: (id, options) => {
+                reads.push(options?.from)
+                return store.readStream(id, options)
+              }
+            })
+          },
+          Effect.gen(function* () {
+            for (const by of [1, 2, 3]) yield* add("a", by)
+            deepStrictEqual(reads, [1])
+            yield* TestClock.adjust("2 minutes")
+            const snapshots = yield* SnapshotStore
+            const saved = snapshots.load(StreamId.make("counter-a"))
+            yield* until("a snapshot", Effect.map(saved, Option.isSome))
+            strictEqual((yield* add("a", 1)).count, 7)
+            deepStrictEqual(reads, [1, 3, 4])
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC17 no command is lost while actors come and go",
+    run: running(
+      { limits: { maxLiveActors: 3 } },
+      Effect.gen(function* () {
+        const ids = Array.from({ length: 20 }, (_, index) => `c-${index}`)
+        const sends = Array.from({ length: 1_000 }, (_, index) => ids[(index * 7) % ids.length] ?? "")
+        yield* Effect.forEach(sends, (id) => add(id, 1), { concurrency: 50 })
+        for (const id of ids) strictEqual(yield* count(id), 50)
+      })
+    )
+  },
+  {
+    name: "AC17 when every place is taken, as many actors wait as may, and one more is a typed error",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const decide: Decide = ({ by }) => Effect.as(Deferred.await(latch), [Added.make({ by })])
+      yield* running(
+        { limits: { maxLiveActors: 2, maxWaitingActors: 3 }, behaviour: behaviour(decide) },
+        Effect.gen(function* () {
+          const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], (id) => Effect.fork(add(`c-${id}`, id)))
+          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          strictEqual(yield* tagOf(add("c-6", 6)), "TooManyActors")
+          yield* Deferred.succeed(latch, undefined)
+          const counts = (yield* Effect.forEach(fibers, Fiber.join)).map((reply) => reply.count)
+          deepStrictEqual(counts, [1, 2, 3, 4, 5])
+          strictEqual((yield* add("c-6", 6)).count, 6)
+        })
+      )
+    })
+  },
+  {
+    name: "AC19 a defect reaches its sender alone; the actor reloads with a growing backoff and others notice nothing",
+    run: virtual(
+      running(
+        { limits: { minBackoff: Duration.seconds(1), maxBackoff: Duration.seconds(4) } },
+        Effect.gen(function* () {
+          yield* add("a", 1)
+          // Sent together: what stands before the poison is stored, what stands behind it is done after the reload.
+          const asked = [add("a", 1), add("a", 16), add("a", 1)]
+          const [before, poison, behind] = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.exit(one)))
+          ok(before && poison && behind)
+          const exit = yield* Fiber.join(poison)
+          ok(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+          ok(Exit.isSuccess(yield* Fiber.join(before)))
+          strictEqual((yield* add("sibling", 1)).count, 1)
+          ok(Option.isNone(yield* Fiber.poll(behind)))
+          yield* TestClock.adjust("1200 millis")
+          const last = yield* Fiber.join(behind)
+          ok(Exit.isSuccess(last) && last.value.count === 3)
+          strictEqual((yield* stored("a")).length, 3)
+
+          yield* Effect.exit(add("b", 16))
+          const second = yield* Effect.fork(Effect.exit(add("b", 16)))
+          yield* TestClock.adjust("1200 millis")
+          yield* Fiber.join(second)
+          const third = yield* Effect.fork(add("b", 1))
+          yield* TestClock.adjust("1 second")
+          ok(Option.isNone(yield* Fiber.poll(third)))
+          yield* TestClock.adjust("2 seconds")
+          strictEqual((yield* Fiber.join(third)).count, 1)
+        })
+      )
+    )
+  },
+  {
+    name: "AC19 a decision that dies as an effect, and a reply that throws, reach their sender alone",
+    run: Effect.gen(function* () {
+      const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
+        payload.by === 17 ? Effect.die(new Error("poison")) : decideAdd(payload, state, context)
+      const reply: CounterBehaviour["reply"] = {
+        Add: ({ count }, at) => {
+          if (count === 3) throw new Error("cannot reply")
+          return { count, ...at }
+        }
+      }
+      yield* running(
+        { limits: { minBackoff: Duration.zero }, behaviour: behaviour(decide, { reply }) },
+        Effect.gen(function* () {
+          const asked = [add("a", 1), add("a", 17), add("a", 2), add("a", 4)]
+          const exits = yield* Effect.all(asked.map(Effect.exit), { concurrency: "unbounded" })
+          deepStrictEqual(
+            exits.map((exit) => (Exit.isSuccess(exit) ? exit.value.count : Cause.isDie(exit.cause))),
+            [1, true, true, 5]
+          )
+          strictEqual((yield* stored("a")).length, 2)
+        })
+      )
+    })
+  },
+  {
+    name: "AC20 a caller that goes away leaves its command to be done, once",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const started = yield* Deferred.make<void>()
+      const decide: Decide = ({ by }) =>
+        Deferred.succeed(started, undefined).pipe(
+          Effect.zipRight(Deferred.await(latch)),
+          Effect.as([Added.make({ by })])
+        )
+      yield* running(
+        { behaviour: behaviour(decide) },
+        Effect.gen(function* () {
+          const deciding = yield* Effect.fork(add("a", 1))
+          yield* Deferred.await(started)
+          const waiting = yield* Effect.fork(add("a", 1))
+          yield* Effect.yieldNow()
+          yield* Fiber.interrupt(deciding)
+          yield* Fiber.interrupt(waiting)
+          yield* Deferred.succeed(latch, undefined)
+          strictEqual((yield* add("a", 1)).count, 3)
+        })
+      )
+    })
+  },
+  {
+    name: "AC21 a system that stops does what it accepted and refuses what comes after",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      const started = yield* Deferred.make<void>()
+      const decide: Decide = ({ by }) =>
+        Deferred.succeed(started, undefined).pipe(
+          Effect.zipRight(Deferred.await(latch)),
+          Effect.as([Added.make({ by })])
+        )
+      const leaked = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
+      const accepted = yield* Deferred.make<Fiber.Fiber<{ readonly count: number }, unknown>>()
+      const system = yield* Effect.fork(
+        running(
+          { behaviour: behaviour(decide) },
+          Effect.gen(function* () {
+            const one = yield* counter("a")
+            const fiber = yield* Effect.forkDaemon(one.Add({ by: 1 }))
+            yield* Deferred.await(started)
+            yield* Deferred.succeed(accepted, fiber)
+            yield* Deferred.succeed(leaked, one.Add({ by: 1 }))
+          })
+        )
+      )
+      const late = yield* Deferred.await(leaked)
+      // The program is over: its scope is closing, and waits for the command.
+      yield* until(
+        "a refusal",
+        Effect.map(Effect.either(Effect.timeoutOption(late, 0)), (answer) => Either.isLeft(answer))
+      )
+      ok(Option.isNone(yield* Fiber.poll(system)))
+      strictEqual(yield* tagOf(late), "ShuttingDown")
+      yield* Deferred.succeed(latch, undefined)
+      strictEqual((yield* Fiber.join(yield* Deferred.await(accepted))).count, 1)
+      yield* Fiber.join(system)
+      strictEqual(yield* tagOf(late), "ShuttingDown")
+    })
+  },
+  {
+    name: "AC21 what does not end within the deadline is answered too",
+    run: virtual(
+      Effect.gen(function* () {
+        const started = yield* Deferred.make<void>()
+        const decide: Decide = () => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)
+        const fibers = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, { readonly _tag: string }>>>()
+        const system = yield* Effect.fork(
+          running(
+            { behaviour: behaviour(decide), limits: { maxBatch: 1 } },
+            Effect.gen(function* () {
+              const one = yield* counter("a")
+              const asked = yield* Effect.forEach([1, 2], (by) => Effect.forkDaemon(one.Add({ by })))
+              yield* Deferred.await(started)
+              yield* Deferred.succeed(fibers, asked)
+            })
+          )
+        )
+        const asked = yield* Deferred.await(fibers)
+        const done = Effect.map(Fiber.poll(system), Option.isSome)
+        yield* until("the deadline", Effect.zipRight(TestClock.adjust("1 second"), done))
+        const tags = yield* Effect.forEach(asked, (fiber) => tagOf(Fiber.join(fiber)))
+        deepStrictEqual(tags, ["OutcomeUnknown", "ShuttingDown"])
+      })
+    )
+  },
+  {
+    name: "ES24 a command id is answered once and for all, across lives of the actor, with its refusals",
+    run: Effect.gen(function* () {
+      const first = yield* running({}, ask("a", 5, { commandId: "c" }))
+      const refused = yield* running({}, ask("a", 13, { commandId: "r" }))
+      ok(!first.replayed && !refused.replayed)
+      yield* running({}, add("a", 1))
+      yield* running(
+        {},
+        Effect.gen(function* () {
+          deepStrictEqual(yield* ask("a", 5, { commandId: "c", expectedVersion: 0 }), { ...first, replayed: true })
+          deepStrictEqual(yield* ask("a", 13, { commandId: "r" }), { ...refused, replayed: true })
+          strictEqual(yield* tagOf(add("a", 6, { commandId: "c" })), "CommandIdReused")
+          strictEqual(yield* tagOf(add("b", 5, { commandId: "c" })), "CommandIdReused")
+          strictEqual(yield* count("a"), 6)
+        })
+      )
+    })
+  },
+  {
+    name: "ES24 the same command sent twice at once has one effect, and both get its answer",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const twins = [1, 2, 3].map(() => ask("a", 5, { commandId: "c" }))
+        const others = [add("a", 1), add("a", 6, { commandId: "c" })].map(Effect.either)
+        const [answers, rest] = yield* Effect.all(
+          [Effect.all(twins, { concurrency: "unbounded" }), Effect.all(others, { concurrency: "unbounded" })],
+          { concurrency: "unbounded" }
+        )
+        deepStrictEqual(
+          answers.map(({ replayed }) => replayed),
+          [false, true, true]
+        )
+        ok(answers.every(({ version }) => version === answers[0]?.version))
+        ok(rest[1] && Either.isLeft(rest[1]) && rest[1].left._tag === "CommandIdReused")
+        strictEqual(yield* count("a"), 6)
+      })
+    )
+  },
+  {
+    name: "an unkept refusal is decided anew when the command comes again",
+    run: Effect.gen(function* () {
+      let ready = false
+      const decide: Decide = (payload, state, context) =>
+        ready ? Either.right([Added.make({ by: 1 })]) : decideAdd(payload, state, context)
+      yield* running(
+        { behaviour: behaviour(decide) },
+        Effect.gen(function* () {
+          strictEqual(yield* tagOf(add("a", 14, { commandId: "c" })), "NotYet")
+          ready = true
+          strictEqual((yield* add("a", 14, { commandId: "c" })).count, 1)
+          ready = false
+          // Once it had an effect, that is its answer.
+          ok((yield* ask("a", 14, { commandId: "c" })).replayed)
+        })
+      )
+    })
+  },
+  {
+    name: "SS12 a state from a snapshot and the events after it is the state from all events, for any snapshot policy",
+    run: Effect.gen(function* () {
+      for (const every of [1, 2, 3, 7]) {
+        for (let round = 0; round < 6; round++) {
+          yield* running(
+            { limits: { snapshotEvery: every } },
+            Effect.forEach([1, 2, 3], (by) => add(`s-${every}`, by))
+          )
+          const expected = (round + 1) * 6
+          strictEqual(yield* running({}, count(`s-${every}`)), expected)
+          const bare = { snapshots: () => ({ load: () => Effect.succeedNone }) }
+          strictEqual(yield* running(bare, count(`s-${every}`)), expected)
+        }
+      }
+    })
+  },
+  {
+    name: "SS8 SS13 a snapshot that is damaged or of another form is passed over",
+    run: Effect.gen(function* () {
+      yield* running(
+        { limits: { snapshotEvery: 2 } },
+        Effect.forEach([1, 2, 3, 4], (by) => add("a", by))
+      )
+      const damaged: Setting["snapshots"] = (store) => ({
+        load: (id, max) =>
+          Effect.map(
+            store.load(id, max),
+            Option.map((snapshot) => ({ ...snapshot, data: '{"count":999}' }))
+          )
+      })
+      strictEqual(yield* running({ snapshots: damaged }, count("a")), 10)
+      const foreign: Setting["snapshots"] = (store) => ({
+        load: (id, max) =>
+          Effect.map(
+            store.load(id, max),
+            Option.map((snapshot) => ({ ...snapshot, fingerprint: "older" }))
+          )
+      })
+      strictEqual(yield* running({ snapshots: foreign }, count("a")), 10)
+    })
+  },
+  {
+    name: "a snapshot ahead of its stream is reported, not served",
+    run: Effect.gen(function* () {
+      yield* running(
+        { limits: { snapshotEvery: 2 } },
+        Effect.forEach([1, 2, 3, 4], (by) => add("a", by))
+      )
+      const short: Setting["store"] = (store) => ({
+        readStream: (id, options) => store.readStream(id, { ...options, to: Math.min(options?.to ?? 1, 1) }),
+        head: () => Effect.succeed(1)
+      })
+      const error = yield* running({ store: short }, Effect.flip(count("a")))
+      ok((error as Error).message.includes("ahead of its stream"))
+    })
+  },
+  {
+    name: "a stream with a changed, a missing or a foreign event is StreamDamaged at that version, and others are served",
+    run: Effect.gen(function* () {
+      yield* running(
+        {},
+        Effect.forEach([1, 2, 3], (by) => add("a", by))
+      )
+      yield* running({}, add("b", 1))
+      const tampered: ReadonlyArray<(events: Array<object>) => Array<object>> = [
+        (events) => events.map((event, index) => (index === 1 ? { ...event, data: '{"by":3}' } : event)),
+        (events) => events.filter((_, index) => index !== 1),
+        (events) => events.map((event, index) => (index === 1 ? { ...event, previousHash: "0".repeat(64) } : event))
+      ]
+      for (const tamper of tampered) {
+        const store: Setting["store"] = (inner) => ({
+          readStream: (id, options) =>
+            Effect.map(inner.readStream(id, options), (events) =>
+              id === "counter-a" ? (tamper([...events]) as never) : events
+            )
+        })
+        yield* running(
+          { store },
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(add("a", 1))
+            ok(error._tag === "RecoveryFailed" && /counter-a version [23] is damaged/.test(error.message))
+            strictEqual((yield* add("b", 1)).version > 1, true)
+          })
+        )
+      }
+    })
+  }
+]

@@ -1,0 +1,23 @@
+/** The suite of `ActorSystem` on every system and every store. */
+import { Effect, Layer, Logger } from "effect"
+import { describe, it } from "vitest"
+import * as ActorConfig from "../../src/core/ActorConfig.ts"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
+import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+
+const stores = { memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer) }
+const local = Layer.succeed(SystemUnderTest, {
+  layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
+})
+/** The cases provoke errors that the system logs. */
+const quiet = Logger.remove(Logger.defaultLogger)
+
+for (const [store, layer] of Object.entries(stores)) {
+  describe(`ActorSystemLocal on ${store}`, () => {
+    for (const { name, run } of ActorSystemConformance) {
+      it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet))))
+    }
+  })
+}
