@@ -2,9 +2,15 @@
 import { Effect } from "effect"
 import { describe, it } from "vitest"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
-const stores = { memory: EventStoreMemory.layer }
+const stores = {
+  memory: EventStoreMemory.layer,
+  sqlite: temporaryStore,
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+}
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`EventStore on ${store}`, () => {

@@ -2,9 +2,15 @@
 import { Effect } from "effect"
 import { describe, it } from "vitest"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
-const stores = { memory: SnapshotStoreMemory.layer }
+const stores = {
+  memory: SnapshotStoreMemory.layer,
+  sqlite: temporaryStore,
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+}
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`SnapshotStore on ${store}`, () => {

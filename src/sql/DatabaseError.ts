@@ -1,0 +1,63 @@
+/**
+ * What can be wrong with a database as a whole. `DatabaseError` and `BackupRefused` are for the person who starts the
+ * program: each message is one sentence with what, where and what to do. `RestoreRefused` names the first row that does
+ * not belong.
+ */
+import { Schema } from "effect"
+
+/** Of each problem: what it is, and what to do. */
+const problems = {
+  missing: ["does not exist", "check the path, or allow it to be created"],
+  missingFolder: ["lies in a folder that does not exist", "create the folder or correct the path"],
+  notAFile: ["is not a file", "give the path of a database file"],
+  readOnly: ["or its folder may not be written", "change the permissions or open it read only"],
+  noAccess: ["may not be read", "change the permissions"],
+  empty: ["is an empty file", "remove it so that a database can be created, or restore a backup"],
+  strayLog: ["is missing but its -wal file is there", "put the database back beside it, or move the -wal file away"],
+  notADatabase: ["is not an SQLite database", "check the path"],
+  foreign: ["is a database of another program", "check the path"],
+  newer: ["was written by a newer version of this program", "start that version or a later one"],
+  older: ["needs a migration, which reading does not do", "open it for writing once"],
+  migrationMissing: ["lacks a migration below its latest one", "restore a backup"],
+  migrationChanged: ["was made by a migration that has changed since", "start the version that made it"],
+  damaged: ["is damaged", "restore a backup"],
+  notDurable: ["does not keep the durability it was opened with", "report this with the version of its driver"],
+  unopenable: ["cannot be opened", "see the cause"]
+} as const
+
+export type Problem = keyof typeof problems
+
+/** The database was not opened, and its file is as it was. */
+export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", {
+  filename: Schema.String,
+  problem: Schema.Literal(...(Object.keys(problems) as [Problem, ...Array<Problem>])),
+  cause: Schema.optional(Schema.Defect)
+}) {
+  override get message() {
+    const [what, todo] = problems[this.problem]
+    const why = this.cause instanceof Error ? ` (${this.cause.message})` : ""
+    return `${this.filename} ${what}${why}; ${todo}`
+  }
+}
+
+/** No backup was written. */
+export class BackupRefused extends Schema.TaggedError<BackupRefused>()("BackupRefused", {
+  destination: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `the backup ${this.destination} was not written: ${this.cause instanceof Error ? this.cause.message : this.cause}`
+  }
+}
+
+/** Nothing was restored: the database is as it was. */
+export class RestoreRefused extends Schema.TaggedError<RestoreRefused>()("RestoreRefused", {
+  reason: Schema.String,
+  /** The stream and version of the event at fault, where it is an event's. */
+  streamId: Schema.NullOr(Schema.String),
+  version: Schema.NullOr(Schema.Int)
+}) {
+  override get message() {
+    return this.streamId === null ? this.reason : `${this.streamId} version ${this.version}: ${this.reason}`
+  }
+}

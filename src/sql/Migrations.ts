@@ -1,0 +1,135 @@
+/**
+ * The schema of the database, as the steps that lead to it. A released step is never edited: the database remembers the
+ * digest of each step that made it, and a program whose steps differ refuses to start.
+ */
+import { hash } from "node:crypto"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Clock, Effect } from "effect"
+import type { Problem } from "./DatabaseError.ts"
+
+/** One step. Its id is its place in the list, from 1. */
+export interface Migration {
+  readonly name: string
+  readonly up: ReadonlyArray<string>
+}
+
+/** Numbers of JavaScript are exact so far. A larger one would be read back rounded, so the tables refuse it. */
+const exact = `BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`
+
+const never = (table: string, event: "UPDATE" | "DELETE"): string =>
+  `CREATE TRIGGER ${table}_no_${event.toLowerCase()} BEFORE ${event} ON ${table}
+   BEGIN SELECT RAISE(ABORT, '${table} are never changed'); END`
+
+export const migrations: ReadonlyArray<Migration> = [
+  {
+    name: "spine",
+    up: [
+      `CREATE TABLE events (
+         position INTEGER PRIMARY KEY CHECK (position ${exact}),
+         stream_id TEXT NOT NULL,
+         version INTEGER NOT NULL CHECK (version ${exact}),
+         type TEXT NOT NULL,
+         schema_version INTEGER NOT NULL CHECK (schema_version ${exact}),
+         data TEXT NOT NULL,
+         command_id TEXT NOT NULL,
+         correlation_id TEXT NOT NULL,
+         causation_id TEXT,
+         traceparent TEXT,
+         recorded_at INTEGER NOT NULL CHECK (recorded_at ${exact}),
+         previous_hash TEXT NOT NULL,
+         hash TEXT NOT NULL,
+         UNIQUE (stream_id, version)
+       ) STRICT`,
+      never("events", "UPDATE"),
+      never("events", "DELETE"),
+      // INSERT OR REPLACE removes the old row without firing the trigger above, so the old row is looked for here.
+      `CREATE TRIGGER events_in_order BEFORE INSERT ON events
+       WHEN NEW.position <= (SELECT max(position) FROM events)
+         OR NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE stream_id = NEW.stream_id), 0)
+       BEGIN SELECT RAISE(ABORT, 'an event takes the next version of its stream and a later position'); END`,
+      `CREATE TABLE commands (
+         command_id TEXT PRIMARY KEY,
+         stream_id TEXT NOT NULL,
+         fingerprint TEXT NOT NULL,
+         outcome TEXT NOT NULL CHECK (outcome IN ('success', 'refusal')),
+         answer TEXT NOT NULL,
+         version INTEGER NOT NULL CHECK (version ${exact}),
+         position INTEGER NOT NULL CHECK (position ${exact})
+       ) STRICT, WITHOUT ROWID`,
+      never("commands", "UPDATE"),
+      never("commands", "DELETE"),
+      `CREATE TRIGGER commands_once BEFORE INSERT ON commands
+       WHEN EXISTS (SELECT 1 FROM commands WHERE command_id = NEW.command_id)
+       BEGIN SELECT RAISE(ABORT, 'a command id is taken once'); END`,
+      `CREATE TABLE snapshots (
+         stream_id TEXT NOT NULL,
+         version INTEGER NOT NULL CHECK (version ${exact}),
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         event_hash TEXT NOT NULL,
+         fingerprint TEXT NOT NULL,
+         data TEXT NOT NULL,
+         recorded_at INTEGER NOT NULL CHECK (recorded_at ${exact}),
+         checksum TEXT NOT NULL,
+         PRIMARY KEY (stream_id, version)
+       ) STRICT`
+    ]
+  }
+]
+
+export interface Applied {
+  readonly id: number
+  readonly checksum: string
+}
+
+/** SHA-256, as 64 hexadecimal digits, of the step's SQL. */
+export const checksum = ({ up }: Migration): string => hash("sha256", up.join(";\n"))
+
+/** Why this program must not touch a database made by these steps, given by rising id; or undefined when it may. */
+export const problemOf = (
+  applied: ReadonlyArray<Applied>,
+  known: ReadonlyArray<Migration> = migrations
+): Problem | undefined => {
+  if ((applied.at(-1)?.id ?? 0) > known.length) return "newer"
+  if (applied.some(({ id }, index) => id !== index + 1)) return "migrationMissing"
+  const changed = known.some((migration, index) => {
+    const before = applied[index]
+    return before !== undefined && before.checksum !== checksum(migration)
+  })
+  return changed ? "migrationChanged" : undefined
+}
+
+export const selectApplied = "SELECT id, checksum FROM migrations ORDER BY id"
+
+export const toApplied = ([id, checksum]: ReadonlyArray<unknown>): Applied => ({ id, checksum }) as Applied
+
+/**
+ * Applies what is missing. The caller holds the write lock (BEGIN IMMEDIATE), so that of two processes one finds nothing
+ * left to do.
+ */
+export const apply = (
+  connection: Connection,
+  known: ReadonlyArray<Migration> = migrations
+): Effect.Effect<void, SqlError | Problem> =>
+  Effect.gen(function* () {
+    yield* connection.executeRaw(
+      `CREATE TABLE IF NOT EXISTS migrations (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
+       ) STRICT`,
+      []
+    )
+    const applied = (yield* connection.executeValues(selectApplied, [])).map(toApplied)
+    const problem = problemOf(applied, known)
+    if (problem !== undefined) return yield* Effect.fail(problem)
+    const now = yield* Clock.currentTimeMillis
+    for (const [index, migration] of known.entries()) {
+      if (index < applied.length) continue
+      for (const statement of migration.up) yield* connection.executeRaw(statement, [])
+      yield* connection.executeRaw("INSERT INTO migrations VALUES (?, ?, ?, ?)", [
+        index + 1,
+        migration.name,
+        checksum(migration),
+        now
+      ])
+    }
+  })

@@ -1,0 +1,77 @@
+/** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
+import { Clock, Effect, Layer } from "effect"
+import * as AppendPlan from "../core/AppendPlan.ts"
+import { EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import { StoreUnavailable } from "../core/StoreError.ts"
+import { eventColumns, toEvent } from "./LogTables.ts"
+import { innermost, SqliteDatabase } from "./SqliteDatabase.ts"
+import { Writer } from "./Writer.ts"
+
+const selectStream = (direction: "ASC" | "DESC"): string =>
+  `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND version BETWEEN ? AND ? ORDER BY version ${direction} LIMIT ?`
+
+const selectLog = `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?`
+
+/**
+ * One seek in the index for each stream, however many events it has: the next stream is the first id above the last. Ends
+ * at the first id without the prefix. Text is compared by its bytes, and `substr` takes a prefix literally.
+ */
+const selectStreams = `
+  WITH RECURSIVE
+    bounds (prefix, after, most) AS (VALUES (?, ?, ?)),
+    streams (stream_id, number) AS (
+      SELECT (SELECT min(stream_id) FROM events WHERE stream_id > after AND stream_id >= prefix), 1 FROM bounds
+      UNION ALL
+      SELECT (SELECT min(stream_id) FROM events WHERE stream_id > streams.stream_id), number + 1 FROM streams, bounds
+      WHERE number < most AND substr(stream_id, 1, length(prefix)) = prefix
+    )
+  SELECT stream_id, (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id) FROM streams, bounds
+  WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
+
+const make = Effect.gen(function* () {
+  const database = yield* SqliteDatabase
+  const writer = yield* Writer
+  const read = (sql: string, params: ReadonlyArray<unknown>) =>
+    Effect.mapError(
+      database.read(sql, params),
+      (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
+    )
+
+  return EventStore.of({
+    append: (requests) =>
+      Effect.suspend(() => {
+        const wrong = AppendPlan.validate(requests)
+        return wrong ?? Effect.flatMap(Clock.currentTimeMillis, (now) => writer.append({ requests, now }))
+      }),
+    readStream: (streamId, options) =>
+      Effect.flatMap(AppendPlan.readBounds(options), ({ from, to, limit, backwards }) =>
+        Effect.map(read(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit]), (rows) =>
+          rows.map(toEvent)
+        )
+      ),
+    readAll: (after, limit = maxPage) =>
+      Effect.suspend((): Effect.Effect<ReadonlyArray<StoredEvent>, ReadError> => {
+        const wrong = AppendPlan.wrongPage(after, limit)
+        return wrong ?? Effect.map(read(selectLog, [after, limit]), (rows) => rows.map(toEvent))
+      }),
+    head: (streamId) =>
+      Effect.map(
+        read("SELECT coalesce(max(version), 0) FROM events WHERE stream_id = ?", [streamId]),
+        ([row]) => row?.[0] as number
+      ),
+    listStreams: (options) =>
+      Effect.flatMap(AppendPlan.listBounds(options), ({ prefix, after, limit }) =>
+        // No id holds U+0000, where SQLite would end the prefix.
+        prefix.includes("\0")
+          ? Effect.succeed([])
+          : Effect.map(read(selectStreams, [prefix, after, limit]), (rows) =>
+              rows.map(([streamId, version]) => ({ streamId, version }) as StreamHead)
+            )
+      ),
+    lastPosition: Effect.map(read("SELECT coalesce(max(position), 0) FROM events", []), ([row]) => row?.[0] as number),
+    commits: writer.commits
+  })
+})
+
+export const layer: Layer.Layer<EventStore, never, SqliteDatabase | Writer> = Layer.effect(EventStore, make)

@@ -1,0 +1,278 @@
+/**
+ * `SqliteDatabase` is one SQLite file, opened safely: one client that writes, one that reads. What only SQLite knows (its
+ * pragmas, its error codes, its files) is here and in `Migrations.ts`.
+ *
+ * A file that must not be used is found by reading alone and stays as it is, byte for byte. A new one is built under a
+ * temporary name, so that a process killed at any instant leaves a whole database or none.
+ */
+import { Buffer } from "node:buffer"
+import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Context, Effect, Layer, Predicate, Schedule, type Scope } from "effect"
+import * as AtomicFile from "./AtomicFile.ts"
+import { DatabaseError, type Problem } from "./DatabaseError.ts"
+import * as Migrations from "./Migrations.ts"
+
+type Mode = "create" | "existing" | "readOnly"
+type Durability = "full" | "normal"
+
+export interface SqliteOptions {
+  /** Path of the database file, or `:memory:` for one that is gone with its scope. */
+  readonly filename: string
+  /**
+   * `create` (default): opens the file, or makes it. `existing`: opens it, never makes it. `readOnly`: opens it to read,
+   * never migrates or changes it, and works while another process writes.
+   */
+  readonly mode?: Mode
+  /**
+   * `full` (default): a commit survives the loss of power. `normal`: it survives the death of the process only, for 5 to
+   * 10 % more speed.
+   */
+  readonly durability?: Durability
+}
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+export class SqliteDatabase extends Context.Tag("daybook/sql/SqliteDatabase")<
+  SqliteDatabase,
+  {
+    /** Absolute, or `:memory:`. */
+    readonly filename: string
+    /**
+     * The one connection that writes, for `Writer` alone; null when opened read only. A second one in a process would wait
+     * for the first while it holds the event loop that the first needs to go on.
+     */
+    readonly writeClient: SqlClient | null
+    /** For queries of read models. On `:memory:` it is the write client. */
+    readonly readClient: SqlClient
+    /** Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else. */
+    readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
+    /**
+     * Fails when commits are not as durable as was asked. To be called after a first commit: the driver's own default
+     * would come back with it.
+     */
+    readonly assertDurable: (connection: Connection) => Effect.Effect<void, DatabaseError | SqlError>
+  }
+>() {}
+
+/** "Dayb": marks a file as ours, so that the database of another program is not taken for one. */
+const applicationId = 0x44617962
+const applicationIdOffset = 68
+const magic = "SQLite format 3\0"
+
+/** What `PRAGMA synchronous` answers. */
+const synchronous = { full: 2, normal: 1 }
+
+/**
+ * How long SQLite may hold the whole process while another one has the lock, in milliseconds. Short: whoever waits longer
+ * waits in Effect, where other fibers run.
+ */
+const busyTimeoutMs = 5
+
+/** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
+const lockAttempts = Schedule.exponential("1 millis", 1.5).pipe(
+  Schedule.union(Schedule.spaced("25 millis")),
+  Schedule.jittered
+)
+
+/** Runs the effect again while another process has the lock, for at most so long. */
+export const patiently =
+  (patience: Schedule.Schedule<unknown> = Schedule.recurUpTo("5 seconds")) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.retry(effect, { schedule: Schedule.intersect(lockAttempts, patience), while: isBusy })
+
+const codeOf = (error: unknown): string => {
+  const cause = innermost(error)
+  return Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
+}
+
+/** The driver's own error, which says what happened; the wrapper says only that something did. */
+export const innermost = (error: unknown): unknown => (error instanceof SqlError ? error.cause : error)
+
+/** Another connection has the lock. Nothing was done. */
+export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
+
+/** A unique key is taken, or a trigger or a check refused the row. */
+export const isConstraint = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_CONSTRAINT")
+
+/** The only place that knows a driver. Drivers throw while they open, so that defect becomes the error. */
+const openClient = (
+  filename: string,
+  options: { readonly readonly: boolean }
+): Effect.Effect<SqlClient, unknown, Scope.Scope> =>
+  Effect.promise(() => import("@effect/sql-sqlite-node/SqliteClient")).pipe(
+    Effect.flatMap((driver) => driver.make({ filename, readonly: options.readonly, disableWAL: options.readonly })),
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.catchAllDefect(Effect.fail)
+  )
+
+/** Like `openClient`, with the settings of a connection. */
+const open = (
+  filename: string,
+  options: { readonly readonly: boolean; readonly durability: Durability }
+): Effect.Effect<readonly [SqlClient, Connection], unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const client = yield* openClient(filename, options)
+    const connection = yield* Effect.scoped(client.reserve)
+    yield* connection.executeValues(`PRAGMA busy_timeout = ${busyTimeoutMs}`, [])
+    yield* connection.executeValues(`PRAGMA synchronous = ${options.durability}`, [])
+    return [client, connection] as const
+  })
+
+/** What is wrong with the file at this path, as far as the file system and its first bytes tell. */
+const problemOfFile = (filename: string, writes: boolean): Problem | undefined => {
+  const may = (path: string, access: number, bits: number): boolean => {
+    try {
+      accessSync(path, access)
+      // The superuser may do anything, but a file marked read-only is meant so.
+      return (statSync(path).mode & bits) !== 0
+    } catch {
+      return false
+    }
+  }
+  const stats = statSync(filename)
+  if (!stats.isFile()) return "notAFile"
+  if (!may(filename, constants.R_OK, 0o444)) return "noAccess"
+  if (writes && !(may(filename, constants.W_OK, 0o222) && may(dirname(filename), constants.W_OK, 0o222)))
+    return "readOnly"
+  if (stats.size === 0) return "empty"
+  const header = Buffer.alloc(100)
+  const descriptor = openSync(filename, "r")
+  try {
+    readSync(descriptor, header, 0, header.length, 0)
+  } finally {
+    closeSync(descriptor)
+  }
+  if (header.toString("latin1", 0, magic.length) !== magic) return "notADatabase"
+  return header.readUInt32BE(applicationIdOffset) === applicationId ? undefined : "foreign"
+}
+
+/** What kept the driver from opening or reading the file. */
+const problemOfCause = (cause: unknown): Problem => {
+  const code = codeOf(cause)
+  if (code.startsWith("SQLITE_NOTADB")) return "notADatabase"
+  // The file is ours, so a table that is not there was lost.
+  return /^SQLITE_(CORRUPT|ERROR)/.test(code) ? "damaged" : "unopenable"
+}
+
+const stat = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false })
+
+/** Reads which migrations made the database; fails when this program must not use it. */
+const readApplied = (connection: Connection): Effect.Effect<number, SqlError | Problem> =>
+  Effect.flatMap(connection.executeValues(Migrations.selectApplied, []), (rows) => {
+    const problem = Migrations.problemOf(rows.map(Migrations.toApplied))
+    return problem === undefined ? Effect.succeed(rows.length) : Effect.fail(problem)
+  })
+
+const migrate = (connection: Connection): Effect.Effect<void, SqlError | Problem> =>
+  connection.executeRaw("BEGIN IMMEDIATE", []).pipe(
+    patiently(),
+    Effect.zipRight(Migrations.apply(connection)),
+    Effect.zipRight(connection.executeRaw("COMMIT", [])),
+    Effect.tapError(() => Effect.ignore(connection.executeRaw("ROLLBACK", []))),
+    Effect.asVoid
+  )
+
+/** Makes the database. Losing a race is as good: then another process has made it. */
+const create = (filename: string): Effect.Effect<void, unknown> =>
+  AtomicFile.create(filename, (temporary) =>
+    // Closed with its scope, which folds the write-ahead log into the file.
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [, connection] = yield* open(temporary, { readonly: false, durability: "full" })
+        yield* connection.executeRaw(`PRAGMA application_id = ${applicationId}`, [])
+        yield* migrate(connection)
+      })
+    )
+  ).pipe(
+    Effect.catchIf(
+      (error) => codeOf(error) === "EEXIST",
+      () => Effect.void
+    )
+  )
+
+/** Fails unless the path leads to a database that this program may use. Changes nothing but to make a missing one. */
+const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    if (!stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
+    // Looked for before the file itself: a process that makes the file right now has no log before it.
+    const strayLog = (stat(`${filename}-wal`)?.size ?? 0) > 0
+    if (stat(filename) === undefined) {
+      // SQLite would play the log of the lost database into the new one.
+      if (strayLog) return yield* Effect.fail<Problem>("strayLog")
+      if (mode !== "create") return yield* Effect.fail<Problem>("missing")
+      yield* create(filename)
+    }
+    const problem = problemOfFile(filename, mode !== "readOnly")
+    if (problem !== undefined) return yield* Effect.fail(problem)
+    // A client of its own, closed before one that writes could change the file.
+    const [, connection] = yield* open(filename, { readonly: true, durability: "full" })
+    const applied = yield* patiently()(readApplied(connection))
+    if (mode === "readOnly" && applied < Migrations.migrations.length) return yield* Effect.fail<Problem>("older")
+  }).pipe(Effect.scoped)
+
+type Clients = Pick<SqliteDatabase["Type"], "writeClient" | "readClient" | "read">
+
+const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Scope> =>
+  Effect.map(open(filename, { readonly: true, durability: "full" }), ([readClient, connection]) => ({
+    writeClient: null,
+    readClient,
+    read: (sql, params) => connection.executeValues(sql, params)
+  }))
+
+const openToWrite = (filename: string, durability: Durability): Effect.Effect<Clients, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
+    const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
+    if ((yield* readApplied(connection)) < Migrations.migrations.length) yield* migrate(connection)
+    return { ...(yield* openToRead(filename)), writeClient }
+  })
+
+/** A second client would open another, empty database, so reads wait until no transaction is open. */
+const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(function* () {
+  const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
+  yield* migrate(connection)
+  return {
+    writeClient: client,
+    readClient: client,
+    read: (sql, params) =>
+      Effect.scoped(Effect.flatMap(client.reserve, (reserved) => reserved.executeValues(sql, params)))
+  }
+})
+
+const make = (options: SqliteOptions) => {
+  const { mode = "create", durability = "full" } = options
+  const inMemory = options.filename === ":memory:"
+  const filename = inMemory ? options.filename : resolve(options.filename)
+
+  return Effect.gen(function* () {
+    if (!inMemory) yield* check(filename, mode)
+    const clients = inMemory
+      ? yield* openMemory
+      : mode === "readOnly"
+        ? yield* openToRead(filename)
+        : yield* openToWrite(filename, durability)
+    return SqliteDatabase.of({
+      filename,
+      ...clients,
+      assertDurable: (connection) =>
+        Effect.flatMap(connection.executeValues("PRAGMA synchronous", []), ([row]) =>
+          row?.[0] === synchronous[durability] ? Effect.void : new DatabaseError({ filename, problem: "notDurable" })
+        )
+    })
+  }).pipe(
+    Effect.catchAllDefect(Effect.fail),
+    Effect.mapError((error) => {
+      if (error instanceof DatabaseError) return error
+      if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
+      return new DatabaseError({ filename, problem: problemOfCause(error), cause: innermost(error) })
+    })
+  )
+}
+
+export const layer = (options: SqliteOptions): Layer.Layer<SqliteDatabase, DatabaseError> =>
+  Layer.scoped(SqliteDatabase, make(options))

@@ -1,0 +1,312 @@
+/**
+ * `Writer` is the one place that writes: a queue and one fiber that commits everything waiting in one transaction, so that
+ * many callers share the cost of one durable commit. While a group commits, the next one gathers.
+ *
+ * Guarantees:
+ *
+ * - an answer leaves after its COMMIT returned, or with an error that says whether something was written;
+ * - a call fails alone: a refused append, or a ride that fails, leaves the others of its group alone;
+ * - going away abandons the wait and nothing else: what was accepted is done;
+ * - when its scope closes, what was accepted is done and answered, and what comes later fails;
+ * - the process is never held for longer than one group; waiting for another process's lock holds it for milliseconds;
+ * - when a commit fails and the connection cannot be shown to be clean, it stops for good: then only a restart helps.
+ */
+import { setImmediate } from "node:timers"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import {
+  Cause,
+  Context,
+  Deferred,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Layer,
+  Mailbox,
+  Option,
+  PubSub,
+  Schedule,
+  Stream
+} from "effect"
+import type { AppendError, AppendResult } from "../core/EventStore.ts"
+import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import * as AppendGroup from "./AppendGroup.ts"
+import { innermost, isBusy, isConstraint, patiently, SqliteDatabase } from "./SqliteDatabase.ts"
+
+export interface WriterOptions {
+  /** Calls that wait for their group. The next caller is held until there is room. Default 4,096. */
+  readonly queueCapacity?: number
+  /** How long a group waits for the lock of another process before its calls fail. Default 5 seconds. */
+  readonly lockTimeout?: Duration.DurationInput
+}
+
+/** Most rows, and most characters of data, in one group: bounds how long a commit holds the process. A call is never split. */
+const maxGroupRows = 4_000
+const maxGroupCharacters = 8 * 1_048_576
+
+/** What runs within a transaction of the writer, on its connection. */
+export type Work<A, E, R> = (connection: Connection) => Effect.Effect<A, E, R>
+
+type Failed<E> = Exclude<E, SqlError> | StoreUnavailable | OutcomeUnknown
+
+export class Writer extends Context.Tag("daybook/sql/Writer")<
+  Writer,
+  {
+    /** Appends in the transaction of the next group. */
+    readonly append: (call: AppendGroup.AppendCall) => Effect.Effect<AppendResult, AppendError>
+    /**
+     * Runs the work in a transaction of its own, which its failure rolls back. All writers wait meanwhile: keep it short,
+     * call no store's writing side in it (it would wait for itself), and fork no fiber that outlives it. Statements of a
+     * `SqlClient` in it run in the transaction.
+     */
+    readonly transact: <A, E, R>(work: Work<A, E, R>) => Effect.Effect<A, Failed<E>, R>
+    /**
+     * Runs the work in the transaction of the next group, without a commit of its own. When it fails, it alone is undone.
+     * `characters` is about how much it writes.
+     */
+    readonly ride: <E, R>(characters: number, work: Work<unknown, E, R>) => Effect.Effect<void, Failed<E>, R>
+    /** See `EventStore.commits`. */
+    readonly commits: Stream.Stream<void>
+  }
+>() {}
+
+/** A call in the queue. What `done` gets after the commit is what the method that queued it promises. */
+interface Waiting {
+  readonly rows: number
+  readonly characters: number
+  // biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
+  readonly done: Deferred.Deferred<any, any>
+}
+interface AppendJob extends Waiting {
+  readonly _tag: "Append"
+  readonly call: AppendGroup.AppendCall
+}
+interface WorkJob extends Waiting {
+  readonly _tag: "Ride" | "Transact"
+  readonly work: Work<unknown, unknown, never>
+}
+type Job = AppendJob | WorkJob
+
+/** How much a call writes. */
+const sizeOf = ({ requests }: AppendGroup.AppendCall): { readonly rows: number; readonly characters: number } => {
+  let rows = 0
+  let characters = 0
+  for (const { commands } of requests) {
+    for (const { events } of commands) {
+      rows += 1 + events.length
+      for (const { data } of events) characters += data.length
+    }
+  }
+  return { rows, characters }
+}
+
+/** Cuts the jobs into transactions, in order: `Transact` alone, the others together up to the bounds of a group. */
+const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>> => {
+  const groups: Array<Array<Job>> = []
+  let rows = 0
+  let characters = 0
+  for (const job of jobs) {
+    const group = groups.at(-1)
+    rows += job.rows
+    characters += job.characters
+    const fits = rows <= maxGroupRows && characters <= maxGroupCharacters
+    if (group !== undefined && fits && job._tag !== "Transact" && group[0]?._tag !== "Transact") {
+      group.push(job)
+    } else {
+      groups.push([job])
+      rows = job.rows
+      characters = job.characters
+    }
+  }
+  return groups
+}
+
+const unavailable = (cause: unknown) => new StoreUnavailable({ operation: "append", cause: innermost(cause) })
+
+/** The fault of the database behind an error, if it is one. */
+const asFault = <E>(error: E): Failed<E> => (error instanceof SqlError ? unavailable(error) : (error as Failed<E>))
+
+/**
+ * Lets everything else run: other fibers until they wait, and the event loop once. So whoever was answered by the last group
+ * can be in the next one, and sockets and timers are served even when the queue is never empty.
+ */
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
+
+/** A part of a transaction that fails alone. */
+const ride = (connection: Connection, work: WorkJob["work"]) =>
+  Effect.gen(function* () {
+    yield* run(connection, "SAVEPOINT ride")
+    const exit = yield* Effect.exit(work(connection))
+    if (Exit.isFailure(exit)) yield* run(connection, "ROLLBACK TO ride")
+    yield* run(connection, "RELEASE ride")
+    return exit
+  })
+
+/** Writes a group. What each job is answered after the commit is in their order. */
+const writeTogether = Effect.fnUntraced(function* (connection: Connection, jobs: ReadonlyArray<Job>) {
+  const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
+  const { results, eventCount } = yield* AppendGroup.write(connection, calls)
+  const answers: Array<Effect.Effect<unknown, unknown>> = []
+  let planned = 0
+  for (const job of jobs) {
+    answers.push(
+      job._tag === "Append" ? (results[planned++] ?? Effect.dieMessage("unplanned")) : yield* ride(connection, job.work)
+    )
+  }
+  return { answers, eventCount }
+})
+
+const make = Effect.fnUntraced(function* (options: WriterOptions) {
+  const { queueCapacity = 4_096, lockTimeout = "5 seconds" } = options
+  const { assertDurable, writeClient } = yield* SqliteDatabase
+  const mailbox = yield* Mailbox.make<Job>({ capacity: queueCapacity, strategy: "suspend" })
+  const commits = yield* PubSub.sliding<void>(1)
+  const patience = patiently(Schedule.recurUpTo(lockTimeout))
+
+  /** Why it stopped for good. */
+  let stopped: StoreUnavailable | undefined
+  let reachable = true
+  let provenDurable = false
+
+  const stop = (why: string) =>
+    Effect.suspend(() => {
+      stopped = unavailable(new Error(`${why}; restart the process`))
+      return Effect.logFatal(`The store takes no more writes: ${why}; restart the process.`)
+    })
+
+  /** Logs once when the database cannot be written and once when it can again. Messages of SQLite quote no data. */
+  const report = (fault: StoreUnavailable | OutcomeUnknown | undefined) => {
+    if (reachable === (fault === undefined)) return Effect.void
+    reachable = fault === undefined
+    return fault === undefined
+      ? Effect.logInfo("The store takes writes again.")
+      : Effect.logWarning(`The store takes no writes at present: ${String(fault.cause)}`)
+  }
+
+  /** Ends the open transaction, and shows that none is open by beginning one: SQLite refuses one within another. */
+  const rollBack = (connection: Connection) =>
+    Effect.ignore(run(connection, "ROLLBACK")).pipe(
+      Effect.zipRight(run(connection, "BEGIN IMMEDIATE")),
+      Effect.zipRight(run(connection, "ROLLBACK")),
+      // It looks for a transaction before it asks for the lock.
+      Effect.catchIf(isBusy, () => Effect.void),
+      Effect.catchAll((error) => stop(`a transaction could not be ended (${String(innermost(error))})`))
+    )
+
+  const commit = (connection: Connection) =>
+    patience(run(connection, "COMMIT")).pipe(
+      Effect.zipRight(
+        provenDurable ? Effect.void : Effect.tapError(assertDurable(connection), (error) => stop(error.message))
+      ),
+      Effect.catchAll((error) => {
+        const fault = new OutcomeUnknown({ cause: innermost(error) })
+        return rollBack(connection).pipe(Effect.zipRight(report(fault)), Effect.zipRight(fault))
+      })
+    )
+
+  /** Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what befell the transaction. */
+  const transaction = <A, E>(client: SqlClient.SqlClient, body: Work<A, E, never>) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        if (stopped !== undefined) return yield* stopped
+        const connection = yield* Effect.mapError(client.reserve, unavailable)
+        yield* patience(run(connection, "BEGIN IMMEDIATE")).pipe(Effect.mapError(unavailable), Effect.tapError(report))
+        const result = yield* Effect.onError(Effect.interruptible(body(connection)), () => rollBack(connection))
+        yield* commit(connection)
+        provenDurable = true
+        yield* report(undefined)
+        return result
+      })
+    )
+
+  const alone = (client: SqlClient.SqlClient, { work, done }: WorkJob) =>
+    Effect.flatMap(Effect.exit(transaction(client, work)), (exit) => Deferred.done(done, exit))
+
+  const together = (client: SqlClient.SqlClient, jobs: ReadonlyArray<Job>, again = false): Effect.Effect<unknown> =>
+    transaction(client, (connection) => writeTogether(connection, jobs)).pipe(
+      Effect.matchCauseEffect({
+        onSuccess: ({ answers, eventCount }) => {
+          jobs.forEach(({ done }, index) => {
+            Deferred.unsafeDone(done, answers[index] ?? Effect.void)
+          })
+          return eventCount > 0 ? commits.publish() : Effect.void
+        },
+        onFailure: (cause) => {
+          const error = Option.getOrUndefined(Cause.failureOption(cause))
+          // A row that cannot be written: each call is planned anew and alone, so that only the one at fault fails.
+          if (isConstraint(error) && !again) return Effect.forEach(jobs, (job) => together(client, [job], true))
+          const failed = Exit.failCause(Cause.map(cause, asFault))
+          for (const { done } of jobs) Deferred.unsafeDone(done, failed)
+          return error instanceof SqlError ? report(unavailable(error)) : Effect.void
+        }
+      })
+    )
+
+  const loop = (client: SqlClient.SqlClient) =>
+    Effect.gen(function* () {
+      for (;;) {
+        const first = yield* mailbox.take
+        // Who was answered by the last group gets into this one.
+        yield* turn
+        const [others] = Option.exists(mailbox.unsafeSize(), (size) => size > 0) ? yield* mailbox.takeAll : [[]]
+        for (const jobs of groupsOf([first, ...others])) {
+          const [only] = jobs
+          yield* only?._tag === "Transact" ? alone(client, only) : together(client, jobs)
+          yield* turn
+        }
+      }
+    }).pipe(Effect.catchTag("NoSuchElementException", () => Effect.void))
+
+  if (writeClient === null) {
+    stopped = unavailable(new Error("the database is open read only"))
+    yield* mailbox.end
+  } else {
+    // Ends by itself when the queue has ended and is empty.
+    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.uninterruptible(loop(writeClient))), (fiber) =>
+      Effect.zipRight(mailbox.end, Fiber.await(fiber))
+    )
+  }
+
+  const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
+
+  /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
+  const submit = <A, E>(done: Deferred.Deferred<A, E>, job: Job): Effect.Effect<A, E | StoreUnavailable> =>
+    Effect.flatMap(mailbox.offer(job), (accepted): Effect.Effect<A, E | StoreUnavailable> => {
+      return accepted ? Deferred.await(done) : closed
+    })
+
+  const submitWork = <A, E, R>(
+    _tag: WorkJob["_tag"],
+    characters: number,
+    work: Work<A, E, R>
+  ): Effect.Effect<A, Failed<E>, R> =>
+    Effect.contextWithEffect((context: Context.Context<R>) => {
+      const done = Deferred.unsafeMake<A, Failed<E>>(FiberId.none)
+      const within: WorkJob["work"] = (connection) =>
+        work(connection).pipe(
+          Effect.mapError(asFault),
+          Effect.provide(Context.add(context, SqlClient.TransactionConnection, [connection, 0]))
+        )
+      return submit(done, { _tag, work: within, rows: 1, characters, done })
+    })
+
+  return Writer.of({
+    append: (call) => {
+      const done = Deferred.unsafeMake<AppendResult, AppendError>(FiberId.none)
+      return submit(done, { _tag: "Append", call, ...sizeOf(call), done })
+    },
+    transact: (work) => submitWork("Transact", 0, work),
+    ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
+    commits: Stream.fromPubSub(commits)
+  })
+})
+
+export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqliteDatabase> =>
+  Layer.scoped(Writer, make(options))

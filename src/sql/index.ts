@@ -1,0 +1,7 @@
+/** The public face of `daybook/sql`. Modules of this package never import it. */
+export * from "./DatabaseError.ts"
+export * as SqlEventStore from "./SqlEventStore.ts"
+export * as SqliteDatabase from "./SqliteDatabase.ts"
+export * as SqliteStore from "./SqliteStore.ts"
+export * as SqlSnapshotStore from "./SqlSnapshotStore.ts"
+export * as Writer from "./Writer.ts"
