@@ -1,0 +1,145 @@
+/** The whole log out of one database and into another, row by row as it is stored: what export and import are made of. */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Chunk, Effect, Stream } from "effect"
+import { noHead } from "../core/AppendPlan.ts"
+import * as EventHash from "../core/EventHash.ts"
+import type { Head, StoredCommand } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { RestoreRefused } from "./DatabaseError.ts"
+import { commandColumns, insertCommands, insertEvents, selectHeads, toCommand } from "./LogTables.ts"
+import { innermost, isConstraint, SqliteDatabase } from "./SqliteDatabase.ts"
+import { Writer } from "./Writer.ts"
+
+/** One page of the commands after this id (null: from the first), in the order of their ids' bytes. */
+export const readCommands = (
+  after: string | null,
+  limit: number
+): Effect.Effect<ReadonlyArray<StoredCommand>, StoreUnavailable, SqliteDatabase> =>
+  Effect.flatMap(SqliteDatabase, (database) =>
+    Effect.mapBoth(
+      database.read(`SELECT ${commandColumns} FROM commands WHERE command_id > ? ORDER BY command_id LIMIT ?`, [
+        after ?? "",
+        limit
+      ]),
+      {
+        onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
+        onSuccess: (rows) => rows.map(toCommand)
+      }
+    )
+  )
+
+/** A row of either table. */
+export type LogRow =
+  | { readonly _tag: "Event"; readonly event: StoredEvent }
+  | { readonly _tag: "Command"; readonly command: StoredCommand }
+
+/** Rows written, and rows checked, before other fibers run. Each may hold a megabyte. */
+const pageSize = 256
+
+const refuse = (reason: string, at: { readonly streamId: string; readonly version: number } | null = null) =>
+  new RestoreRefused({ reason, streamId: at?.streamId ?? null, version: at?.version ?? null })
+
+/** What is wrong with an event that is to follow these. */
+const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | undefined): string | undefined => {
+  if (event.version !== head.version + 1) return `follows version ${head.version}`
+  if (event.previousHash !== head.hash) return "is not chained to the event before it"
+  if (!EventHash.isIntact(event)) return "differs from its hash"
+  if (event.position <= (last?.position ?? 0))
+    return "does not have a later position than the event before it in the log"
+  if (event.recordedAt < (last?.recordedAt ?? 0)) return "was recorded before the event before it in the log"
+  return undefined
+}
+
+/** Events whose command is not there, and commands that do not end where an event of their stream does. */
+const strays = [
+  `SELECT e.position, e.stream_id, e.version, c.stream_id IS e.stream_id FROM events AS e
+   LEFT JOIN commands AS c ON c.command_id = e.command_id WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`,
+  `SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0) = c.position FROM commands AS c
+   LEFT JOIN events AS e ON e.stream_id = c.stream_id AND e.version = c.version
+   WHERE c.command_id > ? ORDER BY c.command_id LIMIT ${pageSize}`
+]
+
+const refuseStrays = Effect.fnUntraced(function* (connection: Connection) {
+  for (const [index, sql] of strays.entries()) {
+    let after: unknown = index === 0 ? 0 : ""
+    for (;;) {
+      const rows = yield* connection.executeValues(sql, [after])
+      const stray = rows.find(([, , , belongs]) => belongs !== 1)
+      if (stray !== undefined) {
+        const at = { streamId: String(stray[1]), version: Number(stray[2]) }
+        return yield* refuse(index === 0 ? "its command is missing" : "no event is where one of its commands ends", at)
+      }
+      if (rows.length < pageSize) break
+      after = rows.at(-1)?.[0]
+      yield* Effect.yieldNow()
+    }
+  }
+})
+
+/**
+ * Writes the rows into an empty database, all or none: events in the order of the log, commands anywhere between. Checks
+ * hashes, chains, versions, positions and times, and that commands and events belong together. Memory holds one page, so
+ * the rows may come from a file. An interruption undoes it.
+ */
+export const restore = <E, R>(
+  rows: Stream.Stream<LogRow, E, R>
+): Effect.Effect<
+  { readonly events: number; readonly commands: number },
+  Exclude<E, SqlError> | RestoreRefused | StoreUnavailable | OutcomeUnknown,
+  R | Writer
+> =>
+  Effect.gen(function* () {
+    const writer = yield* Writer
+    const written = { events: 0, commands: 0 }
+    let last: StoredEvent | undefined
+    let abandoned = false
+
+    const writePage = Effect.fnUntraced(function* (connection: Connection, page: ReadonlyArray<LogRow>) {
+      if (abandoned) return yield* refuse("it was interrupted")
+      const events = page.flatMap((row) => (row._tag === "Event" ? [row.event] : []))
+      const commands = page.flatMap((row) => (row._tag === "Command" ? [row.command] : []))
+      const heads: Map<string, Head> = yield* selectHeads(connection, new Set(events.map(({ streamId }) => streamId)))
+      for (const event of events) {
+        const wrong = wrongEvent(event, heads.get(event.streamId) ?? noHead, last)
+        if (wrong !== undefined) return yield* refuse(wrong, event)
+        heads.set(event.streamId, event)
+        last = event
+      }
+      yield* insertEvents(connection, events)
+      yield* insertCommands(connection, commands)
+      written.events += events.length
+      written.commands += commands.length
+      yield* Effect.yieldNow()
+    })
+
+    yield* writer
+      .transact((connection) =>
+        Effect.gen(function* () {
+          const [row] = yield* connection.executeValues(
+            "SELECT EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM commands)",
+            []
+          )
+          if (row?.[0] !== 0) return yield* refuse("the database is not empty; restore into a new one")
+          yield* rows.pipe(
+            Stream.rechunk(pageSize),
+            Stream.runForEachChunk((page) => writePage(connection, Chunk.toReadonlyArray(page)))
+          )
+          yield* refuseStrays(connection)
+        }).pipe(
+          Effect.catchIf(
+            (error) => isConstraint(error),
+            (error) => refuse(`the database refuses a row (${String(innermost(error))})`)
+          )
+        )
+      )
+      .pipe(
+        Effect.onInterrupt(() =>
+          Effect.sync(() => {
+            abandoned = true
+          })
+        )
+      )
+    return written
+  })
