@@ -23,8 +23,10 @@ import type { ActorLimits } from "../core/ActorConfig.ts"
 import type { ActorSystem, Decision } from "../core/ActorSystem.ts"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"
-import { EventStore } from "../core/EventStore.ts"
-import { SnapshotStore } from "../core/SnapshotStore.ts"
+import * as EventHash from "../core/EventHash.ts"
+import { EventStore, type ProposedCommand } from "../core/EventStore.ts"
+import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
@@ -126,6 +128,17 @@ const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =
     }
     throw new Error(`never: ${what}`)
   })
+/** What another writer appends. */
+const rival = (commandId: string): ProposedCommand => ({
+  commandId,
+  fingerprint: "",
+  correlationId: commandId,
+  causationId: null,
+  traceparent: null,
+  events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }],
+  outcome: "success",
+  answer: () => "{}"
+})
 const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
 export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
   {
@@ -250,20 +263,29 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
     name: "AC7 after an unknown outcome the actor reloads, and the same command id finds what was stored",
     run: Effect.gen(function* () {
       let unknown = true
+      const asked: Array<string> = []
       yield* running(
         {
           store: (store) => ({
-            append: (requests) =>
-              Effect.tap(store.append(requests), () =>
+            readStream: (id, options) => {
+              asked.push("read")
+              return store.readStream(id, options)
+            },
+            append: (requests) => {
+              asked.push("append")
+              return Effect.tap(store.append(requests), () =>
                 unknown ? new OutcomeUnknown({ cause: new Error("injected") }) : Effect.void
               )
+            }
           })
         },
         Effect.gen(function* () {
           strictEqual(yield* tagOf(add("a", 5, { commandId: "c" })), "OutcomeUnknown")
           unknown = false
+          asked.length = 0
           const again = yield* ask("a", 5, { commandId: "c" })
           ok(again.replayed)
+          strictEqual(asked[0], "read")
           strictEqual(yield* count("a"), 5)
           strictEqual((yield* add("a", 1)).count, 6)
         })
@@ -361,18 +383,10 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
               append: (requests) =>
                 Effect.suspend(() => {
                   appends++
-                  const rival = {
-                    commandId: `rival-${appends}`,
-                    fingerprint: "",
-                    correlationId: "rival",
-                    causationId: null,
-                    traceparent: null,
-                    events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }],
-                    outcome: "success" as const,
-                    answer: () => "{}"
-                  }
                   const streamId = StreamId.make("counter-a")
-                  const first = store.append([{ streamId, expectedVersion: "any", commands: [rival] }])
+                  const first = store.append([
+                    { streamId, expectedVersion: "any", commands: [rival(`rival-${appends}`)] }
+                  ])
                   return Effect.zipRight(first, store.append(requests))
                 })
             })
@@ -380,6 +394,50 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           program
         )
         strictEqual(appends, 4)
+      })
+    )
+  },
+  {
+    name: "AC9 AC2 commands that are decided again keep their order before those that came later",
+    run: Effect.gen(function* () {
+      let rivals = 1
+      yield* running(
+        {
+          limits: { maxBatch: 2 },
+          store: (store) => ({
+            append: (requests) =>
+              Effect.suspend(() => {
+                if (rivals-- <= 0) return store.append(requests)
+                const streamId = StreamId.make("counter-a")
+                return Effect.zipRight(
+                  store.append([{ streamId, expectedVersion: "any", commands: [rival("rival")] }]),
+                  store.append(requests)
+                )
+              })
+          })
+        },
+        Effect.gen(function* () {
+          const asked = [101, 102, 103, 104, 105].map((by) => add("a", by))
+          yield* Effect.all(asked, { concurrency: "unbounded" })
+          deepStrictEqual(
+            (yield* stored("a")).map((event) => JSON.parse(event.data).by),
+            [1, 101, 102, 103, 104, 105]
+          )
+        })
+      )
+    })
+  },
+  {
+    name: "AC6 a command that the store refuses fails alone",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const asked = [add("a", 1), add("a", 1, { commandId: "a\0b" }), add("a", 1)].map(Effect.either)
+        const answers = yield* Effect.all(asked, { concurrency: "unbounded" })
+        deepStrictEqual(
+          answers.map((answer) => (Either.isLeft(answer) ? answer.left._tag : answer.right.count)),
+          [1, "InvalidArgument", 2]
+        )
       })
     )
   },
@@ -817,24 +875,35 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
   },
   {
     name: "ES24 the same command sent twice at once has one effect, and both get its answer",
-    run: running(
-      {},
-      Effect.gen(function* () {
-        const twins = [1, 2, 3].map(() => ask("a", 5, { commandId: "c" }))
-        const others = [add("a", 1), add("a", 6, { commandId: "c" })].map(Effect.either)
-        const [answers, rest] = yield* Effect.all(
-          [Effect.all(twins, { concurrency: "unbounded" }), Effect.all(others, { concurrency: "unbounded" })],
-          { concurrency: "unbounded" }
-        )
-        deepStrictEqual(
-          answers.map(({ replayed }) => replayed),
-          [false, true, true]
-        )
-        ok(answers.every(({ version }) => version === answers[0]?.version))
-        ok(rest[1] && Either.isLeft(rest[1]) && rest[1].left._tag === "CommandIdReused")
-        strictEqual(yield* count("a"), 6)
+    run: Effect.gen(function* () {
+      let appends = 0
+      const counting: Setting["store"] = (store) => ({
+        append: (requests) => {
+          appends++
+          return store.append(requests)
+        }
       })
-    )
+      yield* running(
+        { store: counting },
+        Effect.gen(function* () {
+          const twins = [1, 2, 3].map(() => ask("a", 5, { commandId: "c" }))
+          const others = [add("a", 1), add("a", 6, { commandId: "c" })].map(Effect.either)
+          const [answers, rest] = yield* Effect.all(
+            [Effect.all(twins, { concurrency: "unbounded" }), Effect.all(others, { concurrency: "unbounded" })],
+            { concurrency: "unbounded" }
+          )
+          deepStrictEqual(
+            answers.map(({ replayed }) => replayed),
+            [false, true, true]
+          )
+          ok(answers.every(({ version }) => version === answers[0]?.version))
+          ok(rest[1] && Either.isLeft(rest[1]) && rest[1].left._tag === "CommandIdReused")
+          strictEqual(yield* count("a"), 6)
+        })
+      )
+      // The first, then each twin by itself, then the rest: what was stored is never tried one at a time.
+      strictEqual(appends, 5)
+    })
   },
   {
     name: "an unkept refusal is decided anew when the command comes again",
@@ -891,7 +960,10 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         load: (id, max) =>
           Effect.map(
             store.load(id, max),
-            Option.map((snapshot) => ({ ...snapshot, fingerprint: "older" }))
+            Option.map((snapshot) => {
+              const older = { ...snapshot, fingerprint: "older", data: '{"count":999}' }
+              return { ...older, checksum: checksum(older) }
+            })
           )
       })
       strictEqual(yield* running({ snapshots: foreign }, count("a")), 10)
@@ -920,16 +992,20 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         Effect.forEach([1, 2, 3], (by) => add("a", by))
       )
       yield* running({}, add("b", 1))
-      const tampered: ReadonlyArray<(events: Array<object>) => Array<object>> = [
-        (events) => events.map((event, index) => (index === 1 ? { ...event, data: '{"by":3}' } : event)),
-        (events) => events.filter((_, index) => index !== 1),
-        (events) => events.map((event, index) => (index === 1 ? { ...event, previousHash: "0".repeat(64) } : event))
+      type Tamper = (event: StoredEvent) => StoredEvent | undefined
+      const tampered: ReadonlyArray<Tamper> = [
+        (event) => ({ ...event, data: '{"by":3}' }),
+        () => undefined,
+        (event) => {
+          const forged = { ...event, previousHash: "0".repeat(64) }
+          return { ...forged, hash: EventHash.compute(forged) }
+        }
       ]
       for (const tamper of tampered) {
         const store: Setting["store"] = (inner) => ({
           readStream: (id, options) =>
             Effect.map(inner.readStream(id, options), (events) =>
-              id === "counter-a" ? (tamper([...events]) as never) : events
+              events.flatMap((event) => (id === "counter-a" && event.version === 2 ? (tamper(event) ?? []) : event))
             )
         })
         yield* running(
