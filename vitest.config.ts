@@ -1,5 +1,9 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], reporters: ["default", "./test/TotalsReporter.ts"] }
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: "test/globalSetup.ts",
+    reporters: ["default", "./test/TotalsReporter.ts"]
+  }
 })

@@ -1,7 +1,7 @@
 /** The whole log out of one database and into another, row by row as it is stored: what export and import are made of. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Chunk, Effect, Stream } from "effect"
+import { Chunk, Deferred, Effect, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
 import type { Head, StoredCommand } from "../core/EventStore.ts"
@@ -94,10 +94,9 @@ export const restore = <E, R>(
     const writer = yield* Writer
     const written = { events: 0, commands: 0 }
     let last: StoredEvent | undefined
-    let abandoned = false
+    const abandoned = yield* Deferred.make<never, RestoreRefused>()
 
     const writePage = Effect.fnUntraced(function* (connection: Connection, page: ReadonlyArray<LogRow>) {
-      if (abandoned) return yield* refuse("it was interrupted")
       const events = page.flatMap((row) => (row._tag === "Event" ? [row.event] : []))
       const commands = page.flatMap((row) => (row._tag === "Command" ? [row.command] : []))
       const heads: Map<string, Head> = yield* selectHeads(connection, new Set(events.map(({ streamId }) => streamId)))
@@ -131,15 +130,10 @@ export const restore = <E, R>(
           Effect.catchIf(
             (error) => isConstraint(error),
             (error) => refuse(`the database refuses a row (${String(innermost(error))})`)
-          )
+          ),
+          Effect.raceFirst(Deferred.await(abandoned))
         )
       )
-      .pipe(
-        Effect.onInterrupt(() =>
-          Effect.sync(() => {
-            abandoned = true
-          })
-        )
-      )
+      .pipe(Effect.onInterrupt(() => Deferred.fail(abandoned, refuse("it was interrupted"))))
     return written
   })

@@ -102,7 +102,10 @@ export const selectEnd = (
   connection: Connection
 ): Effect.Effect<{ readonly position: number; readonly recordedAt: number }, SqlError> =>
   Effect.map(
-    connection.executeValues("SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1", []),
+    connection.executeValues(
+      "SELECT position, recorded_at FROM events WHERE position = (SELECT max(position) FROM events)",
+      []
+    ),
     ([row]) => ({ position: (row?.[0] ?? 0) as number, recordedAt: (row?.[1] ?? 0) as number })
   )
 

@@ -9,10 +9,10 @@ import { Buffer } from "node:buffer"
 import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
-import type { SqlClient } from "@effect/sql/SqlClient"
+import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Layer, Predicate, Schedule, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Predicate, Schedule, type Scope } from "effect"
 import * as AtomicFile from "./AtomicFile.ts"
 import { DatabaseError, type Problem } from "./DatabaseError.ts"
 import * as Migrations from "./Migrations.ts"
@@ -232,7 +232,7 @@ const openToWrite = (filename: string, durability: Durability): Effect.Effect<Cl
     return { ...(yield* openToRead(filename)), writeClient }
   })
 
-/** A second client would open another, empty database, so reads wait until no transaction is open. */
+/** A second client would open another, empty database, so reads wait until no transaction is open, but for those in it. */
 const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(function* () {
   const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
   yield* migrate(connection)
@@ -240,7 +240,11 @@ const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(func
     writeClient: client,
     readClient: client,
     read: (sql, params) =>
-      Effect.scoped(Effect.flatMap(client.reserve, (reserved) => reserved.executeValues(sql, params)))
+      Effect.flatMap(Effect.serviceOption(TransactionConnection), (transaction) =>
+        Option.isSome(transaction)
+          ? transaction.value[0].executeValues(sql, params)
+          : Effect.scoped(Effect.flatMap(client.reserve, (reserved) => reserved.executeValues(sql, params)))
+      )
   }
 })
 

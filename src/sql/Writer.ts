@@ -59,7 +59,8 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
     readonly append: (call: AppendGroup.AppendCall) => Effect.Effect<AppendResult, AppendError>
     /**
      * Runs the work in a transaction of its own, which its failure rolls back. All writers wait meanwhile: keep it short,
-     * call no store's writing side in it (it would wait for itself), and fork no fiber that outlives it. Statements of a
+     * do not write to a store in it (it dies, since it would
+     * wait for itself), and fork no fiber that outlives it. Statements of a
      * `SqlClient` in it run in the transaction.
      */
     readonly transact: <A, E, R>(work: Work<A, E, R>) => Effect.Effect<A, Failed<E>, R>
@@ -172,6 +173,8 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
 
   /** Why it stopped for good. */
   let stopped: StoreUnavailable | undefined
+  /** The connection, once it was used. */
+  let open: Connection | undefined
   let reachable = true
   let provenDurable = false
 
@@ -217,6 +220,7 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       Effect.gen(function* () {
         if (stopped !== undefined) return yield* stopped
         const connection = yield* Effect.mapError(client.reserve, unavailable)
+        open = connection
         yield* patience(run(connection, "BEGIN IMMEDIATE")).pipe(Effect.mapError(unavailable), Effect.tapError(report))
         const result = yield* Effect.onError(Effect.interruptible(body(connection)), () => rollBack(connection))
         yield* commit(connection)
@@ -277,10 +281,21 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
 
   /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
-  const submit = <A, E>(done: Deferred.Deferred<A, E>, job: Job): Effect.Effect<A, E | StoreUnavailable> =>
-    Effect.flatMap(mailbox.offer(job), (accepted): Effect.Effect<A, E | StoreUnavailable> => {
+  const submit = <A, E>(
+    context: Context.Context<never>,
+    job: Job,
+    done: Deferred.Deferred<A, E>
+  ): Effect.Effect<A, E | StoreUnavailable> => {
+    const within = Context.getOption(context, SqlClient.TransactionConnection)
+    if (Option.isSome(within) && within.value[0] === open) {
+      return Effect.die(
+        new Error("the writer was called within one of its own transactions, and would wait for itself")
+      )
+    }
+    return Effect.flatMap(mailbox.offer(job), (accepted): Effect.Effect<A, E | StoreUnavailable> => {
       return accepted ? Deferred.await(done) : closed
     })
+  }
 
   const submitWork = <A, E, R>(
     _tag: WorkJob["_tag"],
@@ -294,14 +309,15 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
           Effect.mapError(asFault),
           Effect.provide(Context.add(context, SqlClient.TransactionConnection, [connection, 0]))
         )
-      return submit(done, { _tag, work: within, rows: 1, characters, done })
+      return submit(context as Context.Context<never>, { _tag, work: within, rows: 1, characters, done }, done)
     })
 
   return Writer.of({
-    append: (call) => {
-      const done = Deferred.unsafeMake<AppendResult, AppendError>(FiberId.none)
-      return submit(done, { _tag: "Append", call, ...sizeOf(call), done })
-    },
+    append: (call) =>
+      Effect.contextWithEffect((context: Context.Context<never>) => {
+        const done = Deferred.unsafeMake<AppendResult, AppendError>(FiberId.none)
+        return submit(context, { _tag: "Append", call, ...sizeOf(call), done }, done)
+      }),
     transact: (work) => submitWork("Transact", 0, work),
     ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
     commits: Stream.fromPubSub(commits)

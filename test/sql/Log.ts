@@ -1,0 +1,48 @@
+/** Short ways to write and read a log in tests. */
+import { Effect } from "effect"
+import { assert } from "vitest"
+import { genesis, isIntact } from "../../src/core/EventHash.ts"
+import { type AppendRequest, EventStore, type ExpectedVersion } from "../../src/core/EventStore.ts"
+import type { StoredEvent } from "../../src/core/StoredEvent.ts"
+import { StreamId } from "../../src/core/StreamId.ts"
+
+/** One command with one event. */
+export const request = (id: string, commandId: string, expectedVersion: ExpectedVersion = "any"): AppendRequest => ({
+  streamId: StreamId.make(id),
+  expectedVersion,
+  commands: [
+    {
+      commandId,
+      fingerprint: "f",
+      correlationId: commandId,
+      causationId: null,
+      traceparent: null,
+      events: [{ type: "Noted", schemaVersion: 1, data: "{}" }],
+      outcome: "success",
+      answer: (at) => JSON.stringify(at)
+    }
+  ]
+})
+
+export const append = (id: string, commandId: string, expectedVersion: ExpectedVersion = "any") =>
+  Effect.flatMap(EventStore, (store) => store.append([request(id, commandId, expectedVersion)]))
+
+/** Every event, each proven sound, chained to the one before it in its stream, and after the one before it in the log. */
+export const log = Effect.gen(function* () {
+  const store = yield* EventStore
+  const events: Array<StoredEvent> = []
+  const heads = new Map<string, StoredEvent>()
+  for (;;) {
+    const page: ReadonlyArray<StoredEvent> = yield* store.readAll(events.at(-1)?.position ?? 0)
+    if (page.length === 0) return events
+    for (const event of page) {
+      const head = heads.get(event.streamId)
+      assert.isTrue(isIntact(event))
+      assert.strictEqual(event.version, (head?.version ?? 0) + 1)
+      assert.strictEqual(event.previousHash, head?.hash ?? genesis)
+      assert.isAbove(event.position, events.at(-1)?.position ?? 0)
+      heads.set(event.streamId, event)
+      events.push(event)
+    }
+  }
+})

@@ -1,0 +1,146 @@
+/** Out of one database and into another: the same rows, or none. */
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import { assert, describe, it } from "vitest"
+import * as EventHash from "../../src/core/EventHash.ts"
+import type { StoredCommand } from "../../src/core/EventStore.ts"
+import type { StoredEvent } from "../../src/core/StoredEvent.ts"
+import { type LogRow, readCommands, restore } from "../../src/sql/LogCopy.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { append, log } from "./Log.ts"
+
+const memory = SqliteStore.layer({ filename: ":memory:" })
+
+const allCommands = Effect.gen(function* () {
+  const commands: Array<StoredCommand> = []
+  for (;;) {
+    const page: ReadonlyArray<StoredCommand> = yield* readCommands(commands.at(-1)?.commandId ?? null, 100)
+    if (page.length === 0) return commands
+    commands.push(...page)
+  }
+})
+
+interface Copy {
+  readonly events: ReadonlyArray<StoredEvent>
+  readonly commands: ReadonlyArray<StoredCommand>
+}
+
+const copy = Effect.all({ events: log, commands: allCommands })
+
+/** A log of 700 events: more than one page of each table. */
+const source: Effect.Effect<Copy, unknown> = Effect.gen(function* () {
+  yield* Effect.forEach(Array.from({ length: 700 }), (_, index) => append(`s-${index % 10}`, `c-${index}`), {
+    concurrency: "unbounded"
+  })
+  return yield* copy
+}).pipe(Effect.provide(memory))
+
+const rowsOf = ({ events, commands }: Copy): ReadonlyArray<LogRow> => [
+  ...events.map((event) => ({ _tag: "Event", event }) as const),
+  ...commands.map((command) => ({ _tag: "Command", command }) as const)
+]
+
+/** The copy with one of its events changed and its hash made anew. */
+const forge = (original: Copy, index: number, change: Partial<StoredEvent>): Copy => ({
+  ...original,
+  events: original.events.map((event, at) => {
+    if (at !== index) return event
+    const changed = { ...event, ...change }
+    return { ...changed, hash: change.hash ?? EventHash.compute(changed) }
+  })
+})
+
+describe("restore", () => {
+  it("gives the same rows, and a log that goes on", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const original = yield* source
+        yield* Effect.gen(function* () {
+          const written = yield* restore(Stream.fromIterable(rowsOf(original)))
+          assert.deepStrictEqual(written, { events: 700, commands: 700 })
+          assert.deepStrictEqual(yield* copy, original)
+          assert.strictEqual((yield* append("s-0", "c-0"))._tag, "AlreadyStored")
+          assert.strictEqual((yield* append("s-0", "next", 70))._tag, "Appended")
+        }).pipe(Effect.provide(memory))
+      })
+    ))
+
+  it("refuses a database that is not empty", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        yield* append("a", "c-1")
+        const error = yield* Effect.flip(restore(Stream.empty))
+        assert.strictEqual(error._tag, "RestoreRefused")
+        assert.include(error.message, "not empty")
+      }).pipe(Effect.provide(memory))
+    ))
+
+  const wrong: Record<string, readonly [reason: string, change: (original: Copy) => Copy]> = {
+    "a changed byte": [
+      "s-9 version 70: differs from its hash",
+      (original) => forge(original, 699, { data: "[]", hash: original.events[699]?.hash ?? "" })
+    ],
+    "a broken chain": [
+      "s-9 version 70: is not chained",
+      (original) => forge(original, 699, { previousHash: EventHash.genesis })
+    ],
+    "a missing event": [
+      "s-8 version 70: follows version 68",
+      (original) => ({ ...original, events: original.events.filter((_, index) => index !== 688) })
+    ],
+    "a position that is taken": [
+      "s-9 version 70: does not have a later position",
+      (original) => forge(original, 699, { position: 699 })
+    ],
+    "a time that runs back": [
+      "s-9 version 70: was recorded before",
+      (original) => forge(original, 699, { recordedAt: 1 })
+    ],
+    "an event without its command": [
+      "s-9 version 70: its command is missing",
+      (original) => ({ ...original, commands: original.commands.filter(({ commandId }) => commandId !== "c-699") })
+    ],
+    "a command that ends nowhere": [
+      "s-9 version 71: no event",
+      (original) => ({
+        ...original,
+        commands: original.commands.map((command) =>
+          command.commandId === "c-699" ? { ...command, version: 71 } : command
+        )
+      })
+    ],
+    "a command that stands twice": [
+      "taken once",
+      (original) => ({ ...original, commands: original.commands.concat(original.commands.slice(0, 1)) })
+    ]
+  }
+  for (const [what, [reason, change]] of Object.entries(wrong)) {
+    it(`refuses ${what} and leaves the database empty`, () =>
+      Effect.runPromise(
+        Effect.gen(function* () {
+          const rows = rowsOf(change(yield* source))
+          yield* Effect.gen(function* () {
+            const error = yield* Effect.flip(restore(Stream.fromIterable(rows)))
+            assert.strictEqual(error._tag, "RestoreRefused")
+            assert.include(error.message, reason)
+            assert.deepStrictEqual(yield* copy, { events: [], commands: [] })
+          }).pipe(Effect.provide(memory))
+        })
+      ))
+  }
+
+  it("leaves the database empty when its rows end in an error or it is interrupted", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const rows = Stream.fromIterable(rowsOf(yield* source))
+        yield* Effect.gen(function* () {
+          assert.strictEqual(yield* Effect.flip(restore(Stream.concat(rows, Stream.fail("cut off")))), "cut off")
+          const reached = yield* Deferred.make<void>()
+          const endless = Stream.fromEffect(Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
+          const restoring = yield* Effect.fork(restore(Stream.concat(rows, endless)))
+          yield* Deferred.await(reached)
+          yield* Fiber.interrupt(restoring)
+          assert.deepStrictEqual(yield* copy, { events: [], commands: [] })
+        }).pipe(Effect.provide(memory))
+      })
+    ))
+})

@@ -1,0 +1,119 @@
+/** What the tables themselves refuse, whoever writes (ES23, ES34), and how the statements find their rows. */
+import type { Connection } from "@effect/sql/SqlConnection"
+import { Effect, Layer } from "effect"
+import { assert, describe, it } from "vitest"
+import { EventStore } from "../../src/core/EventStore.ts"
+import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
+import { StreamId } from "../../src/core/StreamId.ts"
+import { readCommands } from "../../src/sql/LogCopy.ts"
+import { selectCommands, selectEnd, selectHeads } from "../../src/sql/LogTables.ts"
+import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
+import { SqliteDatabase } from "../../src/sql/SqliteDatabase.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import * as SqlSnapshotStore from "../../src/sql/SqlSnapshotStore.ts"
+import { Writer } from "../../src/sql/Writer.ts"
+import { append, log } from "./Log.ts"
+
+type Stores = EventStore | SqliteDatabase | Writer
+
+const onStore = (test: Effect.Effect<void, unknown, Stores>) => () =>
+  Effect.runPromise(Effect.provide(test, SqliteStore.layer({ filename: ":memory:" })))
+
+/** Runs a statement past the store, as any program could. */
+const sql = (statement: string) =>
+  Effect.flatMap(Writer, (writer) => writer.transact((connection) => connection.executeRaw(statement, [])))
+const query = (statement: string) => Effect.flatMap(SqliteDatabase, (database) => database.read(statement, []))
+
+const event = (position: string, version: number, streamId = "a") =>
+  `INTO events VALUES (${position}, '${streamId}', ${version}, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', '')`
+
+describe("the tables", () => {
+  for (const [what, statement] of Object.entries({
+    "an event is changed": "UPDATE events SET data = '{}'",
+    "an event's position is changed": "UPDATE OR REPLACE events SET position = 2 WHERE position = 1",
+    "an event is deleted": "DELETE FROM events WHERE position = 1",
+    "an event is replaced by position": `REPLACE ${event("1", 3)}`,
+    "an event is replaced by version": `REPLACE ${event("3", 1)}`,
+    "an event is replaced on conflict": `INSERT ${event("3", 2)} ON CONFLICT DO UPDATE SET data = 'x'`,
+    "a version is left out": `INSERT ${event("3", 4)}`,
+    "a position is before the last": `INSERT ${event("2", 1, "b")}`,
+    "a command is changed": "UPDATE commands SET answer = ''",
+    "a command is deleted": "DELETE FROM commands",
+    "a command is replaced": "REPLACE INTO commands VALUES ('c-1', 'a', '', 'success', '', 1, 1)"
+  })) {
+    it(
+      `ES34 refuse when ${what}`,
+      onStore(
+        Effect.gen(function* () {
+          yield* append("a", "c-1")
+          yield* append("a", "c-2")
+          const before = [yield* log, yield* query("SELECT * FROM commands")]
+          const error = yield* Effect.flip(sql(statement))
+          assert.match(error.message, /never changed|next version|taken once/)
+          assert.deepStrictEqual([yield* log, yield* query("SELECT * FROM commands")], before)
+        })
+      )
+    )
+  }
+
+  it(
+    "ES23 refuse a number that JavaScript would round; at the last exact position an append is a typed error",
+    onStore(
+      Effect.gen(function* () {
+        assert.include((yield* Effect.flip(sql(`INSERT ${event("9007199254740992", 1)}`))).message, "CHECK")
+        assert.include((yield* Effect.flip(sql(`INSERT ${event("9007199254740993", 1)}`))).message, "CHECK")
+        yield* sql(`INSERT ${event("9007199254740991", 1)}`)
+        const store = yield* EventStore
+        assert.strictEqual(yield* store.lastPosition, Number.MAX_SAFE_INTEGER)
+        assert.strictEqual((yield* Effect.flip(append("a", "c-1")))._tag, "StoreUnavailable")
+        assert.strictEqual((yield* store.readAll(0)).length, 1)
+      })
+    )
+  )
+})
+
+describe("the statements", () => {
+  it(
+    "seek their rows and scan no table, so that their cost does not grow with the log",
+    onStore(
+      Effect.gen(function* () {
+        const database = yield* SqliteDatabase
+        const statements: Array<readonly [sql: string, params: ReadonlyArray<unknown>]> = []
+        const spy = (sql: string, params: ReadonlyArray<unknown>) => {
+          statements.push([sql, params])
+          return database.read(sql, params)
+        }
+        yield* Effect.gen(function* () {
+          const [store, snapshots, streamId] = [yield* EventStore, yield* SnapshotStore, StreamId.make("a")]
+          yield* store.listStreams({ prefix: "a", after: "a" })
+          yield* store.readStream(streamId)
+          yield* store.readStream(streamId, { direction: "backwards" })
+          yield* store.readAll(5)
+          yield* store.head(streamId)
+          yield* store.lastPosition
+          yield* snapshots.load(streamId)
+          yield* snapshots.readAll({ streamId, version: 1 }, 10)
+          yield* readCommands("c", 10)
+        }).pipe(
+          Effect.provide(Layer.merge(SqlEventStore.layer, SqlSnapshotStore.layer)),
+          Effect.provideService(SqliteDatabase, { ...database, read: spy })
+        )
+        // Of a connection these use only this method.
+        const connection = { executeValues: spy } as unknown as Connection
+        yield* selectHeads(connection, ["a"])
+        yield* selectCommands(connection, ["c"])
+        yield* selectEnd(connection)
+
+        assert.strictEqual(statements.length, 12)
+        for (const [sql, params] of statements) {
+          const plan = yield* database.read(`EXPLAIN QUERY PLAN ${sql}`, params)
+          const steps = plan.map(([, , , step]) => String(step))
+          assert.isEmpty(
+            steps.filter((step) => /SCAN (events|e|commands|snapshots)\b|TEMP B-TREE/.test(step)),
+            `${sql}\n${steps.join("\n")}`
+          )
+        }
+      })
+    )
+  )
+})
