@@ -10,22 +10,6 @@ type Row = ReadonlyArray<unknown>
 export const eventColumns =
   "position, stream_id, version, type, schema_version, data, command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash"
 
-const fromEvent = (event: StoredEvent): Row => [
-  event.position,
-  event.streamId,
-  event.version,
-  event.type,
-  event.schemaVersion,
-  event.data,
-  event.commandId,
-  event.correlationId,
-  event.causationId,
-  event.traceparent,
-  event.recordedAt,
-  event.previousHash,
-  event.hash
-]
-
 /** The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells. */
 export const toEvent = (row: Row): StoredEvent =>
   ({
@@ -45,16 +29,6 @@ export const toEvent = (row: Row): StoredEvent =>
   }) as StoredEvent
 
 export const commandColumns = "command_id, stream_id, fingerprint, outcome, answer, version, position"
-
-const fromCommand = (command: StoredCommand): Row => [
-  command.commandId,
-  command.streamId,
-  command.fingerprint,
-  command.outcome,
-  command.answer,
-  command.version,
-  command.position
-]
 
 export const toCommand = (row: Row): StoredCommand =>
   ({
@@ -115,31 +89,53 @@ export const selectEnd = (
  */
 const chunkSizes = [64, 8, 1]
 
-const insert = (into: string, columns: number) => {
+const insert = <A>(into: string, columns: number, push: (params: Array<unknown>, row: A) => void) => {
   const row = `(${Array(columns).fill("?").join(", ")})`
   const chunks = chunkSizes.map((size) => ({
     size,
     sql: `INSERT INTO ${into} VALUES ${Array(size).fill(row).join(", ")}`
   }))
-  return Effect.fnUntraced(function* (connection: Connection, rows: ReadonlyArray<Row>) {
+  return Effect.fnUntraced(function* (
+    connection: Connection,
+    rows: ReadonlyArray<A>
+  ): Effect.fn.Return<void, SqlError> {
     let from = 0
     for (const { size, sql } of chunks) {
       for (; rows.length - from >= size; from += size) {
-        yield* connection.executeRaw(sql, rows.slice(from, from + size).flat())
+        const params: Array<unknown> = []
+        for (const row of rows.slice(from, from + size)) push(params, row)
+        yield* connection.executeRaw(sql, params)
       }
     }
   })
 }
 
-const insertEventRows = insert(`events (${eventColumns})`, 13)
-const insertCommandRows = insert(`commands (${commandColumns})`, 7)
+export const insertEvents = insert<StoredEvent>(`events (${eventColumns})`, 13, (params, event) =>
+  params.push(
+    event.position,
+    event.streamId,
+    event.version,
+    event.type,
+    event.schemaVersion,
+    event.data,
+    event.commandId,
+    event.correlationId,
+    event.causationId,
+    event.traceparent,
+    event.recordedAt,
+    event.previousHash,
+    event.hash
+  )
+)
 
-export const insertEvents = (
-  connection: Connection,
-  events: ReadonlyArray<StoredEvent>
-): Effect.Effect<void, SqlError> => insertEventRows(connection, events.map(fromEvent))
-
-export const insertCommands = (
-  connection: Connection,
-  commands: ReadonlyArray<StoredCommand>
-): Effect.Effect<void, SqlError> => insertCommandRows(connection, commands.map(fromCommand))
+export const insertCommands = insert<StoredCommand>(`commands (${commandColumns})`, 7, (params, command) =>
+  params.push(
+    command.commandId,
+    command.streamId,
+    command.fingerprint,
+    command.outcome,
+    command.answer,
+    command.version,
+    command.position
+  )
+)
