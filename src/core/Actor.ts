@@ -74,6 +74,7 @@ export class Actor {
   /** Milliseconds: when it last had nothing left to do. */
   idleSince = 0
   private readonly host: Host
+  private readonly counters: ActorMetrics.CommandCounters
   private committed: Committed<unknown> | undefined
   private waiting: Array<Pending> = []
   /** The batch that is being decided or appended. */
@@ -96,6 +97,7 @@ export class Actor {
 
   constructor(host: Host, definition: AnyDefinition, id: string, streamId: StreamId) {
     this.host = host
+    this.counters = ActorMetrics.countersOf(definition.name)
     this.definition = definition
     this.id = id
     this.streamId = streamId
@@ -221,7 +223,7 @@ export class Actor {
   private answerAll(batch: ReadonlyArray<Pending>, error: RuntimeError): void {
     if (batch === this.inFlight) this.inFlight = []
     for (const pending of batch) {
-      ActorMetrics.command(this.definition.name, pending.ask.command, "error")
+      this.counters.count(pending.ask.command, "error")
       this.resume(pending, error)
     }
   }
@@ -348,7 +350,7 @@ export class Actor {
     this.inFlight = []
     let next = 0
     for (const { answer, pending, proposed } of decided) {
-      ActorMetrics.command(definition.name, pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
+      this.counters.count(pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
       this.resume(pending, answer((proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head))
     }
   }
@@ -423,7 +425,7 @@ export class Actor {
         again.push(one)
         continue
       }
-      ActorMetrics.command(definition.name, ask.command, "replayed")
+      this.counters.count(ask.command, "replayed")
       const { outcome, position, version } = command
       const answer = Effect.sync(() => {
         const value = definition.decodeAnswer(ask.command, outcome, command.answer)

@@ -27,24 +27,50 @@ const batchDuration = Metric.histogram(
   "Milliseconds from an actor's append to its answer"
 )
 
-/** Counters of one aggregate's commands, one for each command and outcome; made when first needed. */
-const commands = new Map<string, Metric.Metric.Counter<number>>()
+type Result = Outcome | "error" | "replayed"
 
-export const command = (aggregate: string, name: string, outcome: Outcome | "error" | "replayed"): void => {
-  const id = `${aggregate}\0${name}\0${outcome}`
-  let metric = commands.get(id)
-  if (metric === undefined) {
-    const key = MetricKey.counter("daybook.commands", { description: "Commands by outcome", incremental: true })
-    metric = Metric.fromMetricKey(
-      ["aggregate", "command", "outcome"].reduce(
-        (tagged, tag, index) => MetricKey.tagged(tagged, tag, [aggregate, name, outcome][index] ?? ""),
-        key
-      )
-    )
-    commands.set(id, metric)
+const commandKey = (aggregate: string, command: string, outcome: Result) =>
+  MetricKey.counter("daybook.commands", { description: "Commands by outcome", incremental: true }).pipe(
+    MetricKey.tagged("aggregate", aggregate),
+    MetricKey.tagged("command", command),
+    MetricKey.tagged("outcome", outcome)
+  )
+
+/** A counter for each command and outcome of one aggregate, made when first needed. */
+export class CommandCounters {
+  private readonly aggregate: string
+  private readonly counters = new Map<string, Map<Result, Metric.Metric.Counter<number>>>()
+
+  constructor(aggregate: string) {
+    this.aggregate = aggregate
   }
-  add(metric, 1)
+
+  count(command: string, outcome: Result): void {
+    let outcomes = this.counters.get(command)
+    if (outcomes === undefined) {
+      outcomes = new Map()
+      this.counters.set(command, outcomes)
+    }
+    let counter = outcomes.get(outcome)
+    if (counter === undefined) {
+      counter = Metric.fromMetricKey(commandKey(this.aggregate, command, outcome))
+      outcomes.set(outcome, counter)
+    }
+    counter.unsafeUpdate(1, [])
+  }
 }
+
+const counters = new Map<string, CommandCounters>()
+
+/** The same for all actors of an aggregate. */
+export const countersOf = (aggregate: string): CommandCounters => {
+  const known = counters.get(aggregate)
+  if (known !== undefined) return known
+  const made = new CommandCounters(aggregate)
+  counters.set(aggregate, made)
+  return made
+}
+
 export const recovered = (events: number): void => {
   add(recoveries, 1)
   add(replayed, events)

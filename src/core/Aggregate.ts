@@ -8,6 +8,7 @@ import { Chunk, Context, Effect, Either, JSONSchema, Layer, Option, ParseResult,
 import type { RuntimeError } from "./ActorError.ts"
 import {
   ActorSystem,
+  type Answer,
   type Committed,
   type DecideContext,
   type Decision,
@@ -248,16 +249,17 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const ref = (system: ActorSystem["Type"], id: Id): Ref<S, Evt, R> => {
     const encodedId = encodeId(id)
 
-    const ask = (
+    const send = <A>(
       tag: string,
       given: unknown,
-      options: CommandOptions = {}
-    ): Effect.Effect<Reply<unknown, unknown>, RuntimeError> =>
+      options: CommandOptions | undefined,
+      onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>
+    ): Effect.Effect<A, unknown> =>
       Effect.withFiberRuntime((fiber) => {
         const payload = command(tag).complete(given)
         const encoded = encodePayload(tag, payload)
         if (Either.isLeft(encoded)) return encoded.left
-        const commandId = options.commandId ?? CommandId.make()
+        const commandId = options?.commandId ?? CommandId.make()
         const span = fiber.currentSpan
         const answer = system.ask({
           aggregate: name,
@@ -265,21 +267,27 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           command: tag,
           payload,
           commandId,
-          retryable: options.commandId !== undefined,
-          fingerprint: options.fingerprint ?? CommandId.fingerprint([name, encodedId, tag, encoded.right]),
-          expectedVersion: options.expectedVersion,
-          correlationId: options.correlationId ?? commandId,
-          causationId: options.causationId ?? null,
+          retryable: options?.commandId !== undefined,
+          fingerprint: options?.fingerprint ?? CommandId.fingerprint(name, encodedId, tag, encoded.right),
+          expectedVersion: options?.expectedVersion,
+          correlationId: options?.correlationId ?? commandId,
+          causationId: options?.causationId ?? null,
           traceparent: span === undefined ? null : traceparentOf(span)
         })
-        return Effect.map(answer, ({ outcome, position, replayed, value, version }) => ({
+        return Effect.flatMap(answer, (given) => onAnswer(given, commandId))
+      })
+
+    const ask = (tag: string, payload: unknown, options?: CommandOptions) =>
+      send(tag, payload, options, ({ outcome, position, replayed, value, version }, commandId) =>
+        Effect.succeed({
           outcome: outcome === "success" ? Either.right(value) : Either.left(value),
           commandId,
           replayed,
           version,
           position
-        }))
-      })
+        })
+      )
+    const own = ({ outcome, value }: Answer) => (outcome === "success" ? Effect.succeed(value) : Effect.fail(value))
 
     const changes = (after = 0): Stream.Stream<Recorded<Evt>, ReadError | DecodeError> =>
       Stream.suspend(() => {
@@ -301,8 +309,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     const methods = Object.fromEntries(
       [...commands.keys()].map((tag) => [
         tag,
-        (payload: unknown, options?: CommandOptions) =>
-          Effect.flatMap(ask(tag, payload, options), ({ outcome }) => outcome)
+        (payload: unknown, options?: CommandOptions) => send(tag, payload, options, own)
       ])
     )
     return { ...methods, ask, changes, state: system.state(name, encodedId) } as never

@@ -43,6 +43,7 @@ export interface AppendPlan {
 export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
+const texts = ["commandId", "correlationId", "causationId", "traceparent"] as const
 const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
 
 /** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
@@ -58,8 +59,8 @@ export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgumen
       if (command.commandId === "") return invalid("commandId", "is empty")
       if (ids.has(command.commandId)) return invalid("commandId", "stands twice in one append")
       ids.add(command.commandId)
-      const { commandId, correlationId, causationId, traceparent } = command
-      for (const [name, text] of Object.entries({ commandId, correlationId, causationId, traceparent })) {
+      for (const name of texts) {
+        const text = command[name]
         if (text !== null && !wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
       }
       for (const { type, schemaVersion, data } of command.events) {
@@ -93,7 +94,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
 
   const heads = new Map<StreamId, Head>()
   const after: Array<Head> = []
-  const events: Array<StoredEvent> = []
+  const rows: Array<StoredEvent> = []
   const stored: Array<StoredCommand> = []
   let position = state.lastPosition
   for (const { streamId, expectedVersion, commands } of requests) {
@@ -109,10 +110,10 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       correlationId,
       causationId,
       traceparent,
-      ...command
+      events
     } of commands) {
       if (outcome === "unkept") continue
-      for (const { type, schemaVersion, data } of command.events) {
+      for (const { type, schemaVersion, data } of events) {
         const event = {
           position: ++position,
           streamId,
@@ -128,7 +129,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           previousHash: head.hash
         }
         const hash = EventHash.compute(event)
-        events.push({ ...event, hash })
+        rows.push({ ...event, hash })
         head = { version: event.version, position, hash }
       }
       const at = { version: head.version, position: head.position }
@@ -141,7 +142,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
     heads.set(streamId, head)
     after.push(head)
   }
-  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events })
+  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows })
 }
 
 const bound = (argument: string, value: number, least: number): InvalidArgument | undefined =>

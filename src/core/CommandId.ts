@@ -23,5 +23,6 @@ export const make = (): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** 128 bits of SHA-256, as 32 hexadecimal digits, over the parts, none of which holds U+0000. */
-export const fingerprint = (parts: ReadonlyArray<string>): string => hash("sha256", parts.join("\0")).slice(0, 32)
+/** 128 bits of SHA-256, as 32 hexadecimal digits, over a command's target, name and payload. Only the last may hold U+0000. */
+export const fingerprint = (aggregate: string, id: string, command: string, payload: string): string =>
+  hash("sha256", `${aggregate}\0${id}\0${command}\0${payload}`).slice(0, 32)
