@@ -123,22 +123,22 @@ const open = (
     return [client, connection] as const
   })
 
+/** Whether the permissions allow it. The superuser may do anything, but a file marked read-only is meant so. */
+const may = (path: string, action: "read" | "write"): boolean => {
+  try {
+    accessSync(path, action === "read" ? constants.R_OK : constants.W_OK)
+    return (statSync(path).mode & (action === "read" ? 0o444 : 0o222)) !== 0
+  } catch {
+    return false
+  }
+}
+
 /** What is wrong with the file at this path, as far as the file system and its first bytes tell. */
 const problemOfFile = (filename: string, writes: boolean): Problem | undefined => {
-  const may = (path: string, access: number, bits: number): boolean => {
-    try {
-      accessSync(path, access)
-      // The superuser may do anything, but a file marked read-only is meant so.
-      return (statSync(path).mode & bits) !== 0
-    } catch {
-      return false
-    }
-  }
   const stats = statSync(filename)
   if (!stats.isFile()) return "notAFile"
-  if (!may(filename, constants.R_OK, 0o444)) return "noAccess"
-  if (writes && !(may(filename, constants.W_OK, 0o222) && may(dirname(filename), constants.W_OK, 0o222)))
-    return "readOnly"
+  if (!may(filename, "read")) return "noAccess"
+  if (writes && !(may(filename, "write") && may(dirname(filename), "write"))) return "readOnly"
   if (stats.size === 0) return "empty"
   const header = Buffer.alloc(100)
   const descriptor = openSync(filename, "r")
@@ -205,6 +205,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
       // SQLite would play the log of the lost database into the new one.
       if (strayLog) return yield* Effect.fail<Problem>("strayLog")
       if (mode !== "create") return yield* Effect.fail<Problem>("missing")
+      if (!may(dirname(filename), "write")) return yield* Effect.fail<Problem>("readOnly")
       yield* create(filename)
     }
     const problem = problemOfFile(filename, mode !== "readOnly")

@@ -58,10 +58,9 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
     /** Appends in the transaction of the next group. */
     readonly append: (call: AppendGroup.AppendCall) => Effect.Effect<AppendResult, AppendError>
     /**
-     * Runs the work in a transaction of its own, which its failure rolls back. All writers wait meanwhile: keep it short,
-     * do not write to a store in it (it dies, since it would
-     * wait for itself), and fork no fiber that outlives it. Statements of a
-     * `SqlClient` in it run in the transaction.
+     * Runs the work in a transaction of its own, which its failure rolls back. Everything that writes waits meanwhile, so
+     * keep it short; call no method of this service in it (it dies, since it would wait for itself), and fork no fiber that
+     * outlives it. Statements of a `SqlClient` in it run in the transaction.
      */
     readonly transact: <A, E, R>(work: Work<A, E, R>) => Effect.Effect<A, Failed<E>, R>
     /**
@@ -292,9 +291,10 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
         new Error("the writer was called within one of its own transactions, and would wait for itself")
       )
     }
-    return Effect.flatMap(mailbox.offer(job), (accepted): Effect.Effect<A, E | StoreUnavailable> => {
-      return accepted ? Deferred.await(done) : closed
-    })
+    return Effect.flatMap(
+      mailbox.offer(job),
+      (accepted): Effect.Effect<A, E | StoreUnavailable> => (accepted ? Deferred.await(done) : closed)
+    )
   }
 
   const submitWork = <A, E, R>(

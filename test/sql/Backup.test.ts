@@ -1,7 +1,7 @@
 /** DU15: a backup that is taken while other processes write is a sound prefix of the log. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import { backup } from "../../src/sql/Backup.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
@@ -9,7 +9,7 @@ import * as Child from "./Child.ts"
 import { append, log } from "./Log.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
 
-const onPath = (test: (filename: string) => Effect.Effect<void, unknown, import("effect").Scope.Scope>) => () =>
+const onPath = (test: (filename: string) => Effect.Effect<void, unknown, Scope.Scope>) => () =>
   Effect.runPromise(Effect.scoped(Effect.flatMap(temporaryFolder, (folder) => test(join(folder, "daybook.db")))))
 
 describe("backup", () => {

@@ -108,8 +108,10 @@ describe("the statements", () => {
         for (const [sql, params] of statements) {
           const plan = yield* database.read(`EXPLAIN QUERY PLAN ${sql}`, params)
           const steps = plan.map(([, , , step]) => String(step))
+          // A seek names the columns it goes by; the last position is at the end of the table.
+          const slow = /SCAN (events|e|commands|snapshots)\b|TEMP B-TREE|SEARCH (?!events$)[^(]*$/
           assert.isEmpty(
-            steps.filter((step) => /SCAN (events|e|commands|snapshots)\b|TEMP B-TREE/.test(step)),
+            steps.filter((step) => slow.test(step)),
             `${sql}\n${steps.join("\n")}`
           )
         }
