@@ -7,6 +7,8 @@ import { assert, describe, it } from "vitest"
 const floors: Record<string, ReadonlyArray<string>> = {
   core: [],
   sql: ["core"],
+  account: ["core"],
+  cli: ["core", "sql", "account"],
   testing: ["core"]
 }
 

@@ -52,31 +52,58 @@ const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | undefine
   return undefined
 }
 
-/** Events whose command is not there, and commands that do not end where an event of their stream does. */
-const strays = [
-  `SELECT e.position, e.stream_id, e.version, c.stream_id IS e.stream_id FROM events AS e
-   LEFT JOIN commands AS c ON c.command_id = e.command_id WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`,
-  `SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0) = c.position FROM commands AS c
-   LEFT JOIN events AS e ON e.stream_id = c.stream_id AND e.version = c.version
-   WHERE c.command_id > ? ORDER BY c.command_id LIMIT ${pageSize}`
+/** An event without its command, or a command that does not end where an event of its stream does. */
+export interface Stray {
+  readonly streamId: string
+  readonly version: number
+  readonly problem: string
+}
+
+/** Each query gives a page of rows after a key: the key, stream and version, and whether all is well. */
+const strayQueries = [
+  {
+    first: 0,
+    problem: "its command is missing",
+    sql: `SELECT e.position, e.stream_id, e.version, c.stream_id IS e.stream_id FROM events AS e
+      LEFT JOIN commands AS c ON c.command_id = e.command_id WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
+  },
+  {
+    first: "",
+    problem: "no event is where one of its commands ends",
+    sql: `SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0) = c.position FROM commands AS c
+      LEFT JOIN events AS e ON e.stream_id = c.stream_id AND e.version = c.version
+      WHERE c.command_id > ? ORDER BY c.command_id LIMIT ${pageSize}`
+  }
 ]
 
-const refuseStrays = Effect.fnUntraced(function* (connection: Connection) {
-  for (const [index, sql] of strays.entries()) {
-    let after: unknown = index === 0 ? 0 : ""
-    for (;;) {
-      const rows = yield* connection.executeValues(sql, [after])
-      const stray = rows.find(([, , , belongs]) => belongs !== 1)
-      if (stray !== undefined) {
-        const at = { streamId: String(stray[1]), version: Number(stray[2]) }
-        return yield* refuse(index === 0 ? "its command is missing" : "no event is where one of its commands ends", at)
+/** The first strays of each kind, a page of each at most. */
+const findStrays = Effect.fnUntraced(function* <E>(
+  query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, E>
+) {
+  const strays: Array<Stray> = []
+  for (const { first, problem, sql } of strayQueries) {
+    let after: unknown = first
+    for (let ofThisKind = 0; ofThisKind === 0; ) {
+      const rows = yield* query(sql, [after])
+      for (const [, streamId, version, belongs] of rows) {
+        if (belongs === 1) continue
+        ofThisKind++
+        strays.push({ streamId: String(streamId), version: Number(version), problem })
       }
       if (rows.length < pageSize) break
       after = rows.at(-1)?.[0]
       yield* Effect.yieldNow()
     }
   }
+  return strays
 })
+
+/** Where events and commands do not belong together, for `verify`. */
+export const strays: Effect.Effect<ReadonlyArray<Stray>, StoreUnavailable, SqliteDatabase> = Effect.flatMap(
+  SqliteDatabase,
+  ({ read }) =>
+    Effect.mapError(findStrays(read), (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }))
+)
 
 /**
  * Writes the rows into an empty database, all or none: events in the order of the log, commands anywhere between. Checks
@@ -125,7 +152,8 @@ export const restore = <E, R>(
             Stream.rechunk(pageSize),
             Stream.runForEachChunk((page) => writePage(connection, Chunk.toReadonlyArray(page)))
           )
-          yield* refuseStrays(connection)
+          const [stray] = yield* findStrays((sql, params) => connection.executeValues(sql, params))
+          if (stray !== undefined) return yield* refuse(stray.problem, stray)
         }).pipe(
           Effect.catchIf(
             (error) => isConstraint(error),

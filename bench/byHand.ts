@@ -1,0 +1,92 @@
+/**
+ * What one would write by hand, on better-sqlite3 with prepared statements: the same tables, rows, hashes and durability
+ * as Daybook's. `raw` is the limit of the machine: it knows every stream's head, checks nothing, and puts 1,000 commands
+ * into one transaction. `textbook` is what most articles show: one transaction per command, which reloads the stream.
+ */
+import { createRequire } from "node:module"
+import type BetterSqlite3 from "better-sqlite3"
+import * as CommandId from "../src/core/CommandId.ts"
+import * as EventHash from "../src/core/EventHash.ts"
+import type { Head } from "../src/core/EventStore.ts"
+import { StreamId } from "../src/core/StreamId.ts"
+import { migrations } from "../src/sql/Migrations.ts"
+import { depositData } from "./Ledger.ts"
+
+// The driver comes with @effect/sql-sqlite-node and is CommonJS.
+const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
+
+export const streamOf = (account: number): StreamId => StreamId.make(`ledger-${account}`)
+
+/** A database of Daybook's own schema with its pragmas, and the statements that write one command. */
+export const open = (filename: string) => {
+  const database = new Database(filename)
+  database.pragma("journal_mode = WAL")
+  database.pragma("synchronous = FULL")
+  for (const { up } of migrations) for (const statement of up) database.exec(statement)
+  const insertEvent = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
+    command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const insertCommand = database.prepare(`INSERT INTO commands (command_id, stream_id, fingerprint, outcome, answer,
+    version, position) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+
+  /** Writes the event and the answer of one deposit after the head, and gives the new head. */
+  const write = (account: number, number: number, balance: bigint, head: Head, position: number): Head => {
+    const streamId = streamOf(account)
+    const data = depositData(number)
+    const commandId = CommandId.make()
+    const version = head.version + 1
+    const event = {
+      streamId,
+      version,
+      position,
+      type: "Deposited",
+      schemaVersion: 1,
+      data,
+      commandId,
+      correlationId: commandId,
+      causationId: null,
+      traceparent: null,
+      recordedAt: Date.now(),
+      previousHash: head.hash
+    }
+    const hash = EventHash.compute(event)
+    insertEvent.run(
+      position,
+      streamId,
+      version,
+      event.type,
+      event.schemaVersion,
+      data,
+      commandId,
+      commandId,
+      null,
+      null,
+      event.recordedAt,
+      head.hash,
+      hash
+    )
+    const fingerprint = CommandId.fingerprint("Ledger", String(account), "Deposit", data)
+    const answer = JSON.stringify({ balance: String(balance), version, position })
+    insertCommand.run(commandId, streamId, fingerprint, "success", answer, version, position)
+    return { version, position, hash }
+  }
+  return { database, write }
+}
+
+export type ByHand = ReturnType<typeof open>
+
+/** Gives each account its first events, 1,000 to a transaction. */
+export const seed = (byHand: ByHand, accounts: number, eventsEach: number): Array<Head> => {
+  const heads = Array.from({ length: accounts }, (): Head => ({ version: 0, position: 0, hash: EventHash.genesis }))
+  let position = 0
+  for (let number = 0; number < eventsEach; number++) {
+    for (let from = 0; from < accounts; from += 1_000) {
+      byHand.database.transaction(() => {
+        for (let account = from; account < Math.min(from + 1_000, accounts); account++) {
+          heads[account] = byHand.write(account, number, 0n, heads[account] as Head, ++position)
+        }
+      })()
+    }
+  }
+  return heads
+}

@@ -1,0 +1,13 @@
+/** Runs the benchmarks named on the command line, or all: ratios first, then what they were made from. */
+import process from "node:process"
+import * as commands from "./commands.bench.ts"
+
+const benchmarks = { commands }
+
+const wanted = process.argv.slice(2)
+for (const [name, benchmark] of Object.entries(benchmarks)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const results = await benchmark.run()
+  for (const { ratio, what } of benchmark.aims(results)) console.log(`${ratio.toFixed(2)} x  ${what}`)
+  for (const result of results) console.log(JSON.stringify(result))
+}

@@ -1,0 +1,10 @@
+/** The aggregates that this program knows, for verbs that read any stream. */
+import { Account } from "../account/Account.ts"
+import * as AccountBehaviour from "../account/AccountBehaviour.ts"
+import type { AnyDefinition } from "../core/ActorSystem.ts"
+
+const definitions: ReadonlyArray<AnyDefinition> = [Account.define(AccountBehaviour.behaviour)]
+
+/** The aggregate whose stream it is, by the name before the id. */
+export const ofStream = (streamId: string): AnyDefinition | undefined =>
+  definitions.find((definition) => streamId.startsWith(definition.streamId("")))

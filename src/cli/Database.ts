@@ -1,0 +1,26 @@
+/** `--db`: which database a verb works on. */
+import * as Options from "@effect/cli/Options"
+import { Config, Effect, Layer } from "effect"
+import * as SqliteStore from "../sql/SqliteStore.ts"
+import { UsageError } from "./UsageError.ts"
+
+export const databaseOption = Options.text("db").pipe(
+  Options.withFallbackConfig(Config.string("DAYBOOK_DB")),
+  Options.withDefault("sqlite:daybook.db"),
+  Options.withDescription("sqlite:FILE or sqlite::memory:")
+)
+
+/** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
+export type Mode = "create" | "existing" | "readOnly"
+
+/** The stores behind a database's address. */
+export const layer = (address: string, mode: Mode, durability: "full" | "normal" = "full") =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const filename = /^sqlite:(.+)$/.exec(address)?.[1]
+      if (filename === undefined) {
+        return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE" })
+      }
+      return SqliteStore.layer({ filename, mode, durability })
+    })
+  )

@@ -1,0 +1,134 @@
+/**
+ * `LogFile` is the format of `export`: lines of JSON, first each event as it is stored, in the order of the log, then each
+ * kept answer under `command`, then `end` with how many there were, so that a file that was cut off is told from a whole one.
+ */
+import { Effect, Schema, Stream } from "effect"
+import { EventStore, maxPage, type StoredCommand } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as StreamId from "../core/StreamId.ts"
+import * as LogCopy from "../sql/LogCopy.ts"
+import { InputError, type Line } from "./Lines.ts"
+
+const Place = { version: Schema.NonNegativeInt, position: Schema.NonNegativeInt }
+const EventLine = Schema.Struct({
+  position: Schema.Int,
+  streamId: StreamId.StreamId,
+  version: Schema.Int,
+  type: Schema.NonEmptyString,
+  schemaVersion: Schema.Int,
+  data: Schema.String,
+  commandId: Schema.String,
+  correlationId: Schema.String,
+  causationId: Schema.NullOr(Schema.String),
+  traceparent: Schema.NullOr(Schema.String),
+  recordedAt: Schema.Int,
+  previousHash: Schema.String,
+  hash: Schema.String
+})
+const CommandLine = Schema.Struct({
+  command: Schema.Struct({
+    commandId: Schema.NonEmptyString,
+    streamId: StreamId.StreamId,
+    fingerprint: Schema.String,
+    outcome: Schema.Literal("success", "refusal"),
+    answer: Schema.String,
+    ...Place
+  })
+})
+const EndLine = Schema.Struct({
+  end: Schema.Struct({ events: Schema.NonNegativeInt, commands: Schema.NonNegativeInt })
+})
+const decode = Schema.decodeUnknownEither(Schema.Union(EventLine, CommandLine, EndLine), { onExcessProperty: "error" })
+
+/** Fields in one order, so that the same log gives the same bytes. */
+const eventLine = (event: StoredEvent): string =>
+  JSON.stringify({
+    position: event.position,
+    streamId: event.streamId,
+    version: event.version,
+    type: event.type,
+    schemaVersion: event.schemaVersion,
+    data: event.data,
+    commandId: event.commandId,
+    correlationId: event.correlationId,
+    causationId: event.causationId,
+    traceparent: event.traceparent,
+    recordedAt: event.recordedAt,
+    previousHash: event.previousHash,
+    hash: event.hash
+  } satisfies Record<keyof StoredEvent, unknown>)
+const commandLine = (command: StoredCommand): string =>
+  JSON.stringify({
+    command: {
+      commandId: command.commandId,
+      streamId: command.streamId,
+      fingerprint: command.fingerprint,
+      outcome: command.outcome,
+      answer: command.answer,
+      version: command.version,
+      position: command.position
+    } satisfies Record<keyof StoredCommand, unknown>
+  })
+
+/** The whole log, a page of lines at a time. */
+export const write = <E, R>(emit: (text: string) => Effect.Effect<void, E, R>) =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const written = { events: 0, commands: 0 }
+    const emitAll = (lines: ReadonlyArray<string>) => (lines.length === 0 ? Effect.void : emit(`${lines.join("\n")}\n`))
+    for (let after = 0; ; ) {
+      const page = yield* store.readAll(after)
+      yield* emitAll(page.map(eventLine))
+      written.events += page.length
+      if (page.length < maxPage) break
+      after = page.at(-1)?.position ?? after
+    }
+    for (let after: string | null = null; ; ) {
+      const page: ReadonlyArray<StoredCommand> = yield* LogCopy.readCommands(after, maxPage)
+      yield* emitAll(page.map(commandLine))
+      written.commands += page.length
+      if (page.length < maxPage) break
+      after = page.at(-1)?.commandId ?? after
+    }
+    yield* emitAll([JSON.stringify({ end: written })])
+    return written
+  })
+
+/** The rows of such a file. Fails at a line that is none of them, and when the end is missing or does not agree. */
+export const rows = <E, R>(
+  file: string,
+  lines: Stream.Stream<Line, E, R>
+): Stream.Stream<LogCopy.LogRow, E | InputError, R> =>
+  Stream.suspend(() => {
+    const read = { events: 0, commands: 0 }
+    let ended = false
+    const wrong = (line: number | null, reason: string) => Effect.fail(new InputError({ file, line, reason }))
+    const row = ({ number, text }: Line): Effect.Effect<ReadonlyArray<LogCopy.LogRow>, InputError> => {
+      if (ended) return wrong(number, "stands after the end")
+      let json: unknown
+      try {
+        json = JSON.parse(text)
+      } catch {
+        return wrong(number, "is not JSON")
+      }
+      const decoded = decode(json)
+      if (decoded._tag === "Left") return wrong(number, "is no line of an export")
+      const found = decoded.right
+      if ("end" in found) {
+        ended = true
+        return found.end.events === read.events && found.end.commands === read.commands
+          ? Effect.succeed([])
+          : wrong(number, "counts other rows than there are: some are missing")
+      }
+      if ("command" in found) {
+        read.commands++
+        return Effect.succeed([{ _tag: "Command", command: found.command }])
+      }
+      read.events++
+      return Effect.succeed([{ _tag: "Event", event: found }])
+    }
+    const whole = Stream.fromEffect(
+      Effect.suspend(() => (ended ? Effect.void : wrong(null, "was cut off: its end is missing")))
+    )
+    return lines.pipe(Stream.mapEffect(row), Stream.flattenIterables, Stream.concat(Stream.drain(whole)))
+  })

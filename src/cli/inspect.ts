@@ -1,0 +1,61 @@
+/** `daybook inspect STREAM`: one stream, each event as it is stored and as this version of the program reads it. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Either } from "effect"
+import { noHead } from "../core/AppendPlan.ts"
+import { EventStore, maxPage } from "../core/EventStore.ts"
+import * as Replay from "../core/Replay.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import { StreamId } from "../core/StreamId.ts"
+import * as Aggregates from "./Aggregates.ts"
+import * as Database from "./Database.ts"
+import * as Output from "./Output.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** The event as it reads today, or why it does not. */
+const today = (event: StoredEvent): { readonly current?: unknown; readonly error?: string } => {
+  const definition = Aggregates.ofStream(event.streamId)
+  if (definition === undefined) return { error: "no aggregate has such streams" }
+  const decoded = definition.codec.decode(event)
+  return Either.isRight(decoded) ? { current: decoded.right } : { error: decoded.left.message }
+}
+
+/** Decoded events hold bigints, which JSON has not. */
+const asJson = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner))
+
+const show = (event: StoredEvent, damage: string | undefined, json: boolean): string => {
+  const { current, error } = today(event)
+  const recordedAt = new Date(event.recordedAt).toISOString()
+  if (json) return asJson({ ...event, recordedAt, current, error, damage })
+  const head = `${event.version}  ${event.type} v${event.schemaVersion}  position ${event.position}  ${recordedAt}  command ${event.commandId}`
+  const lines = [head, `    stored   ${event.data}`, `    current  ${error ?? asJson(current)}`]
+  return [...lines, ...(damage === undefined ? [] : [`    DAMAGED  ${damage}`])].join("\n")
+}
+
+export const command = Command.make(
+  "inspect",
+  {
+    db: Database.databaseOption,
+    json: Output.jsonOption,
+    stream: Args.text({ name: "STREAM" }).pipe(Args.withSchema(StreamId))
+  },
+  ({ db, json, stream }) =>
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      let head: { readonly version: number; readonly hash: string } = noHead
+      let damaged: string | undefined
+      for (;;) {
+        const page = yield* store.readStream(stream, { from: head.version + 1 })
+        for (const event of page) {
+          const damage = Replay.damage(head, event)?.reason
+          yield* Output.line(show(event, damage, json))
+          damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
+          head = event
+        }
+        if (page.length < maxPage) break
+      }
+      if (head.version === 0) return yield* new UsageError({ reason: `there is no stream ${stream}; try account-ID` })
+      if (damaged !== undefined) return yield* new UsageError({ reason: damaged })
+    }).pipe(Effect.provide(Database.layer(db, "readOnly")))
+).pipe(Command.withDescription("Print the events of one stream, stored and current."))

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** `daybook`: the verbs put together, and how an error leaves the program: as one line on standard error, with exit code 1. */
+import process from "node:process"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, Effect, Layer, Logger, Option } from "effect"
+import * as backup from "./backup.ts"
+import * as exportLog from "./export.ts"
+import * as importFile from "./import.ts"
+import * as inspect from "./inspect.ts"
+import * as verify from "./verify.ts"
+
+const daybook = Command.make("daybook").pipe(
+  Command.withDescription("Accounts as durable actors on an event log."),
+  Command.withSubcommands([importFile.command, exportLog.command, verify.command, inspect.command, backup.command])
+)
+
+const run = Command.run(daybook, { name: "daybook", version: "0.1.0" })
+
+/** One line for people; a defect, which is a fault of this program, with its stack. */
+const report = (cause: Cause.Cause<unknown>) =>
+  Effect.sync(() => {
+    if (Cause.isInterruptedOnly(cause)) return
+    const failure = Option.getOrUndefined(Cause.failureOption(cause))
+    // Wrong usage was explained by the parser.
+    if (ValidationError.isValidationError(failure)) return
+    const text = failure instanceof Error ? failure.message : Cause.pretty(cause)
+    process.stderr.write(`daybook: ${failure instanceof Error ? text.replaceAll("\n", " ") : text}\n`)
+  })
+
+// Whoever read our output has gone, as `head` does: nobody is left to tell.
+process.stdout.on("error", () => process.exit(1))
+
+run(process.argv).pipe(
+  Effect.tapErrorCause(report),
+  Effect.provide(
+    Layer.mergeAll(
+      NodeContext.layer,
+      CliConfig.layer({ showBuiltIns: false }),
+      Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
+    )
+  ),
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+)
