@@ -15,22 +15,7 @@ import { setImmediate } from "node:timers"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import {
-  Cause,
-  Context,
-  Deferred,
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  FiberId,
-  Layer,
-  Mailbox,
-  Option,
-  PubSub,
-  Schedule,
-  Stream
-} from "effect"
+import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Schedule, Stream } from "effect"
 import type { AppendError, AppendResult } from "../core/EventStore.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import * as AppendGroup from "./AppendGroup.ts"
@@ -73,12 +58,14 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
   }
 >() {}
 
+// biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
+type Done = (answer: Effect.Effect<any, any>) => void
+
 /** A call in the queue. What `done` gets after the commit is what the method that queued it promises. */
 interface Waiting {
   readonly rows: number
   readonly characters: number
-  // biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
-  readonly done: Deferred.Deferred<any, any>
+  readonly done: Done
 }
 interface AppendJob extends Waiting {
   readonly _tag: "Append"
@@ -166,7 +153,6 @@ const writeTogether = Effect.fnUntraced(function* (connection: Connection, jobs:
 const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const { queueCapacity = 4_096, lockTimeout = "5 seconds" } = options
   const { assertDurable, writeClient } = yield* SqliteDatabase
-  const mailbox = yield* Mailbox.make<Job>({ capacity: queueCapacity, strategy: "suspend" })
   const commits = yield* PubSub.sliding<void>(1)
   const patience = patiently(Schedule.recurUpTo(lockTimeout))
 
@@ -230,14 +216,14 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     )
 
   const alone = (client: SqlClient.SqlClient, { work, done }: WorkJob) =>
-    Effect.flatMap(Effect.exit(transaction(client, work)), (exit) => Deferred.done(done, exit))
+    Effect.map(Effect.exit(transaction(client, work)), done)
 
   const together = (client: SqlClient.SqlClient, jobs: ReadonlyArray<Job>, again = false): Effect.Effect<unknown> =>
     transaction(client, (connection) => writeTogether(connection, jobs)).pipe(
       Effect.matchCauseEffect({
         onSuccess: ({ answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {
-            Deferred.unsafeDone(done, answers[index] ?? Effect.void)
+            done(answers[index] ?? Effect.void)
           })
           return eventCount > 0 ? commits.publish() : Effect.void
         },
@@ -246,55 +232,84 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
           // A row that cannot be written: each call is planned anew and alone, so that only the one at fault fails.
           if (isConstraint(error) && !again) return Effect.forEach(jobs, (job) => together(client, [job], true))
           const failed = Exit.failCause(Cause.map(cause, asFault))
-          for (const { done } of jobs) Deferred.unsafeDone(done, failed)
+          for (const { done } of jobs) done(failed)
           return error instanceof SqlError ? report(unavailable(error)) : Effect.void
         }
       })
     )
 
+  /** Accepted and not begun. */
+  let queue: Array<Job> = []
+  /** Those that wait for room in the queue, the first to come first. */
+  const blocked = new Set<Job>()
+  let ended = writeClient === null
+  let wake: (() => void) | undefined
+
+  const accept = (job: Job): void => {
+    queue.push(job)
+    wake?.()
+    wake = undefined
+  }
+  const takeAll = (): ReadonlyArray<Job> => {
+    const jobs = queue
+    queue = []
+    for (const job of blocked) {
+      if (queue.length === queueCapacity) break
+      blocked.delete(job)
+      queue.push(job)
+    }
+    return jobs
+  }
+  const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
+  const end = Effect.sync(() => {
+    ended = true
+    for (const { done } of blocked) done(closed)
+    wake?.()
+  })
+
+  const waitForWork = Effect.async<void>((resume) => {
+    if (queue.length > 0 || ended) resume(Effect.void)
+    else wake = () => resume(Effect.void)
+  })
   const loop = (client: SqlClient.SqlClient) =>
     Effect.gen(function* () {
-      for (;;) {
-        const first = yield* mailbox.take
+      while (queue.length > 0 || !ended) {
+        yield* waitForWork
         // Who was answered by the last group gets into this one.
         yield* turn
-        const [others] = Option.exists(mailbox.unsafeSize(), (size) => size > 0) ? yield* mailbox.takeAll : [[]]
-        for (const jobs of groupsOf([first, ...others])) {
+        for (const jobs of groupsOf(takeAll())) {
           const [only] = jobs
           yield* only?._tag === "Transact" ? alone(client, only) : together(client, jobs)
           yield* turn
         }
       }
-    }).pipe(Effect.catchTag("NoSuchElementException", () => Effect.void))
+    })
 
-  if (writeClient === null) {
-    stopped = unavailable(new Error("the database is open read only"))
-    yield* mailbox.end
-  } else {
+  if (writeClient === null) stopped = unavailable(new Error("the database is open read only"))
+  else {
     // Ends by itself when the queue has ended and is empty.
     yield* Effect.acquireRelease(Effect.forkDaemon(Effect.uninterruptible(loop(writeClient))), (fiber) =>
-      Effect.zipRight(mailbox.end, Fiber.await(fiber))
+      Effect.zipRight(end, Fiber.await(fiber))
     )
   }
 
-  const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
-
   /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
-  const submit = <A, E>(
-    context: Context.Context<never>,
-    job: Job,
-    done: Deferred.Deferred<A, E>
-  ): Effect.Effect<A, E | StoreUnavailable> => {
+  const submit = <A, E>(context: Context.Context<never>, make: (done: Done) => Job): Effect.Effect<A, E> => {
     const within = Context.getOption(context, SqlClient.TransactionConnection)
     if (Option.isSome(within) && within.value[0] === open) {
       return Effect.die(
         new Error("the writer was called within one of its own transactions, and would wait for itself")
       )
     }
-    return Effect.flatMap(
-      mailbox.offer(job),
-      (accepted): Effect.Effect<A, E | StoreUnavailable> => (accepted ? Deferred.await(done) : closed)
-    )
+    return Effect.async((resume) => {
+      const job = make(resume)
+      if (ended) resume(closed as Effect.Effect<never, E>)
+      else if (queue.length < queueCapacity) accept(job)
+      else {
+        blocked.add(job)
+        return Effect.sync(() => blocked.delete(job))
+      }
+    })
   }
 
   const submitWork = <A, E, R>(
@@ -303,20 +318,19 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     work: Work<A, E, R>
   ): Effect.Effect<A, Failed<E>, R> =>
     Effect.contextWithEffect((context: Context.Context<R>) => {
-      const done = Deferred.unsafeMake<A, Failed<E>>(FiberId.none)
       const within: WorkJob["work"] = (connection) =>
         work(connection).pipe(
           Effect.mapError(asFault),
           Effect.provide(Context.add(context, SqlClient.TransactionConnection, [connection, 0]))
         )
-      return submit(context as Context.Context<never>, { _tag, work: within, rows: 1, characters, done }, done)
+      return submit(context as Context.Context<never>, (done) => ({ _tag, work: within, rows: 1, characters, done }))
     })
 
   return Writer.of({
     append: (call) =>
       Effect.contextWithEffect((context: Context.Context<never>) => {
-        const done = Deferred.unsafeMake<AppendResult, AppendError>(FiberId.none)
-        return submit(context, { _tag: "Append", call, ...sizeOf(call), done }, done)
+        const { characters, rows } = sizeOf(call)
+        return submit(context, (done) => ({ _tag: "Append", call, rows, characters, done }))
       }),
     transact: (work) => submitWork("Transact", 0, work),
     ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
