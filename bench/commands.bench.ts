@@ -2,13 +2,17 @@
  * Question: how many durable commands per second, on one hot account and over many, against the limit of the machine
  * (`raw`) and against the way most articles show (`textbook`)?
  * Method: 1,000 clients that wait for each answer; streams of 100 events at the start, loaded before the clock runs;
- * SQLite at synchronous=FULL, the same rows and hashes everywhere; contestants in turn on fresh files, medians.
+ * SQLite at synchronous=FULL, the same rows and hashes everywhere; contestants in turn on fresh files, medians. Whoever
+ * loads a stream checks its hashes: so does the textbook's reload, and Daybook's recovery.
  * Not measured: HTTP, cold starts (`recovery.bench.ts`), power loss.
  */
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
+import { noHead } from "../src/core/AppendPlan.ts"
+import * as EventHash from "../src/core/EventHash.ts"
 import type { Head } from "../src/core/EventStore.ts"
+import { eventColumns, toEvent } from "../src/sql/LogTables.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as ByHand from "./byHand.ts"
 import { type Contestant, compare, type Result, ratio, size } from "./harness.ts"
@@ -51,18 +55,18 @@ const textbook = (accounts: number, commands: number): Contestant => ({
     ByHand.seed(byHand, accounts, eventsEach)
     const { database } = byHand
     const known = database.prepare("SELECT answer FROM commands WHERE command_id = ?")
-    const load = database.prepare(
-      "SELECT version, position, data, hash FROM events WHERE stream_id = ? ORDER BY version"
-    )
+    const load = database.prepare(`SELECT ${eventColumns} FROM events WHERE stream_id = ? ORDER BY version`).raw()
     const last = database.prepare("SELECT max(position) AS position FROM events")
     const one = database.transaction((number: number) => {
       const account = accountOf(number, accounts)
       if (known.get(`command ${number}`) !== undefined) throw new Error("it was done before")
       let balance = 0n
-      let head = { version: 0, position: 0, hash: "" }
-      for (const row of load.all(ByHand.streamOf(account)) as Array<Head & { readonly data: string }>) {
-        balance += BigInt((JSON.parse(row.data) as { readonly amount: string }).amount)
-        head = row
+      let head: Head = noHead
+      for (const row of load.all(ByHand.streamOf(account)) as Array<ReadonlyArray<unknown>>) {
+        const event = toEvent(row)
+        if (event.previousHash !== head.hash || !EventHash.isIntact(event)) throw new Error("the stream is damaged")
+        balance += BigInt((JSON.parse(event.data) as { readonly amount: string }).amount)
+        head = event
       }
       const { position } = last.get() as { readonly position: number }
       byHand.write(account, number, balance + deposit(number).amount, head, position + 1)
