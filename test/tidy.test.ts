@@ -6,10 +6,11 @@ import { assert, describe, it } from "vitest"
 /** The floors of the house. A folder imports itself and the folders listed for it; a new folder is added here. */
 const floors: Record<string, ReadonlyArray<string>> = {
   core: [],
-  sql: ["core"],
-  account: ["core"],
-  cli: ["core", "sql", "account"],
-  testing: ["core"]
+  projection: ["core"],
+  sql: ["core", "projection"],
+  account: ["core", "projection"],
+  cli: ["core", "projection", "sql", "account"],
+  testing: ["core", "projection"]
 }
 
 const source = join(import.meta.dirname, "../src")

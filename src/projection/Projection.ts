@@ -1,0 +1,93 @@
+/**
+ * `Projection` declares a read model: the events it wants, its tables, and how a batch of events changes them. What runs it
+ * is `ProjectionRunner.ts`; `docs/guides/add-a-projection.md` shows one whole.
+ *
+ * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is that
+ * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it.
+ */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { Effect } from "effect"
+import type { Recorded } from "../core/Aggregate.ts"
+import type * as Event from "../core/Event.ts"
+import * as EventCodec from "../core/EventCodec.ts"
+
+/** The tables of one generation, by the names that the projection gave them. */
+export type Tables<T extends string> = { readonly [K in T]: string }
+
+export interface Options<E extends Event.Any, T extends string> {
+  /** Small letters, digits and underscores; not that of another projection or reaction. */
+  readonly name: string
+  /** Raise it when `create` or `apply` change: the model is then built anew from the log. From 1. */
+  readonly version: number
+  /** The events that it wants. All others are passed over, known or not. */
+  readonly events: ReadonlyArray<E>
+  /** Names of its tables: small letters, digits and underscores, unique in the database. */
+  readonly tables: ReadonlyArray<T>
+  /** Statements that create the tables, empty, and their indexes. Name an index after its table, so that it is unique. */
+  readonly create: (tables: Tables<T>) => ReadonlyArray<string>
+  /**
+   * Changes the tables, in a transaction that also moves the checkpoint. Deterministic: the events give the same rows however
+   * they are cut into batches. It reads and writes its own tables alone, and waits for nothing but the database.
+   */
+  readonly apply: (
+    batch: ReadonlyArray<Recorded<Event.Of<E>>>,
+    tables: Tables<T>
+  ) => Effect.Effect<void, unknown, SqlClient>
+  /**
+   * After `maxAttempts` failures on one event: `halt` (default) until an operator retries or skips, or `park` the event's
+   * stream and go on with the others, for models in which no row depends on two streams.
+   */
+  readonly onFailure?: "halt" | "park"
+}
+
+export interface Projection<E extends { readonly _tag: string }, T extends string> {
+  readonly name: string
+  readonly version: number
+  readonly wanted: ReadonlySet<string>
+  readonly codec: EventCodec.EventCodec<E>
+  readonly tables: ReadonlyArray<T>
+  readonly create: (tables: Tables<T>) => ReadonlyArray<string>
+  readonly apply: (batch: ReadonlyArray<Recorded<E>>, tables: Tables<T>) => Effect.Effect<void, unknown, SqlClient>
+  readonly onFailure: "halt" | "park"
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: event and tables are invariant; no other bound takes every projection.
+export type Any = Projection<any, any>
+
+/** A defect of the declaration, found when it is made. */
+export class InvalidProjection extends Error {
+  override readonly name = "InvalidProjection"
+}
+
+/** Fit to be part of a table's name without quotes. */
+const namePattern = /^[a-z][a-z0-9_]{0,62}$/
+
+/** Fails with `InvalidProjection` when a name or the version cannot be used. */
+export const make = <E extends Event.Any, const T extends string>(
+  options: Options<E, T>
+): Projection<Event.Of<E>, T> => {
+  const { apply, create, events, name, onFailure = "halt", tables, version } = options
+  for (const each of [name, ...tables]) {
+    if (namePattern.test(each)) continue
+    throw new InvalidProjection(`${JSON.stringify(each)} is no name of a projection or table: use a-z, 0-9 and _`)
+  }
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw new InvalidProjection(`${name}: versions are whole numbers from 1, not ${version}`)
+  }
+  return {
+    name,
+    version,
+    wanted: new Set(events.map(({ tag }) => tag)),
+    codec: EventCodec.make(events) as EventCodec.EventCodec<Event.Of<E>>,
+    tables,
+    create,
+    apply,
+    onFailure
+  }
+}
+
+/** The names of the tables of one generation. */
+export const tablesOf = <T extends string>(
+  { tables, version }: { readonly tables: ReadonlyArray<T>; readonly version: number },
+  generation: number
+): Tables<T> => Object.fromEntries(tables.map((table) => [table, `${table}_v${version}_g${generation}`])) as Tables<T>

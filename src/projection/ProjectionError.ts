@@ -1,0 +1,70 @@
+/** What the read side can answer besides rows. Each says where, and what to do. */
+import { Schema } from "effect"
+
+/**
+ * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all the
+ * same: ask again later.
+ */
+export class ViewBehind extends Schema.TaggedError<ViewBehind>()("ViewBehind", {
+  projection: Schema.String,
+  /** Where the model is; null while none of this version serves. */
+  position: Schema.NullOr(Schema.Int),
+  minPosition: Schema.Int
+}) {
+  override get message() {
+    return this.position === null
+      ? `the read model ${this.projection} is being built; ask again later`
+      : `the read model ${this.projection} is at position ${this.position}, not yet at ${this.minPosition}; ask again later`
+  }
+}
+
+/** No projection or reaction has this name. `known` are those there are. */
+export class UnknownProjection extends Schema.TaggedError<UnknownProjection>()("UnknownProjection", {
+  projection: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `there is no projection ${this.projection}; there are: ${this.known.join(", ") || "none"}`
+  }
+}
+
+/** The projection neither halted at an event of this stream nor parked it: nothing is to be retried or skipped. */
+export class NothingFailed extends Schema.TaggedError<NothingFailed>()("NothingFailed", {
+  projection: Schema.String,
+  streamId: Schema.String
+}) {
+  override get message() {
+    return `${this.projection} has no failed event of stream ${this.streamId}; see \`daybook projections\``
+  }
+}
+
+/** Another runner moved the checkpoint first. Nothing was written: read it again. */
+export class CheckpointMoved extends Schema.TaggedError<CheckpointMoved>()("CheckpointMoved", {
+  projection: Schema.String,
+  generation: Schema.Int,
+  expected: Schema.Int
+}) {
+  override get message() {
+    return `the checkpoint of ${this.projection} (generation ${this.generation}) is no longer at ${this.expected}`
+  }
+}
+
+/** `apply` failed, threw, or took too long; `cause` says why. Nothing was written. */
+export class ApplyFailed extends Schema.TaggedError<ApplyFailed>()("ApplyFailed", {
+  projection: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `${this.projection} failed: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
+
+/** The subscriber took too long and was cut off, so that what waits for it stays bounded. Subscribe again from where it was. */
+export class SlowConsumer extends Schema.TaggedError<SlowConsumer>()("SlowConsumer", {
+  /** Position of the last event it was given, or where it began: resume after it. */
+  resumeAfter: Schema.Int
+}) {
+  override get message() {
+    return `the subscriber took too long; subscribe again after position ${this.resumeAfter}`
+  }
+}

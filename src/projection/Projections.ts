@@ -1,0 +1,85 @@
+/** `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to date. */
+import { Context, type Duration, type Effect } from "effect"
+import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { NothingFailed, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import type { DeadLetter, Failure } from "./ProjectionStore.ts"
+
+export interface RebuildProgress {
+  readonly position: number
+  /** Position of the log's end. */
+  readonly target: number
+  readonly eventsPerSecond: number
+  /** Null while the rate is not known. */
+  readonly secondsLeft: number | null
+}
+
+export interface ProjectionStatus {
+  readonly name: string
+  readonly kind: "projection" | "reaction"
+  /** Of the model that serves; 0 where none does. */
+  readonly version: number
+  readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused"
+  /** Of the model that serves; 0 where none does. */
+  readonly position: number
+  readonly lag: {
+    /** Positions between the model and the end of the log. */
+    readonly events: number
+    /** Age of the oldest event that is not in the model, 0 where there is none. */
+    readonly seconds: number
+  }
+  /** Events a second, of late. */
+  readonly rate: number
+  readonly lastError: Failure | null
+  readonly deadLetters: ReadonlyArray<DeadLetter>
+  readonly rebuild: RebuildProgress | null
+}
+
+/** What a rebuild would do, or does. */
+export interface RebuildPlan {
+  readonly name: string
+  /** Events to read. */
+  readonly events: number
+  /** From the last known rate, or from a sample of the log; null where the log is empty. */
+  readonly estimatedSeconds: number | null
+  /** Whether one was asked for already: two requests are one. */
+  readonly alreadyRequested: boolean
+  readonly dryRun: boolean
+}
+
+type Asked<A, E = never> = Effect.Effect<A, E | UnknownProjection | StoreUnavailable>
+type Done<E = never> = Effect.Effect<void, E | UnknownProjection | StoreUnavailable | OutcomeUnknown>
+
+export class Projections extends Context.Tag("daybook/projection/Projections")<
+  Projections,
+  {
+    /** All projections and reactions, by name. */
+    readonly list: Effect.Effect<ReadonlyArray<ProjectionStatus>, StoreUnavailable>
+    readonly status: (name: string) => Asked<ProjectionStatus>
+    /**
+     * Asks for a rebuild, which whoever runs the projections does, and answers at once. With `dryRun` it asks for nothing
+     * and only says what would be done.
+     */
+    readonly requestRebuild: (
+      name: string,
+      options?: { readonly dryRun?: boolean }
+    ) => Asked<RebuildPlan, OutcomeUnknown>
+    /** Waits until no rebuild is wanted or under way. */
+    readonly awaitRebuilt: (name: string) => Asked<void>
+    /** Has the event of this stream that failed tried again. */
+    readonly retry: (name: string, streamId: string) => Done<NothingFailed>
+    /** Has the event of this stream that failed passed over, for as long as the projection's version stays. */
+    readonly skip: (name: string, streamId: string) => Done<NothingFailed>
+    /** Stops it until `resume`, also when the process starts again. */
+    readonly pause: (name: string) => Done
+    readonly resume: (name: string) => Done
+    /**
+     * Waits until the model has the event at `minPosition` (0: until one of this version serves) and gives its position.
+     * Default timeout: 2 seconds.
+     */
+    readonly awaitPosition: (
+      name: string,
+      minPosition: number,
+      timeout?: Duration.DurationInput
+    ) => Asked<number, ViewBehind>
+  }
+>() {}

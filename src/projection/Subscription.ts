@@ -1,0 +1,126 @@
+/**
+ * `Subscription` follows the log, or one stream: what is stored after a place, and then each new event. Events come once, in
+ * order and without a hole.
+ *
+ * It is bounded: a few pages wait for the subscriber, and one that takes none for too long is cut off with `SlowConsumer`,
+ * which says where to resume.
+ */
+import { Cause, Chunk, Deferred, Duration, Effect, Exit, Option, Queue, Stream } from "effect"
+import { EventStore, type ReadError } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { StreamId } from "../core/StreamId.ts"
+import { SlowConsumer } from "./ProjectionError.ts"
+
+/** Most events in a page. */
+const pageSize = 256
+/** Pages that wait for the subscriber. */
+const maxWaitingPages = 4
+
+/** How long a subscriber may let a page wait when as many wait as may. */
+export const defaultPatience = Duration.seconds(30)
+/** How often to look for commits that nobody told of, such as those of another process. */
+const pollInterval = Duration.seconds(1)
+
+export interface Options {
+  /** Only events of these types, by their stored names. Default: all. */
+  readonly types?: ReadonlySet<string>
+  /** Default: `defaultPatience`. */
+  readonly patience?: Duration.DurationInput
+}
+
+/** Where a subscriber is: it was given all events up to here. */
+interface Place {
+  readonly position: number
+  readonly version: number
+}
+
+const follow = (
+  start: Place,
+  read: (after: Place) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>,
+  { patience = defaultPatience, types }: Options
+): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      const pages = yield* Queue.bounded<ReadonlyArray<StoredEvent>>(maxWaitingPages)
+      const wakes = yield* Queue.sliding<void>(1)
+      const ended = yield* Deferred.make<never, ReadError | SlowConsumer>()
+      /** The last event that the subscriber was given. */
+      let given = start.position
+
+      yield* Stream.merge(store.commits, Stream.tick(pollInterval)).pipe(
+        Stream.runForEach(() => Queue.offer(wakes, undefined)),
+        Effect.forkScoped
+      )
+      const tooSlow = Effect.suspend(() => new SlowConsumer({ resumeAfter: given }))
+      const readOn = Effect.gen(function* () {
+        for (let after = start; ; ) {
+          const page = yield* read(after)
+          const last = page.at(-1)
+          if (last === undefined) {
+            yield* Queue.take(wakes)
+            continue
+          }
+          after = last
+          const wanted = types === undefined ? page : page.filter(({ type }) => types.has(type))
+          if (wanted.length > 0) {
+            yield* Effect.timeoutOption(Queue.offer(pages, wanted), patience).pipe(
+              Effect.flatMap(Option.match({ onNone: () => tooSlow, onSome: () => Effect.void }))
+            )
+          }
+          // The embedded store answers without a pause: let others run between two pages.
+          yield* Effect.yieldNow()
+        }
+      })
+      yield* Effect.forkScoped(
+        Effect.onExit(readOn, (exit) =>
+          Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+            ? Deferred.failCause(ended, exit.cause)
+            : Effect.void
+        )
+      )
+
+      return Stream.repeatEffectChunk(
+        Effect.map(
+          // Whoever was cut off learns it at once: what waited is read again when it resumes.
+          Effect.flatMap(Deferred.isDone(ended), (isDone) =>
+            isDone ? Deferred.await(ended) : Effect.raceFirst(Queue.take(pages), Deferred.await(ended))
+          ),
+          (page) => {
+            given = page.at(-1)?.position ?? given
+            return Chunk.unsafeFromArray(page as Array<StoredEvent>)
+          }
+        )
+      )
+    })
+  )
+
+/** The log after a position, of all streams. */
+export const log = (
+  after: number,
+  options: Options = {}
+): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
+  Stream.unwrap(
+    Effect.map(EventStore, (store) =>
+      follow({ position: after, version: 0 }, ({ position }) => store.readAll(position, pageSize), options)
+    )
+  )
+
+/** One stream after a version. */
+export const stream = (
+  streamId: StreamId,
+  afterVersion: number,
+  options: Options = {}
+): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      const [last] =
+        afterVersion === 0 ? [] : yield* store.readStream(streamId, { from: afterVersion, to: afterVersion })
+      return follow(
+        { position: last?.position ?? 0, version: afterVersion },
+        ({ version }) => store.readStream(streamId, { from: version + 1, limit: pageSize }),
+        options
+      )
+    })
+  )
