@@ -7,6 +7,9 @@ import { pipeline, Transform } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { Effect, Schema, Stream } from "effect"
 
+/** Stands for standard input where a file is named. */
+export const stdin = "<stdin>"
+
 /** Longest line, in bytes. */
 export const maxLineBytes = 1_048_576
 
@@ -88,12 +91,12 @@ export const read = (
   Stream.unwrap(
     Effect.tryPromise({
       try: async () => {
-        if (file !== "-") {
+        if (file !== stdin) {
           const found = await stat(file)
           if (!found.isFile()) throw new Error("is not a file")
           progress.total = found.size
         }
-        const source = file === "-" ? process.stdin : createReadStream(file)
+        const source = file === stdin ? process.stdin : createReadStream(file)
         const counted = new Transform({
           transform(chunk: Uint8Array, _encoding, done) {
             progress.bytes += chunk.length

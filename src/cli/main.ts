@@ -11,6 +11,7 @@ import * as backup from "./backup.ts"
 import * as exportLog from "./export.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
+import * as Lines from "./Lines.ts"
 import * as verify from "./verify.ts"
 
 const daybook = Command.make("daybook").pipe(
@@ -34,7 +35,10 @@ const report = (cause: Cause.Cause<unknown>) =>
 // Whoever read our output has gone, as `head` does: nobody is left to tell.
 process.stdout.on("error", () => process.exit(1))
 
-run(process.argv).pipe(
+// The parser takes a lone dash for an option without a name.
+const given = process.argv.map((argument) => (argument === "-" ? Lines.stdin : argument))
+
+run(given).pipe(
   Effect.tapErrorCause(report),
   Effect.provide(
     Layer.mergeAll(

@@ -1,0 +1,19 @@
+/** Random numbers of a test, from a seed that is printed: `DAYBOOK_SEED` repeats a run. */
+import process from "node:process"
+
+/** Whether the long forms run, as `npm run test:long` does. */
+export const isLong = process.env.DAYBOOK_LONG === "1"
+
+const seed = Number(process.env.DAYBOOK_SEED ?? Math.floor(Math.random() * 2 ** 31))
+
+/** Numbers from 0 to 1, the same for a name and a seed. Mulberry32. */
+export const random = (name: string): (() => number) => {
+  console.log(`${name}: DAYBOOK_SEED=${seed}`)
+  let state = [...name].reduce((sum, letter) => (Math.imul(sum, 31) + (letter.codePointAt(0) ?? 0)) | 0, seed)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

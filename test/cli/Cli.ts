@@ -1,0 +1,55 @@
+/** Runs the command line as a process of its own, as a user does. */
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { Effect } from "effect"
+import { inject } from "vitest"
+
+export interface Ended {
+  /** The exit code, or the signal. */
+  readonly code: number | string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly stdin?: string
+  /** Kills it with SIGKILL after so many milliseconds, if it still runs. */
+  readonly killAfter?: number
+  readonly cwd?: string
+}
+
+export const run = (args: ReadonlyArray<string>, options: RunOptions = {}): Effect.Effect<Ended> =>
+  Effect.promise(
+    () =>
+      new Promise((resolve) => {
+        const child = spawn(process.execPath, [join(inject("dist"), "cli/main.js"), ...args], {
+          stdio: ["pipe", "pipe", "pipe"],
+          cwd: options.cwd
+        })
+        const output = { stdout: "", stderr: "" }
+        child.stdout.setEncoding("utf8").on("data", (text: string) => {
+          output.stdout += text
+        })
+        child.stderr.setEncoding("utf8").on("data", (text: string) => {
+          output.stderr += text
+        })
+        // It may end without reading.
+        child.stdin.on("error", () => {})
+        child.stdin.end(options.stdin ?? "")
+        const timer =
+          options.killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), options.killAfter)
+        child.once("close", (code, signal) => {
+          clearTimeout(timer)
+          resolve({ code: code ?? signal, ...output })
+        })
+      })
+  )
+
+/** A folder that is gone with the scope. */
+export const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "daybook-cli-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
