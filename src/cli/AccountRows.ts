@@ -30,9 +30,10 @@ export interface Row {
 /** One line as rows, or what is wrong with it. */
 export type Parse = (file: string, line: Line) => Effect.Effect<ReadonlyArray<Row>, InputError>
 
-const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })
-  return (file: string, { number, text }: Line): Either.Either<A, InputError> => {
+/** Reads a line as JSON and decodes it by the schema that `choose` finds for it. */
+const decoder =
+  <A, I>(choose: (json: unknown) => Schema.Schema<A, I> | string) =>
+  (file: string, { number, text }: Line): Either.Either<A, InputError> => {
     const wrong = (reason: string) => Either.left(new InputError({ file, line: number, reason }))
     let json: unknown
     try {
@@ -40,24 +41,35 @@ const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
     } catch {
       return wrong("is not JSON")
     }
-    return Either.orElse(decode(json), (error) => {
+    const schema = choose(json)
+    if (typeof schema === "string") return wrong(schema)
+    return Either.orElse(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json), (error) => {
       const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
       const path = issue?.path.map(String).join(".") ?? ""
       return wrong(path === "" ? "is no row of this format" : `${path} does not fit`)
     })
   }
-}
 
 /** What a client may choose as a command id; one that begins with U+0001 is Daybook's own. */
 const CommandIdText = Schema.String.pipe(Schema.pattern(/^[\x20-\x7e]{1,255}$/))
 
 const target = { commandId: CommandIdText, accountId: AccountId }
-const CommandRow = Schema.Union(
-  Schema.Struct({ ...target, command: Schema.Literal("Open"), ...Opening.fields }),
-  Schema.Struct({ ...target, command: Schema.Literal("Deposit", "Withdraw"), ...Booking.fields }),
-  Schema.Struct({ ...target, command: Schema.Literal("Close") })
-)
-const decodeCommand = decoder(CommandRow)
+const bookingRow = { ...target, command: Schema.Literal("Deposit", "Withdraw"), ...Booking.fields }
+const commandRows = {
+  Open: Schema.Struct({ ...target, command: Schema.Literal("Open"), ...Opening.fields }),
+  Deposit: Schema.Struct(bookingRow),
+  Withdraw: Schema.Struct(bookingRow),
+  Close: Schema.Struct({ ...target, command: Schema.Literal("Close") })
+}
+const isCommand = (name: unknown): name is keyof typeof commandRows =>
+  typeof name === "string" && Object.hasOwn(commandRows, name)
+type CommandRow = (typeof commandRows)[keyof typeof commandRows]["Type"]
+
+const decodeCommand = decoder((json) => {
+  const name = (json as { readonly command?: unknown } | null)?.command
+  const known = Object.keys(commandRows).join(", ")
+  return isCommand(name) ? (commandRows[name] as unknown as Schema.Schema<CommandRow>) : `command is none of ${known}`
+})
 
 /** Lines of `{commandId, accountId, command, …payload}`; `command` is Open, Deposit, Withdraw or Close. */
 export const commands: Parse = (file, line) =>
@@ -83,7 +95,7 @@ const BerkaRow = Schema.Struct({
   bank: Schema.String,
   counterAccount: Schema.String
 })
-const decodeBerka = decoder(BerkaRow)
+const decodeBerka = decoder(() => BerkaRow)
 const asAmount = Schema.decodeUnknownEither(Amount)
 
 /** The bank's rows. An account is opened, in CZK, with its first one. */
