@@ -1,0 +1,145 @@
+/** The promises of an account. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck } from "effect"
+import { Account } from "../../src/account/Account.ts"
+import { behaviour } from "../../src/account/AccountBehaviour.ts"
+import {
+  AccountExists,
+  AccountIsClosed,
+  AccountNotFound,
+  BalanceNotZero,
+  InsufficientFunds,
+  InvalidAmount,
+  UnknownCurrency
+} from "../../src/account/AccountError.ts"
+import { AccountClosed, AccountOpened, Deposited, Withdrawn } from "../../src/account/AccountEvents.ts"
+import type { Spec } from "../../src/testing/AggregateSpec.ts"
+import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
+
+const AccountSpec = AggregateSpec.make(Account, behaviour)
+const euros = (minor: bigint) => ({ minor, decimals: 2 })
+const opened = AccountOpened.make({
+  accountId: "spec",
+  owner: "Jana",
+  currency: "EUR",
+  overdraftLimit: euros(1_000n)
+})
+const deposited = (minor: bigint) => Deposited.make({ amount: euros(minor) })
+const withdrawn = (minor: bigint) => Withdrawn.make({ amount: euros(minor) })
+const closed = AccountClosed.make({})
+
+describe("an account", () => {
+  it.effect("is opened once, in a currency of ISO 4217, with a limit in its decimals", () =>
+    Effect.gen(function* () {
+      const none = AccountSpec.given()
+      const opening = { owner: "Jana", currency: "EUR", overdraftLimit: "10" }
+      yield* none.when("Open", opening).emits(opened)
+      yield* none
+        .when("Open", opening)
+        .replies({ accountId: "spec", balance: "0.00", currency: "EUR", version: 1, position: 1 })
+      yield* none.when("Open", { ...opening, currency: "XXQ" }).failsWith(UnknownCurrency, { currency: "XXQ" })
+      yield* none
+        .when("Open", { ...opening, overdraftLimit: "1.234" })
+        .failsWith(InvalidAmount, { field: "overdraftLimit" })
+      yield* AccountSpec.given(opened).when("Open", opening).failsWith(AccountExists, { accountId: "spec" })
+      yield* AccountSpec.given(opened, closed).when("Open", opening).failsWith(AccountExists)
+    })
+  )
+
+  it.effect("stores amounts with exactly its currency's decimals, and answers with the balance after", () =>
+    Effect.gen(function* () {
+      const booking = { amount: "12.5", reference: "invoice 7", bookedOn: "2026-02-28" }
+      yield* AccountSpec.given(opened)
+        .when("Deposit", booking)
+        .emits(Deposited.make({ ...booking, amount: euros(1_250n) }))
+      yield* AccountSpec.given(opened)
+        .when("Deposit", booking)
+        .replies({ accountId: "spec", balance: "12.50", currency: "EUR", version: 2, position: 2 })
+      const yen = AccountSpec.given().when("Open", { owner: "Aki", currency: "JPY" })
+      yield* yen.when("Deposit", { amount: "12" }).emits(Deposited.make({ amount: { minor: 12n, decimals: 0 } }))
+      yield* yen.when("Deposit", { amount: "12.5" }).failsWith(InvalidAmount, { field: "amount" })
+      const dinar = AccountSpec.given().when("Open", { owner: "Sami", currency: "KWD" })
+      yield* dinar.when("Deposit", { amount: "0.001" }).emits(Deposited.make({ amount: { minor: 1n, decimals: 3 } }))
+    })
+  )
+
+  it.effect("gives what is available and no more: the balance never falls below the limit", () =>
+    Effect.gen(function* () {
+      const account = AccountSpec.given(opened, deposited(500n))
+      yield* account.when("Withdraw", { amount: "15.00" }).emits(withdrawn(1_500n))
+      yield* account
+        .when("Withdraw", { amount: "15.00" })
+        .replies({ accountId: "spec", balance: "-10.00", currency: "EUR", version: 3, position: 3 })
+      yield* account
+        .when("Withdraw", { amount: "15.01" })
+        .failsWith(InsufficientFunds, { available: "15.00", requested: "15.01" })
+      yield* account
+        .when("Withdraw", { amount: "15" })
+        .when("Withdraw", { amount: "0.01" })
+        .failsWith(InsufficientFunds, { available: "0.00" })
+    })
+  )
+
+  it.effect("is closed when it is empty, and for good", () =>
+    Effect.gen(function* () {
+      yield* AccountSpec.given(opened, deposited(1n))
+        .when("Close", undefined)
+        .failsWith(BalanceNotZero, { balance: "0.01" })
+      yield* AccountSpec.given(opened, withdrawn(1n))
+        .when("Close", undefined)
+        .failsWith(BalanceNotZero, { balance: "-0.01" })
+      yield* AccountSpec.given(opened).when("Close", undefined).emits(closed)
+      const gone = AccountSpec.given(opened, closed)
+      yield* gone.when("Close", undefined).failsWith(AccountIsClosed)
+      yield* gone.when("Deposit", { amount: "1" }).failsWith(AccountIsClosed)
+      yield* gone.when("Withdraw", { amount: "1" }).failsWith(AccountIsClosed)
+    })
+  )
+
+  it.effect("has to be there", () =>
+    Effect.gen(function* () {
+      yield* AccountSpec.given().when("Deposit", { amount: "1" }).failsWith(AccountNotFound, { accountId: "spec" })
+      yield* AccountSpec.given().when("Withdraw", { amount: "1" }).failsWith(AccountNotFound)
+      yield* AccountSpec.given().when("Close", undefined).failsWith(AccountNotFound)
+    })
+  )
+
+  it("never owes more than its limit, and its balance is what went in less what went out, for any commands", () => {
+    const definition = Account.define(behaviour)
+    const command = FastCheck.record({
+      tag: FastCheck.constantFrom("Deposit", "Withdraw"),
+      minor: FastCheck.bigInt({ min: 1n, max: 5_000n })
+    })
+    const context = { id: "a", version: 0, now: 0, commandId: "c", correlationId: "c", causationId: null }
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(command, { maxLength: 50 }), (commands) => {
+        let state = definition.evolve(definition.initial, opened)
+        let expected = 0n
+        for (const { minor, tag } of commands) {
+          const amount = `${minor / 100n}.${String(minor % 100n).padStart(2, "0")}`
+          const decision = definition.decide(tag, { amount }, state, context)
+          const events = Effect.runSync(Effect.either(decision as Effect.Effect<ReadonlyArray<typeof closed>>))
+          if (events._tag === "Left") continue
+          expected += tag === "Deposit" ? minor : -minor
+          for (const event of events.right) state = definition.evolve(state, event)
+        }
+        assert.strictEqual(state.balance, expected)
+        assert.isTrue(state.balance >= -1_000n)
+      })
+    )
+  })
+
+  it("compiles only with commands, payloads, errors and events of its own", () => {
+    const spec: Spec<unknown, never> | undefined = undefined
+    assert.isUndefined(spec)
+    const unused = () => {
+      // @ts-expect-error an account has no such command
+      AccountSpec.given(opened).when("Freeze", undefined)
+      // @ts-expect-error an amount is text, never a float
+      AccountSpec.given(opened).when("Deposit", { amount: 1.5 })
+      // @ts-expect-error a deposit cannot fail for want of funds
+      AccountSpec.given(opened).when("Deposit", { amount: "1" }).failsWith(InsufficientFunds)
+    }
+    assert.isFunction(unused)
+  })
+})
