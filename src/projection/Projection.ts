@@ -3,7 +3,8 @@
  * is `ProjectionRunner.ts`; `docs/guides/add-a-projection.md` shows one whole.
  *
  * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is that
- * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it.
+ * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it. One more view,
+ * `NAME_checkpoint`, has one row with one column, `position`: the last event in the model, for a query to read with its rows.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"

@@ -38,6 +38,18 @@ export class NothingFailed extends Schema.TaggedError<NothingFailed>()("NothingF
   }
 }
 
+/** The rebuild met an event that it could not take. The model that served before still does. */
+export class RebuildHalted extends Schema.TaggedError<RebuildHalted>()("RebuildHalted", {
+  projection: Schema.String,
+  streamId: Schema.String,
+  version: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `the rebuild of ${this.projection} halted at ${this.streamId} version ${this.version} (${this.reason}); mend it, then \`daybook projections retry\` or \`skip\``
+  }
+}
+
 /** Another runner moved the checkpoint first. Nothing was written: read it again. */
 export class CheckpointMoved extends Schema.TaggedError<CheckpointMoved>()("CheckpointMoved", {
   projection: Schema.String,

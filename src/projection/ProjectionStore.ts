@@ -91,8 +91,8 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     ) => Written<void, ApplyFailed | CheckpointMoved>
     /** Notes what a model is stuck at, or with null that it no longer is. */
     readonly noteFailure: (at: Checkpoint, failure: Model["failure"]) => Written<void, CheckpointMoved>
-    /** Makes a dead letter of the event's stream and moves the checkpoint past the event. */
-    readonly park: (from: Checkpoint, failure: Failure) => Written<void, CheckpointMoved>
+    /** Makes a dead letter of the event's stream and moves the checkpoint, or leaves it where it is. */
+    readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<void, CheckpointMoved>
     /**
      * Runs the change for events of a parked stream. `rest` is the dead letter that remains, or null when the stream has
      * caught up with the checkpoint. Fails with `CheckpointMoved` unless letter and checkpoint are as given.
@@ -126,8 +126,11 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     /** Removes a model that is not to serve. */
     readonly dropShadow: (shadow: Checkpoint) => Written
 
-    /** How many events the log has up to a position. */
-    readonly countEvents: (position: number) => Effect.Effect<number, StoreUnavailable>
+    /** Counts events of the log after a position and up to another, some thousands at most, and says how far it came. */
+    readonly countEvents: (
+      after: number,
+      to: number
+    ) => Effect.Effect<{ readonly count: number; readonly last: number }, StoreUnavailable>
     /** Says that a process runs the projections of this database now. */
     readonly beat: (owner: string) => Written
     /** When a process last said so, and which; null where none ever did or the last one stopped in order. */

@@ -1,7 +1,7 @@
 /** `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to date. */
 import { Context, type Duration, type Effect } from "effect"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
-import type { NothingFailed, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import type { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
 import type { DeadLetter, Failure } from "./ProjectionStore.ts"
 
 export interface RebuildProgress {
@@ -64,7 +64,7 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
       options?: { readonly dryRun?: boolean }
     ) => Asked<RebuildPlan, OutcomeUnknown>
     /** Waits until no rebuild is wanted or under way. */
-    readonly awaitRebuilt: (name: string) => Asked<void>
+    readonly awaitRebuilt: (name: string) => Asked<void, RebuildHalted>
     /** Has the event of this stream that failed tried again. */
     readonly retry: (name: string, streamId: string) => Done<NothingFailed>
     /** Has the event of this stream that failed passed over, for as long as the projection's version stays. */

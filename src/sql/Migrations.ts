@@ -74,6 +74,55 @@ export const migrations: ReadonlyArray<Migration> = [
          PRIMARY KEY (stream_id, version)
        ) STRICT`
     ]
+  },
+  {
+    name: "read side",
+    up: [
+      `CREATE TABLE projections (
+         name TEXT PRIMARY KEY,
+         kind TEXT NOT NULL CHECK (kind IN ('projection', 'reaction')),
+         rebuild_requested INTEGER NOT NULL DEFAULT 0,
+         paused INTEGER NOT NULL DEFAULT 0
+       ) STRICT, WITHOUT ROWID`,
+      // `tables` holds the names that the projection gave its tables, as a JSON array; `failure` is a JSON object.
+      `CREATE TABLE projection_models (
+         projection TEXT NOT NULL,
+         generation INTEGER NOT NULL,
+         version INTEGER NOT NULL,
+         live INTEGER NOT NULL,
+         tables TEXT NOT NULL,
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         events INTEGER NOT NULL CHECK (events ${exact}),
+         rate REAL NOT NULL,
+         started_at INTEGER NOT NULL,
+         failure TEXT,
+         PRIMARY KEY (projection, generation)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE projection_dead_letters (
+         projection TEXT NOT NULL,
+         generation INTEGER NOT NULL,
+         stream_id TEXT NOT NULL,
+         version INTEGER NOT NULL CHECK (version ${exact}),
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         type TEXT NOT NULL,
+         error TEXT NOT NULL,
+         attempts INTEGER NOT NULL,
+         parked_at INTEGER NOT NULL,
+         retry INTEGER NOT NULL DEFAULT 0,
+         PRIMARY KEY (projection, generation, stream_id)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE projection_skips (
+         projection TEXT NOT NULL,
+         version INTEGER NOT NULL,
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         PRIMARY KEY (projection, version, position)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE projection_host (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         owner TEXT NOT NULL,
+         beat_at INTEGER NOT NULL
+       ) STRICT`
+    ]
   }
 ]
 

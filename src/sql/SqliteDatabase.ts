@@ -99,6 +99,10 @@ export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQL
 /** A unique key is taken, or a trigger or a check refused the row. */
 export const isConstraint = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_CONSTRAINT")
 
+/** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
+export const isFault = (error: unknown): boolean =>
+  /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error))
+
 /** The only place that knows a driver. Drivers throw while they open, so that defect becomes the error. */
 const openClient = (
   filename: string,

@@ -7,6 +7,7 @@ import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { checksum, SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import type { Problem } from "../../src/sql/DatabaseError.ts"
+import { migrations } from "../../src/sql/Migrations.ts"
 import * as SqliteDatabase from "../../src/sql/SqliteDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
@@ -134,7 +135,7 @@ describe("opening a database", () => {
         for (const [statement, problem] of [
           ["INSERT INTO migrations VALUES (99, 'later', 'x', 0)", "newer"],
           ["UPDATE migrations SET checksum = 'x'", "migrationChanged"],
-          ["UPDATE migrations SET id = 0", "migrationMissing"],
+          ["UPDATE migrations SET id = 0 WHERE id = 1", "migrationMissing"],
           ["DROP TABLE migrations", "damaged"]
         ] as const) {
           const copy = `${filename}.${problem}`
@@ -205,7 +206,7 @@ describe("making a database", () => {
         for (const child of children) yield* child.goOn
         for (const child of children) assert.strictEqual(yield* child.ended, 0)
         const database = new Sqlite(filename, { readonly: true })
-        assert.deepStrictEqual(database.prepare("SELECT count(*) FROM migrations").raw().all(), [[1]])
+        assert.deepStrictEqual(database.prepare("SELECT count(*) FROM migrations").raw().all(), [[migrations.length]])
         database.close()
         yield* make(filename)
       })

@@ -1,0 +1,65 @@
+/** `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it cannot take. */
+import { Either } from "effect"
+import type { Recorded } from "../core/Aggregate.ts"
+import * as EventHash from "../core/EventHash.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Projection } from "./Projection.ts"
+import type { Failure } from "./ProjectionStore.ts"
+
+export interface Batch<E> {
+  readonly events: ReadonlyArray<Recorded<E>>
+  /** Position of the last event passed; where it began when none is. */
+  readonly to: number
+  /** How many events it passes, wanted or not. */
+  readonly passed: number
+  /** The event after it, where that one cannot be read: trying again gives the same. */
+  readonly unreadable: Failure | undefined
+}
+
+/** What an operator or a failure took out of a model: streams that wait, and single events. */
+export interface Excluded {
+  readonly streams: ReadonlySet<string>
+  readonly positions: ReadonlySet<number>
+}
+
+/** Longest error text that is kept, in characters. */
+const maxErrorLength = 500
+
+/** The error as an operator reads it. It may quote data, so it goes into the database and not into a log. */
+export const describe = (error: unknown): string =>
+  (error instanceof Error ? error.message || error.name : String(error)).slice(0, maxErrorLength)
+
+export const failureOf = (event: StoredEvent, error: unknown, attempts: number): Failure => {
+  const { position, streamId, type, version } = event
+  return { position, streamId, version, type, attempts, error: describe(error) }
+}
+
+/** Reads the events after `from` that the projection wants. */
+export const make = <E extends { readonly _tag: string }, T extends string>(
+  projection: Projection<E, T>,
+  from: number,
+  page: ReadonlyArray<StoredEvent>,
+  excluded: Excluded
+): Batch<E> => {
+  const events: Array<Recorded<E>> = []
+  let to = from
+  let passed = 0
+  for (const stored of page) {
+    const isOurs =
+      projection.wanted.has(stored.type) &&
+      !excluded.streams.has(stored.streamId) &&
+      !excluded.positions.has(stored.position)
+    if (isOurs) {
+      if (!EventHash.isIntact(stored)) {
+        const unreadable = failureOf(stored, "the event is damaged: its hash does not match what is stored", 1)
+        return { events, to, passed, unreadable }
+      }
+      const decoded = projection.codec.decode(stored)
+      if (Either.isLeft(decoded)) return { events, to, passed, unreadable: failureOf(stored, decoded.left, 1) }
+      events.push({ event: decoded.right, stored })
+    }
+    to = stored.position
+    passed++
+  }
+  return { events, to, passed, unreadable: undefined }
+}

@@ -1,0 +1,42 @@
+/** `ProjectionConfig` holds every limit of the read side in one place, with its unit and what happens at the limit. */
+import { Context, Duration, Layer } from "effect"
+
+export interface ProjectionLimits {
+  /** Events that one transaction takes: bounds how long a projection holds the writer, and so a command's latency. */
+  readonly maxBatch: number
+  /** How often a projection looks for what no wake-up told of: commits and requests of other processes. */
+  readonly pollInterval: Duration.Duration
+  /** Failures on one event after which a projection halts or parks the event's stream. */
+  readonly maxAttempts: number
+  /** Delay after the first failure; doubled for each further one up to `maxBackoff`, each ±20 %. */
+  readonly minBackoff: Duration.Duration
+  readonly maxBackoff: Duration.Duration
+  /** Streams that one model parks; at the limit it halts instead, since then the fault is hardly in the streams. */
+  readonly maxDeadLetters: number
+  /** How often a process that runs projections says so. Another one believes it for three times as long. */
+  readonly heartbeat: Duration.Duration
+  /** Events that a reaction has under way, each of another stream. */
+  readonly maxInFlight: number
+  /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
+  readonly maxAhead: number
+}
+
+export const defaults: ProjectionLimits = {
+  maxBatch: 512,
+  pollInterval: Duration.seconds(1),
+  maxAttempts: 5,
+  minBackoff: Duration.millis(100),
+  maxBackoff: Duration.seconds(30),
+  maxDeadLetters: 1_000,
+  heartbeat: Duration.seconds(2),
+  maxInFlight: 64,
+  maxAhead: 4_096
+}
+
+export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("daybook/projection/ProjectionConfig", {
+  defaultValue: () => defaults
+}) {}
+
+/** The defaults with some limits changed. */
+export const layer = (limits: Partial<ProjectionLimits>): Layer.Layer<ProjectionConfig> =>
+  Layer.succeed(ProjectionConfig, { ...defaults, ...limits })

@@ -1,0 +1,263 @@
+/**
+ * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is told of commits and looks by
+ * itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks a stream
+ * after too many. A rebuild is a second model, filled between the batches of the one that serves, until they can be swapped.
+ *
+ * All it must remember is in `ProjectionStore`, so it may be killed at any instant, and any number of them may run: whoever
+ * moves a checkpoint first wins, and the others see it and stand by.
+ */
+import { Clock, Duration, Effect, Option, Queue, Random } from "effect"
+import { EventStore } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as Batch from "./Batch.ts"
+import { type Any, tablesOf } from "./Projection.ts"
+import { ProjectionConfig } from "./ProjectionConfig.ts"
+import { ApplyFailed } from "./ProjectionError.ts"
+import { type DeadLetter, type Failure, type Model, type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
+
+/** What the loop remembers of one model between its turns. It may be lost. */
+interface Pace {
+  readonly generation: number
+  /** Events that the next batch takes: halved by a failure, down to the one at fault, and doubled by a success. */
+  limit: number
+  /** Failures in a row, for the delay. */
+  failures: number
+  /** No attempt before this time, in milliseconds. */
+  notBefore: number
+  /** Events a second, of late. */
+  rate: number
+}
+
+/** Whether a turn found something to do. `lost`: another runner is at work. */
+type Turn = "moved" | "idle" | "lost"
+
+/** How much of the last measurement stays in the rate. */
+const smoothing = 0.8
+
+/** Told of commits and requests through `wakes`; tells through `onMove` that a model moved or changed. */
+export const run = Effect.fnUntraced(function* (
+  projection: Any,
+  wakes: Queue.Dequeue<void>,
+  onMove: Effect.Effect<void>
+) {
+  const events = yield* EventStore
+  const store = yield* ProjectionStore
+  const limits = yield* ProjectionConfig
+  const { name, version } = projection
+  const paces = new Map<number, Pace>()
+  let begun = false
+
+  const paceOf = ({ generation }: Model): Pace => {
+    const known = paces.get(generation)
+    if (known !== undefined) return known
+    const made = { generation, limit: limits.maxBatch, failures: 0, notBefore: 0, rate: 0 }
+    paces.set(generation, made)
+    return made
+  }
+
+  /** Delays the next attempt: doubled for each failure in a row, jittered so that those that failed together part. */
+  const backOff = Effect.fnUntraced(function* (pace: Pace) {
+    const least = Duration.toMillis(limits.minBackoff)
+    const delay = Math.min(least * 2 ** Math.min(pace.failures, 30), Duration.toMillis(limits.maxBackoff))
+    pace.failures++
+    pace.notBefore = (yield* Clock.currentTimeMillis) + delay * (0.8 + 0.4 * (yield* Random.next))
+  })
+
+  /** Never a word of the error itself, which may quote an owner or an amount: the operator finds it in the status. */
+  const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure) =>
+    (level === "warn" ? Effect.logWarning(what) : Effect.logError(what)).pipe(
+      Effect.annotateLogs({ projection: name, streamId, version, position, type })
+    )
+
+  /** One more failure on the event that the model has next. */
+  const fail = Effect.fnUntraced(function* (model: Model, event: StoredEvent, error: unknown, isFinal: boolean) {
+    const pace = paceOf(model)
+    const before = model.failure?.position === event.position ? model.failure.attempts : 0
+    const failure = Batch.failureOf(event, error, before + 1)
+    const isLast = isFinal || failure.attempts >= limits.maxAttempts
+    if (isLast && projection.onFailure === "park") {
+      if ((yield* store.deadLetters(model)).length < limits.maxDeadLetters) {
+        yield* store.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
+        yield* log("error", "an event failed too often: its stream is parked", failure)
+        pace.failures = 0
+        return
+      }
+    }
+    yield* store.noteFailure(model, { ...failure, halted: isLast })
+    if (isLast) return yield* log("error", "an event failed too often: the projection halts", failure)
+    yield* log("warn", "a projection failed and tries again", failure)
+    yield* backOff(pace)
+  })
+
+  const excludedOf = Effect.fnUntraced(function* (model: Model) {
+    const letters = yield* store.deadLetters(model)
+    const positions = yield* store.skipped(name, model.version)
+    return { letters, excluded: { streams: new Set(letters.map(({ streamId }) => streamId)), positions } }
+  })
+
+  const change = (model: Model, batch: Batch.Batch<{ readonly _tag: string }>) =>
+    batch.events.length === 0
+      ? Effect.void
+      : Effect.mapError(
+          Effect.suspend(() => projection.apply(batch.events, tablesOf(projection, model.generation))),
+          (cause) => new ApplyFailed({ projection: name, cause })
+        )
+
+  /** Tries a stream that an operator released: its events up to the checkpoint, one after the other. */
+  const unpark = Effect.fnUntraced(function* (model: Model, letter: DeadLetter, positions: ReadonlySet<number>) {
+    const next = yield* events.readStream(letter.streamId as never, { from: letter.version, limit: 2 })
+    const [event, later] = next.filter(({ position }) => position <= model.position)
+    if (event === undefined) return yield* store.unpark(model, letter, null, Effect.void)
+    const batch = Batch.make(projection, 0, [event], { streams: new Set(), positions })
+    const failed = (error: unknown) => {
+      const { attempts } = letter.version === event.version ? letter : { attempts: 0 }
+      const rest = { ...letter, ...Batch.failureOf(event, error, attempts + 1), retry: false }
+      return Effect.zipRight(log("warn", "an event of a parked stream failed again", rest), Effect.succeed(rest))
+    }
+    if (batch.unreadable !== undefined) {
+      return yield* store.unpark(model, letter, yield* failed(batch.unreadable.error), Effect.void)
+    }
+    const rest = later === undefined ? null : { ...letter, ...Batch.failureOf(later, letter.error, 0), retry: true }
+    yield* store
+      .unpark(model, letter, rest, change(model, batch))
+      .pipe(
+        Effect.catchTag("ApplyFailed", ({ cause }) =>
+          Effect.flatMap(failed(cause), (letterAgain) => store.unpark(model, letter, letterAgain, Effect.void))
+        )
+      )
+  })
+
+  /** The next batch of a model. */
+  const turn = Effect.fnUntraced(function* (model: Model) {
+    const pace = paceOf(model)
+    const start = yield* Clock.currentTimeMillis
+    if (model.failure?.halted === true || pace.notBefore > start) return "idle" as const
+    const { excluded, letters } = yield* excludedOf(model)
+    const released = letters.find(({ retry }) => retry)
+    if (released !== undefined) {
+      yield* unpark(model, released, excluded.positions)
+      return "moved" as const
+    }
+    const page = yield* events.readAll(model.position, pace.limit)
+    const [first] = page
+    if (first === undefined) return "idle" as const
+    const batch = Batch.make(projection, model.position, page, excluded)
+    if (batch.unreadable !== undefined && batch.passed === 0) {
+      yield* fail(model, first, batch.unreadable.error, true)
+      return "moved" as const
+    }
+    return yield* store
+      .advance(model, { to: batch.to, events: batch.passed, rate: pace.rate }, change(model, batch))
+      .pipe(
+        Effect.zipRight(
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
+            pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
+            pace.failures = 0
+            pace.limit = Math.min(pace.limit * 2, limits.maxBatch)
+            return "moved" as const
+          })
+        ),
+        Effect.catchTag("ApplyFailed", ({ cause }) =>
+          Effect.gen(function* () {
+            // Smaller batches, without a pause, until the one that fails is one event.
+            if (batch.passed > 1) pace.limit = Math.floor(batch.passed / 2)
+            else yield* fail(model, first, cause, false)
+            return "moved" as const
+          })
+        )
+      )
+  })
+
+  /** Lets a shadow that has caught up serve. */
+  const finish = Effect.fnUntraced(function* (shadow: Model, live: Model | null) {
+    if (live !== null && live.position > shadow.position) return "idle" as const
+    // Each batch counted what it passed in its own transaction: together they are the log, each event once.
+    let counted = 0
+    for (let after = 0; after < shadow.position; ) {
+      const { count, last } = yield* store.countEvents(after, shadow.position)
+      counted += count
+      after = last
+      yield* Effect.yieldNow()
+    }
+    if (counted !== shadow.events) {
+      yield* Effect.logError("a rebuild did not pass each event once, and begins anew").pipe(
+        Effect.annotateLogs({ projection: name, counted, passed: shadow.events })
+      )
+      yield* store.dropShadow(shadow)
+      return "moved" as const
+    }
+    yield* store.swap(shadow, live)
+    paces.clear()
+    yield* Effect.logInfo("a read model was built and serves").pipe(
+      Effect.annotateLogs({ projection: name, version, events: counted })
+    )
+    return "moved" as const
+  })
+
+  const rebuild = Effect.fnUntraced(function* ({ live, rebuildRequested, shadow }: ProjectionRow) {
+    const isOurs = shadow?.version === version
+    const isWanted = rebuildRequested || live === null || live.version < version
+    if (!isWanted && shadow === null) return "idle" as const
+    // A newer release is at work here, or was: its model is not ours to touch.
+    if (shadow !== null && shadow.version > version) return "idle" as const
+    if (!isOurs) {
+      yield* store.beginShadow(projection)
+      return "moved" as const
+    }
+    const turned: Turn = yield* turn(shadow)
+    if (turned !== "idle" || shadow.failure !== null || paceOf(shadow).notBefore > (yield* Clock.currentTimeMillis)) {
+      return turned
+    }
+    return yield* finish(shadow, live)
+  })
+
+  const cycle = Effect.gen(function* () {
+    if (!begun) {
+      yield* store.register(name, "projection")
+      // Whoever starts anew may have brought what was missing.
+      yield* store.clearFailures(name)
+      begun = true
+    }
+    const row = Option.getOrNull(yield* store.find(name))
+    if (row === null || row.paused) return "idle" as const
+    const { live } = row
+    const turns: Array<Turn> = []
+    if (live !== null && live.version === version) turns.push(yield* turn(live))
+    turns.push(yield* rebuild(row))
+    return turns.includes("moved") ? "moved" : "idle"
+  }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
+
+  const sleep = (atMost: Duration.DurationInput) => Effect.timeoutOption(Queue.take(wakes), atMost)
+
+  let outage: Pace = { generation: 0, limit: 0, failures: 0, notBefore: 0, rate: 0 }
+  for (;;) {
+    const now = yield* Clock.currentTimeMillis
+    const turned: Turn | "down" = yield* cycle.pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          outage = { ...outage, failures: 0 }
+        })
+      ),
+      // The store failed, or a defect of this code: nothing was lost, since all that is remembered is in the store.
+      Effect.catchAllCause((cause) =>
+        Effect.zipRight(
+          Effect.logWarning("a projection cannot go on at present", cause).pipe(
+            Effect.annotateLogs({ projection: name })
+          ),
+          Effect.as(backOff(outage), "down" as const)
+        )
+      )
+    )
+    if (turned === "moved") yield* onMove
+    // Whoever is ahead of us moves the model; we look again when it may have stopped.
+    if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
+    if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
+    if (turned === "idle") {
+      const waits = [...paces.values()].flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
+      yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
+    }
+    // The embedded store answers without a pause: let others run between two turns.
+    yield* Effect.yieldNow()
+  }
+})

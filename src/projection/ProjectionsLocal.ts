@@ -1,0 +1,235 @@
+/**
+ * `Projections` over a `ProjectionStore`: with the runners of this process (`layer`), or only to look and to ask
+ * (`layerObserver`), for a tool beside a process that runs them.
+ */
+import { hash } from "node:crypto"
+import process from "node:process"
+import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Stream } from "effect"
+import { EventStore, maxPage } from "../core/EventStore.ts"
+import * as Batch from "./Batch.ts"
+import type { Any } from "./Projection.ts"
+import { ProjectionConfig } from "./ProjectionConfig.ts"
+import { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import * as ProjectionRunner from "./ProjectionRunner.ts"
+import { type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
+import { type ProjectionStatus, Projections } from "./Projections.ts"
+
+/** How often whoever waits looks for the moves of another process. */
+const lookInterval = Duration.millis(100)
+
+/** How much longer a batch takes with its transaction than to be read and decoded alone: the estimate of a dry run. */
+const applyFactor = 2
+
+const statusOf = (row: ProjectionRow, known: number | undefined): ProjectionStatus["status"] => {
+  if (row.paused) return "paused"
+  const failures = [row.live?.failure, row.shadow?.failure]
+  // A newer release has built the model: this one does not touch it.
+  if (failures.some((failure) => failure?.halted) || (row.live?.version ?? 0) > (known ?? Infinity)) return "halted"
+  if (failures.some(Boolean)) return "backing off"
+  return row.shadow !== null || row.live === null ? "rebuilding" : "running"
+}
+
+const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs: boolean) {
+  const events = yield* EventStore
+  const store = yield* ProjectionStore
+  const limits = yield* ProjectionConfig
+  const declared = new Map(projections.map((projection) => [projection.name, projection]))
+  const tables = projections.flatMap((projection) => projection.tables)
+  if (declared.size < projections.length || new Set(tables).size < tables.length) {
+    return yield* Effect.dieMessage("two projections have one name, or one table; give each its own")
+  }
+
+  /** Completed and replaced whenever a model of this process moves. */
+  let moved = Deferred.unsafeMake<void>(FiberId.none)
+  const tellMoved = Effect.suspend(() => {
+    const told = moved
+    moved = Deferred.unsafeMake<void>(FiberId.none)
+    return Deferred.succeed(told, undefined)
+  })
+  const wakes = new Map<string, Queue.Queue<void>>()
+  const wake = (name: string) => Effect.suspend(() => wakes.get(name)?.offer(undefined) ?? Effect.succeed(false))
+
+  const rowOf = (name: string) =>
+    Effect.flatMap(
+      store.find(name),
+      Option.match({
+        onSome: Effect.succeed,
+        onNone: () =>
+          declared.has(name)
+            ? Effect.succeed<ProjectionRow>({
+                name,
+                kind: "projection",
+                live: null,
+                shadow: null,
+                rebuildRequested: false,
+                paused: false
+              })
+            : Effect.flatMap(
+                store.list,
+                (rows) =>
+                  new UnknownProjection({
+                    projection: name,
+                    known: [...new Set([...declared.keys(), ...rows.map((row) => row.name)])].sort()
+                  })
+              )
+      })
+    )
+
+  const toStatus = Effect.fnUntraced(
+    function* (row: ProjectionRow) {
+      const { kind, live, name, shadow } = row
+      const target = yield* events.lastPosition
+      const position = live?.position ?? 0
+      const [oldest] = yield* events.readAll(position, 1)
+      const letters = live === null ? [] : yield* store.deadLetters(live)
+      const ofShadow = shadow === null ? [] : yield* store.deadLetters(shadow)
+      const rebuild =
+        shadow === null
+          ? null
+          : {
+              position: shadow.position,
+              target,
+              eventsPerSecond: shadow.rate,
+              secondsLeft: shadow.rate === 0 ? null : (target - shadow.position) / shadow.rate
+            }
+      const lagMillis = oldest === undefined ? 0 : Math.max((yield* Clock.currentTimeMillis) - oldest.recordedAt, 0)
+      return {
+        name,
+        kind,
+        version: live?.version ?? 0,
+        status: statusOf(row, declared.get(name)?.version),
+        position,
+        lag: { events: target - position, seconds: lagMillis / 1_000 },
+        rate: live?.rate ?? 0,
+        lastError: live?.failure ?? shadow?.failure ?? letters[0] ?? null,
+        deadLetters: [...letters, ...ofShadow],
+        rebuild
+      } satisfies ProjectionStatus
+    },
+    Effect.catchTag("InvalidArgument", Effect.die)
+  )
+
+  /** Runs it now, and again after each move, until it gives a value. */
+  const until = <A, E>(check: Effect.Effect<Option.Option<A>, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const next = moved
+      return Effect.flatMap(
+        check,
+        Option.match({
+          onSome: Effect.succeed,
+          onNone: () => Effect.zipRight(Effect.timeoutOption(Deferred.await(next), lookInterval), until(check))
+        })
+      )
+    })
+
+  const release = (name: string, streamId: string, how: "retry" | "skip") =>
+    Effect.gen(function* () {
+      yield* rowOf(name)
+      const found = yield* store.release(name, streamId, how)
+      if (!found) return yield* new NothingFailed({ projection: name, streamId })
+      yield* wake(name)
+    })
+  const setPaused = (name: string, paused: boolean) =>
+    Effect.gen(function* () {
+      const { kind } = yield* rowOf(name)
+      yield* store.register(name, kind)
+      yield* store.setPaused(name, paused)
+      yield* wake(name)
+    })
+
+  /** Reads one page as the projection would, to see how long the log will take. */
+  const estimate = Effect.fnUntraced(function* (projection: Any, target: number) {
+    const start = yield* Clock.currentTimeNanos
+    const page = yield* Effect.catchTag(events.readAll(0, maxPage), "InvalidArgument", Effect.die)
+    const { passed } = Batch.make(projection, 0, page, { streams: new Set(), positions: new Set() })
+    const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9
+    return passed === 0 ? null : ((seconds * applyFactor) / passed) * target
+  })
+
+  if (runs) {
+    for (const projection of projections) {
+      const { name } = projection
+      const own = yield* Queue.sliding<void>(1)
+      wakes.set(name, own)
+      yield* events.commits.pipe(
+        Stream.runForEach(() => own.offer(undefined)),
+        Effect.forkScoped
+      )
+      yield* Effect.forkScoped(ProjectionRunner.run(projection, own, tellMoved))
+    }
+    const owner = hash("sha256", `${process.pid} ${yield* Clock.currentTimeNanos}`).slice(0, 16)
+    yield* Effect.ignore(store.beat(owner)).pipe(
+      Effect.zipRight(Effect.sleep(limits.heartbeat)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(store.leave(owner), "1 second")))
+  }
+
+  return Projections.of({
+    list: Effect.gen(function* () {
+      const rows = yield* store.list
+      const missing = [...declared.keys()].filter((name) => rows.every((row) => row.name !== name))
+      const all = [...rows, ...(yield* Effect.forEach(missing, rowOf))]
+      return yield* Effect.forEach(
+        all.sort((left, right) => (left.name < right.name ? -1 : 1)),
+        toStatus
+      )
+    }).pipe(Effect.catchTag("UnknownProjection", Effect.die)),
+    status: (name) => Effect.flatMap(rowOf(name), toStatus),
+    requestRebuild: (name, { dryRun = false } = {}) =>
+      Effect.gen(function* () {
+        const projection = declared.get(name)
+        const { rebuildRequested, shadow } = yield* rowOf(name)
+        if (projection === undefined)
+          return yield* new UnknownProjection({ projection: name, known: [...declared.keys()] })
+        const target = yield* events.lastPosition
+        const estimatedSeconds = yield* estimate(projection, target)
+        if (!dryRun) {
+          yield* store.register(name, "projection")
+          yield* store.requestRebuild(name)
+          yield* wake(name)
+        }
+        const alreadyRequested = rebuildRequested || shadow !== null
+        return { name, events: target, estimatedSeconds, alreadyRequested, dryRun }
+      }).pipe(Effect.catchTag("InvalidArgument", Effect.die)),
+    awaitRebuilt: (name) =>
+      until(
+        Effect.flatMap(rowOf(name), ({ live, rebuildRequested, shadow }) => {
+          const failure = shadow?.failure
+          if (failure?.halted === true) {
+            const { error: reason, streamId, version } = failure
+            return Effect.fail(new RebuildHalted({ projection: name, streamId, version, reason }))
+          }
+          const isDone = live !== null && shadow === null && !rebuildRequested
+          return Effect.succeed(isDone ? Option.some<void>(undefined) : Option.none())
+        })
+      ),
+    retry: (name, streamId) => release(name, streamId, "retry"),
+    skip: (name, streamId) => release(name, streamId, "skip"),
+    pause: (name) => setPaused(name, true),
+    resume: (name) => setPaused(name, false),
+    awaitPosition: (name, minPosition, timeout = "2 seconds") =>
+      Effect.suspend(() => {
+        let position: number | null = null
+        const check = Effect.map(rowOf(name), ({ kind, live }) => {
+          const serves = live !== null && (kind === "reaction" || live.version === declared.get(name)?.version)
+          position = serves ? live.position : null
+          return position !== null && position >= minPosition ? Option.some(position) : Option.none<number>()
+        })
+        return Effect.timeoutFail(until(check), {
+          duration: timeout,
+          onTimeout: () => new ViewBehind({ projection: name, position, minPosition })
+        })
+      })
+  })
+})
+
+/** Runs the projections while its scope is open. */
+export const layer = (projections: ReadonlyArray<Any>): Layer.Layer<Projections, never, EventStore | ProjectionStore> =>
+  Layer.scoped(Projections, make(projections, true))
+
+/** Looks and asks, and runs nothing. */
+export const layerObserver = (
+  projections: ReadonlyArray<Any>
+): Layer.Layer<Projections, never, EventStore | ProjectionStore> => Layer.scoped(Projections, make(projections, false))
