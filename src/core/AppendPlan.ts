@@ -31,7 +31,7 @@ export interface LogState {
   readonly head: (streamId: StreamId) => Head
   readonly command: (commandId: string) => StoredCommand | undefined
   readonly lastPosition: number
-  /** Milliseconds: the later of now and the last event's. */
+  /** Milliseconds: the later of now and the last event's. Whole ones are stored, whatever the clock gives. */
   readonly recordedAt: number
 }
 
@@ -96,6 +96,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   const after: Array<Head> = []
   const rows: Array<StoredEvent> = []
   const stored: Array<StoredCommand> = []
+  const recordedAt = Math.floor(state.recordedAt)
   let position = state.lastPosition
   for (const { streamId, expectedVersion, commands } of requests) {
     let head = heads.get(streamId) ?? state.head(streamId)
@@ -125,7 +126,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           correlationId,
           causationId,
           traceparent,
-          recordedAt: state.recordedAt,
+          recordedAt,
           previousHash: head.hash
         }
         const hash = EventHash.compute(event)

@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const saveSome = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = Math.floor(yield* Clock.currentTimeMillis)
     const snapshots: Array<Snapshot> = []
     for (const [streamId, waiting] of [...pending].slice(0, maxWrite)) {
       pending.delete(streamId)

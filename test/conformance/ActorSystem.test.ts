@@ -5,9 +5,15 @@ import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
-const stores = { memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer) }
+const stores = {
+  memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer),
+  sqlite: temporaryStore,
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+}
 const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
 })
