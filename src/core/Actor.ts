@@ -536,11 +536,21 @@ const run = function* <A, E>(decision: Effect.Effect<A, E>): Effect.fn.Return<Ei
 }
 
 const propose = (
-  { ask: { causationId, commandId, correlationId, fingerprint, traceparent } }: Pending,
+  { ask: { causationId, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,
   events: ReadonlyArray<EncodedEvent>,
   outcome: ProposedCommand["outcome"],
   answer: ProposedCommand["answer"]
-): ProposedCommand => ({ commandId, fingerprint, correlationId, causationId, traceparent, events, outcome, answer })
+): ProposedCommand => ({
+  commandId,
+  isNew: !retryable,
+  fingerprint,
+  correlationId,
+  causationId,
+  traceparent,
+  events,
+  outcome,
+  answer
+})
 
 const unkept = (pending: Pending, answer: Decided["answer"]): Decided => ({
   pending,

@@ -29,6 +29,8 @@ export type ExpectedVersion = number | "any" | "noStream" | "exists"
 /** What one command decided: its events, or none when it changed nothing or was refused. */
 export interface ProposedCommand {
   readonly commandId: string
+  /** Whether the id was made for this command, so that none of this name can have been stored: spares its look-up. */
+  readonly isNew: boolean
   /** Digest of the command's body and target: the same id with another digest is `CommandIdReused`. */
   readonly fingerprint: string
   readonly correlationId: string

@@ -33,11 +33,12 @@ export const write = Effect.fnUntraced(function* (
   for (const { requests } of calls) {
     for (const { streamId, commands } of requests) {
       streamIds.add(streamId)
-      for (const { commandId } of commands) commandIds.push(commandId)
+      for (const { commandId, isNew } of commands) if (!isNew) commandIds.push(commandId)
     }
   }
   const heads: Map<string, Head> = yield* selectHeads(connection, streamIds)
-  const known: Map<string, StoredCommand> = yield* selectCommands(connection, commandIds)
+  const known: Map<string, StoredCommand> =
+    commandIds.length === 0 ? new Map() : yield* selectCommands(connection, commandIds)
   const end = yield* selectEnd(connection)
 
   const events: Array<StoredEvent> = []

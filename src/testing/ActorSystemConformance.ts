@@ -131,6 +131,7 @@ const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =
 /** What another writer appends. */
 const rival = (commandId: string): ProposedCommand => ({
   commandId,
+  isNew: false,
   fingerprint: "",
   correlationId: commandId,
   causationId: null,

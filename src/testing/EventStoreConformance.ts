@@ -16,6 +16,7 @@ import type { Case } from "./Conformance.ts"
 
 const command = (commandId: string, data: ReadonlyArray<string>, fingerprint = data.join()): ProposedCommand => ({
   commandId,
+  isNew: false,
   fingerprint,
   correlationId: commandId,
   causationId: null,

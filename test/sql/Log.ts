@@ -13,6 +13,7 @@ export const request = (id: string, commandId: string, expectedVersion: Expected
   commands: [
     {
       commandId,
+      isNew: false,
       fingerprint: "f",
       correlationId: commandId,
       causationId: null,
