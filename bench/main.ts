@@ -1,8 +1,9 @@
 /** Runs the benchmarks named on the command line, or all: ratios first, then what they were made from. */
 import process from "node:process"
 import * as commands from "./commands.bench.ts"
+import * as rebuild from "./rebuild.bench.ts"
 
-const benchmarks = { commands }
+const benchmarks = { commands, rebuild }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {

@@ -36,18 +36,18 @@ const fold = (owner: string): string => owner.normalize("NFKC").toLowerCase()
 
 /** The most decimals that a currency has: amounts of all currencies are compared with so many. */
 const commonDecimals = 4
-const maxDigits = 99n
+const maxDigits = 99
 
 /**
  * Text in the order of the amounts: sign, number of digits, digits; of a negative amount each with its complement to nine, so
  * that the larger debt comes first.
  */
 const orderKey = ({ decimals, minor }: Money.Money): string => {
-  const scaled = minor * 10n ** BigInt(commonDecimals - decimals)
-  const digits = (scaled < 0n ? -scaled : scaled).toString()
-  if (scaled >= 0n) return `1${String(digits.length).padStart(2, "0")}${digits}`
-  const complement = [...digits].map((digit) => 9 - Number(digit)).join("")
-  return `0${String(maxDigits - BigInt(digits.length)).padStart(2, "0")}${complement}`
+  const isDebt = minor < 0n
+  const digits = (isDebt ? -minor : minor).toString()
+  const scaled = minor === 0n ? "0" : digits.padEnd(digits.length + commonDecimals - decimals, "0")
+  if (!isDebt) return `1${String(scaled.length).padStart(2, "0")}${scaled}`
+  return `0${String(maxDigits - scaled.length).padStart(2, "0")}${scaled.replaceAll(/\d/g, (digit) => String(9 - Number(digit)))}`
 }
 
 /** What a batch changes of one account. */

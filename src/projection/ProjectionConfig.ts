@@ -2,8 +2,10 @@
 import { Context, Duration, Layer } from "effect"
 
 export interface ProjectionLimits {
-  /** Events that one transaction takes: bounds how long a projection holds the writer, and so a command's latency. */
+  /** Most events that one transaction takes. */
   readonly maxBatch: number
+  /** The same of a rebuild while commands are done: bounds how long it holds the writer, and so a command's latency. */
+  readonly busyBatch: number
   /** How often a projection looks for what no wake-up told of: commits and requests of other processes. */
   readonly pollInterval: Duration.Duration
   /** Failures on one event after which a projection halts or parks the event's stream. */
@@ -22,7 +24,8 @@ export interface ProjectionLimits {
 }
 
 export const defaults: ProjectionLimits = {
-  maxBatch: 512,
+  maxBatch: 2_000,
+  busyBatch: 200,
   pollInterval: Duration.seconds(1),
   maxAttempts: 5,
   minBackoff: Duration.millis(100),

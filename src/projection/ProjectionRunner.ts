@@ -7,7 +7,7 @@
  * moves a checkpoint first wins, and the others see it and stand by.
  */
 import { Clock, Duration, Effect, Option, Queue, Random } from "effect"
-import { EventStore } from "../core/EventStore.ts"
+import { EventStore, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import { type Any, tablesOf } from "./Projection.ts"
@@ -46,6 +46,8 @@ export const run = Effect.fnUntraced(function* (
   const { name, version } = projection
   const paces = new Map<number, Pace>()
   let begun = false
+  /** Where the log ended when the rebuild last looked: it makes way while commands are done. */
+  let lastEnd = 0
 
   const paceOf = ({ generation }: Model): Pace => {
     const known = paces.get(generation)
@@ -127,8 +129,21 @@ export const run = Effect.fnUntraced(function* (
       )
   })
 
+  /** The next events of the log, as many pages as that takes. */
+  const readPages = Effect.fnUntraced(function* (after: number, limit: number) {
+    const first = yield* events.readAll(after, Math.min(limit, maxPage))
+    const read = [...first]
+    for (let last = first.at(-1); last !== undefined && read.length < limit; ) {
+      yield* Effect.yieldNow()
+      const page = yield* events.readAll(last.position, Math.min(limit - read.length, maxPage))
+      for (const event of page) read.push(event)
+      last = page.at(-1)
+    }
+    return read
+  })
+
   /** The next batch of a model. */
-  const turn = Effect.fnUntraced(function* (model: Model) {
+  const turn = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
     const start = yield* Clock.currentTimeMillis
     if (model.failure?.halted === true || pace.notBefore > start) return "idle" as const
@@ -138,7 +153,7 @@ export const run = Effect.fnUntraced(function* (
       yield* unpark(model, released, excluded.positions)
       return "moved" as const
     }
-    const page = yield* events.readAll(model.position, pace.limit)
+    const page = yield* readPages(model.position, Math.min(pace.limit, most))
     const [first] = page
     if (first === undefined) return "idle" as const
     const batch = Batch.make(projection, model.position, page, excluded)
@@ -205,7 +220,9 @@ export const run = Effect.fnUntraced(function* (
       yield* store.beginShadow(projection)
       return "moved" as const
     }
-    const turned: Turn = yield* turn(shadow)
+    const end = yield* events.lastPosition
+    const turned: Turn = yield* turn(shadow, end === lastEnd ? limits.maxBatch : limits.busyBatch)
+    lastEnd = end
     if (turned !== "idle" || shadow.failure !== null || paceOf(shadow).notBefore > (yield* Clock.currentTimeMillis)) {
       return turned
     }
@@ -223,7 +240,7 @@ export const run = Effect.fnUntraced(function* (
     if (row === null || row.paused) return "idle" as const
     const { live } = row
     const turns: Array<Turn> = []
-    if (live !== null && live.version === version) turns.push(yield* turn(live))
+    if (live !== null && live.version === version) turns.push(yield* turn(live, limits.maxBatch))
     turns.push(yield* rebuild(row))
     return turns.includes("moved") ? "moved" : "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))

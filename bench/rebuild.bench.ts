@@ -1,0 +1,196 @@
+/**
+ * Question: how many events per second does a rebuild of the account summary take, against a loop that one would write by
+ * hand (`raw`)?
+ * Method: one log of deposits and withdrawals over 1,000 accounts, copied for each contestant; `raw` pages the same rows,
+ * parses them, folds them in integers of the same exactness, and upserts the same table with its indexes and checkpoint,
+ * 1,000 rows to a transaction, on a connection of its own; SQLite at synchronous=FULL.
+ * Not measured: `raw` checks no hash, knows no upcaster, and lets nobody else run.
+ */
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import type BetterSqlite3 from "better-sqlite3"
+import { Effect, Layer, Logger } from "effect"
+import * as AccountSummary from "../src/account/AccountSummary.ts"
+import * as EventHash from "../src/core/EventHash.ts"
+import { EventStore } from "../src/core/EventStore.ts"
+import { StreamId } from "../src/core/StreamId.ts"
+import { Projections } from "../src/projection/Projections.ts"
+import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
+import * as SqliteStore from "../src/sql/SqliteStore.ts"
+import { type Contestant, compare, type Result, ratio, size } from "./harness.ts"
+
+const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
+
+const accounts = size(20, 1_000)
+const count = size(2_000, 200_000)
+
+/** A log of openings, and then deposits with a withdrawal after every third. */
+const makeLog = async (folder: string): Promise<string> => {
+  const filename = join(folder, "log.db")
+  await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
+  const database = new Database(filename)
+  const insert = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
+    command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const heads = new Map<number, { readonly version: number; readonly hash: string }>()
+  database.transaction(() => {
+    for (let position = 1; position <= count; position++) {
+      const account = position <= accounts ? position - 1 : (position * 7_919) % accounts
+      const head = heads.get(account) ?? { version: 0, hash: EventHash.genesis }
+      const isOpening = head.version === 0
+      const type = isOpening ? "AccountOpened" : position % 4 === 0 ? "Withdrawn" : "Deposited"
+      const data = isOpening
+        ? { accountId: String(account), owner: `Owner ${account}`, currency: "CZK", overdraftLimit: "100000.00" }
+        : { amount: `${position % 1_000}.50`, reference: "a reference of usual length", bookedOn: "1994-01-01" }
+      const event = {
+        streamId: StreamId.make(`account-${account}`),
+        version: head.version + 1,
+        position,
+        type,
+        schemaVersion: 1,
+        data: JSON.stringify(data),
+        commandId: `command-${position}`,
+        correlationId: `command-${position}`,
+        causationId: null,
+        traceparent: null,
+        recordedAt: 1_000 + position,
+        previousHash: head.hash
+      }
+      const hash = EventHash.compute(event)
+      insert.run(
+        position,
+        event.streamId,
+        event.version,
+        type,
+        1,
+        event.data,
+        event.commandId,
+        event.correlationId,
+        null,
+        null,
+        event.recordedAt,
+        event.previousHash,
+        hash
+      )
+      heads.set(account, { version: event.version, hash })
+    }
+  })()
+  database.close()
+  return filename
+}
+
+/** Sums of all accounts, as text: the same for each contestant. */
+const checksumOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>): string =>
+  rows
+    .reduce(
+      (sum, [balance, transactions]) => sum + BigInt(String(balance)) * 1_000_000n + BigInt(String(transactions)),
+      0n
+    )
+    .toString()
+
+const raw = (log: string): Contestant => ({
+  name: "raw",
+  run: async (folder) => {
+    const filename = join(folder, "raw.db")
+    copyFileSync(log, filename)
+    const database = new Database(filename)
+    database.pragma("journal_mode = WAL")
+    database.pragma("synchronous = FULL")
+    const start = performance.now()
+    for (const statement of AccountSummary.projection.create({ account_summary: "summary" })) database.exec(statement)
+    database.exec("CREATE TABLE checkpoint (position INTEGER NOT NULL); INSERT INTO checkpoint VALUES (0)")
+    const page = database.prepare(
+      "SELECT position, stream_id, type, data FROM events WHERE position > ? ORDER BY position LIMIT ?"
+    )
+    const known = database.prepare(
+      "SELECT total_deposits, total_withdrawals, transaction_count FROM summary WHERE account_id = ?"
+    )
+    const open = database.prepare("INSERT INTO summary VALUES (?, ?, ?, ?, 2, 'open', '0', '0', '0', '', 0)")
+    const update = database.prepare(`UPDATE summary SET total_deposits = ?, total_withdrawals = ?, current_balance = ?,
+      balance_key = ?, transaction_count = ? WHERE account_id = ?`)
+    const move = database.prepare("UPDATE checkpoint SET position = ? WHERE position = ?")
+    let position = 0
+    const batch = database.transaction((rows: ReadonlyArray<readonly [number, string, string, string]>) => {
+      const totals = new Map<string, { deposits: bigint; withdrawals: bigint; count: number }>()
+      for (const [, streamId, type, data] of rows) {
+        const accountId = streamId.slice("account-".length)
+        const event = JSON.parse(data)
+        if (type === "AccountOpened") {
+          open.run(accountId, event.owner, event.owner.toLowerCase(), event.currency)
+          continue
+        }
+        let account = totals.get(accountId)
+        if (account === undefined) {
+          const row = known.raw().get(accountId) as readonly [string, string, number]
+          account = { deposits: BigInt(row[0]), withdrawals: BigInt(row[1]), count: row[2] }
+          totals.set(accountId, account)
+        }
+        const minor = BigInt(event.amount.replace(".", ""))
+        if (type === "Deposited") account.deposits += minor
+        else account.withdrawals += minor
+        account.count++
+      }
+      for (const [accountId, { count, deposits, withdrawals }] of totals) {
+        const balance = String(deposits - withdrawals)
+        update.run(String(deposits), String(withdrawals), balance, balance.padStart(20, "0"), count, accountId)
+      }
+      const last = rows.at(-1)?.[0] ?? position
+      move.run(last, position)
+      position = last
+    })
+    for (;;) {
+      const rows = page.raw().all(position, 1_000) as ReadonlyArray<readonly [number, string, string, string]>
+      if (rows.length === 0) break
+      batch(rows)
+    }
+    const seconds = (performance.now() - start) / 1_000
+    const rows = database.prepare("SELECT current_balance, transaction_count FROM summary").raw().all()
+    database.close()
+    return { count, seconds, checksum: checksumOf(rows as ReadonlyArray<ReadonlyArray<unknown>>) }
+  }
+})
+
+const daybook = (log: string): Contestant => ({
+  name: "daybook",
+  run: (folder) => {
+    const filename = join(folder, "daybook.db")
+    copyFileSync(log, filename)
+    const start = performance.now()
+    return Effect.gen(function* () {
+      const projections = yield* Projections
+      yield* projections.awaitPosition("account_summary", count, "10 minutes")
+      const seconds = (performance.now() - start) / 1_000
+      const { accounts: all } = yield* AccountSummary.list({ limit: 1_000 })
+      const rows = all.map(({ currentBalance, transactionCount }) => [
+        currentBalance.replace(".", ""),
+        transactionCount
+      ])
+      return { count, seconds, checksum: checksumOf(rows) }
+    }).pipe(
+      Effect.provide(
+        ProjectionsLocal.layer([AccountSummary.projection]).pipe(Layer.provideMerge(SqliteStore.layer({ filename })))
+      ),
+      Effect.provide(Logger.remove(Logger.defaultLogger)),
+      Effect.runPromise
+    )
+  }
+})
+
+export const run = async (): Promise<ReadonlyArray<Result>> => {
+  const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "daybook-bench-"))
+  try {
+    const log = await makeLog(folder)
+    return [await compare("rebuild of account_summary", "events/s", [raw(log), daybook(log)])]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+export const aims = (results: ReadonlyArray<Result>) =>
+  results.map((result) => ({
+    what: `${result.benchmark}, daybook against raw`,
+    ratio: ratio(result, "daybook", "raw")
+  }))
