@@ -54,9 +54,15 @@ export interface Reply<A, E> extends Place {
   readonly replayed: boolean
 }
 
-/** An event as its readers get it: upcast and decoded. */
+/** An event as its readers get it, upcast and decoded, with what is stored of it. */
 export interface Recorded<E> {
   readonly event: E
+  readonly stored: StoredEvent
+}
+
+/** One place in the log as its readers get it: one event; several where it was split, none where it was retired. */
+export interface Step<E> {
+  readonly events: ReadonlyArray<E>
   readonly stored: StoredEvent
 }
 
@@ -81,7 +87,7 @@ export type Ref<S, E, R extends Rpc.Any> = Commands<R> & {
   /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
   readonly state: Effect.Effect<Committed<S>, RuntimeError>
   /** Its events after a version (default: all), and then each new one as it is stored. */
-  readonly changes: (after?: number) => Stream.Stream<Recorded<E>, ReadError | DecodeError>
+  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError>
 }
 
 export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any> {
@@ -222,7 +228,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       own(decide, "decide", tag)
       own(reply, "reply", tag)
     }
-    for (const { tag } of contract.events) own(evolve, "evolve", tag)
+    for (const { fate, tag } of contract.events) if (fate === undefined) own(evolve, "evolve", tag)
     return {
       name,
       streamId: streamOf,
@@ -289,13 +295,13 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       )
     const own = ({ outcome, value }: Answer) => (outcome === "success" ? Effect.succeed(value) : Effect.fail(value))
 
-    const changes = (after = 0): Stream.Stream<Recorded<Evt>, ReadError | DecodeError> =>
+    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError> =>
       Stream.suspend(() => {
         let last = after
         const page = Effect.gen(function* () {
-          const events: Array<Recorded<Evt>> = []
+          const events: Array<Step<Evt>> = []
           for (const stored of yield* system.store.readStream(streamOf(encodedId), { from: last + 1 })) {
-            events.push({ event: yield* codec.decode(stored), stored })
+            events.push({ events: yield* codec.decode(stored), stored })
             last = stored.version
           }
           return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => events.length === maxPage)] as const

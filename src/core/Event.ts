@@ -6,6 +6,9 @@
  *
  * An upcaster turns the stored form of one version into the stored form of the next, so that none of them changes when a
  * later version comes. It is pure. A missing field does not compile.
+ *
+ * A type changes in five ways: `next` (another form), `renamed` (another name), `split` (it became several events), and
+ * `retired` (its facts no longer matter); a field that is added is a `next` with its default.
  */
 import { Schema } from "effect"
 import type { EventMetadata } from "./StoredEvent.ts"
@@ -13,13 +16,33 @@ import type { EventMetadata } from "./StoredEvent.ts"
 /** One step from a stored form to the next, as the codec runs it. */
 export type Upcast = (previous: never, metadata: EventMetadata) => unknown
 
+/** An event in a stored form of a certain version: what an event that was split becomes. */
+export interface Piece<Tag extends string> {
+  readonly type: Tag
+  readonly schemaVersion: number
+  readonly data: object
+}
+
+/** What became of a type that is no longer written. */
+export interface Fate {
+  /** The types of its pieces; none when it was retired. */
+  readonly targets: ReadonlyArray<Any>
+  readonly split: (last: never, metadata: EventMetadata) => ReadonlyArray<Piece<string>>
+}
+
 export interface EventType<Tag extends string, A, I> {
   readonly tag: Tag
+  /** Names under which it was stored before it was renamed. */
+  readonly formerTags: ReadonlyArray<string>
   /** The current version: 1 and one more for each `next`. */
   readonly version: number
   readonly schema: Schema.Schema<A, I>
+  /** Of each version, from 1, the schema of its fields. */
+  readonly forms: ReadonlyArray<Schema.Schema.AnyNoContext>
   /** `upcasts[n - 1]` leads from version n to n + 1. */
   readonly upcasts: ReadonlyArray<Upcast>
+  /** Set when it is only read, and gives other events or none. */
+  readonly fate: Fate | undefined
   /** An event of the current version. Not checked here: `EventCodec.encode` checks each event once, before it is stored. */
   readonly make: (fields: Omit<A, "_tag">) => A
 }
@@ -39,28 +62,66 @@ export interface EventOfFields<Tag extends string, F extends Fields>
     fields: Pure<G> & G,
     upcast: (previous: Schema.Struct.Encoded<F>, metadata: EventMetadata) => Schema.Struct.Encoded<G>
   ) => EventOfFields<Tag, G>
+  /** The same event under another name from now on. What was stored under the old one is read under the new one. */
+  readonly renamed: <const New extends string>(tag: New) => EventOfFields<New, F>
+  /**
+   * What it became: each stored event reads as these pieces, in their order, all of its one place in the log. Pieces are in
+   * the stored form of the version of their type that `stored` is called on; to keep that version when the type gets a next
+   * one, keep the version in a constant of its own.
+   */
+  readonly split: <T extends Any>(
+    targets: ReadonlyArray<T>,
+    split: (last: Schema.Struct.Encoded<F>, metadata: EventMetadata) => ReadonlyArray<Piece<T["tag"]>>
+  ) => Former<Tag>
+  /** Its facts no longer matter: each stored event reads as none. Its place in the log is passed all the same. */
+  readonly retired: () => Former<Tag>
+  /** A piece in this version's stored form, for an event that is split. */
+  readonly stored: (fields: Schema.Struct.Encoded<F>) => Piece<Tag>
 }
 
+/** A type that is only read: there are no events of it any more. */
+export interface Former<Tag extends string> extends EventType<Tag, never, never> {}
+
 // biome-ignore lint/suspicious/noExplicitAny: the schema of an event type is invariant; no other bound takes them all.
-export type Any = EventType<string, any, any>
+export type Any = EventType<string, any, any> | EventType<string, never, never>
 export type Of<E extends Any> = E extends EventType<string, infer A, infer _I> ? A : never
 
-const build = <Tag extends string, F extends Fields>(
-  tag: Tag,
-  fields: F,
-  upcasts: ReadonlyArray<Upcast>
-): EventOfFields<Tag, F> => ({
-  tag,
-  version: upcasts.length + 1,
+interface Parts<Tag extends string, F extends Fields> {
+  readonly tag: Tag
+  readonly fields: F
+  readonly formerTags: ReadonlyArray<string>
+  readonly forms: ReadonlyArray<Schema.Schema.AnyNoContext>
+  readonly upcasts: ReadonlyArray<Upcast>
+}
+
+const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): EventOfFields<Tag, F> => {
+  const { fields, formerTags, forms, tag, upcasts } = parts
+  const type = {
+    tag,
+    formerTags,
+    version: forms.length,
+    schema: Schema.Struct({ _tag: Schema.Literal(tag), ...fields }),
+    forms,
+    upcasts,
+    fate: undefined
+  }
   // The mapped types of a generic struct do not reduce here; for each concrete `F` they are these.
-  schema: Schema.Struct({ _tag: Schema.Literal(tag), ...fields }) as never,
-  upcasts,
-  make: (values) => ({ _tag: tag, ...values }) as never,
-  next: (nextFields, upcast) => build(tag, nextFields, [...upcasts, upcast as Upcast]) as never
-})
+  return {
+    ...type,
+    make: (values: object) => ({ _tag: tag, ...values }),
+    next: (next: Fields, upcast: Upcast) =>
+      build({ tag, fields: next, formerTags, forms: [...forms, form(next)], upcasts: [...upcasts, upcast] }),
+    renamed: (name: string) => build({ ...parts, tag: name, formerTags: [...formerTags, tag] }),
+    split: (targets: Fate["targets"], split: Fate["split"]) => ({ ...type, fate: { targets, split } }),
+    retired: () => ({ ...type, fate: { targets: [], split: () => [] } }),
+    stored: (data: object) => ({ type: tag, schemaVersion: forms.length, data })
+  } as never
+}
+
+const form = (fields: Fields) => Schema.Struct(fields) as unknown as Schema.Schema.AnyNoContext
 
 /** Version 1 of an event. `tag` is what is stored as its type: the past tense of what happened. */
 export const make = <const Tag extends string, F extends Fields>(
   tag: Tag,
   fields: Pure<F> & F
-): EventOfFields<Tag, F> => build<Tag, F>(tag, fields, [])
+): EventOfFields<Tag, F> => build<Tag, F>({ tag, fields, formerTags: [], forms: [form(fields)], upcasts: [] })

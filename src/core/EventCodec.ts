@@ -18,8 +18,11 @@ export interface EncodedEvent {
 
 export interface EventCodec<E extends { readonly _tag: string }> {
   readonly encode: (event: E) => Either.Either<EncodedEvent, UnencodableEvent>
-  /** Upcasts and decodes. Does not look at the hash: see `EventHash.isIntact`. */
-  readonly decode: (stored: StoredEvent) => Either.Either<E, DecodeError>
+  /**
+   * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in the
+   * log. Does not look at the hash: see `EventHash.isIntact`.
+   */
+  readonly decode: (stored: StoredEvent) => Either.Either<ReadonlyArray<E>, DecodeError>
 }
 
 /** A defect of the declaration, found when the codec is built. */
@@ -55,26 +58,49 @@ const notJson = (value: unknown, path: string, depth: number): { path: string; r
   return undefined
 }
 
+const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : typeof cause)
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Fails with `InvalidEvents` when two event types share a name. */
-export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<Event.Of<T>> => {
-  const types = new Map(
-    events.map((type) => [
-      type.tag,
-      { type, encode: Schema.encodeEither(type.schema), decode: Schema.decodeUnknownEither(type.schema) }
-    ])
-  )
-  if (types.size < events.length) {
-    const twice = events.find((type, index) => events.findIndex(({ tag }) => tag === type.tag) < index)
-    throw new InvalidEvents(`the event ${twice?.tag} is declared twice; give each event type its own name`)
+interface Known {
+  readonly type: Event.Any
+  readonly encode: (event: unknown) => Either.Either<unknown, ParseResult.ParseError>
+  readonly decode: (stored: unknown) => Either.Either<unknown, ParseResult.ParseError>
+}
+
+/** Every name under which an event was ever stored, with its type. */
+const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => {
+  const types = new Map<string, Known>()
+  for (const type of events) {
+    const schema = type.schema as Schema.Schema.AnyNoContext
+    const known = { type, encode: Schema.encodeUnknownEither(schema), decode: Schema.decodeUnknownEither(schema) }
+    for (const name of [type.tag, ...type.formerTags]) {
+      if (types.has(name)) throw new InvalidEvents(`the event ${name} is declared twice; give each event its own names`)
+      types.set(name, known)
+    }
   }
+  for (const { fate, tag } of events) {
+    for (const target of fate?.targets ?? []) {
+      if (types.get(target.tag) === undefined) {
+        throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is not declared; declare it too`)
+      }
+      if (types.get(target.tag)?.type.fate !== undefined) {
+        throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is no more; name what that one became`)
+      }
+    }
+  }
+  return types
+}
+
+/** Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. */
+export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<Event.Of<T>> => {
+  const types = index(events)
 
   const encode = (event: Event.Of<T>): Either.Either<EncodedEvent, UnencodableEvent> => {
     const { _tag: tag } = event as { readonly _tag: string }
     const known = types.get(tag)
-    if (known === undefined) {
+    if (known === undefined || known.type.tag !== tag || known.type.fate !== undefined) {
       return Either.left(new UnencodableEvent({ type: tag, path: "", reason: "the aggregate does not declare it" }))
     }
     const encoded = known.encode(event)
@@ -85,17 +111,53 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data) })
   }
 
-  const decode = (stored: StoredEvent): Either.Either<Event.Of<T>, DecodeError> => {
+  const decode = (stored: StoredEvent): Either.Either<ReadonlyArray<Event.Of<T>>, DecodeError> => {
     const { streamId, version, position, type, schemaVersion } = stored
     const where = { streamId, version, position, type, schemaVersion }
     const undecodable = (path: string, reason: string) => Either.left(new UndecodableEvent({ ...where, path, reason }))
 
+    /** From the form of one version of a type to the events that it is today. */
+    const current = (known: Known, from: number, form: unknown): Either.Either<Array<Event.Of<T>>, DecodeError> => {
+      let data = form
+      for (let at = from; at < known.type.version; at++) {
+        try {
+          data = known.type.upcasts[at - 1]?.(data as never, stored)
+        } catch (cause) {
+          return undecodable("", `the upcaster from version ${at} to ${at + 1} threw ${nameOf(cause)}`)
+        }
+      }
+      if (!isObject(data)) return undecodable("", "the stored form is not an object")
+      if (known.type.fate !== undefined) return pieces(known.type.fate, data)
+      const decoded = known.decode({ ...data, _tag: known.type.tag })
+      if (Either.isRight(decoded)) return Either.right([decoded.right as Event.Of<T>])
+      const { path, reason } = misfit(decoded.left)
+      return undecodable(path, reason)
+    }
+
+    /** All of them or none: half a split is never seen. */
+    const pieces = ({ split }: Event.Fate, data: object): Either.Either<Array<Event.Of<T>>, DecodeError> => {
+      const events: Array<Event.Of<T>> = []
+      try {
+        for (const piece of split(data as never, stored)) {
+          const known = types.get(piece.type)
+          // The targets were looked at when the codec was made; this one is not among them.
+          if (known === undefined || known.type.fate !== undefined)
+            return undecodable("", `${piece.type} is no piece of it`)
+          const found = current(known, piece.schemaVersion, piece.data)
+          if (Either.isLeft(found)) return found
+          events.push(...found.right)
+        }
+      } catch (cause) {
+        return undecodable("", `its split threw ${nameOf(cause)}`)
+      }
+      return Either.right(events)
+    }
+
     const known = types.get(type)
     if (known === undefined) return Either.left(new UnknownEvent(where))
-    const current = known.type.version
-    if (schemaVersion > current) return Either.left(new FutureVersion({ ...where, known: current }))
+    const latest = known.type.version
+    if (schemaVersion > latest) return Either.left(new FutureVersion({ ...where, known: latest }))
     if (!Number.isInteger(schemaVersion) || schemaVersion < 1) return undecodable("", "versions are counted from 1")
-
     let data: unknown
     try {
       data = JSON.parse(stored.data)
@@ -103,19 +165,7 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
       // The parser's own message quotes the text, which may hold what a log must not.
       return undecodable("", "the stored text is not JSON")
     }
-    for (let from = schemaVersion; from < current; from++) {
-      try {
-        data = known.type.upcasts[from - 1]?.(data as never, stored)
-      } catch (cause) {
-        const name = cause instanceof Error ? cause.name : typeof cause
-        return undecodable("", `the upcaster from version ${from} to ${from + 1} threw ${name}`)
-      }
-    }
-    if (!isObject(data)) return undecodable("", "the stored form is not an object")
-    const decoded = known.decode({ ...data, _tag: type })
-    if (Either.isRight(decoded)) return Either.right(decoded.right)
-    const { path, reason } = misfit(decoded.left)
-    return undecodable(path, reason)
+    return current(known, schemaVersion, data)
   }
 
   return { encode, decode }

@@ -55,7 +55,7 @@ export const fold = <S, E extends Tagged>(
     const decoded = definition.codec.decode(stored)
     if (Either.isLeft(decoded)) return Either.left(decoded.left)
     try {
-      state = definition.evolve(state, decoded.right)
+      for (const event of decoded.right) state = definition.evolve(state, event)
     } catch (cause) {
       const { streamId, type, version } = stored
       return Either.left(new EvolveFailed({ streamId, version, type, cause }))

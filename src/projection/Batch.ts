@@ -56,7 +56,7 @@ export const make = <E extends { readonly _tag: string }, T extends string>(
       }
       const decoded = projection.codec.decode(stored)
       if (Either.isLeft(decoded)) return { events, to, passed, unreadable: failureOf(stored, decoded.left, 1) }
-      events.push({ event: decoded.right, stored })
+      for (const event of decoded.right) events.push({ event, stored })
     }
     to = stored.position
     passed++
