@@ -10,7 +10,7 @@
  */
 import { AssertionError, deepStrictEqual, fail, ok } from "node:assert"
 import type { Rpc } from "@effect/rpc"
-import { Effect, Either, Predicate } from "effect"
+import { Effect, Either } from "effect"
 import type { DecideContext, Definition } from "../core/ActorSystem.ts"
 import type { AggregateClass, Behaviour } from "../core/Aggregate.ts"
 import * as EventHash from "../core/EventHash.ts"
@@ -53,11 +53,18 @@ interface History<S, E> {
   readonly last?: { readonly command: string; readonly outcome: Either.Either<ReadonlyArray<E>, unknown> }
 }
 
+/** How a schema's constructor fills in defaults. */
+type Complete = (values: unknown, options: { readonly disableValidation: true }) => unknown
+
 const orFail = <A>(what: string, result: Either.Either<A, { readonly message: string }>): A =>
   Either.getOrThrowWith(result, ({ message }) => new AssertionError({ message: `${what}: ${message}` }))
 
-/** The event as it comes back from a store. */
-const stored = <S, E extends Tagged>({ codec, streamId }: Definition<S, E>, event: E, version: number): E => {
+/** What comes back from a store for the event. */
+const stored = <S, E extends Tagged>(
+  { codec, streamId }: Definition<S, E>,
+  event: E,
+  version: number
+): ReadonlyArray<E> => {
   const row: Omit<StoredEvent, "hash"> = {
     ...orFail("the event cannot be stored", codec.encode(event)),
     streamId: streamId("spec"),
@@ -78,8 +85,8 @@ const after = <S, E extends Tagged>(
   { state, version }: History<S, E>,
   events: ReadonlyArray<E>
 ): History<S, E> => ({
-  state: events.reduce((current, event, index) => {
-    const replayed = definition.evolve(current, stored(definition, event, version + index + 1))
+  state: events.reduce<S>((current, event, index) => {
+    const replayed = stored(definition, event, version + index + 1).reduce(definition.evolve, current)
     // A live actor evolves the event as decided, a recovered one as stored: they must not part.
     deepStrictEqual(replayed, definition.evolve(current, event))
     return replayed
@@ -96,12 +103,9 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
 
   /** The payload as decide gets it: with the defaults of its schema, and fitting it. */
   const received = (command: string, payload: unknown): unknown => {
-    const schema: unknown = aggregate.protocol.requests.get(command)?.payloadSchema
-    const complete = Predicate.hasProperty(schema, "make")
-      ? (schema.make as (values: unknown, options: { disableValidation: boolean }) => unknown)(payload, {
-          disableValidation: true
-        })
-      : payload
+    const rpc: unknown = aggregate.protocol.requests.get(command)
+    const schema = (rpc as Rpc.AnyWithProps).payloadSchema as { readonly make?: Complete }
+    const complete = schema.make === undefined ? payload : schema.make(payload, { disableValidation: true })
     orFail("the command cannot be sent", definition.encodePayload(command, complete))
     return complete
   }
