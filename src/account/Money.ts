@@ -8,7 +8,10 @@ export interface Money {
   readonly decimals: number
 }
 
-/** Active currencies by their decimals. ISO 4217 list one, as published by SIX on behalf of ISO, 2025-05-12. */
+/**
+ * Active currencies and funds by their decimals; metals, baskets and test codes have none and are left out. ISO 4217 list one,
+ * as published by SIX on behalf of ISO, 2025-05-12.
+ */
 const byDecimals: ReadonlyArray<readonly [decimals: number, codes: string]> = [
   [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
   [
@@ -17,7 +20,7 @@ const byDecimals: ReadonlyArray<readonly [decimals: number, codes: string]> = [
      COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR
      IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD
      NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP
-     SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`
+     SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG`
   ],
   [3, "BHD IQD JOD KWD LYD OMR TND"],
   [4, "CLF UYW"]
@@ -55,9 +58,12 @@ export const format = ({ decimals, minor }: Money): string => {
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
 }
 
-/** Money as events store it: the text shows the decimals, so that it reads the same whatever becomes of the currency. */
+/**
+ * Money as events store it. The text shows the decimals, so that it reads the same whatever becomes of the currency. Each
+ * amount has one spelling (no sign, no leading zero), so that what was read is written back byte for byte.
+ */
 export const Stored = Schema.transform(
-  Schema.String.pipe(Schema.pattern(/^-?\d{1,40}(?:\.\d{1,4})?$/)),
+  Schema.String.pipe(Schema.pattern(/^(?:0|[1-9]\d{0,39})(?:\.\d{1,4})?$/)),
   Schema.Struct({ minor: Schema.BigIntFromSelf, decimals: Schema.Int }),
   {
     strict: true,

@@ -39,22 +39,60 @@ describe("Money", () => {
   })
 
   it("knows the decimals of currencies, and which are none", () => {
-    const table = { EUR: 2, CZK: 2, JPY: 0, KWD: 3, CLF: 4, UYW: 4, XXX: undefined, eur: undefined, "": undefined }
+    const table = {
+      EUR: 2,
+      CZK: 2,
+      JPY: 0,
+      KWD: 3,
+      CLF: 4,
+      UYW: 4,
+      XAD: 2,
+      XXX: undefined,
+      XAU: undefined,
+      eur: undefined,
+      "": undefined
+    }
     for (const [currency, decimals] of Object.entries(table)) assert.strictEqual(Money.decimalsOf(currency), decimals)
   })
 
-  it("writes what it reads, negative balances and amounts beyond 2^53 too", () => {
-    const money = FastCheck.record({
-      minor: FastCheck.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }),
+  it("writes what it reads, with all the decimals of the currency", () => {
+    const amount = FastCheck.record({
+      minor: FastCheck.bigInt({ min: 0n, max: 10n ** 15n - 1n }),
+      decimals: FastCheck.constantFrom(0, 2, 3, 4)
+    })
+    FastCheck.assert(
+      FastCheck.property(amount, (money) => {
+        const text = Money.format(money)
+        assert.strictEqual(Either.merge(Money.parse(text, money.decimals)), money.minor)
+        assert.strictEqual(text.split(".")[1]?.length ?? 0, money.decimals)
+      })
+    )
+    assert.strictEqual(Money.format({ minor: 12n, decimals: 0 }), "12")
+  })
+
+  it("writes negative balances, and balances beyond any integer of the machine", () => {
+    assert.strictEqual(Money.format({ minor: -5n, decimals: 2 }), "-0.05")
+    assert.strictEqual(Money.format({ minor: -12n, decimals: 0 }), "-12")
+    assert.strictEqual(Money.format({ minor: -(10n ** 30n), decimals: 3 }), `-1${"0".repeat(27)}.000`)
+  })
+
+  it("stores each amount in one spelling, which comes back byte for byte", () => {
+    const stored = FastCheck.record({
+      minor: FastCheck.bigInt({ min: 0n, max: 10n ** 30n }),
       decimals: FastCheck.constantFrom(0, 2, 3, 4)
     })
     const decode = Schema.decodeSync(Money.Stored)
     const encode = Schema.encodeSync(Money.Stored)
     FastCheck.assert(
-      FastCheck.property(money, (amount) => {
-        assert.deepStrictEqual(decode(encode(amount)), amount)
+      FastCheck.property(stored, (amount) => {
+        const text = encode(amount)
+        assert.deepStrictEqual(decode(text), amount)
+        assert.strictEqual(encode(decode(text)), text)
       })
     )
-    assert.strictEqual(Money.format({ minor: -5n, decimals: 2 }), "-0.05")
+    for (const other of ["012.50", "-0.00", "-1", "+1", "1e3", "12.", ".5", "12.50000", "1\n", ""]) {
+      assert.throws(() => decode(other), undefined, undefined, JSON.stringify(other))
+    }
+    assert.throws(() => encode({ minor: -1n, decimals: 2 }))
   })
 })
