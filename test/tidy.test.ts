@@ -9,7 +9,8 @@ const floors: Record<string, ReadonlyArray<string>> = {
   projection: ["core"],
   sql: ["core", "projection"],
   account: ["core", "projection"],
-  cli: ["core", "projection", "sql", "account"],
+  http: ["core", "projection", "account"],
+  cli: ["core", "projection", "sql", "account", "http"],
   testing: ["core", "projection"]
 }
 

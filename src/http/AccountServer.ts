@@ -1,0 +1,40 @@
+/** The account service, put together: the contract, its handlers, and the server on a port. */
+
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Layer } from "effect"
+import * as AccountHandlers from "./AccountHandlers.ts"
+import { AccountsApi } from "./AccountsApi.ts"
+import * as Boundary from "./Boundary.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as LogHandlers from "./LogHandlers.ts"
+import * as NodeServer from "./NodeServer.ts"
+import * as OperationHandlers from "./OperationHandlers.ts"
+import * as ProjectionHandlers from "./ProjectionHandlers.ts"
+import * as Readiness from "./Readiness.ts"
+import * as Tokens from "./Tokens.ts"
+
+export interface Options extends NodeServer.Address {
+  /** Null: whoever reaches the address may do everything. */
+  readonly tokens: ReadonlyArray<Tokens.Token> | null
+}
+
+const handlers = Layer.mergeAll(
+  AccountHandlers.layer,
+  LogHandlers.layer,
+  ProjectionHandlers.layer,
+  OperationHandlers.layer
+)
+
+/** Serves while its scope is open. When it closes, no new request is taken and the accepted ones are answered. */
+export const layer = ({ host, port, tokens }: Options) =>
+  NodeServer.layer({ host, port }).pipe(
+    Layer.provide(Boundary.layer),
+    Layer.provide(HttpApiBuilder.api(AccountsApi)),
+    Layer.provide(handlers),
+    Layer.provide(Tokens.layer),
+    Layer.provide(Layer.succeed(Tokens.Tokens, { all: tokens })),
+    Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),
+    Layer.provide(Readiness.layer),
+    Layer.provide(Lifecycle.layer)
+  )

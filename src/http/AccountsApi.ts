@@ -1,0 +1,356 @@
+/**
+ * `AccountsApi` is the contract of the account service as a value: `HttpApiClient.make(AccountsApi)` is a typed client, and
+ * `OpenApiDocument.ts` describes it to the rest of the world. It holds no behaviour.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import { Schema } from "effect"
+import * as Account from "../account/Account.ts"
+import * as Access from "./Access.ts"
+import * as Problem from "./Problem.ts"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** A whole number as it stands in a URL: digits alone, of which a double holds each. */
+const digits = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  Schema.transform(
+    Schema.String.pipe(
+      Schema.pattern(/^\d{1,16}$/, { message: () => `is a whole number from ${least} to ${most}` }),
+      Schema.annotations({ jsonSchema: { type: "integer", minimum: least, maximum: most } })
+    ),
+    Schema.Number.pipe(
+      Schema.filter((value) => value >= least && value <= most, {
+        message: () => `is a whole number from ${least} to ${most}`
+      })
+    ),
+    { strict: true, decode: Number, encode: String }
+  )
+
+/** Events or accounts in a page when the request does not say. */
+export const defaultLimit = 100
+const limit = optional(digits(1, 1_000))
+const after = optional(digits(0))
+const minPosition = optional(digits(0))
+
+/** RFC 3339 in UTC, to the millisecond. */
+export const Time = Schema.String.pipe(
+  Schema.filter(
+    (text) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text)),
+    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
+  )
+)
+
+export const IdempotencyKey = Schema.String.pipe(
+  Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
+).annotations({ description: "The command's id: the same request with the same key has one effect and one answer." })
+
+/** `"7"`: the version of the account, as `ETag` has it. */
+export const VersionTag = Schema.transform(
+  Schema.String.pipe(
+    Schema.pattern(/^"(?:0|[1-9]\d{0,14})"$/, { message: () => 'is a version in quotes, such as "7"' })
+  ),
+  Schema.Int,
+  { strict: true, decode: (tag) => Number(tag.slice(1, -1)), encode: (version) => `"${version}"` }
+).annotations({ description: "Only when the account has this version; else 412." })
+
+const keyed = Schema.Struct({ "idempotency-key": optional(IdempotencyKey) })
+const keyedAndMatched = Schema.Struct({ ...keyed.fields, "if-match": optional(VersionTag) })
+
+/** A field that the contract does not have is an error and no oversight. */
+const strict = { parseOptions: { onExcessProperty: "error", errors: "all" } } as const
+
+export const OpenBody = Schema.Struct({
+  accountId: optional(Account.AccountId),
+  ...Account.Opening.fields
+}).annotations({
+  ...strict,
+  identifier: "Opening",
+  examples: [
+    { accountId: "anna" as Account.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }
+  ]
+})
+export const BookingBody = Account.Booking.annotations({
+  ...strict,
+  identifier: "Booking",
+  examples: [{ amount: "12.50", reference: "invoice 7", bookedOn: "2026-01-31" }]
+})
+export const Receipt = Schema.Struct({ ...Account.Receipt.fields, commandId: Schema.String }).annotations({
+  identifier: "Receipt",
+  description: "The account after the command. `version` is the one that the command produced.",
+  examples: [
+    { accountId: "anna", balance: "12.50", currency: "EUR", version: 2, position: 2, commandId: "3a1f6c1e-deposit-1" }
+  ]
+})
+export type Receipt = typeof Receipt.Type
+
+export const AccountView = Schema.Struct({
+  accountId: Schema.String,
+  owner: Schema.String,
+  currency: Schema.String,
+  balance: Schema.String,
+  overdraftLimit: Schema.String,
+  status: Schema.Literal("open", "closed"),
+  version: Schema.Int
+}).annotations({
+  identifier: "Account",
+  examples: [
+    {
+      accountId: "anna",
+      owner: "Anna Liddell",
+      currency: "EUR",
+      balance: "12.50",
+      overdraftLimit: "100.00",
+      status: "open",
+      version: 2
+    }
+  ]
+})
+export type AccountView = typeof AccountView.Type
+
+const totals = {
+  accountId: Schema.String,
+  totalDeposits: Schema.String,
+  totalWithdrawals: Schema.String,
+  currentBalance: Schema.String,
+  transactionCount: Schema.Int
+}
+export const Summary = Schema.Struct({ ...totals, position: Schema.Int }).annotations({
+  identifier: "Summary",
+  description: "The read model; `position` is how far it has read the log."
+})
+export const AccountRow = Schema.Struct({
+  ...totals,
+  owner: Schema.String,
+  currency: Schema.String,
+  status: Schema.Literal("open", "closed")
+}).annotations({ identifier: "AccountRow" })
+export const AccountPage = Schema.Struct({
+  accounts: Schema.Array(AccountRow),
+  nextCursor: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "AccountPage" })
+
+export const StoredEvent = Schema.Struct({
+  position: Schema.Int,
+  streamId: Schema.String,
+  version: Schema.Int,
+  type: Schema.String,
+  schemaVersion: Schema.Int,
+  data: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  commandId: Schema.String,
+  correlationId: Schema.String,
+  recordedAt: Schema.String,
+  hash: Schema.String
+}).annotations({
+  identifier: "StoredEvent",
+  description: "`data` as the current version reads; `schemaVersion` is the version that is stored.",
+  examples: [
+    {
+      position: 2,
+      streamId: "account-anna",
+      version: 2,
+      type: "Deposited",
+      schemaVersion: 1,
+      data: { amount: "12.50" },
+      commandId: "3a1f6c1e-deposit-1",
+      correlationId: "3a1f6c1e-deposit-1",
+      recordedAt: "2026-01-31T12:00:00.000Z",
+      hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
+    }
+  ]
+})
+export type StoredEvent = typeof StoredEvent.Type
+export const EventPage = Schema.Struct({
+  events: Schema.Array(StoredEvent),
+  next: Schema.NullOr(Schema.Int)
+}).annotations({ identifier: "EventPage", description: "`next` is the next `after`, null at the end." })
+
+export const ProjectionView = Schema.Struct({
+  name: Schema.String,
+  kind: Schema.Literal("projection", "reaction"),
+  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused"),
+  position: Schema.Int,
+  lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
+  lastError: Schema.NullOr(
+    Schema.Struct({
+      position: Schema.Int,
+      streamId: Schema.String,
+      version: Schema.Int,
+      type: Schema.String,
+      attempts: Schema.Int
+    })
+  ),
+  rebuild: Schema.NullOr(
+    Schema.Struct({
+      position: Schema.Int,
+      target: Schema.Int,
+      eventsPerSecond: Schema.Number,
+      secondsLeft: Schema.NullOr(Schema.Number)
+    })
+  )
+}).annotations({ identifier: "Projection" })
+export type ProjectionView = typeof ProjectionView.Type
+
+const id = Schema.Struct({ id: Account.AccountId })
+
+const invalid = Problem.schema("invalid-request")
+const malformed = Problem.schema("malformed-json")
+const tooLarge = Problem.schema("body-too-large")
+const mediaType = Problem.schema("unsupported-media-type")
+const timeout = Problem.schema("request-timeout")
+const reused = Problem.schema("idempotency-key-reused")
+const moved = Problem.schema("version-mismatch")
+const notFound = Problem.schema("account-not-found")
+const closed = Problem.schema("account-closed")
+const unavailable = Problem.schema("store-unavailable")
+const behind = Problem.schema("view-behind")
+const damaged = Problem.schema("data-damaged")
+
+/** What any request may meet. */
+const every = Schema.Union(invalid, unavailable, damaged, Problem.schema("internal"), Problem.schema("shutting-down"))
+/** What any command may meet. */
+const everyCommand = Schema.Union(
+  every,
+  malformed,
+  timeout,
+  tooLarge,
+  mediaType,
+  reused,
+  Problem.schema("account-busy"),
+  Problem.schema("outcome-unknown")
+)
+
+class Accounts extends HttpApiGroup.make("accounts")
+  .add(
+    HttpApiEndpoint.post("open", "/accounts")
+      .setHeaders(keyed)
+      .setPayload(OpenBody)
+      .addSuccess(Receipt, { status: 201 })
+      .addError(Schema.Union(everyCommand, Problem.schema("account-exists")))
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.post("deposit", "/accounts/:id/deposits")
+      .setPath(id)
+      .setHeaders(keyedAndMatched)
+      .setPayload(BookingBody)
+      .addSuccess(Receipt)
+      .addError(Schema.Union(everyCommand, notFound, closed, moved))
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.post("withdraw", "/accounts/:id/withdrawals")
+      .setPath(id)
+      .setHeaders(keyedAndMatched)
+      .setPayload(BookingBody)
+      .addSuccess(Receipt)
+      .addError(Schema.Union(everyCommand, notFound, closed, moved, Problem.schema("insufficient-funds")))
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.post("close", "/accounts/:id/close")
+      .setPath(id)
+      .setHeaders(keyedAndMatched)
+      .addSuccess(Receipt)
+      .addError(Schema.Union(everyCommand, notFound, closed, moved, Problem.schema("balance-not-zero")))
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.get("get", "/accounts/:id")
+      .setPath(id)
+      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Time) }))
+      .addSuccess(AccountView)
+      .addError(Schema.Union(every, notFound, Problem.schema("version-not-found"), Problem.schema("account-busy")))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("summary", "/accounts/:id/summary")
+      .setPath(id)
+      .setUrlParams(Schema.Struct({ minPosition }))
+      .addSuccess(Summary)
+      .addError(Schema.Union(every, notFound, behind, Problem.schema("account-busy")))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/accounts")
+      .setUrlParams(
+        Schema.Struct({
+          limit,
+          cursor: optional(Schema.String),
+          sort: optional(Schema.Literal("accountId", "-accountId", "owner", "-owner", "balance", "-balance")),
+          minPosition
+        })
+      )
+      .addSuccess(AccountPage)
+      .addError(Schema.Union(every, behind, Problem.schema("invalid-cursor")))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("events", "/accounts/:id/events")
+      .setPath(id)
+      .setUrlParams(Schema.Struct({ after, limit }))
+      .addSuccess(EventPage)
+      .addError(Schema.Union(every, notFound))
+      .middleware(Access.Read)
+  ) {}
+
+class Log extends HttpApiGroup.make("log")
+  .add(
+    HttpApiEndpoint.get("page", "/events")
+      .setUrlParams(Schema.Struct({ after, limit }))
+      .addSuccess(EventPage)
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("stream", "/events/stream")
+      .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
+      .setUrlParams(Schema.Struct({ after }))
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
+      .addError(Schema.Union(every, Problem.schema("too-many-subscribers")))
+      .middleware(Access.Read)
+  ) {}
+
+class Projections extends HttpApiGroup.make("projections")
+  .add(
+    HttpApiEndpoint.get("list", "/projections")
+      .addSuccess(
+        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({ identifier: "Projections" })
+      )
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
+      .setPath(Schema.Struct({ name: Schema.String }))
+      .setHeaders(keyed)
+      .addSuccess(
+        Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({ identifier: "RebuildPlan" }),
+        {
+          status: 202
+        }
+      )
+      .addError(Schema.Union(everyCommand, Problem.schema("projection-not-found")))
+      .middleware(Access.Admin)
+  ) {}
+
+const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
+
+class Operations extends HttpApiGroup.make("operations")
+  .add(HttpApiEndpoint.get("live", "/health/live").addSuccess(Health))
+  .add(
+    HttpApiEndpoint.get("ready", "/health/ready")
+      .addSuccess(Health)
+      .addError(Schema.Union(Problem.schema("not-ready"), Problem.schema("shutting-down")))
+  )
+  .add(
+    HttpApiEndpoint.get("metrics", "/metrics")
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4" }))
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
+  .add(HttpApiEndpoint.get("docs", "/docs").addSuccess(HttpApiSchema.Text({ contentType: "text/html" }))) {}
+
+export class AccountsApi extends HttpApi.make("daybook").add(Accounts).add(Log).add(Projections).add(Operations) {}

@@ -1,0 +1,138 @@
+/**
+ * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever went
+ * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
+ * correlation id that the client got.
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
+import type * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpRouter from "@effect/platform/HttpRouter"
+import { RouteNotFound } from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Cause, Context, Effect, type Layer, Schema } from "effect"
+import * as CommandId from "../core/CommandId.ts"
+import { IdempotencyKey } from "./AccountsApi.ts"
+import * as HttpMetrics from "./HttpMetrics.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import * as Problem from "./Problem.ts"
+import { Readiness } from "./Readiness.ts"
+import * as RequestBody from "./RequestBody.ts"
+import * as Routes from "./Routes.ts"
+
+/** The id of the command that this request is: its idempotency key, or a new one. */
+export class CurrentCommand extends Context.Reference<CurrentCommand>()("daybook/http/CurrentCommand", {
+  defaultValue: () => ({ commandId: "" })
+}) {}
+
+const isKey = Schema.is(IdempotencyKey)
+const idOf = ({ headers, method }: HttpServerRequest.HttpServerRequest): string | undefined => {
+  if (method !== "POST") return undefined
+  const key = headers["idempotency-key"]
+  if (key === undefined) return CommandId.make()
+  return isKey(key) ? key : undefined
+}
+
+/** Longest reason that is quoted back: a schema's message holds the value that does not fit. */
+const maxReason = 200
+
+const reasonOf = ({ _tag, message }: HttpApiDecodeError["issues"][number]): string => {
+  if (_tag === "Missing") return "is missing"
+  if (_tag === "Unexpected") return "is unknown"
+  return message.length > maxReason ? `${message.slice(0, maxReason)}…` : message
+}
+
+/** What a failed request answers. */
+export const toProblem = (cause: Cause.Cause<unknown>): Problem.Problem => {
+  const error = Cause.squash(cause)
+  if (error instanceof Problem.Problem) return error
+  if (error instanceof RouteNotFound) return new Problem.Problem("route-not-found")
+  if (error instanceof HttpApiDecodeError) {
+    const errors = error.issues.map((issue) => ({ path: issue.path.map(String).join("."), reason: reasonOf(issue) }))
+    const [first] = errors
+    const detail = first === undefined ? undefined : [first.path || "The body", first.reason].join(" ")
+    return new Problem.Problem("invalid-request", { errors, ...(detail !== undefined && { detail }) })
+  }
+  return new Problem.Problem("internal", { cause })
+}
+
+/** The answer to a problem, as a response. */
+export const render = (
+  problem: Problem.Problem,
+  instance: string,
+  commandId: string | undefined,
+  correlationId: string | undefined
+): HttpServerResponse.HttpServerResponse => {
+  const { retryAfter } = Problem.codes[problem.code]
+  return HttpServerResponse.text(JSON.stringify(Problem.toBody(problem, { instance, commandId, correlationId })), {
+    status: problem.status,
+    contentType: Problem.contentType,
+    headers: {
+      ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+      ...problem.headers
+    }
+  })
+}
+
+const report = (problem: Problem.Problem, route: string, correlationId: string) => {
+  const cause = Cause.isCause(problem.cause) ? problem.cause : Cause.fail(problem.cause)
+  const log = problem.code === "internal" || problem.code === "data-damaged" ? Effect.logError : Effect.logWarning
+  return log("a request failed", ...(problem.cause === undefined ? [] : [cause])).pipe(
+    Effect.annotateLogs({ code: problem.code, status: problem.status, route, correlationId })
+  )
+}
+
+const pathOf = (url: string): string => url.split("?", 1)[0] ?? url
+
+type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
+
+/** Answers are of now, and are what they say they are. */
+const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
+
+const around =
+  (lifecycle: Lifecycle["Type"], readiness: Readiness["Type"]) =>
+  (app: HttpApp.Default): App =>
+    Effect.withFiberRuntime((fiber) => {
+      const start = performance.now()
+      const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+      const { method, url } = request
+      const found = Routes.find(method, url)
+      const route = "path" in found ? found.path : "none"
+      const commandId = idOf(request)
+
+      const answer = (problem: Problem.Problem): App => {
+        const correlationId = problem.status >= 500 ? CommandId.make() : undefined
+        const response = render(problem, pathOf(url), commandId, correlationId)
+        if (correlationId === undefined) return Effect.succeed(response)
+        const isFault = problem.code === "store-unavailable" || problem.code === "outcome-unknown"
+        return report(problem, route, correlationId).pipe(
+          Effect.zipRight(isFault && method === "POST" ? readiness.noteFault : Effect.void),
+          Effect.as(response)
+        )
+      }
+      const reply = (): App => {
+        if (!("path" in found)) {
+          const headers = { allow: found.join(", ") }
+          if (found.length === 0) return answer(new Problem.Problem("route-not-found"))
+          if (method === "OPTIONS") return Effect.succeed(HttpServerResponse.empty({ status: 204, headers }))
+          return answer(new Problem.Problem("method-not-allowed", { headers }))
+        }
+        if (lifecycle.isStopping() && !route.startsWith("/health/")) return answer(new Problem.Problem("shutting-down"))
+        return app.pipe(
+          Effect.provideService(HttpServerRequest.HttpServerRequest, RequestBody.strict(request)),
+          Effect.provideService(CurrentCommand, { commandId: commandId ?? "" }),
+          // Whoever went away gets no answer.
+          Effect.catchAllCause((cause) =>
+            Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : answer(toProblem(cause))
+          )
+        )
+      }
+      return Effect.map(reply(), (response) => {
+        HttpMetrics.answered(method, route, response.status, (performance.now() - start) / 1_000)
+        return HttpServerResponse.setHeaders(response, { ...always, ...response.headers })
+      })
+    })
+
+export const layer: Layer.Layer<never, never, Lifecycle | Readiness> = HttpApiBuilder.middleware(
+  Effect.map(Effect.all([Lifecycle, Readiness]), ([lifecycle, readiness]) => around(lifecycle, readiness))
+)

@@ -1,0 +1,109 @@
+/** How what the lower floors answer becomes a `Problem`. Their errors know no status, and no message of theirs that may hold a path or SQL leaves. */
+import type {
+  AccountExists,
+  AccountIsClosed,
+  AccountNotFound,
+  BalanceNotZero,
+  InsufficientFunds,
+  InvalidAmount,
+  UnknownCurrency
+} from "../account/AccountError.ts"
+import type { RecoveryFailed, RuntimeError } from "../core/ActorError.ts"
+import type { ReadError } from "../core/EventStore.ts"
+import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { ViewBehind } from "../projection/ProjectionError.ts"
+import { Problem } from "./Problem.ts"
+
+const invalid = (path: string, reason: string) =>
+  new Problem("invalid-request", { detail: `${path} ${reason}`, errors: [{ path, reason }] })
+
+export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
+export const storeUnavailable = (cause: StoreUnavailable) => new Problem("store-unavailable", { cause })
+export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
+/** Events that are not what was stored: reading them again gives the same. */
+export const damaged = (cause: unknown) => new Problem("data-damaged", { cause })
+
+const recoveryFailed = (error: RecoveryFailed) =>
+  error.cause instanceof StoreUnavailable ? storeUnavailable(error.cause) : damaged(error)
+
+export type Refusal =
+  | AccountNotFound
+  | AccountExists
+  | AccountIsClosed
+  | InsufficientFunds
+  | BalanceNotZero
+  | InvalidAmount
+  | UnknownCurrency
+
+const refusals = {
+  AccountNotFound: ({ message }: AccountNotFound) => new Problem("account-not-found", { detail: message }),
+  AccountExists: ({ message }: AccountExists) => new Problem("account-exists", { detail: message }),
+  AccountIsClosed: ({ message }: AccountIsClosed) => new Problem("account-closed", { detail: message }),
+  InsufficientFunds: ({ available, currency, requested }: InsufficientFunds) =>
+    new Problem("insufficient-funds", { detail: `${requested} ${currency} was asked for; ${available} is available` }),
+  BalanceNotZero: ({ balance, currency }: BalanceNotZero) =>
+    new Problem("balance-not-zero", { detail: `the balance is ${balance} ${currency}` }),
+  InvalidAmount: ({ field, reason }: InvalidAmount) => invalid(field, reason),
+  UnknownCurrency: () => invalid("currency", "is no currency of ISO 4217; give a code such as EUR")
+}
+export type RefusalProblem<E extends Refusal> = ReturnType<(typeof refusals)[E["_tag"]]>
+
+/** What an account's own refusal answers, with the header fields of a command's answer. */
+export const ofRefusal = <E extends Refusal>(
+  error: E,
+  headers: Readonly<Record<string, string>>
+): RefusalProblem<E> => {
+  const make = refusals[error._tag] as unknown as (error: E) => Problem
+  return make(error).with({ headers }) as RefusalProblem<E>
+}
+
+/** What the actor runtime's answer becomes, where a command was sent. */
+export const ofCommand = (error: RuntimeError) => {
+  switch (error._tag) {
+    case "MailboxFull":
+    case "TooManyActors":
+    case "VersionConflict":
+      return new Problem("account-busy", { cause: error })
+    case "VersionMismatch":
+      return new Problem("version-mismatch", { detail: `the account is at version ${error.actual}` })
+    case "RecoveryFailed":
+      return recoveryFailed(error)
+    case "ShuttingDown":
+      return new Problem("shutting-down")
+    case "CommandIdReused":
+      return new Problem("idempotency-key-reused")
+    case "InvalidArgument":
+      return invalidArgument(error)
+    case "UnencodableEvent":
+      return new Problem("internal", { cause: error })
+    case "StoreUnavailable":
+      return storeUnavailable(error)
+    case "OutcomeUnknown":
+      return outcomeUnknown(error)
+  }
+}
+
+type OfCommand = ReturnType<typeof ofCommand>
+
+/** Problems that cannot come where the request gives no occasion for them. */
+const without =
+  <const C extends OfCommand["code"]>(...codes: ReadonlyArray<C>) =>
+  (error: RuntimeError): Exclude<OfCommand, Problem<C>> | Problem<"internal"> => {
+    const problem = ofCommand(error)
+    return codes.some((code) => code === problem.code)
+      ? new Problem("internal", { cause: error })
+      : (problem as Exclude<OfCommand, Problem<C>>)
+  }
+
+/** The same for a command without an expected version. */
+export const ofOpening = without("version-mismatch")
+/** The same where only state was read. */
+export const ofState = without("version-mismatch", "idempotency-key-reused", "outcome-unknown")
+
+/** What reading the log answers. */
+export const ofReading = (error: ReadError) =>
+  error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
+
+/** What asking a read model answers. */
+export const ofQuery = (error: ViewBehind | ReadError) =>
+  error._tag === "ViewBehind" ? new Problem("view-behind", { detail: error.message }) : ofReading(error)

@@ -1,0 +1,46 @@
+/** `HttpConfig` holds every limit of the HTTP server in one place, with its unit and what happens at the limit. */
+import { Context, Duration, Layer } from "effect"
+
+export interface HttpLimits {
+  /** Time for the header of a request to arrive; then 408 and the connection ends. */
+  readonly headerTimeout: Duration.Duration
+  /** Time for a whole request to arrive, body included; then 408 and the connection ends. */
+  readonly requestTimeout: Duration.Duration
+  /** Time in which a connection moves no byte in either direction, such as that of a client which reads nothing; it is ended. */
+  readonly idleTimeout: Duration.Duration
+  /** Time for which a connection is kept for the next request. */
+  readonly keepAlive: Duration.Duration
+  /** Connections at once; a further one is closed. */
+  readonly maxConnections: number
+  /** Clients that follow the feed at once; a further one gets 503. */
+  readonly maxSubscribers: number
+  /** Between two comment lines to a client of the feed. Shorter than `idleTimeout`, which a quiet feed would run into. */
+  readonly heartbeat: Duration.Duration
+  /** Longest wait of a query for its `minPosition`; then 503. */
+  readonly viewTimeout: Duration.Duration
+  /** Questions for past versions at once, which read up to a whole stream each; further ones wait. */
+  readonly maxTimeTravels: number
+  /** Longest wait for accepted requests when the server stops; then their connections end. */
+  readonly stopTimeout: Duration.Duration
+}
+
+export const defaults: HttpLimits = {
+  headerTimeout: Duration.seconds(10),
+  requestTimeout: Duration.seconds(20),
+  idleTimeout: Duration.seconds(60),
+  keepAlive: Duration.seconds(10),
+  maxConnections: 4_096,
+  maxSubscribers: 256,
+  heartbeat: Duration.seconds(15),
+  viewTimeout: Duration.seconds(2),
+  maxTimeTravels: 4,
+  stopTimeout: Duration.seconds(7)
+}
+
+export class HttpConfig extends Context.Reference<HttpConfig>()("daybook/http/HttpConfig", {
+  defaultValue: () => defaults
+}) {}
+
+/** The defaults with some limits changed. */
+export const layer = (limits: Partial<HttpLimits>): Layer.Layer<HttpConfig> =>
+  Layer.succeed(HttpConfig, { ...defaults, ...limits })

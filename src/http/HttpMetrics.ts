@@ -1,0 +1,36 @@
+/** What the server measures of requests, under the names of OpenTelemetry's semantic conventions for HTTP. */
+import { Metric, MetricBoundaries, MetricKey } from "effect"
+
+/** Seconds: the buckets that the conventions advise. */
+const boundaries = MetricBoundaries.fromIterable([
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10
+])
+
+const durations = new Map<string, Metric.Metric.Histogram<number>>()
+
+/** Methods and routes are those of the contract, and statuses those of `Problem`: so there are not more than some hundreds. */
+const durationOf = (method: string, route: string, status: number) => {
+  const name = `${method} ${route} ${status}`
+  let metric = durations.get(name)
+  if (metric === undefined) {
+    const key = MetricKey.histogram("http.server.request.duration", boundaries, "Seconds to the answer's header").pipe(
+      MetricKey.tagged("http.request.method", method),
+      MetricKey.tagged("http.route", route),
+      MetricKey.tagged("http.response.status_code", String(status))
+    )
+    metric = Metric.fromMetricKey(key) as Metric.Metric.Histogram<number>
+    durations.set(name, metric)
+  }
+  return metric
+}
+
+export const answered = (method: string, route: string, status: number, seconds: number): void => {
+  // A client may make up methods without end.
+  durationOf(
+    /^(?:GET|HEAD|POST|OPTIONS|PUT|PATCH|DELETE)$/.test(method) ? method : "_OTHER",
+    route,
+    status
+  ).unsafeUpdate(seconds, [])
+}
+
+export const subscribers = Metric.gauge("daybook.http.subscribers", { description: "Clients that follow the feed" })

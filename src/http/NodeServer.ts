@@ -1,0 +1,139 @@
+/**
+ * `NodeServer` serves the contract on a port of Node's own HTTP server: with time limits on everything that a client may do
+ * slowly, and a stop that answers what was accepted.
+ *
+ * What Node refuses before there is a request (a header that is too large or too slow, or is no HTTP) is a problem as well.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Deferred, Duration, Effect, Layer, Schema } from "effect"
+import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import * as Problem from "./Problem.ts"
+
+export interface Address {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+}
+
+/** Where the server listens. */
+export class NodeServer extends Context.Tag("daybook/http/NodeServer")<NodeServer, { readonly url: string }>() {}
+
+/** Nobody can listen there: the port is taken, or the address is none of this machine's. */
+export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
+  host: Schema.String,
+  port: Schema.Int,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    const code = (this.cause as { readonly code?: string } | null)?.code
+    const why = code === "EADDRINUSE" ? "the port is taken" : String(code ?? this.cause)
+    return `cannot listen on ${this.host} port ${this.port}: ${why}; choose another with --host and --port`
+  }
+}
+
+/** How often Node looks for connections that are over their time. */
+const checkInterval = 1_000
+
+const create = (limits: HttpLimits): Server => {
+  const server = createServer({
+    headersTimeout: Duration.toMillis(limits.headerTimeout),
+    requestTimeout: Duration.toMillis(limits.requestTimeout),
+    keepAliveTimeout: Duration.toMillis(limits.keepAlive),
+    connectionsCheckingInterval: checkInterval
+  })
+  server.maxConnections = limits.maxConnections
+  server.timeout = Duration.toMillis(limits.idleTimeout)
+  return server
+}
+
+const codeOf = (error: Error & { readonly code?: string }): Problem.Code => {
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return "request-timeout"
+  return error.code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "invalid-request"
+}
+
+/** Answers what never became a request. */
+const refuse = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy()
+    return
+  }
+  const problem = new Problem.Problem(codeOf(error))
+  const body = JSON.stringify(Problem.toBody(problem, { instance: "" }))
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      `Content-Type: ${Problem.contentType}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "Connection: close",
+      "",
+      body
+    ].join("\r\n"),
+    // A client that was too slow to write may be too slow to read.
+    () => socket.destroy()
+  )
+}
+
+const listen = (server: Server, { host, port }: Address) =>
+  Effect.async<string, ListenFailed>((resume) => {
+    const onError = (cause: Error) => resume(new ListenFailed({ host, port, cause }))
+    server.once("error", onError)
+    server.listen({ host, port }, () => {
+      server.off("error", onError)
+      const taken = server.address() as AddressInfo
+      resume(Effect.succeed(`http://${host.includes(":") ? `[${host}]` : host}:${taken.port}`))
+    })
+  })
+
+const make = (address: Address) =>
+  Effect.gen(function* () {
+    const limits = yield* HttpConfig
+    const lifecycle = yield* Lifecycle
+    const handler = yield* NodeHttpServer.makeHandler(yield* HttpApiBuilder.httpApp)
+    const server = create(limits)
+    const drained = yield* Deferred.make<void>()
+    let open = 0
+
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      open++
+      if (lifecycle.isStopping()) response.setHeader("connection", "close")
+      response.once("close", () => {
+        open--
+        if (!lifecycle.isStopping()) return
+        // It waits for a next request that is not to come.
+        server.closeIdleConnections()
+        if (open === 0) Deferred.unsafeDone(drained, Effect.void)
+      })
+      handler(request, response)
+    }
+    server.on("request", onRequest)
+    server.on("clientError", refuse)
+
+    const stop = Effect.gen(function* () {
+      yield* lifecycle.stop
+      server.close()
+      server.closeIdleConnections()
+      if (open > 0) {
+        yield* Deferred.await(drained).pipe(
+          Effect.timeout(limits.stopTimeout),
+          Effect.catchAll(() =>
+            Effect.logWarning("stopped with requests unanswered").pipe(Effect.annotateLogs({ requests: open }))
+          )
+        )
+      }
+      server.closeAllConnections()
+    })
+    // A finalizer cannot be interrupted, and so its time limit would wait for what it limits.
+    const url = yield* Effect.acquireRelease(listen(server, address), () => Effect.interruptible(stop))
+    return { url }
+  }).pipe(
+    // Whoever reads traces is not to learn what lets one retry, or be, another client.
+    Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, "idempotency-key"])
+  )
+
+export const layer = (address: Address) => Layer.scoped(NodeServer, make(address))

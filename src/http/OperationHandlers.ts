@@ -1,0 +1,78 @@
+/** The answers to those who run the service: health, metrics, and the documentation. */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Context, Effect, Layer, Metric } from "effect"
+import { Projections } from "../projection/Projections.ts"
+import { AccountsApi } from "./AccountsApi.ts"
+import * as Failures from "./Failures.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import * as OpenApiDocument from "./OpenApiDocument.ts"
+import { Problem } from "./Problem.ts"
+import * as Prometheus from "./Prometheus.ts"
+import { Readiness } from "./Readiness.ts"
+
+/** The page may load nothing from anywhere else, so that it works without a network and tells nobody of its reader. */
+const docsPolicy =
+  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src 'self'; worker-src blob:"
+
+/** The page of Scalar, which brings megabytes of script: loaded with its first reader. */
+const docsPage = Effect.gen(function* () {
+  const { layer } = yield* Effect.promise(() => import("@effect/platform/HttpApiScalar"))
+  const api = HttpApi.Api.of({ api: AccountsApi as never, context: Context.empty() })
+  const router = layer({ scalar: { withDefaultFonts: false } }).pipe(
+    Layer.provideMerge(HttpApiBuilder.Router.Live),
+    Layer.provide(Layer.succeed(HttpApi.Api, api))
+  )
+  return yield* Effect.flatMap(HttpApiBuilder.Router.router, HttpRouter.toHttpApp).pipe(
+    Effect.flatten,
+    Effect.provide(router),
+    Effect.orDie
+  )
+})
+
+const readings = Effect.gen(function* () {
+  const { list } = yield* Projections
+  const all = yield* list
+  return all.flatMap(({ lag, name }): ReadonlyArray<Prometheus.Reading> => {
+    const labels = { projection: name }
+    return [
+      { name: "daybook.projection.lag", description: "Positions behind the log", labels, value: lag.events },
+      { name: "daybook.projection.lag.duration", description: "Seconds behind the log", labels, value: lag.seconds }
+    ]
+  })
+})
+
+export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) =>
+  Effect.gen(function* () {
+    const readiness = yield* Readiness
+    const lifecycle = yield* Lifecycle
+    const projections = yield* Projections
+    const ok = { status: "ok" } as const
+
+    return handlers
+      .handle("live", () => Effect.succeed(ok))
+      .handle("ready", () =>
+        Effect.gen(function* () {
+          if (lifecycle.isStopping()) return yield* Effect.fail(new Problem("shutting-down"))
+          if (!(yield* readiness.isReady)) return yield* Effect.fail(new Problem("not-ready"))
+          return ok
+        })
+      )
+      .handle("metrics", () =>
+        readings.pipe(
+          Effect.provideService(Projections, projections),
+          Effect.mapBoth({
+            onFailure: Failures.storeUnavailable,
+            onSuccess: (read) =>
+              HttpServerResponse.text(Prometheus.format(Metric.unsafeSnapshot(), read), {
+                contentType: "text/plain; version=0.0.4; charset=utf-8"
+              })
+          })
+        )
+      )
+      .handle("openapi", () => Effect.succeed(HttpServerResponse.unsafeJson(OpenApiDocument.document())))
+      .handle("docs", () => Effect.map(docsPage, HttpServerResponse.setHeader("content-security-policy", docsPolicy)))
+  })
+)

@@ -1,0 +1,56 @@
+/** The answers to requests about projections: how they are, and to build one anew. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect } from "effect"
+import type { ProjectionStatus } from "../projection/Projections.ts"
+import { Projections } from "../projection/Projections.ts"
+import { AccountsApi, type ProjectionView } from "./AccountsApi.ts"
+import * as Failures from "./Failures.ts"
+import { Problem } from "./Problem.ts"
+import * as RequestBody from "./RequestBody.ts"
+
+/** Without the text of the error, which may quote what is stored: it is in the log and in `daybook projections`. */
+const view = ({ kind, lag, lastError, name, position, rebuild, status }: ProjectionStatus): ProjectionView => ({
+  name,
+  kind,
+  status,
+  position,
+  lag,
+  lastError:
+    lastError === null
+      ? null
+      : {
+          position: lastError.position,
+          streamId: lastError.streamId,
+          version: lastError.version,
+          type: lastError.type,
+          attempts: lastError.attempts
+        },
+  rebuild
+})
+
+export const layer = HttpApiBuilder.group(AccountsApi, "projections", (handlers) =>
+  Effect.map(Projections, (projections) =>
+    handlers
+      .handle("list", () =>
+        projections.list.pipe(
+          Effect.mapBoth({
+            onFailure: Failures.storeUnavailable,
+            onSuccess: (all) => ({ projections: all.map(view) })
+          })
+        )
+      )
+      .handle("rebuild", ({ path: { name }, request }) =>
+        Effect.gen(function* () {
+          yield* RequestBody.none(request)
+          const { events } = yield* projections.requestRebuild(name)
+          return { name, events }
+        }).pipe(
+          Effect.catchTags({
+            UnknownProjection: ({ message }) => Effect.fail(new Problem("projection-not-found", { detail: message })),
+            StoreUnavailable: (error) => Effect.fail(Failures.storeUnavailable(error)),
+            OutcomeUnknown: (error) => Effect.fail(Failures.outcomeUnknown(error))
+          })
+        )
+      )
+  )
+)

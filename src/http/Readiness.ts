@@ -1,0 +1,44 @@
+/**
+ * `Readiness` says whether the service can take commands now: the store takes a commit, and the last command did not fail for
+ * want of the store. Asked again and again, it asks the store once a second.
+ */
+import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { EventStore } from "../core/EventStore.ts"
+import type { StreamId } from "../core/StreamId.ts"
+
+/** How long an answer holds, and how long a failed command is remembered: then the next one may try. */
+const validity = Duration.seconds(1)
+/** Longest wait for the store. */
+const patience = Duration.seconds(2)
+
+/** No event is ever stored in it: the append takes the store's lock and commits nothing. */
+const stream = "readiness" as StreamId
+
+export class Readiness extends Context.Tag("daybook/http/Readiness")<
+  Readiness,
+  {
+    readonly isReady: Effect.Effect<boolean>
+    /** A command could not be stored, or not be known to be. */
+    readonly noteFault: Effect.Effect<void>
+  }
+>() {}
+
+export const layer: Layer.Layer<Readiness, never, EventStore> = Layer.effect(
+  Readiness,
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    let faultAt = Number.NEGATIVE_INFINITY
+    const probe = store
+      .append([{ streamId: stream, expectedVersion: "any", commands: [] }])
+      .pipe(Effect.timeout(patience), Effect.match({ onFailure: () => false, onSuccess: () => true }))
+    const cached = yield* Effect.cachedWithTTL(probe, validity)
+    return {
+      isReady: Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        now - faultAt < Duration.toMillis(validity) ? Effect.succeed(false) : cached
+      ),
+      noteFault: Effect.map(Clock.currentTimeMillis, (now) => {
+        faultAt = now
+      })
+    }
+  })
+)

@@ -1,0 +1,65 @@
+/**
+ * `StrictJson` reads JSON that means one thing only: `JSON.parse` lets the last of two equal keys win, so that two readers of
+ * one body may see two amounts.
+ */
+import { Either } from "effect"
+
+export interface Misfit {
+  /** Where, as `lines.0.amount`; empty for the whole. */
+  readonly path: string
+  readonly reason: string
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** The path of the first key that stands twice in one object of a sound JSON text. */
+const duplicate = (text: string): string | undefined => {
+  /** The open objects and arrays: the keys seen, or how many elements; and the name of what is being read. */
+  const open: Array<{ readonly keys: Set<string> | undefined; name: string | number }> = []
+  const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
+  let isKey = false
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [found] = match
+    const inner = open.at(-1)
+    if (found === "{") {
+      open.push({ keys: new Set(), name: "" })
+      isKey = true
+    } else if (found === "[") {
+      open.push({ keys: undefined, name: 0 })
+      isKey = false
+    } else if (found === "}" || found === "]") {
+      open.pop()
+      isKey = false
+    } else if (found === ",") {
+      if (typeof inner?.name === "number") inner.name++
+      isKey = inner?.keys !== undefined
+    } else if (found === ":") isKey = false
+    else if (isKey && inner?.keys !== undefined) {
+      const key: string = JSON.parse(found)
+      inner.name = key
+      if (inner.keys.has(key)) return open.map(({ name }) => name).join(".")
+      inner.keys.add(key)
+    }
+  }
+  return undefined
+}
+
+/** The value of a JSON text in UTF-8 without a byte-order mark and without duplicate keys. */
+export const parse = (bytes: Uint8Array): Either.Either<unknown, Misfit> => {
+  const misfit = (reason: string, path = "") => Either.left({ path, reason })
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    return misfit("is not UTF-8")
+  }
+  if (text.startsWith("\ufeff")) return misfit("begins with a byte-order mark")
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return misfit(text.trim() === "" ? "is empty" : "is not JSON")
+  }
+  const twice = duplicate(text)
+  return twice === undefined ? Either.right(value) : misfit("stands twice", twice)
+}
