@@ -1,6 +1,6 @@
 /**
  * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events, whether they can
- * be decoded, kept answers without their events, and snapshots that are not what their events give.
+ * be decoded, kept answers without their events, and snapshots and read models that are not what their events give.
  */
 import { Effect, Either } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
@@ -10,9 +10,13 @@ import { checksum, type Snapshot, type SnapshotCursor, SnapshotStore } from "../
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
 import * as Aggregates from "./Aggregates.ts"
+import * as ModelVerification from "./ModelVerification.ts"
+import * as ReadModels from "./ReadModels.ts"
 
 export interface Problem {
+  /** The stream; of a read model its name. */
   readonly streamId: string
+  /** The version in the stream; of a read model the position of its checkpoint. */
   readonly version: number
   readonly problem: string
 }
@@ -97,5 +101,10 @@ export const run = Effect.gen(function* () {
     if (page.length === 0) break
     after = page.at(-1) ?? after
   }
-  return { problems, events, streams: heads.size, commands, snapshots }
+
+  for (const projection of ReadModels.projections) {
+    const wrong = yield* ModelVerification.verify(projection)
+    if (wrong !== undefined) found({ streamId: projection.name, version: wrong.model.position }, wrong.problem)
+  }
+  return { problems, events, streams: heads.size, commands, snapshots, models: ReadModels.projections.length }
 })

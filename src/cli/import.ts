@@ -13,6 +13,7 @@ import * as Database from "./Database.ts"
 import * as Lines from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Output from "./Output.ts"
+import * as ReadModels from "./ReadModels.ts"
 
 /** An event of one mebibyte is a longer line: its text is quoted once more. */
 const maxLogLineBytes = 8 * Lines.maxLineBytes
@@ -71,6 +72,7 @@ const importAccounts = (
     const parse = format === "berka" ? AccountRows.berka(overdraft) : AccountRows.commands
     const rows = () => tally.applied + tally.replayed + tally.refused
     yield* Output.withProgress(progress, rows, importRows(file, parse, progress, tally))
+    yield* ReadModels.catchUp
     const { applied, refused, replayed } = tally
     yield* Output.result(json, tally, [`${applied} applied, ${replayed} replayed, ${refused} refused`])
   }).pipe(
@@ -78,7 +80,7 @@ const importAccounts = (
       AccountBehaviour.layer.pipe(
         Layer.provide(ActorSystemLocal.layer),
         Layer.provide(ActorConfig.layer({ maxWaitingActors: windowSize })),
-        Layer.provide(Database.layer(db, "create"))
+        Layer.provideMerge(Database.layer(db, "create"))
       )
     )
   )
@@ -92,6 +94,7 @@ const importLog = ({ db, file, json }: { readonly db: string; readonly file: str
       Stream.tap(() => Effect.sync(() => read++))
     )
     const written = yield* Output.withProgress(progress, () => read, LogCopy.restore(LogFile.rows(file, lines)))
+    yield* ReadModels.catchUp
     yield* Output.result(json, written, [`${written.events} events and ${written.commands} kept answers written`])
   }).pipe(Effect.provide(Database.layer(db, "create")))
 

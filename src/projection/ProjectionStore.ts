@@ -116,7 +116,7 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     readonly clearFailures: (projection: string) => Written
     readonly setPaused: (projection: string, paused: boolean) => Written
 
-    /** Remembers that a rebuild is wanted, once however often it is asked. */
+    /** Remembers that a rebuild is wanted, once however often it is asked. Ends a pause, in which none would be done. */
     readonly requestRebuild: (projection: string) => Written
     /** Creates the tables of a new generation, empty, in place of one that was begun and not finished. */
     // biome-ignore lint/suspicious/noExplicitAny: any projection.

@@ -321,7 +321,7 @@ const make = Effect.gen(function* () {
       Effect.asVoid(run("UPDATE projections SET paused = ? WHERE name = ?", [paused ? 1 : 0, projection])),
 
     requestRebuild: (projection) =>
-      Effect.asVoid(run("UPDATE projections SET rebuild_requested = 1 WHERE name = ?", [projection])),
+      Effect.asVoid(run("UPDATE projections SET rebuild_requested = 1, paused = 0 WHERE name = ?", [projection])),
     beginShadow: (projection) =>
       ride(
         Effect.fnUntraced(function* (connection) {

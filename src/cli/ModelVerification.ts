@@ -1,0 +1,121 @@
+/**
+ * `ModelVerification` compares each read model with a fresh fold of the log up to the model's own checkpoint. The fold is made
+ * in a database of its own, under a temporary name, so that the one that is verified is only read.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Context, Effect, Layer, Option } from "effect"
+import { EventStore, maxPage } from "../core/EventStore.ts"
+import * as Batch from "../projection/Batch.ts"
+import { type Any, tablesOf } from "../projection/Projection.ts"
+import { ApplyFailed } from "../projection/ProjectionError.ts"
+import { type Checkpoint, type Model, ProjectionStore } from "../projection/ProjectionStore.ts"
+import * as SqliteStore from "../sql/SqliteStore.ts"
+
+/** Rows that are compared at once. */
+const pageRows = 5_000
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "daybook-verify-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+/** A store for the fold. */
+const scratch = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const layer = SqliteStore.layer({ filename: join(folder, "fold.db"), durability: "normal" })
+  return Context.get(yield* Layer.build(layer), ProjectionStore)
+})
+
+/** Folds the log up to the model's checkpoint, without what operators and failures took out of the model. */
+const fold = Effect.fnUntraced(function* (projection: Any, model: Model, target: ProjectionStore["Type"]) {
+  const events = yield* EventStore
+  const store = yield* ProjectionStore
+  const letters = new Map(
+    (yield* store.deadLetters(model)).map(({ position, streamId }) => [streamId as string, position])
+  )
+  const positions = yield* store.skipped(projection.name, projection.version)
+  yield* target.register(projection.name, "projection")
+  const begun = yield* target.beginShadow(projection)
+  let at: Checkpoint = begun
+  while (at.position < model.position) {
+    const page = (yield* events.readAll(at.position, maxPage)).filter(({ position }) => position <= model.position)
+    const parked = page.flatMap((event) =>
+      event.position >= (letters.get(event.streamId) ?? Infinity) ? [event.position] : []
+    )
+    const batch = Batch.make(projection, at.position, page, {
+      streams: new Set(),
+      positions: new Set([...positions, ...parked])
+    })
+    // What cannot be read was said where the log was read.
+    if (batch.unreadable !== undefined || page.length === 0) return undefined
+    const change =
+      batch.events.length === 0
+        ? Effect.void
+        : Effect.mapError(
+            projection.apply(batch.events, tablesOf(projection, begun.generation)),
+            (cause) => new ApplyFailed({ projection: projection.name, cause })
+          )
+    yield* target.advance(at, { to: batch.to, events: batch.passed, rate: 0 }, change)
+    at = { ...at, position: batch.to }
+  }
+  return begun
+})
+
+/** The first difference between two tables of one form, or undefined. */
+const difference = Effect.fnUntraced(function* (
+  served: ProjectionStore["Type"],
+  table: string,
+  folded: ProjectionStore["Type"],
+  foldedTable: string
+) {
+  const columns = (yield* folded.query(
+    `SELECT count(*) FROM pragma_table_info('${foldedTable}')`,
+    []
+  ))[0]?.[0] as number
+  const order = Array.from({ length: columns }, (_, index) => index + 1).join(", ")
+  for (let from = 0; ; from += pageRows) {
+    const select = (name: string) => `SELECT * FROM ${name} ORDER BY ${order} LIMIT ${pageRows} OFFSET ${from}`
+    const [have, want] = yield* Effect.all([served.query(select(table), []), folded.query(select(foldedTable), [])])
+    for (let index = 0; index < Math.max(have.length, want.length); index++) {
+      if (JSON.stringify(have[index]) === JSON.stringify(want[index])) continue
+      // The key alone: the rest of a row is a customer's.
+      const key = String((want[index] ?? have[index])?.[0])
+      return `${table}: the row ${key} is not what its events give`
+    }
+    if (have.length < pageRows) return undefined
+    yield* Effect.yieldNow()
+  }
+})
+
+/** What is wrong with the model of this projection, or undefined. One that is not built yet is not wrong. */
+export const verify = Effect.fnUntraced(function* (projection: Any) {
+  const store = yield* ProjectionStore
+  const events = yield* EventStore
+  const row = Option.getOrUndefined(yield* store.find(projection.name))
+  const live = row?.live ?? null
+  const head = yield* events.lastPosition
+  for (const model of [live, row?.shadow ?? null]) {
+    if (model !== null && model.position > head) {
+      return { model, problem: `its checkpoint is ahead of the log, which ends at ${head}` }
+    }
+  }
+  // One of another version is built anew by the next process that runs it.
+  if (live === null || live.version !== projection.version) return undefined
+  return yield* Effect.gen(function* () {
+    const target = yield* scratch
+    const begun = yield* fold(projection, live, target)
+    if (begun === undefined) return undefined
+    for (const [table, foldedTable] of Object.entries(tablesOf(projection, begun.generation))) {
+      const problem = yield* difference(store, table, target, foldedTable)
+      if (problem !== undefined) return { model: live, problem }
+    }
+    return undefined
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag("ApplyFailed", ({ message }) =>
+      Effect.succeed({ model: live, problem: `its events cannot be folded: ${message}` })
+    )
+  )
+})

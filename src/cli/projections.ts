@@ -1,0 +1,55 @@
+/** `daybook projections`: how the read models are, and what to do with an event that one of them could not take. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect } from "effect"
+import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
+import * as Database from "./Database.ts"
+import * as Output from "./Output.ts"
+import * as ReadModels from "./ReadModels.ts"
+
+const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
+  const { deadLetters, lag, lastError, name, position, rate, rebuild, version } = status
+  const lines = [
+    `${name} v${version}  ${status.status}  position ${position}  lag ${lag.events} events, ${lag.seconds.toFixed(1)} s  ${Math.round(rate)} events/s`
+  ]
+  if (rebuild !== null) lines.push(`    rebuild   ${Output.rebuildProgress(rebuild)}`)
+  if (lastError !== null) {
+    const { attempts, error, streamId, type, version: at } = lastError
+    lines.push(`    error     ${streamId} version ${at} (${type}), ${attempts} attempts: ${error}`)
+  }
+  for (const { attempts, error, retry, streamId, type, version: at } of deadLetters) {
+    const state = retry ? "is tried again" : "parked"
+    lines.push(`    ${state}    ${streamId} version ${at} (${type}), ${attempts} attempts: ${error}`)
+  }
+  return lines
+}
+
+const release = (how: "retry" | "skip", description: string) =>
+  Command.make(
+    how,
+    { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }), stream: Args.text({ name: "STREAM" }) },
+    ({ db, name, stream }) =>
+      Effect.gen(function* () {
+        const projections = yield* Projections
+        yield* projections[how](name, stream)
+        yield* Output.line(
+          `${name}: ${stream} is ${how === "retry" ? "tried again" : "passed over"} by whoever runs it`
+        )
+      }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "existing")))
+  ).pipe(Command.withDescription(description))
+
+export const command = Command.make(
+  "projections",
+  { db: Database.databaseOption, json: Output.jsonOption },
+  ({ db, json }) =>
+    Effect.gen(function* () {
+      const all = yield* Effect.flatMap(Projections, ({ list }) => list)
+      yield* Output.result(json, { projections: all }, all.flatMap(describe))
+    }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "readOnly")))
+).pipe(
+  Command.withDescription("Show how the read models are; retry or skip an event that one could not take."),
+  Command.withSubcommands([
+    release("retry", "Try the failed event of a stream again."),
+    release("skip", "Pass over the failed event of a stream, for as long as the projection's version stays.")
+  ])
+)
