@@ -6,17 +6,31 @@ import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Layer, Logger, Option } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
 import * as backup from "./backup.ts"
 import * as exportLog from "./export.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
+import * as openapi from "./openapi.ts"
+import * as projections from "./projections.ts"
+import * as rebuild from "./rebuild.ts"
+import * as serve from "./serve.ts"
 import * as verify from "./verify.ts"
 
 const daybook = Command.make("daybook").pipe(
   Command.withDescription("Accounts as durable actors on an event log."),
-  Command.withSubcommands([importFile.command, exportLog.command, verify.command, inspect.command, backup.command])
+  Command.withSubcommands([
+    serve.command,
+    importFile.command,
+    exportLog.command,
+    verify.command,
+    inspect.command,
+    projections.command,
+    rebuild.command,
+    backup.command,
+    openapi.command
+  ])
 )
 
 const run = Command.run(daybook, { name: "daybook", version: "0.1.0" })
@@ -47,5 +61,13 @@ run(given).pipe(
       Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
     )
   ),
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    // A signal is how a server ends in order, and how any other verb is cut off.
+    teardown: (exit, onExit) => {
+      const isStopped = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+      onExit(Exit.isSuccess(exit) || (isStopped && given[2] === "serve") ? 0 : isStopped ? 130 : 1)
+    }
+  })
 )
