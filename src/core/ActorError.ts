@@ -51,6 +51,17 @@ export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDa
   }
 }
 
+/** The stream has not come so far. Ask for a version from 1 to `head`. */
+export class NoSuchVersion extends Schema.TaggedError<NoSuchVersion>()("NoSuchVersion", {
+  streamId: Schema.String,
+  version: Schema.Int,
+  head: Schema.Int
+}) {
+  override get message() {
+    return `${this.streamId} has no version ${this.version}; it ends at ${this.head}`
+  }
+}
+
 /** A snapshot knows events that the stream has not: events were lost, or the snapshot belongs to another log. */
 export class SnapshotAhead extends Schema.TaggedError<SnapshotAhead>()("SnapshotAhead", {
   streamId: Schema.String,

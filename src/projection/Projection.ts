@@ -44,6 +44,7 @@ export interface Options<E extends Event.Any, T extends string> {
 export interface Projection<E extends { readonly _tag: string }, T extends string> {
   readonly name: string
   readonly version: number
+  /** Every name under which they were ever stored. */
   readonly wanted: ReadonlySet<string>
   readonly codec: EventCodec.EventCodec<E>
   readonly tables: ReadonlyArray<T>
@@ -78,7 +79,7 @@ export const make = <E extends Event.Any, const T extends string>(
   return {
     name,
     version,
-    wanted: new Set(events.map(({ tag }) => tag)),
+    wanted: new Set(events.flatMap(({ formerTags, tag }) => [tag, ...formerTags])),
     codec: EventCodec.make(events) as EventCodec.EventCodec<Event.Of<E>>,
     tables,
     create,
