@@ -97,7 +97,7 @@ const after = <S, E extends Tagged>(
 export const make = <S, E extends Tagged, R extends Rpc.Any>(
   // biome-ignore lint/suspicious/noExplicitAny: the name and the id of the aggregate play no part here.
   aggregate: AggregateClass<any, any, S, E, R>,
-  behaviour: Behaviour<S, E, R>
+  behaviour: NoInfer<Behaviour<S, E, R>>
 ): Spec<E, R> => {
   const definition = aggregate.define(behaviour)
 
