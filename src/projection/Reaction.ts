@@ -1,0 +1,305 @@
+/**
+ * `Reaction` turns events into commands: a process manager. `react` sends commands under ids derived from the event, so that
+ * to react again is harmless, and it will: after a restart, from the checkpoint on.
+ *
+ * Events of one stream are reacted to one after the other, in order; of different streams at the same time. The checkpoint is
+ * the highest position up to which every event is done. A failed reaction is tried again for ever, with a growing delay;
+ * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass.
+ */
+import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, Option, Queue, Random, Stream } from "effect"
+import type { Recorded } from "../core/Aggregate.ts"
+import type * as Event from "../core/Event.ts"
+import * as EventCodec from "../core/EventCodec.ts"
+import { EventStore, maxPage } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as Batch from "./Batch.ts"
+import { ProjectionConfig } from "./ProjectionConfig.ts"
+import { type Checkpoint, type DeadLetter, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
+
+/** The id of the n-th command (from 0) that a reaction sends for one event. */
+export type CommandIdOf = (n?: number) => string
+
+export interface Reaction<E extends { readonly _tag: string }, R> {
+  /** Small letters, digits and underscores; not that of another projection or reaction. It is part of every command id. */
+  readonly name: string
+  readonly wanted: ReadonlySet<string>
+  readonly codec: EventCodec.EventCodec<E>
+  readonly react: (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<unknown, unknown, R>
+}
+
+export interface Options<E extends Event.Any, R> {
+  readonly name: string
+  /** The events that it wants. All others are passed over. */
+  readonly events: ReadonlyArray<E>
+  /**
+   * Sends commands under the ids it is given, and succeeds when the event is done. It runs again after a failure, a restart,
+   * or beside another process that runs it, so all it does must be harmless the second time.
+   */
+  readonly react: (recorded: Recorded<Event.Of<E>>, commandId: CommandIdOf) => Effect.Effect<unknown, unknown, R>
+}
+
+export const make = <E extends Event.Any, R>({ events, name, react }: Options<E, R>): Reaction<Event.Of<E>, R> => ({
+  name,
+  wanted: new Set(events.flatMap(({ formerTags, tag }) => [tag, ...formerTags])),
+  codec: EventCodec.make(events) as EventCodec.EventCodec<Event.Of<E>>,
+  react
+})
+
+/** Begins with U+0001, which no client's id may. `index` tells the events apart that one stored event was split into. */
+const commandIdOf =
+  (name: string, { streamId, version }: StoredEvent, index: number): CommandIdOf =>
+  (n = 0) =>
+    `\u0001${name}:${streamId}:${version}:${index}:${n}`
+
+/** An event under way, in the order of the log. */
+interface Item {
+  readonly stored: StoredEvent
+  isDone: boolean
+}
+
+/** A parked stream. */
+interface Parked {
+  letter: DeadLetter
+  /** Highest version that the reader left to it. */
+  seen: number
+  /** Completed to try at once. */
+  wake: Deferred.Deferred<void>
+}
+
+/** The checkpoint is written after so many events, and when there is nothing to do: what is not written is done again. */
+const saveEvery = 256
+
+/** Longest single attempt. */
+const attemptTimeout = Duration.seconds(30)
+
+const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) {
+  const { name } = reaction
+  const events = yield* EventStore
+  const store = yield* ProjectionStore
+  const limits = yield* ProjectionConfig
+  const scope = yield* Effect.scope
+  const wakes = yield* Queue.sliding<void>(1)
+  const wake = Queue.offer(wakes, undefined)
+  const places = yield* Effect.makeSemaphore(limits.maxInFlight)
+  const writing = yield* Effect.makeSemaphore(1)
+
+  const ahead: Array<Item> = []
+  const queues = new Map<string, Array<Item>>()
+  const parked = new Map<string, Parked>()
+
+  /** Doubled for each attempt, jittered so that those that failed together part. */
+  const delay = (attempts: number) =>
+    Effect.map(Random.next, (random) => {
+      const most = Duration.toMillis(limits.maxBackoff)
+      const least = Duration.toMillis(limits.minBackoff)
+      return Math.min(least * 2 ** Math.min(attempts - 1, 30), most) * (0.8 + 0.4 * random)
+    })
+  const pause = (attempts: number, sooner: Effect.Effect<void>) =>
+    Effect.flatMap(delay(attempts), (millis) => Effect.timeoutOption(sooner, millis))
+
+  /** Until the store answers. */
+  const persistently = <A, X, Q>(effect: Effect.Effect<A, X, Q>): Effect.Effect<A, never, Q> =>
+    Effect.catchAllCause(effect, (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.interrupt
+        : Effect.logWarning("a reaction waits for the store", cause).pipe(
+            Effect.annotateLogs({ reaction: name }),
+            Effect.zipRight(Effect.sleep(limits.pollInterval)),
+            Effect.zipRight(persistently(effect))
+          )
+    )
+
+  const load = Effect.gen(function* () {
+    yield* store.register(name, "reaction")
+    const row = Option.getOrNull(yield* store.find(name))
+    return row?.live ?? (yield* Effect.dieMessage(`the reaction ${name} has no checkpoint`))
+  })
+  let saved: Checkpoint = yield* persistently(load)
+  let readTo = saved.position
+  let finished = saved.position
+
+  /** Changes what is stored about it, one change at a time, from where the checkpoint is. */
+  const write = (change: (at: Checkpoint) => Effect.Effect<void, MoveError>): Effect.Effect<void> => {
+    const once: Effect.Effect<void, MoveError> = Effect.suspend(() => {
+      const at = saved
+      return Effect.catchTag(change(at), "CheckpointMoved", () =>
+        Effect.flatMap(load, (now) => {
+          saved = now
+          // Another process reacts too, which is harmless: where the checkpoint is the same, it has made the change.
+          return now.position === at.position ? Effect.void : once
+        })
+      )
+    })
+    return writing.withPermits(1)(persistently(once))
+  }
+
+  const save = write((at) => {
+    let passed = 0
+    while (ahead[passed]?.isDone === true) passed++
+    finished = ahead[passed - 1]?.stored.position ?? finished
+    ahead.splice(0, passed)
+    const to = finished
+    if (to <= at.position) return Effect.void
+    return Effect.map(store.advance(at, { to, events: passed, rate: 0 }, Effect.void), () => {
+      saved = { ...at, position: to }
+    })
+  })
+
+  /** One attempt; what went wrong, or undefined. */
+  const attempt = (stored: StoredEvent): Effect.Effect<unknown, never, R> => {
+    if (!reaction.wanted.has(stored.type)) return Effect.void
+    const decoded = reaction.codec.decode(stored)
+    if (Either.isLeft(decoded)) return Effect.succeed(decoded.left)
+    return Effect.forEach(
+      decoded.right,
+      (event, index) => reaction.react({ event, stored }, commandIdOf(name, stored, index)),
+      { discard: true }
+    ).pipe(
+      Effect.timeoutFail({
+        duration: attemptTimeout,
+        onTimeout: () => new Error(`it took longer than ${Duration.format(attemptTimeout)}`)
+      }),
+      Effect.matchCauseEffect({
+        onSuccess: () => Effect.succeed(undefined),
+        onFailure: (cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.succeed(Cause.squash(cause)))
+      }),
+      places.withPermits(1)
+    )
+  }
+
+  /** Never a word of the error, which may quote what a log must not: it is in the status. */
+  const log = (what: string, { streamId, type, version }: StoredEvent, attempts: number) =>
+    Effect.logWarning(what).pipe(Effect.annotateLogs({ reaction: name, streamId, version, type, attempts }))
+
+  const park = Effect.fnUntraced(function* (stored: StoredEvent, error: unknown, attempts: number) {
+    const failure = Batch.failureOf(stored, error, attempts)
+    yield* write((at) => store.park(at, { to: at.position, events: 0, rate: 0 }, failure))
+    yield* log("a reaction failed too often: the stream is parked, and tried again now and then", stored, attempts)
+    const letter = { ...failure, parkedAt: yield* Clock.currentTimeMillis, retry: false }
+    return { letter, seen: 0, wake: yield* Deferred.make<void>() } satisfies Parked
+  })
+
+  /** Works through a parked stream, until nothing is left to it. */
+  const workOff = Effect.fnUntraced(function* (state: Parked) {
+    const { streamId } = state.letter
+    let { attempts, version } = state.letter
+    for (;;) {
+      if (attempts > 0) yield* pause(attempts, Deferred.await(state.wake))
+      state.wake = yield* Deferred.make<void>()
+      const [stored] = yield* persistently(
+        events.readStream(streamId as StoredEvent["streamId"], { from: version, limit: 1 })
+      )
+      if (stored === undefined || stored.position > readTo) {
+        // The reader may have left it one more since.
+        if (state.seen >= version) continue
+        parked.delete(streamId)
+        return yield* write((at) => store.unpark(at, state.letter, null, Effect.void))
+      }
+      const skipped = yield* persistently(store.skipped(name, saved.version))
+      const error = skipped.has(stored.position) ? undefined : yield* attempt(stored)
+      if (error === undefined) {
+        attempts = 0
+        version++
+        continue
+      }
+      attempts++
+      const again: DeadLetter = { ...state.letter, ...Batch.failureOf(stored, error, attempts), retry: false }
+      yield* write((at) => store.unpark(at, state.letter, again, Effect.void))
+      state.letter = again
+    }
+  })
+
+  /** Reacts to what waits of one stream. */
+  const work = Effect.fnUntraced(function* (streamId: string, queue: Array<Item>) {
+    for (let item = queue[0]; item !== undefined; item = queue[0]) {
+      const { stored } = item
+      for (let attempts = 1; !item.isDone; attempts++) {
+        const error = yield* attempt(stored)
+        if (error === undefined) {
+          item.isDone = true
+        } else if (attempts < limits.maxAttempts || parked.size >= limits.maxDeadLetters) {
+          yield* log("a reaction failed and is tried again", stored, attempts)
+          yield* pause(attempts, Effect.never)
+        } else {
+          const state = yield* park(stored, error, attempts)
+          // What waits behind it is in the log, and so is what comes.
+          state.seen = queue.at(-1)?.stored.version ?? stored.version
+          for (const each of queue) each.isDone = true
+          queue.length = 1
+          parked.set(streamId, state)
+          yield* wake
+          yield* workOff(state)
+        }
+      }
+      queue.shift()
+      yield* wake
+    }
+    queues.delete(streamId)
+  })
+
+  const enqueue = (stored: StoredEvent) => {
+    const item: Item = { stored, isDone: !reaction.wanted.has(stored.type) }
+    ahead.push(item)
+    if (item.isDone) return Effect.void
+    const { streamId, version } = stored
+    const behind = parked.get(streamId)
+    if (behind !== undefined) {
+      behind.seen = version
+      item.isDone = true
+      return Effect.void
+    }
+    const queue = queues.get(streamId)
+    if (queue !== undefined) {
+      queue.push(item)
+      return Effect.void
+    }
+    const own = [item]
+    queues.set(streamId, own)
+    return Effect.forkIn(work(streamId, own), scope)
+  }
+
+  /** Brings back what was parked, and tells the workers what an operator released. */
+  const readLetters = Effect.gen(function* () {
+    for (const letter of yield* persistently(store.deadLetters(saved))) {
+      const known = parked.get(letter.streamId)
+      if (known === undefined && !queues.has(letter.streamId)) {
+        const state = { letter, seen: 0, wake: yield* Deferred.make<void>() }
+        parked.set(letter.streamId, state)
+        yield* Effect.forkIn(workOff(state), scope)
+      } else if (known !== undefined && letter.retry) {
+        yield* Deferred.succeed(known.wake, undefined)
+      }
+    }
+  })
+
+  yield* events.commits.pipe(
+    Stream.runForEach(() => wake),
+    Effect.forkScoped
+  )
+  let lastLook = 0
+  for (;;) {
+    const now = yield* Clock.currentTimeMillis
+    if (now - lastLook >= Duration.toMillis(limits.pollInterval) || lastLook === 0) {
+      yield* readLetters
+      lastLook = now
+    }
+    const row = Option.getOrNull(yield* persistently(store.find(name)))
+    const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
+    const page = room <= 0 ? [] : yield* persistently(events.readAll(readTo, Math.min(room, maxPage)))
+    for (const stored of page) {
+      readTo = stored.position
+      yield* enqueue(stored)
+    }
+    const done = ahead.findIndex(({ isDone }) => !isDone)
+    if (done === -1 || done >= saveEvery || page.length === 0) yield* save
+    if (page.length === 0) yield* Effect.timeoutOption(Queue.take(wakes), limits.pollInterval)
+    // The embedded store answers without a pause: let others run between two pages.
+    yield* Effect.yieldNow()
+  }
+})
+
+/** Runs the reaction while its scope is open. */
+export const layer = <E extends { readonly _tag: string }, R>(
+  reaction: Reaction<E, R>
+): Layer.Layer<never, never, EventStore | ProjectionStore | R> =>
+  Layer.scopedDiscard(Effect.forkScoped(Effect.scoped(run(reaction))))
