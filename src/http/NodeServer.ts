@@ -45,7 +45,9 @@ const create = (limits: HttpLimits): Server => {
     headersTimeout: Duration.toMillis(limits.headerTimeout),
     requestTimeout: Duration.toMillis(limits.requestTimeout),
     keepAliveTimeout: Duration.toMillis(limits.keepAlive),
-    connectionsCheckingInterval: checkInterval
+    connectionsCheckingInterval: checkInterval,
+    // Checked below, so that the refusal is a problem as any other.
+    requireHostHeader: false
   })
   server.maxConnections = limits.maxConnections
   server.timeout = Duration.toMillis(limits.idleTimeout)
@@ -100,6 +102,10 @@ const make = (address: Address) =>
     let open = 0
 
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      if (request.httpVersion === "1.1" && request.headers.host === undefined) {
+        refuse(new Error("no host"), request.socket)
+        return
+      }
       open++
       if (lifecycle.isStopping()) response.setHeader("connection", "close")
       response.once("close", () => {
@@ -112,6 +118,8 @@ const make = (address: Address) =>
       handler(request, response)
     }
     server.on("request", onRequest)
+    // What a client expects beyond `100-continue` it does not get, and is served all the same.
+    server.on("checkExpectation", onRequest)
     server.on("clientError", refuse)
 
     const stop = Effect.gen(function* () {

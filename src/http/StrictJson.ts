@@ -10,10 +10,13 @@ export interface Misfit {
   readonly reason: string
 }
 
+/** How deep a body may nest, in levels; none of the contract's does. What reads it further may recurse. */
+const maxDepth = 32
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The path of the first key that stands twice in one object of a sound JSON text. */
-const duplicate = (text: string): string | undefined => {
+/** The first key that stands twice in one object of a sound JSON text, or the first place that is too deep. */
+const misfitIn = (text: string): Misfit | undefined => {
   /** The open objects and arrays: the keys seen, or how many elements; and the name of what is being read. */
   const open: Array<{ readonly keys: Set<string> | undefined; name: string | number }> = []
   const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
@@ -21,6 +24,9 @@ const duplicate = (text: string): string | undefined => {
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const [found] = match
     const inner = open.at(-1)
+    if ((found === "{" || found === "[") && open.length === maxDepth) {
+      return { path: "", reason: `nests deeper than ${maxDepth} levels` }
+    }
     if (found === "{") {
       open.push({ keys: new Set(), name: "" })
       isKey = true
@@ -37,7 +43,7 @@ const duplicate = (text: string): string | undefined => {
     else if (isKey && inner?.keys !== undefined) {
       const key: string = JSON.parse(found)
       inner.name = key
-      if (inner.keys.has(key)) return open.map(({ name }) => name).join(".")
+      if (inner.keys.has(key)) return { path: open.map(({ name }) => name).join("."), reason: "stands twice" }
       inner.keys.add(key)
     }
   }
@@ -46,7 +52,7 @@ const duplicate = (text: string): string | undefined => {
 
 /** The value of a JSON text in UTF-8 without a byte-order mark and without duplicate keys. */
 export const parse = (bytes: Uint8Array): Either.Either<unknown, Misfit> => {
-  const misfit = (reason: string, path = "") => Either.left({ path, reason })
+  const misfit = (reason: string) => Either.left({ path: "", reason })
   let text: string
   try {
     text = decoder.decode(bytes)
@@ -60,6 +66,6 @@ export const parse = (bytes: Uint8Array): Either.Either<unknown, Misfit> => {
   } catch {
     return misfit(text.trim() === "" ? "is empty" : "is not JSON")
   }
-  const twice = duplicate(text)
-  return twice === undefined ? Either.right(value) : misfit("stands twice", twice)
+  const found = misfitIn(text)
+  return found === undefined ? Either.right(value) : Either.left(found)
 }

@@ -1,0 +1,149 @@
+/** The account service for tests: in this process, or as a process of its own; and a plain client without retries. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { connect } from "node:net"
+import { join } from "node:path"
+import process from "node:process"
+import { Context, Effect, Layer, Logger } from "effect"
+import { inject } from "vitest"
+import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
+import * as AccountSummary from "../../src/account/AccountSummary.ts"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import * as AccountServer from "../../src/http/AccountServer.ts"
+import { NodeServer } from "../../src/http/NodeServer.ts"
+import type { Body } from "../../src/http/Problem.ts"
+import type { Token } from "../../src/http/Tokens.ts"
+import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for.
+  readonly json: any
+}
+
+export interface Asked {
+  readonly method?: string
+  readonly body?: unknown
+  /** As it is, instead of `body`. */
+  readonly raw?: string | Uint8Array
+  readonly key?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One request, on a connection of the pool, without a retry. */
+export const ask = (url: string, { body, headers, key, method, raw }: Asked = {}): Effect.Effect<Answer> =>
+  Effect.promise(async (signal) => {
+    const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    const response = await fetch(url, {
+      method: method ?? (payload === undefined ? "GET" : "POST"),
+      signal,
+      ...(payload !== undefined && { body: payload as string }),
+      headers: {
+        ...(payload !== undefined && { "content-type": "application/json" }),
+        ...(key !== undefined && { "idempotency-key": key }),
+        ...headers
+      }
+    })
+    const text = await response.text()
+    const isJson = response.headers.get("content-type")?.includes("json") === true
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson && text !== "" ? JSON.parse(text) : undefined
+    }
+  })
+
+/** What a connection answers to bytes that no client would send. It ends when the server ends it. */
+export const exchange = (url: string, ...parts: ReadonlyArray<string>): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    const { hostname, port } = new URL(url)
+    let received = ""
+    const socket = connect({ host: hostname, port: Number(port) }, () => {
+      for (const part of parts) socket.write(part)
+    })
+    socket.setEncoding("latin1").on("data", (text: string) => {
+      received += text
+    })
+    socket.on("error", () => {})
+    socket.on("close", () => resume(Effect.succeed(received)))
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** The address of the service that a test runs against. */
+export class Url extends Context.Tag("test/http/Url")<Url, string>() {}
+
+/** What the server needs, on the given stores. */
+export const domain = Layer.mergeAll(
+  AccountBehaviour.layer.pipe(Layer.provide(ActorSystemLocal.layer)),
+  ProjectionsLocal.layer([AccountSummary.projection])
+)
+
+/** The service in this process, on a free port. */
+export const layer = (options: { readonly filename?: string; readonly tokens?: ReadonlyArray<Token> } = {}) =>
+  Layer.effect(
+    Url,
+    Effect.map(NodeServer, ({ url }) => url)
+  ).pipe(
+    Layer.provide(AccountServer.layer({ host: "127.0.0.1", port: 0, tokens: options.tokens ?? null })),
+    Layer.provide(domain),
+    Layer.provideMerge(SqliteStore.layer({ filename: options.filename ?? ":memory:" })),
+    Layer.provide(Logger.remove(Logger.defaultLogger))
+  )
+
+export interface Running {
+  readonly url: string
+  readonly process: ChildProcess
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Effect.Effect<number | string | null>
+  readonly stderr: () => string
+}
+
+/** `daybook serve` as a process of its own, once it listens. It ends with the scope, if not before. */
+export const start = (
+  args: ReadonlyArray<string>,
+  options: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {}
+) =>
+  Effect.gen(function* () {
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(
+          process.execPath,
+          [join(inject("dist"), "cli/main.js"), "serve", "--port", String(options.port ?? 0), ...args],
+          { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } }
+        )
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    )
+    let stderr = ""
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+    })
+    const exit = new Promise<number | string | null>((resolve) => {
+      child.once("close", (code, signal) => resolve(code ?? signal))
+    })
+    const url = yield* Effect.async<string, Error>((resume) => {
+      let stdout = ""
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        stdout += text
+        const found = /^listening on (\S+)$/m.exec(stdout)?.[1]
+        if (found !== undefined) resume(Effect.succeed(found))
+      })
+      void exit.then((code) => resume(Effect.fail(new Error(`it ended with ${code}: ${stderr}`))))
+    })
+    return { url, process: child, ended: Effect.promise(() => exit), stderr: () => stderr } satisfies Running
+  })
+
+/** The problem of an answer. */
+export const problem = ({ json }: Answer): Body => json
+
+let accounts = 0
+/** Opens an account of its own and gives its id. */
+export const open = (url: string, fields: object = {}) =>
+  Effect.gen(function* () {
+    const accountId = `account-${process.pid}-${++accounts}`
+    yield* ask(`${url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR", ...fields } })
+    return accountId
+  })
