@@ -14,6 +14,7 @@ import { EventStore, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
+import type { ApplyFailed } from "./ProjectionError.ts"
 import { type Checkpoint, type DeadLetter, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
@@ -119,8 +120,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   let finished = saved.position
 
   /** Changes what is stored about it, one change at a time, from where the checkpoint is. */
-  const write = (change: (at: Checkpoint) => Effect.Effect<void, MoveError>): Effect.Effect<void> => {
-    const once: Effect.Effect<void, MoveError> = Effect.suspend(() => {
+  const write = (change: (at: Checkpoint) => Effect.Effect<void, MoveError | ApplyFailed>): Effect.Effect<void> => {
+    const once: Effect.Effect<void, MoveError | ApplyFailed> = Effect.suspend(() => {
       const at = saved
       return Effect.catchTag(change(at), "CheckpointMoved", () =>
         Effect.flatMap(load, (now) => {
