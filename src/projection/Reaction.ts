@@ -303,4 +303,11 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
 export const layer = <E extends { readonly _tag: string }, R>(
   reaction: Reaction<E, R>
 ): Layer.Layer<never, never, EventStore | ProjectionStore | R> =>
-  Layer.scopedDiscard(Effect.forkScoped(Effect.scoped(run(reaction))))
+  Layer.scopedDiscard(
+    Effect.flatMap(ProjectionStore, (store) =>
+      // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
+      Effect.ignore(store.register(reaction.name, "reaction")).pipe(
+        Effect.zipRight(Effect.forkScoped(Effect.scoped(run(reaction))))
+      )
+    )
+  )

@@ -1,0 +1,18 @@
+/** The suite of the read side on every store that has one. */
+import { describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
+
+const stores = { sqlite: temporaryStore, "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }) }
+/** The cases provoke errors that are logged. */
+const quiet = Logger.remove(Logger.defaultLogger)
+
+for (const [store, layer] of Object.entries(stores)) {
+  describe(`projections on ${store}`, () => {
+    for (const { name, run } of ProjectionConformance) {
+      it(name, () => run.pipe(Effect.scoped, Effect.provide([layer, quiet]), Effect.runPromise), 30_000)
+    }
+  })
+}
