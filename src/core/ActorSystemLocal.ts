@@ -4,7 +4,7 @@
  *
  * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
  */
-import { Context, Deferred, Duration, Effect, Layer, Runtime, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
 import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
@@ -176,8 +176,9 @@ const make = Effect.gen(function* () {
     for (const actor of actors.values()) actor.abandon()
     yield* Effect.ignore(Effect.timeout(saver.flush, flushTimeout))
   })
-  // A finalizer cannot be interrupted, and so its time limits would wait for what they limit.
-  yield* Effect.addFinalizer(() => Effect.interruptible(stop))
+  // In a fiber of its own: a finalizer cannot be interrupted, so its time limits would wait for what they limit; and made
+  // interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
+  yield* Effect.addFinalizer(() => Effect.flatMap(Effect.forkDaemon(Effect.interruptible(stop)), Fiber.await))
 
   return ActorSystem.of({ register, ask, state, store, snapshots })
 })

@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Deferred, Duration, Effect, Layer, Schema } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import * as Problem from "./Problem.ts"
@@ -136,8 +136,11 @@ const make = (address: Address) =>
       }
       server.closeAllConnections()
     })
-    // A finalizer cannot be interrupted, and so its time limit would wait for what it limits.
-    const url = yield* Effect.acquireRelease(listen(server, address), () => Effect.interruptible(stop))
+    // In a fiber of its own: a finalizer cannot be interrupted, so its time limit would wait for what it limits; and made
+    // interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
+    const url = yield* Effect.acquireRelease(listen(server, address), () =>
+      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(stop)), Fiber.await)
+    )
     return { url }
   }).pipe(
     // Whoever reads traces is not to learn what lets one retry, or be, another client.

@@ -147,3 +147,32 @@ export const open = (url: string, fields: object = {}) =>
     yield* ask(`${url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR", ...fields } })
     return accountId
   })
+
+/** A connection that a test writes to as it likes. */
+export const connection = (url: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const { hostname, port } = new URL(url)
+      let received = ""
+      let check = () => {}
+      const socket = connect({ host: hostname, port: Number(port) })
+      socket.setEncoding("latin1").on("data", (text: string) => {
+        received += text
+        check()
+      })
+      socket.on("error", () => {})
+      return {
+        send: (text: string) => Effect.async<void>((resume) => void socket.write(text, () => resume(Effect.void))),
+        /** Waits for this text. */
+        receive: (text: string) =>
+          Effect.async<void>((resume) => {
+            check = () => {
+              if (received.includes(text)) resume(Effect.void)
+            }
+            check()
+          }),
+        close: () => socket.destroy()
+      }
+    }),
+    ({ close }) => Effect.sync(close)
+  )

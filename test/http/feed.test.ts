@@ -1,0 +1,116 @@
+/** The feed of server-sent events: every event once, in order, from where a client was; and no client that costs without end. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer } from "effect"
+import * as HttpConfig from "../../src/http/HttpConfig.ts"
+import { follow, nextEvent, positions } from "./Feed.ts"
+import { assertProblem } from "./Problems.ts"
+import * as Service from "./Service.ts"
+
+const { ask, Url } = Service
+
+const deposits = (url: string, id: string, count: number) =>
+  Effect.forEach(Array.from({ length: count }), () =>
+    Effect.map(
+      ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "line\nbreak\r\u2028" } }),
+      ({ json }): number => json.position
+    )
+  )
+
+describe("feed", () => {
+  it.scopedLive(
+    "HT15 gives each event under its position, what is stored and then what comes, and resumes where it was",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        const before = yield* deposits(url, id, 3)
+        const feed = yield* follow(`${url}/events/stream?after=0`)
+        assert.strictEqual(feed.headers["content-type"], "text/event-stream")
+        assert.strictEqual(feed.headers["cache-control"], "no-store")
+        assert.strictEqual(feed.headers["x-accel-buffering"], "no")
+        assert.deepStrictEqual(yield* feed.next, { retry: "1000" })
+        assert.deepStrictEqual(yield* positions(feed, 4), [1, ...before])
+        const [live = 0] = yield* deposits(url, id, 1)
+        const event = yield* nextEvent(feed)
+        assert.deepInclude(event, { id: String(live), event: "Deposited" })
+        const page = yield* ask(`${url}/events?after=${live - 1}`)
+        assert.deepStrictEqual(JSON.parse(event.data ?? ""), page.json.events[0])
+
+        // The header knows better than the URL, which stays as it was at first.
+        const resumed = yield* follow(`${url}/events/stream?after=0`, { "last-event-id": String(before[1]) })
+        assert.deepStrictEqual(yield* positions(resumed, 2), [before[2] ?? 0, live])
+      }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("HT15 refuses an id that is no position, and waits at one that is beyond the log", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      for (const garbage of ["x", "-1", "1.5", "", "99999999999999999999"]) {
+        const headers = { "last-event-id": garbage }
+        assertProblem(yield* ask(`${url}/events/stream`, { headers }), "invalid-request")
+      }
+      assertProblem(yield* ask(`${url}/events/stream?after=x`), "invalid-request")
+      const feed = yield* follow(`${url}/events/stream?after=3`)
+      const stored = yield* deposits(url, id, 3)
+      assert.deepStrictEqual(yield* positions(feed, 1), [stored.at(-1) ?? 0])
+    }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("HT15 sends a comment line to a client for which there is nothing", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const feed = yield* follow(`${url}/events/stream`)
+      yield* feed.next
+      for (let n = 0; n < 3; n++) assert.property(yield* feed.next, "comment")
+    }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ heartbeat: Duration.millis(20) })))))
+  )
+
+  it.scopedLive("refuses one client more than it may have, and takes it when another has gone", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const follower = (yield* Effect.forkScoped(
+        Effect.scoped(
+          Effect.zipRight(
+            Effect.flatMap(follow(`${url}/events/stream`), ({ next }) => next),
+            Effect.never
+          )
+        )
+      )) as Fiber.RuntimeFiber<never>
+      const full = yield* Effect.repeat(ask(`${url}/metrics`), {
+        until: ({ text }) => text.includes("daybook_http_subscribers 1")
+      })
+      assert.strictEqual(full.status, 200)
+      assertProblem(yield* ask(`${url}/events/stream`), "too-many-subscribers")
+      yield* Fiber.interrupt(follower)
+      yield* Effect.repeat(ask(`${url}/metrics`), { until: ({ text }) => text.includes("daybook_http_subscribers 0") })
+      const feed = yield* follow(`${url}/events/stream`)
+      assert.deepStrictEqual(yield* feed.next, { retry: "1000" })
+    }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ maxSubscribers: 1 })))))
+  )
+
+  it.scopedLive(
+    "ends a client that reads nothing, so that it costs nothing more",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        const feed = yield* follow(`${url}/events/stream`)
+        yield* feed.stall
+        // More than the buffers of both ends hold, written while it sleeps.
+        const reference = "x".repeat(500)
+        const body = { amount: "1", reference }
+        const one = ask(`${url}/accounts/${id}/deposits`, { body })
+        yield* Effect.all(
+          Array.from({ length: 8_000 }, () => one),
+          { concurrency: 64, discard: true }
+        )
+        yield* Effect.repeat(ask(`${url}/metrics`), {
+          until: ({ text }) => text.includes("daybook_http_subscribers 0")
+        })
+      }).pipe(
+        Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ idleTimeout: Duration.seconds(1) }))))
+      ),
+    60_000
+  )
+})
