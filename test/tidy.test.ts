@@ -10,7 +10,7 @@ const floors: Record<string, ReadonlyArray<string>> = {
   sql: ["core", "projection"],
   account: ["core", "projection"],
   http: ["core", "projection", "account"],
-  cli: ["core", "projection", "sql", "account", "http"],
+  cli: ["core", "projection", "sql", "account", "http", "testing"],
   testing: ["core", "projection"]
 }
 

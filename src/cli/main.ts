@@ -15,6 +15,7 @@ import * as Lines from "./Lines.ts"
 import * as openapi from "./openapi.ts"
 import * as projections from "./projections.ts"
 import * as rebuild from "./rebuild.ts"
+import * as schema from "./schema.ts"
 import * as serve from "./serve.ts"
 import * as verify from "./verify.ts"
 
@@ -29,6 +30,7 @@ const daybook = Command.make("daybook").pipe(
     projections.command,
     rebuild.command,
     backup.command,
+    schema.command,
     openapi.command
   ])
 )

@@ -124,6 +124,7 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly aggregate: Name
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
+  readonly events: ReadonlyArray<Event.Any>
   readonly streamId: (id: Id) => StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
   readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
@@ -132,6 +133,15 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
     behaviour: Behaviour<S, E, R> | Effect.Effect<Behaviour<S, E, R>, X, Req>
   ) => Layer.Layer<Service<Name>, X, ActorSystem | Req>
 }
+
+/** Whether a value, such as an export of a module, is an aggregate. */
+export const isAggregate = (
+  value: unknown
+): value is Pick<AggregateClass<string, unknown, unknown, Tagged, never>, Tool> =>
+  typeof value === "function" && "aggregate" in value && "codec" in value && "events" in value
+/** What tools use that know no aggregate by name. */
+type Tool = "aggregate" | "codec" | "events"
+type Tagged = { readonly _tag: string }
 
 /** A defect of the declaration, found when the aggregate is made. */
 export class InvalidAggregate extends Error {
@@ -325,6 +335,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     static readonly aggregate = name
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
+    static readonly events = contract.events
     static readonly streamId = (id: Id): StreamId => streamOf(encodeId(id))
     static readonly define = define
     static readonly toLayer = <X, Req>(behaviour: Behaviour<S, Evt, R> | Effect.Effect<Behaviour<S, Evt, R>, X, Req>) =>

@@ -47,9 +47,14 @@ export interface EventType<Tag extends string, A, I> {
   readonly make: (fields: Omit<A, "_tag">) => A
 }
 
-type Fields = Schema.Struct.Fields
-/** Decoding must not need services: replay is a plain function. */
-type Pure<F extends Fields> = [Schema.Struct.Context<F>] extends [never] ? F : never
+/** Fields that need no services to be decoded: replay is a plain function. */
+interface Fields {
+  readonly [name: PropertyKey]:
+    | Schema.Schema.AnyNoContext
+    | Schema.Schema<never, never>
+    // biome-ignore lint/suspicious/noExplicitAny: a property is invariant in all that it says; only its services matter here.
+    | Schema.PropertySignature<any, any, any, any, any, any, never>
+}
 
 export interface EventOfFields<Tag extends string, F extends Fields>
   extends EventType<
@@ -59,7 +64,7 @@ export interface EventOfFields<Tag extends string, F extends Fields>
   > {
   /** The next version, with the upcaster from this version's stored form to its own. */
   readonly next: <G extends Fields>(
-    fields: Pure<G> & G,
+    fields: G,
     upcast: (previous: Schema.Struct.Encoded<F>, metadata: EventMetadata) => Schema.Struct.Encoded<G>
   ) => EventOfFields<Tag, G>
   /** The same event under another name from now on. What was stored under the old one is read under the new one. */
@@ -121,7 +126,5 @@ const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): Even
 const form = (fields: Fields) => Schema.Struct(fields) as unknown as Schema.Schema.AnyNoContext
 
 /** Version 1 of an event. `tag` is what is stored as its type: the past tense of what happened. */
-export const make = <const Tag extends string, F extends Fields>(
-  tag: Tag,
-  fields: Pure<F> & F
-): EventOfFields<Tag, F> => build<Tag, F>({ tag, fields, formerTags: [], forms: [form(fields)], upcasts: [] })
+export const make = <const Tag extends string, F extends Fields>(tag: Tag, fields: F): EventOfFields<Tag, F> =>
+  build<Tag, F>({ tag, fields, formerTags: [], forms: [form(fields)], upcasts: [] })

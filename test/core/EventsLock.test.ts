@@ -1,0 +1,62 @@
+/** The promises of `core/EventsLock.ts`: a stored form that changes without a version of its own is found. */
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Account } from "../../src/account/Account.ts"
+import * as Event from "../../src/core/Event.ts"
+import * as EventsLock from "../../src/core/EventsLock.ts"
+import { AgedAccount } from "../../src/testing/AgedAccount.ts"
+import * as EventFixtures from "../../src/testing/EventFixtures.ts"
+
+const Filled = Event.make("Filled", { litres: Schema.Number })
+const tank = (...events: ReadonlyArray<Event.Any>) => ({ aggregate: "Tank", events })
+const lock = EventsLock.of(tank(Filled))
+
+describe("EventsLock", () => {
+  it("finds a form that changed, a version or an event that vanished, and what is not locked yet", () => {
+    const Litres = Event.make("Filled", { litres: Schema.String })
+    const Twice = Filled.next({ litres: Schema.Number, source: Schema.String }, (v1) => ({ ...v1, source: "" }))
+    const table: ReadonlyArray<
+      readonly [EventsLock.EventsLock, ReadonlyArray<Event.Any>, RegExp, "broken" | "missing"]
+    > = [
+      [lock, [Litres], /Filled version 1 has another stored form/, "broken"],
+      [EventsLock.of(tank(Twice)), [Filled], /Filled version 2 vanished/, "broken"],
+      [lock, [], /Filled is no longer declared/, "broken"],
+      [lock, [Twice], /Filled version 2 is not locked yet/, "missing"],
+      [lock, [Filled, Event.make("Drained", {})], /Drained version 1 is not locked yet/, "missing"]
+    ]
+    for (const [locked, events, says, kind] of table) {
+      assert.match(EventsLock.compare(locked, tank(...events))[kind].join(), says)
+    }
+  })
+
+  it("agrees with what keeps every stored form: a rename, a retirement, a narrower type behind the same form", () => {
+    const Positive = Event.make("Filled", { litres: Schema.Number })
+    for (const event of [Filled, Positive, Filled.retired()]) {
+      assert.deepStrictEqual(EventsLock.compare(lock, tank(event)), { broken: [], missing: [] })
+    }
+    assert.deepStrictEqual(EventsLock.compare(lock, tank(Filled.renamed("Refilled"))), {
+      broken: [],
+      missing: ["Refilled version 1 is not locked yet"]
+    })
+  })
+
+  it("is the same text for the same forms, whatever the order of their fields", () => {
+    const one = Event.make("Moved", { from: Schema.String, to: Schema.String })
+    const other = Event.make("Moved", { to: Schema.String, from: Schema.String })
+    const fingerprint = (event: Event.Any) => EventsLock.of(tank(event)).events[0]?.versions[0]?.form
+    assert.deepStrictEqual(Object.keys(fingerprint(one) as object), Object.keys(fingerprint(other) as object))
+  })
+})
+
+describe("events as earlier releases stored them", () => {
+  const fixtures = join(import.meta.dirname, "../fixtures/events")
+
+  it.effect("UP11 read as their files say", () => EventFixtures.assertReadable(AgedAccount, fixtures))
+  it.effect("UP11 those of the account are as locked, and read as their files say", () =>
+    EventFixtures.assertLocked(Account, join(import.meta.dirname, "../../events.lock.json"), fixtures)
+  )
+  it("are there", () => {
+    assert.isAtLeast(EventFixtures.read(fixtures).size, 6)
+  })
+})
