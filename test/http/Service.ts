@@ -32,9 +32,9 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** One request, on a connection of the pool, without a retry. */
-export const ask = (url: string, { body, headers, key, method, raw }: Asked = {}): Effect.Effect<Answer> =>
-  Effect.promise(async (signal) => {
+/** One request, on a connection of the pool, without a retry. Fails when there is no answer. */
+export const tryAsk = (url: string, { body, headers, key, method, raw }: Asked = {}) =>
+  Effect.tryPromise(async (signal): Promise<Answer> => {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body))
     const response = await fetch(url, {
       method: method ?? (payload === undefined ? "GET" : "POST"),
@@ -47,14 +47,12 @@ export const ask = (url: string, { body, headers, key, method, raw }: Asked = {}
       }
     })
     const text = await response.text()
-    const isJson = response.headers.get("content-type")?.includes("json") === true
-    return {
-      status: response.status,
-      headers: response.headers,
-      text,
-      json: isJson && text !== "" ? JSON.parse(text) : undefined
-    }
+    const isJson = response.headers.get("content-type")?.includes("json") === true && text !== ""
+    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
   })
+
+/** The same where there must be an answer. */
+export const ask = (url: string, asked: Asked = {}): Effect.Effect<Answer> => Effect.orDie(tryAsk(url, asked))
 
 /** What a connection answers to bytes that no client would send. It ends when the server ends it. */
 export const exchange = (url: string, ...parts: ReadonlyArray<string>): Effect.Effect<string> =>

@@ -1,0 +1,94 @@
+/** While the database is locked by another process, or its disk is full: reads answer, commands say so, and it passes. */
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
+import { Effect } from "effect"
+import { Writer } from "../../src/sql/Writer.ts"
+import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import { assertProblem } from "./Problems.ts"
+import * as Service from "./Service.ts"
+
+const { ask, Url } = Service
+const timeout = 60_000
+
+/** What answers whatever befalls the writer. */
+const assertReads = (url: string, id: string, balance: string) =>
+  Effect.gen(function* () {
+    assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.balance, balance)
+    const paths = [
+      `/accounts/${id}?version=1`,
+      `/accounts/${id}/events`,
+      `/accounts/${id}/summary`,
+      "/accounts",
+      "/events"
+    ]
+    for (const path of [...paths, "/projections", "/metrics", "/health/live"]) {
+      assert.strictEqual((yield* ask(`${url}${path}`)).status, 200, path)
+    }
+  })
+
+const untilReady = (url: string) => Effect.repeat(ask(`${url}/health/ready`), { until: ({ status }) => status === 200 })
+
+describe("faults", () => {
+  it.scopedLive(
+    "locked by another process: commands are 503 and leave no trace, and go on when the lock is gone",
+    () =>
+      Effect.gen(function* () {
+        const filename = join(yield* temporaryFolder, "d.db")
+        const { stderr, url } = yield* Service.start(["--db", `sqlite:${filename}`])
+        const id = yield* Service.open(url)
+        const deposit = ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" }, key: "locked" })
+        yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "2" } })
+        yield* ask(`${url}/accounts/${id}/summary?minPosition=2`)
+
+        const other = new Database(filename)
+        other.exec("BEGIN IMMEDIATE")
+        const waiting = yield* Effect.fork(deposit)
+        yield* assertReads(url, id, "2.00")
+        const refused = yield* waiting
+        assertProblem(refused, "store-unavailable")
+        assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
+        assert.include(stderr(), Service.problem(refused).correlationId ?? "none")
+        other.exec("ROLLBACK")
+        other.close()
+
+        yield* untilReady(url)
+        assert.strictEqual((yield* deposit).json.balance, "3.00")
+        assert.strictEqual((yield* deposit).json.version, 3)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "the disk is full: commands are 503, nothing answered is lost, and they go on when there is room",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const writer = yield* Writer
+        const id = yield* Service.open(url)
+        const limit = (pages: number) =>
+          writer.transact((connection) => connection.executeValues(`PRAGMA max_page_count = ${pages}`, []))
+        // As many pages as it has now: SQLite never goes below.
+        yield* limit(1)
+        const deposit = (n: number) =>
+          ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
+        let done = 0
+        let answer = yield* deposit(done)
+        while (answer.status === 200) answer = yield* deposit(++done)
+        assertProblem(answer, "store-unavailable")
+        assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
+        assert.isAbove(done, 0)
+        yield* assertReads(url, id, `${done}.00`)
+
+        yield* limit(1_000_000)
+        yield* untilReady(url)
+        assert.strictEqual((yield* deposit(done)).json.version, done + 2)
+        for (let n = 0; n <= done; n++) {
+          assert.strictEqual((yield* deposit(n)).headers.get("idempotency-replayed"), "true")
+        }
+        const { json } = yield* ask(`${url}/accounts/${id}/summary?minPosition=${done + 2}`)
+        assert.strictEqual(json.currentBalance, `${done + 1}.00`)
+      }).pipe(Effect.provide(Service.layer({ filename: ":memory:" }))),
+    timeout
+  )
+})
