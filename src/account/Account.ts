@@ -7,15 +7,30 @@ import {
   AccountIsClosed,
   AccountNotFound,
   BalanceNotZero,
+  CreditRefused,
+  DebitRefused,
+  HoldExceeded,
+  HoldExists,
+  HoldNotFound,
+  HoldOpen,
   InsufficientFunds,
   InvalidAmount,
+  NothingToRefund,
+  TooManyHolds,
+  TransferPending,
   UnknownCurrency
 } from "./AccountError.ts"
 import { events } from "./AccountEvents.ts"
 import { amountPattern } from "./Money.ts"
 
-export const AccountId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9._-]{1,64}$/), Schema.brand("AccountId"))
+const idPattern = /^[A-Za-z0-9._-]{1,64}$/
+
+export const AccountId = Schema.String.pipe(Schema.pattern(idPattern), Schema.brand("AccountId"))
 export type AccountId = typeof AccountId.Type
+export const TransferId = Schema.String.pipe(Schema.pattern(idPattern), Schema.brand("TransferId"))
+export type TransferId = typeof TransferId.Type
+export const HoldId = Schema.String.pipe(Schema.pattern(idPattern), Schema.brand("HoldId"))
+export type HoldId = typeof HoldId.Type
 
 export const Owner = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))
 export const Currency = Schema.String.pipe(Schema.pattern(/^[A-Z]{3}$/))
@@ -35,6 +50,14 @@ export const BookedOn = Schema.String.pipe(
       return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)
     },
     { message: () => "is no day of the calendar" }
+  )
+)
+
+/** A time of RFC 3339 in UTC. */
+export const Time = Schema.String.pipe(
+  Schema.filter(
+    (text) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text)),
+    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
   )
 )
 
@@ -58,6 +81,30 @@ export const Booking = Schema.Struct({
   bookedOn: Schema.optionalWith(BookedOn, { exact: true })
 })
 
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** What is to be reserved. At `expiresAt` the hold ends by itself; default: never. */
+export const Reservation = Schema.Struct({
+  holdId: HoldId,
+  amount: Amount,
+  reference: optional(Reference),
+  expiresAt: optional(Time)
+})
+/** What is taken of a hold; the rest of it is released. Default: all of it. */
+export const Capture = Schema.Struct({ holdId: HoldId, amount: optional(Amount) })
+
+/** One side of a transfer, `amount` in `currency`, `account` the other side. */
+export const Leg = Schema.Struct({
+  transferId: TransferId,
+  account: AccountId,
+  currency: Currency,
+  amount: Amount,
+  reference: optional(Reference)
+})
+
+/** Most open holds of one account: its state holds them all. */
+export const maxHolds = 100
+
 export const AccountState = Schema.Struct({
   /** `none` before it was opened. */
   status: Schema.Literal("none", "open", "closed"),
@@ -67,7 +114,19 @@ export const AccountState = Schema.Struct({
   decimals: Schema.Int,
   /** Minor units; negative down to the overdraft limit. */
   balance: Schema.BigInt,
-  overdraftLimit: Schema.BigInt
+  overdraftLimit: Schema.BigInt,
+  /** Those that are open, and those that have expired since somebody last looked. */
+  holds: Schema.Array(
+    Schema.Struct({
+      holdId: Schema.String,
+      /** Minor units. */
+      amount: Schema.BigInt,
+      /** Milliseconds since 1970-01-01 UTC; null: never. */
+      expiresAt: Schema.NullOr(Schema.Int)
+    })
+  ),
+  /** Transfers that were debited, and that the account does not know to have ended. */
+  unsettled: Schema.Array(Schema.String)
 })
 export type AccountState = typeof AccountState.Type
 
@@ -76,7 +135,17 @@ const usable = [AccountNotFound, AccountIsClosed] as const
 export class Account extends Aggregate.make("Account", {
   id: AccountId,
   state: AccountState,
-  initial: { status: "none", accountId: "", owner: "", currency: "", decimals: 0, balance: 0n, overdraftLimit: 0n },
+  initial: {
+    status: "none",
+    accountId: "",
+    owner: "",
+    currency: "",
+    decimals: 0,
+    balance: 0n,
+    overdraftLimit: 0n,
+    holds: [],
+    unsettled: []
+  },
   events,
   commands: [
     Rpc.make("Open", {
@@ -90,8 +159,30 @@ export class Account extends Aggregate.make("Account", {
       success: Receipt,
       error: Schema.Union(...usable, InvalidAmount, InsufficientFunds)
     }),
-    Rpc.make("Close", { success: Receipt, error: Schema.Union(...usable, BalanceNotZero) })
+    Rpc.make("Close", {
+      success: Receipt,
+      error: Schema.Union(...usable, BalanceNotZero, TransferPending, HoldOpen)
+    }),
+    Rpc.make("Reserve", {
+      payload: Reservation,
+      success: Receipt,
+      error: Schema.Union(...usable, InvalidAmount, InsufficientFunds, HoldExists, TooManyHolds)
+    }),
+    Rpc.make("Capture", {
+      payload: Capture,
+      success: Receipt,
+      error: Schema.Union(...usable, InvalidAmount, HoldNotFound, HoldExceeded)
+    }),
+    Rpc.make("Release", {
+      payload: Schema.Struct({ holdId: HoldId }),
+      success: Receipt,
+      error: Schema.Union(...usable, HoldNotFound)
+    }),
+    // The legs of a transfer. `TransferProcess.ts` sends them; whoever else does must keep to its order and its ids.
+    Rpc.make("Debit", { payload: Leg, success: Receipt, error: DebitRefused }),
+    Rpc.make("Credit", { payload: Leg, success: Receipt, error: CreditRefused }),
+    Rpc.make("Refund", { payload: Leg, success: Receipt, error: NothingToRefund })
   ],
-  // Mistakes in the request, and an account that may yet be opened: the same command may fare better later.
-  unkept: ["AccountNotFound", "InvalidAmount", "UnknownCurrency"]
+  // Mistakes in the request, and what may yet be opened: the same command may fare better later.
+  unkept: ["AccountNotFound", "InvalidAmount", "UnknownCurrency", "HoldNotFound", "CreditRefused", "NothingToRefund"]
 }) {}

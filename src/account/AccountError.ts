@@ -31,7 +31,7 @@ export class AccountIsClosed extends Schema.TaggedError<AccountIsClosed>()("Acco
 export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("InsufficientFunds", {
   accountId,
   currency: Schema.String,
-  /** Balance and overdraft limit together. */
+  /** Balance and overdraft limit together, without what holds reserve. */
   available: Schema.String,
   requested: Schema.String
 }) {
@@ -67,5 +67,82 @@ export class UnknownCurrency extends Schema.TaggedError<UnknownCurrency>()("Unkn
 }) {
   override get message() {
     return `${this.currency} is no currency of ISO 4217; give a code such as EUR`
+  }
+}
+
+/** Money that this account sent is neither with its target nor back. Wait until the transfer has ended. */
+export class TransferPending extends Schema.TaggedError<TransferPending>()("TransferPending", { accountId }) {
+  override get message() {
+    return `the account ${this.accountId} has a transfer under way`
+  }
+}
+
+/** Capture or release the account's holds, or let them expire. */
+export class HoldOpen extends Schema.TaggedError<HoldOpen>()("HoldOpen", { accountId }) {
+  override get message() {
+    return `the account ${this.accountId} has an open hold`
+  }
+}
+
+const hold = { accountId, holdId: Schema.String }
+
+/** The account has no open hold of this id: there was none, or it was captured, released or has expired. */
+export class HoldNotFound extends Schema.TaggedError<HoldNotFound>()("HoldNotFound", hold) {
+  override get message() {
+    return `the account ${this.accountId} has no open hold ${this.holdId}`
+  }
+}
+
+/** An open hold has this id. Choose another. */
+export class HoldExists extends Schema.TaggedError<HoldExists>()("HoldExists", hold) {
+  override get message() {
+    return `the account ${this.accountId} has an open hold ${this.holdId} already`
+  }
+}
+
+/** More was to be captured than the hold reserves. Capture at most its amount. */
+export class HoldExceeded extends Schema.TaggedError<HoldExceeded>()("HoldExceeded", hold) {
+  override get message() {
+    return `the hold ${this.holdId} of the account ${this.accountId} reserves less`
+  }
+}
+
+/** The account has as many open holds as it may. Capture or release one first. */
+export class TooManyHolds extends Schema.TaggedError<TooManyHolds>()("TooManyHolds", {
+  accountId,
+  limit: Schema.Int
+}) {
+  override get message() {
+    return `the account ${this.accountId} has ${this.limit} open holds already`
+  }
+}
+
+/** The account does not pay for the transfer. Kept, so that the answer to one transfer never changes. */
+export class DebitRefused extends Schema.TaggedError<DebitRefused>()("DebitRefused", {
+  accountId,
+  reason: Schema.Literal("not-found", "closed", "currency-mismatch", "insufficient-funds")
+}) {
+  override get message() {
+    return `the account ${this.accountId} refuses the debit: ${this.reason}`
+  }
+}
+
+/** The account does not take the transfer. Not kept: the id of the command is then free for the refund. */
+export class CreditRefused extends Schema.TaggedError<CreditRefused>()("CreditRefused", {
+  accountId,
+  reason: Schema.Literal("not-found", "closed", "currency-mismatch")
+}) {
+  override get message() {
+    return `the account ${this.accountId} refuses the credit: ${this.reason}`
+  }
+}
+
+/** The account never paid for the transfer, or knows that it has ended. Nothing is to be given back. */
+export class NothingToRefund extends Schema.TaggedError<NothingToRefund>()("NothingToRefund", {
+  accountId,
+  transferId: Schema.String
+}) {
+  override get message() {
+    return `the account ${this.accountId} has nothing to get back of transfer ${this.transferId}`
   }
 }

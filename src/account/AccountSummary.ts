@@ -126,10 +126,13 @@ export const projection = Projection.make({
         changed.set(accountId, account)
         switch (event._tag) {
           case "Deposited":
+          case "TransferCredited":
+          case "TransferRefunded":
             account.deposits += event.amount.minor
             account.count++
             break
           case "Withdrawn":
+          case "TransferDebited":
             account.withdrawals += event.amount.minor
             account.count++
             break

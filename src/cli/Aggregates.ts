@@ -1,9 +1,14 @@
 /** The aggregates that this program knows, for verbs that read any stream. */
 import { Account } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
+import { Transfer } from "../account/Transfer.ts"
+import * as TransferBehaviour from "../account/TransferBehaviour.ts"
 import type { AnyDefinition } from "../core/ActorSystem.ts"
 
-const definitions: ReadonlyArray<AnyDefinition> = [Account.define(AccountBehaviour.behaviour)]
+const definitions: ReadonlyArray<AnyDefinition> = [
+  Account.define(AccountBehaviour.behaviour),
+  Transfer.define(TransferBehaviour.behaviour)
+]
 
 /** The aggregate whose stream it is, by the name before the id. */
 export const ofStream = (streamId: string): AnyDefinition | undefined =>

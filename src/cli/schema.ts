@@ -6,6 +6,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Option, Schema } from "effect"
 import { Account } from "../account/Account.ts"
+import { Transfer } from "../account/Transfer.ts"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as EventsLock from "../core/EventsLock.ts"
 import * as EventFixtures from "../testing/EventFixtures.ts"
@@ -20,7 +21,7 @@ const options = {
   lock: Options.text("lock").pipe(Options.withDefault("events.lock.json"), Options.withDescription("the lock file")),
   module: Options.text("module").pipe(
     Options.optional,
-    Options.withDescription("a module that exports aggregates; without it the account's")
+    Options.withDescription("a module that exports aggregates; without it those of this program")
   ),
   fixtures: Options.text("fixtures").pipe(
     Options.withDefault("test/fixtures/events"),
@@ -53,7 +54,7 @@ const readLocks = (file: string) =>
 
 export const command = Command.make("schema", options, ({ check, fixtures, json, lock: file, module }) =>
   Effect.gen(function* () {
-    const aggregates = Option.isSome(module) ? yield* load(module.value) : [Account]
+    const aggregates = Option.isSome(module) ? yield* load(module.value) : [Account, Transfer]
     const locks = yield* readLocks(file)
     const problems: Array<string> = []
     for (const aggregate of aggregates) {

@@ -221,6 +221,12 @@ const everyCommand = Schema.Union(
   Problem.schema("outcome-unknown")
 )
 
+const unclosable = [
+  Problem.schema("balance-not-zero"),
+  Problem.schema("transfer-pending"),
+  Problem.schema("hold-open")
+] as const
+
 class Accounts extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.post("open", "/accounts")
@@ -253,7 +259,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved, Problem.schema("balance-not-zero")))
+      .addError(Schema.Union(everyCommand, notFound, closed, moved, ...unclosable))
       .middleware(Access.Write)
   )
   .add(

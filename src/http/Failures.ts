@@ -4,8 +4,14 @@ import type {
   AccountIsClosed,
   AccountNotFound,
   BalanceNotZero,
+  HoldExceeded,
+  HoldExists,
+  HoldNotFound,
+  HoldOpen,
   InsufficientFunds,
   InvalidAmount,
+  TooManyHolds,
+  TransferPending,
   UnknownCurrency
 } from "../account/AccountError.ts"
 import type { RecoveryFailed, RuntimeError } from "../core/ActorError.ts"
@@ -32,6 +38,12 @@ export type Refusal =
   | AccountIsClosed
   | InsufficientFunds
   | BalanceNotZero
+  | TransferPending
+  | HoldOpen
+  | HoldNotFound
+  | HoldExists
+  | HoldExceeded
+  | TooManyHolds
   | InvalidAmount
   | UnknownCurrency
 
@@ -43,6 +55,12 @@ const refusals = {
     new Problem("insufficient-funds", { detail: `${requested} ${currency} was asked for; ${available} is available` }),
   BalanceNotZero: ({ balance, currency }: BalanceNotZero) =>
     new Problem("balance-not-zero", { detail: `the balance is ${balance} ${currency}` }),
+  TransferPending: ({ message }: TransferPending) => new Problem("transfer-pending", { detail: message }),
+  HoldOpen: ({ message }: HoldOpen) => new Problem("hold-open", { detail: message }),
+  HoldNotFound: ({ message }: HoldNotFound) => new Problem("hold-not-found", { detail: message }),
+  HoldExists: ({ message }: HoldExists) => new Problem("hold-exists", { detail: message }),
+  HoldExceeded: ({ message }: HoldExceeded) => new Problem("hold-exceeded", { detail: message }),
+  TooManyHolds: ({ message }: TooManyHolds) => new Problem("too-many-holds", { detail: message }),
   InvalidAmount: ({ field, reason }: InvalidAmount) => invalid(field, reason),
   UnknownCurrency: () => invalid("currency", "is no currency of ISO 4217; give a code such as EUR")
 }

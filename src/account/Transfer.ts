@@ -1,0 +1,93 @@
+/**
+ * `Transfer` is the contract of a transfer between two accounts. Its stream tells how far it has come; the money is on the
+ * accounts. What it does is in `TransferBehaviour.ts`, what drives it in `TransferProcess.ts`; clients use `Transfers.ts`.
+ */
+import { Rpc } from "@effect/rpc"
+import { Schema } from "effect"
+import * as Aggregate from "../core/Aggregate.ts"
+import { AccountId, Amount, Currency, Reference, TransferId } from "./Account.ts"
+import { InvalidAmount, UnknownCurrency } from "./AccountError.ts"
+import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "./TransferError.ts"
+import { events } from "./TransferEvents.ts"
+
+/** Why no money changed hands. Those of the source before anything was taken, those of the target after all was given back. */
+export const Reason = Schema.Literal(
+  "insufficient-funds",
+  "source-not-found",
+  "source-closed",
+  "source-currency-mismatch",
+  "target-not-found",
+  "target-closed",
+  "currency-mismatch",
+  /** The target did not answer in time. */
+  "target-unavailable"
+)
+export type Reason = typeof Reason.Type
+
+export const Request = Schema.Struct({
+  from: AccountId,
+  to: AccountId,
+  /** That of the source, in which the amount is. */
+  currency: Currency,
+  amount: Amount,
+  reference: Schema.optionalWith(Reference, { exact: true })
+})
+
+/** `requested`, `debited` and `refunding` are under way; after the others comes nothing. */
+export const Status = Schema.Literal("none", "requested", "debited", "refunding", "completed", "refused")
+
+export const TransferState = Schema.Struct({
+  status: Status,
+  transferId: Schema.String,
+  from: Schema.String,
+  to: Schema.String,
+  currency: Schema.String,
+  decimals: Schema.Int,
+  /** Minor units. */
+  amount: Schema.BigInt,
+  reason: Schema.NullOr(Schema.String)
+})
+export type TransferState = typeof TransferState.Type
+
+/** A transfer as clients see it. */
+export const TransferView = Schema.Struct({
+  transferId: Schema.String,
+  from: Schema.String,
+  to: Schema.String,
+  amount: Schema.String,
+  status: Schema.Literal("pending", "completed", "refused"),
+  reason: Schema.optionalWith(Schema.String, { exact: true })
+})
+export type TransferView = typeof TransferView.Type
+
+const step = { success: TransferView, error: Schema.Union(TransferNotFound, OutOfOrder) }
+
+export class Transfer extends Aggregate.make("Transfer", {
+  id: TransferId,
+  state: TransferState,
+  initial: {
+    status: "none",
+    transferId: "",
+    from: "",
+    to: "",
+    currency: "",
+    decimals: 0,
+    amount: 0n,
+    reason: null
+  },
+  events,
+  commands: [
+    Rpc.make("Request", {
+      payload: Request,
+      success: TransferView,
+      error: Schema.Union(TransferExists, SameAccount, InvalidAmount, UnknownCurrency)
+    }),
+    // What the process has seen on the accounts. Each may come again, and then changes nothing.
+    Rpc.make("NoteDebit", step),
+    Rpc.make("Complete", step),
+    Rpc.make("Refuse", { ...step, payload: { reason: Reason } }),
+    Rpc.make("RequestRefund", { ...step, payload: { reason: Reason } }),
+    Rpc.make("NoteRefund", step)
+  ],
+  unkept: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "OutOfOrder"]
+}) {}
