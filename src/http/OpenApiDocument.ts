@@ -26,6 +26,18 @@ const headersOf = (method: string, path: string, status: number) => ({
   ...(status === 503 && retryAfter)
 })
 
+interface Content {
+  readonly schema: { readonly anyOf?: ReadonlyArray<{ readonly $ref?: string }> }
+}
+
+/** `HttpApi` adds to each endpoint the error of its decoder, in JSON; here that is a problem, as every other one. */
+const asProblem = (content: Readonly<Record<string, Content>>) => {
+  const [given] = Object.values(content)
+  const anyOf = given?.schema.anyOf?.filter(({ $ref }) => $ref?.endsWith("/HttpApiDecodeError") !== true)
+  const schema = anyOf === undefined ? given?.schema : anyOf.length === 1 ? anyOf[0] : { ...given?.schema, anyOf }
+  return { [Problem.contentType]: { schema } }
+}
+
 const summaries: Readonly<Record<string, string>> = {
   "accounts.open": "Open an account",
   "accounts.deposit": "Deposit money",
@@ -47,14 +59,20 @@ const summaries: Readonly<Record<string, string>> = {
 }
 
 const build = () => {
-  const { paths, ...rest } = OpenApi.fromApi(AccountsApi)
+  const { components, paths, ...rest } = OpenApi.fromApi(AccountsApi)
   const described = Object.entries(paths).map(([path, operations]) => [
     path,
     Object.fromEntries(
       Object.entries(operations).map(([method, operation]) => {
         const responses = Object.entries(operation.responses).map(([status, response]) => {
           const headers = headersOf(method, path, Number(status))
-          return [status, Object.keys(headers).length === 0 ? response : { ...response, headers }]
+          const content = "content" in response ? (response.content as Record<string, Content>) : undefined
+          const described = {
+            ...response,
+            ...(content !== undefined && Number(status) >= 400 && { content: asProblem(content) }),
+            ...(Object.keys(headers).length > 0 && { headers })
+          }
+          return [status, described]
         })
         const summary = summaries[operation.operationId]
         return [method, { ...operation, summary, responses: Object.fromEntries(responses) }]
@@ -66,7 +84,8 @@ const build = () => {
     version: "0.1.0",
     description: `Accounts on an event log. Amounts are decimal text in the account's currency. Errors are problem details of RFC 9457; \`code\` is one of: ${Object.keys(Problem.codes).join(", ")}.`
   }
-  return { ...rest, info, paths: Object.fromEntries(described) }
+  const { HttpApiDecodeError: _, Issue: __, PropertyKey: ___, ...schemas } = components.schemas
+  return { ...rest, info, paths: Object.fromEntries(described), components: { ...components, schemas } }
 }
 
 let built: ReturnType<typeof build> | undefined

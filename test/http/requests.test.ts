@@ -1,8 +1,10 @@
 /** What requests may look like: the HT cases of JSON, sizes, types, methods and fields. */
 import { gzipSync } from "node:zlib"
-import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Duration, Effect, Layer } from "effect"
+import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
+import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import type { codes } from "../../src/http/Problem.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -166,5 +168,48 @@ layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
         assert.include(answer, "application/problem+json")
       }
     })
+  )
+})
+
+describe("limits", () => {
+  it.scopedLive(
+    "a client that is slow to send its header or its body gets 408 and its connection ends",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        const start = `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n`
+        for (const sent of [start, `${start}content-length: 14\r\n\r\n{"amount"`]) {
+          const answer = yield* Service.exchange(url, sent)
+          assert.match(answer, /^HTTP\/1.1 408 /)
+          assert.include(answer, '"code":"request-timeout"')
+        }
+        assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.version, 1)
+      }).pipe(
+        Effect.provide(
+          Service.layer().pipe(
+            Layer.provide(
+              HttpConfig.layer({ headerTimeout: Duration.millis(200), requestTimeout: Duration.millis(400) })
+            )
+          )
+        )
+      ),
+    20_000
+  )
+
+  it.scopedLive("more commands than may wait for an account are 503 with Retry-After, and the others are done", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      const send = (n: number) => ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" }, key: `full ${n}` })
+      const numbers = Array.from({ length: 200 }, (_, n) => n)
+      const answers = yield* Effect.forEach(numbers, send, { concurrency: "unbounded" })
+      const busy = answers.filter(({ status }) => status !== 200)
+      assert.isAbove(busy.length, 0)
+      for (const answer of busy) assertProblem(answer, "account-busy")
+      assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.version, 1 + numbers.length - busy.length)
+      for (const n of numbers) assert.strictEqual((yield* send(n)).status, 200)
+      assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.version, 1 + numbers.length)
+    }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(ActorConfig.layer({ mailboxCapacity: 2 })))))
   )
 })

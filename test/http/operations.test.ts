@@ -1,0 +1,206 @@
+/** What those who run the service see: health, metrics, the documents, traces; and the typed client. */
+import { readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { AccountId } from "../../src/account/Account.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
+import { AccountsApi } from "../../src/http/AccountsApi.ts"
+import * as OpenApiDocument from "../../src/http/OpenApiDocument.ts"
+import { codes } from "../../src/http/Problem.ts"
+import * as Cli from "../cli/Cli.ts"
+import * as Service from "./Service.ts"
+
+const { ask, Url } = Service
+
+layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
+  it.effect("HT18 is live while it runs and ready when the store takes a commit", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      for (const path of ["live", "ready"]) {
+        const answer = yield* ask(`${url}/health/${path}`)
+        assert.deepStrictEqual([answer.status, answer.json], [200, { status: "ok" }])
+        assert.strictEqual(answer.headers.get("cache-control"), "no-store")
+      }
+    })
+  )
+
+  it.effect("shows its metrics in the text format of Prometheus", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      const { json } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
+      yield* ask(`${url}/accounts/${id}/withdrawals`, { body: { amount: "9" } })
+      yield* ask(`${url}/accounts/${id}/summary?minPosition=${json.position}`)
+      // Enough for a snapshot, which is saved beside the answers; and gauges are set once a second.
+      const deposit = ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
+      yield* Effect.replicateEffect(deposit, 100, { concurrency: 16, discard: true })
+      const answer = yield* Effect.repeat(ask(`${url}/metrics`), {
+        until: ({ text }) => text.includes("daybook_mailbox_depth") && text.includes("daybook_snapshots_saved_total")
+      })
+      assert.match(answer.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/)
+      for (const line of [
+        /^daybook_commands_total\{.*command="Deposit".*outcome="success".*\} \d+$/m,
+        /^daybook_commands_total\{.*command="Withdraw".*outcome="refusal".*\} \d+$/m,
+        /^daybook_commit_batch_size_bucket\{le="1"\} \d+$/m,
+        /^daybook_commit_duration_count \d+$/m,
+        /^daybook_mailbox_depth \d+$/m,
+        /^daybook_actor_live \d+$/m,
+        /^daybook_actor_recoveries_total \d+$/m,
+        /^daybook_actor_events_replayed_total \d+$/m,
+        /^daybook_snapshots_saved_total \d+$/m,
+        /^daybook_projection_lag\{projection="account_summary"\} 0$/m,
+        /^http_server_request_duration_bucket\{.*http_route="\/accounts\/:id\/deposits".*le="\+Inf"\} \d+$/m
+      ]) {
+        assert.match(answer.text, line)
+      }
+      const families = new Set<string>()
+      for (const line of answer.text.trimEnd().split("\n")) {
+        const type = /^# TYPE (\S+) (?:counter|gauge|histogram)$/.exec(line)?.[1]
+        if (type === undefined) {
+          assert.match(
+            line,
+            /^(?:# HELP [a-zA-Z_:]\w* .+|[a-zA-Z_:]\w*(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? [-+.\deE]+)$/
+          )
+        } else {
+          assert.isFalse(families.has(type), `${type} stands twice`)
+          families.add(type)
+        }
+      }
+    })
+  )
+
+  it.effect("HT19 the trace of a request goes on in the metadata of its events", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const store = yield* EventStore
+      const id = yield* Service.open(url)
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+      const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` }
+      yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" }, headers })
+      const [event] = yield* store.readStream(`account-${id}` as never, { from: 2 })
+      assert.match(event?.traceparent ?? "", new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`))
+    })
+  )
+
+  it.effect("serves its documents, of which the page for people loads nothing from elsewhere", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const { json } = yield* ask(`${url}/openapi.json`)
+      assert.deepStrictEqual(json, JSON.parse(JSON.stringify(OpenApiDocument.document())))
+      const page = yield* ask(`${url}/docs`)
+      assert.strictEqual(page.status, 200)
+      assert.match(page.headers.get("content-type") ?? "", /^text\/html/)
+      assert.match(page.headers.get("content-security-policy") ?? "", /^default-src 'none'/)
+      assert.notMatch(page.text.replace(/<script[\s\S]*?<\/script>/g, ""), /(?:src|href)="https?:/)
+    })
+  )
+
+  it.effect("a typed client reads answers and catches problems by their code", () =>
+    Effect.gen(function* () {
+      const baseUrl = yield* Url
+      const client = yield* HttpApiClient.make(AccountsApi, { baseUrl })
+      const id = AccountId.make("typed")
+      const opened = yield* client.accounts.open({
+        payload: { accountId: id, owner: "Anna", currency: "EUR" },
+        headers: { "idempotency-key": "typed 1" }
+      })
+      assert.deepInclude(opened, { version: 1, commandId: "typed 1" })
+      const detail = yield* client.accounts
+        .withdraw({ path: { id }, payload: { amount: "1" }, headers: { "if-match": 1 } })
+        .pipe(
+          Effect.as(""),
+          Effect.catchTag("insufficient-funds", (problem) => Effect.succeed(problem.detail))
+        )
+      assert.strictEqual(detail, "1.00 EUR was asked for; 0.00 is available")
+      const { events, next } = yield* client.accounts.events({ path: { id }, urlParams: { limit: 1 } })
+      assert.deepStrictEqual([events[0]?.type, next], ["AccountOpened", null])
+      const moved = yield* Effect.flip(
+        client.accounts.deposit({ path: { id }, payload: { amount: "1" }, headers: { "if-match": 7 } })
+      )
+      assert.deepInclude(moved, { _tag: "version-mismatch", status: 412 })
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})
+
+describe("documents", () => {
+  it("describes every route, each of its errors as a problem with an example, and the header fields of its answers", () => {
+    const { components, openapi, paths } = OpenApiDocument.document()
+    assert.strictEqual(openapi, "3.1.0")
+    // biome-ignore lint/suspicious/noExplicitAny: a document of JSON.
+    const operations: Record<string, any> = paths
+    let count = 0
+    HttpApi.reflect(AccountsApi, {
+      onGroup: () => {},
+      onEndpoint: ({ endpoint: { method, path } }) => {
+        count++
+        const operation = operations[path.replace(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()]
+        assert.isDefined(operation, `${method} ${path}`)
+        assert.isString(operation.summary, `${method} ${path} has a summary`)
+        for (const [status, response] of Object.entries<{ content?: object; headers?: object }>(operation.responses)) {
+          if (Number(status) >= 400) {
+            assert.deepStrictEqual(
+              Object.keys(response.content ?? {}),
+              ["application/problem+json"],
+              `${path} ${status}`
+            )
+          }
+          if (status === "503") assert.property(response.headers, "Retry-After")
+          if (status === "401") assert.property(response.headers, "WWW-Authenticate")
+        }
+        if (method === "POST" && path.startsWith("/accounts")) {
+          for (const status of ["400", "401", "403", "413", "415", "422", "500", "503"]) {
+            assert.property(operation.responses, status, path)
+          }
+          const success = operation.responses[path === "/accounts" ? "201" : "200"]
+          assert.includeMembers(Object.keys(success.headers), ["Daybook-Position", "Idempotency-Replayed", "ETag"])
+        }
+      }
+    })
+    assert.strictEqual(count, Object.values(operations).flatMap((path) => Object.keys(path)).length)
+    // biome-ignore lint/suspicious/noExplicitAny: a document of JSON.
+    const schemas: Record<string, any> = components.schemas
+    for (const name of ["Opening", "Booking", "Receipt", "Account", "StoredEvent", "InsufficientFunds"]) {
+      assert.isNotEmpty(schemas[name]?.examples, `${name} has an example`)
+    }
+  })
+
+  it("daybook openapi prints the same document", { timeout: 20_000 }, async () => {
+    const { code, stdout } = await Effect.runPromise(Cli.run(["openapi"]))
+    assert.strictEqual(code, 0)
+    assert.deepStrictEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(OpenApiDocument.document())))
+  })
+
+  it("docs/reference/errors.md has every code with its status, and no other", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/reference/errors.md"), "utf8")
+    const rows = [...page.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| (.+) \| (.+) \|$/gm)]
+    assert.deepStrictEqual(
+      rows.map(([, code, status]) => [code, Number(status)]).sort(),
+      Object.entries(codes)
+        .map(([code, { status }]) => [code, status])
+        .sort()
+    )
+  })
+
+  it("the contract is imported without the server, and nothing loads the pages of its documentation before they are read", () => {
+    const source = join(import.meta.dirname, "../../src")
+    const reached = new Set<string>()
+    const visit = (file: string): void => {
+      if (reached.has(file)) return
+      reached.add(file)
+      const text = readFileSync(file, "utf8")
+      assert.notMatch(text, /^import .* from "@effect\/platform(?:-node)?"$/m, `${file} imports a barrel`)
+      assert.notMatch(text, /^import [^(]*HttpApi(?:Scalar|Swagger)/m, file)
+      for (const [, target = ""] of text.matchAll(/^(?:import|export) (?!type)[^"`;]*from "(\.[^"]+)"/gm)) {
+        visit(join(dirname(file), target))
+      }
+    }
+    visit(join(source, "http/AccountsApi.ts"))
+    const contract = [...reached].map((file) => relative(source, file)).filter((file) => file.startsWith("http/"))
+    assert.sameMembers(contract, ["http/AccountsApi.ts", "http/Access.ts", "http/Problem.ts"])
+    visit(join(source, "cli/main.ts"))
+  })
+})
