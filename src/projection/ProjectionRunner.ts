@@ -186,15 +186,10 @@ export const run = Effect.fnUntraced(function* (
 
   /** Lets a shadow that has caught up serve. */
   const finish = Effect.fnUntraced(function* (shadow: Model, live: Model | null) {
+    // Another process may have moved it since.
     if (live !== null && live.position > shadow.position) return "idle" as const
     // Each batch counted what it passed in its own transaction: together they are the log, each event once.
-    let counted = 0
-    for (let after = 0; after < shadow.position; ) {
-      const { count, last } = yield* store.countEvents(after, shadow.position)
-      counted += count
-      after = last
-      yield* Effect.yieldNow()
-    }
+    const counted = yield* store.countEvents(shadow.position)
     if (counted !== shadow.events) {
       yield* Effect.logError("a rebuild did not pass each event once, and begins anew").pipe(
         Effect.annotateLogs({ projection: name, counted, passed: shadow.events })
@@ -221,12 +216,17 @@ export const run = Effect.fnUntraced(function* (
       return "moved" as const
     }
     const end = yield* events.lastPosition
-    const turned: Turn = yield* turn(shadow, end === lastEnd ? limits.maxBatch : limits.busyBatch)
+    // Twice as many as came, so that it gains on whoever writes.
+    const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
     lastEnd = end
-    if (turned !== "idle" || shadow.failure !== null || paceOf(shadow).notBefore > (yield* Clock.currentTimeMillis)) {
+    const turned: Turn = yield* turn(shadow, most)
+    const after = Option.getOrNull(yield* store.find(name))
+    // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
+    if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
       return turned
     }
-    return yield* finish(shadow, live)
+    if (paceOf(after.shadow).notBefore > (yield* Clock.currentTimeMillis)) return turned
+    return yield* finish(after.shadow, after.live)
   })
 
   const cycle = Effect.gen(function* () {

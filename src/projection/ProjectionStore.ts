@@ -126,11 +126,8 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     /** Removes a model that is not to serve. */
     readonly dropShadow: (shadow: Checkpoint) => Written
 
-    /** Counts events of the log after a position and up to another, some thousands at most, and says how far it came. */
-    readonly countEvents: (
-      after: number,
-      to: number
-    ) => Effect.Effect<{ readonly count: number; readonly last: number }, StoreUnavailable>
+    /** How many events the log has up to a position near its end. */
+    readonly countEvents: (position: number) => Effect.Effect<number, StoreUnavailable>
     /** Says that a process runs the projections of this database now. */
     readonly beat: (owner: string) => Written
     /** When a process last said so, and which; null where none ever did or the last one stopped in order. */

@@ -86,9 +86,8 @@ const holding = (connection: Connection, at: Checkpoint, sql: string, params: Re
       : new CheckpointMoved({ projection: at.projection, generation: at.generation, expected: at.position })
   )
 
-/** Bounded, since it reads every row. */
-const countPage = `SELECT count(*), max(position) FROM
-  (SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT 5000)`
+/** All but the last ones: SQLite counts a whole table in its smallest index, and a part of it row by row. */
+const countUpTo = "SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE position > ?)"
 
 const dropTables = Effect.fnUntraced(function* (
   connection: Connection,
@@ -383,11 +382,7 @@ const make = Effect.gen(function* () {
       ),
     dropShadow: (shadow) => ride((connection) => dropTables(connection, shadow)),
 
-    countEvents: (after, to) =>
-      Effect.map(read(countPage, [after, to]), ([row]) => ({
-        count: row?.[0] as number,
-        last: (row?.[1] ?? to) as number
-      })),
+    countEvents: (position) => Effect.map(read(countUpTo, [position]), ([row]) => row?.[0] as number),
     beat: (owner) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.asVoid(run("INSERT OR REPLACE INTO projection_host VALUES (1, ?, ?)", [owner, now]))

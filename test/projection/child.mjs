@@ -1,0 +1,49 @@
+/**
+ * A process for tests that kill it: `node child.mjs <dist> <filename> <seed>`. It deposits to accounts for ever while the
+ * summary of accounts follows in small batches and is rebuilt again and again. It says `ready` once it deposits.
+ */
+import { Effect, Layer, Logger } from "effect"
+
+const [dist, filename, seed] = process.argv.slice(2)
+const load = (module) => import(`${dist}/${module}.js`)
+const { Account } = await load("account/Account")
+const AccountBehaviour = await load("account/AccountBehaviour")
+const AccountSummary = await load("account/AccountSummary")
+const ActorSystemLocal = await load("core/ActorSystemLocal")
+const ProjectionConfig = await load("projection/ProjectionConfig")
+const { Projections } = await load("projection/Projections")
+const ProjectionsLocal = await load("projection/ProjectionsLocal")
+const SqliteStore = await load("sql/SqliteStore")
+
+const accounts = 5
+
+const program = Effect.gen(function* () {
+  const account = yield* Account
+  const projections = yield* Projections
+  yield* Effect.forEach(Array.from({ length: accounts }), (_, id) =>
+    account(String(id)).ask("Open", { owner: "Ada", currency: "EUR" }, { commandId: `open-${id}` })
+  )
+  const client = (id) =>
+    Effect.gen(function* () {
+      for (let number = 0; ; number++) {
+        const commandId = `${seed}-${id}-${number}`
+        yield* account(String(id)).ask(number % 3 === 2 ? "Withdraw" : "Deposit", { amount: "1.25" }, { commandId })
+      }
+    })
+  const rebuilds = Effect.forever(
+    Effect.zipRight(projections.requestRebuild("account_summary"), projections.awaitRebuilt("account_summary"))
+  )
+  process.stdout.write("ready\n")
+  yield* Effect.all([rebuilds, ...Array.from({ length: accounts }, (_, id) => client(id))], {
+    concurrency: "unbounded"
+  })
+})
+
+const layer = Layer.merge(
+  AccountBehaviour.layer.pipe(Layer.provide(ActorSystemLocal.layer)),
+  ProjectionsLocal.layer([AccountSummary.projection]).pipe(
+    Layer.provide(ProjectionConfig.layer({ maxBatch: 7, busyBatch: 7 }))
+  )
+).pipe(Layer.provideMerge(SqliteStore.layer({ filename })))
+
+await Effect.runPromise(program.pipe(Effect.provide(layer), Effect.provide(Logger.remove(Logger.defaultLogger))))
