@@ -2,8 +2,10 @@
 import process from "node:process"
 import * as commands from "./commands.bench.ts"
 import * as rebuild from "./rebuild.bench.ts"
+import * as rebuildLatency from "./rebuildLatency.bench.ts"
+import * as replay from "./replay.bench.ts"
 
-const benchmarks = { commands, rebuild }
+const benchmarks = { commands, replay, rebuild, rebuildLatency }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {

@@ -28,7 +28,7 @@ const accounts = size(20, 1_000)
 const count = size(2_000, 200_000)
 
 /** A log of openings, and then deposits with a withdrawal after every third. */
-const makeLog = async (folder: string): Promise<string> => {
+export const makeLog = async (folder: string, count: number): Promise<string> => {
   const filename = join(folder, "log.db")
   await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
   const database = new Database(filename)
@@ -182,7 +182,7 @@ const daybook = (log: string): Contestant => ({
 export const run = async (): Promise<ReadonlyArray<Result>> => {
   const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "daybook-bench-"))
   try {
-    const log = await makeLog(folder)
+    const log = await makeLog(folder, count)
     return [await compare("rebuild of account_summary", "events/s", [raw(log), daybook(log)])]
   } finally {
     rmSync(folder, { recursive: true })
