@@ -13,7 +13,7 @@ import { migrations } from "../src/sql/Migrations.ts"
 import { depositData } from "./Ledger.ts"
 
 // The driver comes with @effect/sql-sqlite-node and is CommonJS.
-const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
+export const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
 
 export const streamOf = (account: number): StreamId => StreamId.make(`ledger-${account}`)
 

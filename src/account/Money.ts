@@ -64,7 +64,7 @@ export const format = ({ decimals, minor }: Money): string => {
  */
 export const Stored = Schema.transform(
   Schema.String.pipe(Schema.pattern(/^(?:0|[1-9]\d{0,39})(?:\.\d{1,4})?$/)),
-  Schema.Struct({ minor: Schema.BigIntFromSelf, decimals: Schema.Int }),
+  Schema.Struct({ minor: Schema.BigIntFromSelf, decimals: Schema.Int.pipe(Schema.between(0, 4)) }),
   {
     strict: true,
     decode: (text) => {

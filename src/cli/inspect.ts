@@ -1,10 +1,12 @@
 /** `daybook inspect STREAM`: one stream, each event as it is stored and as this version of the program reads it. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Either } from "effect"
+import * as Options from "@effect/cli/Options"
+import { Effect, Either, Option } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
+import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamId } from "../core/StreamId.ts"
 import * as Aggregates from "./Aggregates.ts"
@@ -33,15 +35,38 @@ const show = (event: StoredEvent, damage: string | undefined, json: boolean): st
   return [...lines, ...(damage === undefined ? [] : [`    DAMAGED  ${damage}`])].join("\n")
 }
 
+const snapshotOption = Options.boolean("snapshot").pipe(
+  Options.withDescription("the latest snapshot of the stream instead of its events")
+)
+
+/** The latest snapshot, and whether this version of the program would begin a recovery with it. */
+const showSnapshot = Effect.fnUntraced(function* (streamId: StreamId, json: boolean) {
+  const found = yield* Effect.flatMap(SnapshotStore, (snapshots) => snapshots.load(streamId))
+  if (Option.isNone(found)) return yield* new UsageError({ reason: `there is no snapshot of ${streamId}` })
+  const snapshot = found.value
+  const fingerprint = Aggregates.ofStream(streamId)?.snapshot.fingerprint
+  const use =
+    checksum(snapshot) !== snapshot.checksum
+      ? "damaged: recoveries pass it over"
+      : snapshot.fingerprint === fingerprint
+        ? "in use"
+        : "of another form of the state: recoveries pass it over"
+  const recordedAt = new Date(snapshot.recordedAt).toISOString()
+  const head = `snapshot of version ${snapshot.version}  position ${snapshot.position}  ${recordedAt}  ${use}`
+  return yield* Output.result(json, { ...snapshot, recordedAt, use }, [head, `    state    ${snapshot.data}`])
+})
+
 export const command = Command.make(
   "inspect",
   {
     db: Database.databaseOption,
     json: Output.jsonOption,
+    snapshot: snapshotOption,
     stream: Args.text({ name: "STREAM" }).pipe(Args.withSchema(StreamId))
   },
-  ({ db, json, stream }) =>
+  ({ db, json, snapshot, stream }) =>
     Effect.gen(function* () {
+      if (snapshot) return yield* showSnapshot(stream, json)
       const store = yield* EventStore
       let head: { readonly version: number; readonly hash: string } = noHead
       let damaged: string | undefined

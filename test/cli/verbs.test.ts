@@ -225,6 +225,19 @@ describe("daybook verify", () => {
 })
 
 describe("daybook inspect and backup", () => {
+  it.scoped("show the latest snapshot, and whether it is used", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 120 }, (_, index) => deposit("a", `d-${index}`, "1"))
+      const { file, run } = yield* database(open("a"), ...many)
+      const { stdout } = yield* run("inspect", "account-a", "--snapshot", "--json")
+      assert.deepInclude(JSON.parse(stdout), { streamId: "account-a", version: 100, use: "in use" })
+      tamper(file, (connection) => connection.exec("UPDATE snapshots SET fingerprint = 'older'"))
+      assert.include((yield* run("inspect", "account-a", "--snapshot")).stdout, "damaged")
+      tamper(file, (connection) => connection.exec("DELETE FROM snapshots"))
+      assertRefused(yield* run("inspect", "account-a", "--snapshot"), /no snapshot of account-a/)
+    })
+  )
+
   it.scoped("say when there is no such stream, and never overwrite a file", () =>
     Effect.gen(function* () {
       const { folder, run } = yield* database(...some)
