@@ -13,6 +13,7 @@ import * as Tokens from "../http/Tokens.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
+import * as Telemetry from "./Telemetry.ts"
 import { UsageError } from "./UsageError.ts"
 
 const options = {
@@ -78,7 +79,8 @@ export const command = Command.make("serve", options, ({ db, durability, host, p
     )
     const server = AccountServer.layer({ host, port, tokens }).pipe(
       Layer.provide(domain),
-      Layer.provide(Database.layer(db, "create", durability))
+      Layer.provide(Database.layer(db, "create", durability)),
+      Layer.provide(Telemetry.layer)
     )
     return yield* Effect.gen(function* () {
       const { url } = yield* NodeServer

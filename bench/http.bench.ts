@@ -1,0 +1,87 @@
+/**
+ * Question: how many deposits per second over HTTP, and how much of what the HTTP server itself can do is that?
+ * Method: 64 connections that wait for each answer, over 1,000 accounts, each deposit with an idempotency key of its own;
+ * against the same server, contract and middleware with accounts that answer a constant. Server and clients are two
+ * processes; the clients are plain sockets, which cost little. SQLite at synchronous=FULL, the read model running beside.
+ * Not measured: TLS, networks, slow clients.
+ */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { connect } from "node:net"
+import { join } from "node:path"
+import process from "node:process"
+import { type Contestant, compare, type Result, ratio, size } from "./harness.ts"
+
+const connections = 64
+const accounts = size(10, 1_000)
+const deposits = size(500, 30_000)
+
+const request = (path: string, body: object, key: string): string => {
+  const text = JSON.stringify(body)
+  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nidempotency-key: ${key}\r\ncontent-length: ${text.length}\r\n\r\n${text}`
+}
+
+/** Sends requests one after the other on one connection while `next` gives some, and fails unless each is answered with 2xx. */
+const client = (url: URL, next: () => string | undefined): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true })
+    let received = ""
+    const send = () => {
+      const text = next()
+      if (text === undefined) {
+        socket.end()
+        resolve()
+      } else socket.write(text)
+    }
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      received += chunk
+      const end = received.indexOf("\r\n\r\n")
+      const length = /content-length: (\d+)/i.exec(received)?.[1]
+      if (end === -1 || length === undefined || received.length < end + 4 + Number(length)) return
+      if (!received.startsWith("HTTP/1.1 2")) reject(new Error(received))
+      received = ""
+      send()
+    })
+    socket.on("connect", send).on("error", reject)
+  })
+
+const all = async (url: URL, count: number, text: (number: number) => string): Promise<void> => {
+  let sent = 0
+  const next = () => (sent < count ? text(sent++) : undefined)
+  await Promise.all(Array.from({ length: connections }, () => client(url, next)))
+}
+
+const contestant = (mode: "daybook" | "constant"): Contestant => ({
+  name: mode,
+  run: async (folder) => {
+    const script = join(import.meta.dirname, "httpServer.js")
+    const server = spawn(process.execPath, [script, mode, folder], { stdio: ["ignore", "pipe", "inherit"] })
+    try {
+      const [address] = (await once(server.stdout, "data")) as [Buffer]
+      const url = new URL(address.toString().trim())
+      const opening = (number: number) => ({ accountId: `account-${number}`, owner: "Anna", currency: "EUR" })
+      await all(url, accounts, (number) => request("/accounts", opening(number), `open ${number}`))
+      const start = performance.now()
+      await all(url, deposits, (number) =>
+        request(`/accounts/account-${(number * 7_919) % accounts}/deposits`, { amount: "12.50" }, `deposit ${number}`)
+      )
+      const seconds = (performance.now() - start) / 1_000
+      return { count: deposits, seconds, checksum: String(deposits) }
+    } finally {
+      server.kill("SIGKILL")
+    }
+  }
+})
+
+export const run = async (): Promise<ReadonlyArray<Result>> => [
+  await compare(`deposits over HTTP, connections: ${connections}`, "requests/s", [
+    contestant("constant"),
+    contestant("daybook")
+  ])
+]
+
+export const aims = (results: ReadonlyArray<Result>) =>
+  results.map((result) => ({
+    what: `${result.benchmark}, daybook against a constant`,
+    ratio: ratio(result, "daybook", "constant")
+  }))
