@@ -8,7 +8,7 @@ import { Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import type { AppendRequest, AppendResult, Head, StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { insertCommands, insertEvents, selectCommands, selectEnd, selectHeads } from "./LogTables.ts"
+import type { LogStatements } from "./LogTables.ts"
 
 /** One append whose requests `AppendPlan.validate` found sound. */
 export interface AppendCall {
@@ -26,6 +26,7 @@ export interface Written {
 /** Within a transaction of the caller. */
 export const write = Effect.fnUntraced(function* (
   connection: Connection,
+  log: LogStatements,
   calls: ReadonlyArray<AppendCall>
 ): Effect.fn.Return<Written, SqlError> {
   const streamIds = new Set<string>()
@@ -36,10 +37,10 @@ export const write = Effect.fnUntraced(function* (
       for (const { commandId, isNew } of commands) if (!isNew) commandIds.push(commandId)
     }
   }
-  const heads: Map<string, Head> = yield* selectHeads(connection, streamIds)
+  const heads: Map<string, Head> = yield* log.selectHeads(connection, streamIds)
   const known: Map<string, StoredCommand> =
-    commandIds.length === 0 ? new Map() : yield* selectCommands(connection, commandIds)
-  const end = yield* selectEnd(connection)
+    commandIds.length === 0 ? new Map() : yield* log.selectCommands(connection, commandIds)
+  const end = yield* log.selectEnd(connection)
 
   const events: Array<StoredEvent> = []
   const commands: Array<StoredCommand> = []
@@ -68,7 +69,7 @@ export const write = Effect.fnUntraced(function* (
       return plan.result
     })
   })
-  yield* insertEvents(connection, events)
-  yield* insertCommands(connection, commands)
+  yield* log.insertEvents(connection, events)
+  yield* log.insertCommands(connection, commands)
   return { results, eventCount: events.length }
 })

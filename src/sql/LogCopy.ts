@@ -8,16 +8,16 @@ import type { Head, StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { RestoreRefused } from "./DatabaseError.ts"
-import { commandColumns, insertCommands, insertEvents, selectHeads, toCommand } from "./LogTables.ts"
-import { innermost, isConstraint, SqliteDatabase } from "./SqliteDatabase.ts"
+import { commandColumns, toCommand } from "./LogTables.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { Writer } from "./Writer.ts"
 
 /** One page of the commands after this id (null: from the first), in the order of their ids' bytes. */
 export const readCommands = (
   after: string | null,
   limit: number
-): Effect.Effect<ReadonlyArray<StoredCommand>, StoreUnavailable, SqliteDatabase> =>
-  Effect.flatMap(SqliteDatabase, (database) =>
+): Effect.Effect<ReadonlyArray<StoredCommand>, StoreUnavailable, SqlDatabase> =>
+  Effect.flatMap(SqlDatabase, (database) =>
     Effect.mapBoth(
       database.read(`SELECT ${commandColumns} FROM commands WHERE command_id > ? ORDER BY command_id LIMIT ?`, [
         after ?? "",
@@ -64,13 +64,13 @@ const strayQueries = [
   {
     first: 0,
     problem: "its command is missing",
-    sql: `SELECT e.position, e.stream_id, e.version, c.stream_id IS e.stream_id FROM events AS e
+    sql: `SELECT e.position, e.stream_id, e.version, CASE WHEN c.stream_id = e.stream_id THEN 1 END FROM events AS e
       LEFT JOIN commands AS c ON c.command_id = e.command_id WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
   },
   {
     first: "",
     problem: "no event is where one of its commands ends",
-    sql: `SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0) = c.position FROM commands AS c
+    sql: `SELECT c.command_id, c.stream_id, c.version, CASE WHEN coalesce(e.position, 0) = c.position THEN 1 END FROM commands AS c
       LEFT JOIN events AS e ON e.stream_id = c.stream_id AND e.version = c.version
       WHERE c.command_id > ? ORDER BY c.command_id LIMIT ${pageSize}`
   }
@@ -99,8 +99,8 @@ const findStrays = Effect.fnUntraced(function* <E>(
 })
 
 /** Where events and commands do not belong together, for `verify`. */
-export const strays: Effect.Effect<ReadonlyArray<Stray>, StoreUnavailable, SqliteDatabase> = Effect.flatMap(
-  SqliteDatabase,
+export const strays: Effect.Effect<ReadonlyArray<Stray>, StoreUnavailable, SqlDatabase> = Effect.flatMap(
+  SqlDatabase,
   ({ read }) =>
     Effect.mapError(findStrays(read), (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }))
 )
@@ -115,10 +115,11 @@ export const restore = <E, R>(
 ): Effect.Effect<
   { readonly events: number; readonly commands: number },
   Exclude<E, SqlError> | RestoreRefused | StoreUnavailable | OutcomeUnknown,
-  R | Writer
+  R | SqlDatabase | Writer
 > =>
   Effect.gen(function* () {
     const writer = yield* Writer
+    const { dialect, log } = yield* SqlDatabase
     const written = { events: 0, commands: 0 }
     let last: StoredEvent | undefined
     const abandoned = yield* Deferred.make<never, RestoreRefused>()
@@ -126,15 +127,18 @@ export const restore = <E, R>(
     const writePage = Effect.fnUntraced(function* (connection: Connection, page: ReadonlyArray<LogRow>) {
       const events = page.flatMap((row) => (row._tag === "Event" ? [row.event] : []))
       const commands = page.flatMap((row) => (row._tag === "Command" ? [row.command] : []))
-      const heads: Map<string, Head> = yield* selectHeads(connection, new Set(events.map(({ streamId }) => streamId)))
+      const heads: Map<string, Head> = yield* log.selectHeads(
+        connection,
+        new Set(events.map(({ streamId }) => streamId))
+      )
       for (const event of events) {
         const wrong = wrongEvent(event, heads.get(event.streamId) ?? noHead, last)
         if (wrong !== undefined) return yield* refuse(wrong, event)
         heads.set(event.streamId, event)
         last = event
       }
-      yield* insertEvents(connection, events)
-      yield* insertCommands(connection, commands)
+      yield* log.insertEvents(connection, events)
+      yield* log.insertCommands(connection, commands)
       written.events += events.length
       written.commands += commands.length
       yield* Effect.yieldNow()
@@ -144,10 +148,10 @@ export const restore = <E, R>(
       .transact((connection) =>
         Effect.gen(function* () {
           const [row] = yield* connection.executeValues(
-            "SELECT EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM commands)",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM commands)",
             []
           )
-          if (row?.[0] !== 0) return yield* refuse("the database is not empty; restore into a new one")
+          if (row !== undefined) return yield* refuse("the database is not empty; restore into a new one")
           yield* rows.pipe(
             Stream.rechunk(pageSize),
             Stream.runForEachChunk((page) => writePage(connection, Chunk.toReadonlyArray(page)))
@@ -156,7 +160,7 @@ export const restore = <E, R>(
           if (stray !== undefined) return yield* refuse(stray.problem, stray)
         }).pipe(
           Effect.catchIf(
-            (error) => isConstraint(error),
+            (error) => dialect.isConstraint(error),
             (error) => refuse(`the database refuses a row (${String(innermost(error))})`)
           ),
           Effect.raceFirst(Deferred.await(abandoned))

@@ -4,11 +4,57 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import type { Head, StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Dialect } from "./SqlDatabase.ts"
 
 type Row = ReadonlyArray<unknown>
 
-export const eventColumns =
-  "position, stream_id, version, type, schema_version, data, command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash"
+/** A table whose rows are inserted many at a time. */
+export interface Table<A> {
+  readonly name: string
+  readonly columns: ReadonlyArray<string>
+  /** Those of the columns that hold whole numbers; the others hold text. */
+  readonly numbers: ReadonlySet<string>
+  /** Appends the row's values, in the order of the columns. */
+  readonly push: (values: Array<unknown>, row: A) => void
+}
+
+const events: Table<StoredEvent> = {
+  name: "events",
+  columns: [
+    "position",
+    "stream_id",
+    "version",
+    "type",
+    "schema_version",
+    "data",
+    "command_id",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "recorded_at",
+    "previous_hash",
+    "hash"
+  ],
+  numbers: new Set(["position", "version", "schema_version", "recorded_at"]),
+  push: (values, event) =>
+    values.push(
+      event.position,
+      event.streamId,
+      event.version,
+      event.type,
+      event.schemaVersion,
+      event.data,
+      event.commandId,
+      event.correlationId,
+      event.causationId,
+      event.traceparent,
+      event.recordedAt,
+      event.previousHash,
+      event.hash
+    )
+}
+
+export const eventColumns = events.columns.join(", ")
 
 /** The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells. */
 export const toEvent = (row: Row): StoredEvent =>
@@ -28,7 +74,23 @@ export const toEvent = (row: Row): StoredEvent =>
     hash: row[12]
   }) as StoredEvent
 
-export const commandColumns = "command_id, stream_id, fingerprint, outcome, answer, version, position"
+const commands: Table<StoredCommand> = {
+  name: "commands",
+  columns: ["command_id", "stream_id", "fingerprint", "outcome", "answer", "version", "position"],
+  numbers: new Set(["version", "position"]),
+  push: (values, command) =>
+    values.push(
+      command.commandId,
+      command.streamId,
+      command.fingerprint,
+      command.outcome,
+      command.answer,
+      command.version,
+      command.position
+    )
+}
+
+export const commandColumns = commands.columns.join(", ")
 
 export const toCommand = (row: Row): StoredCommand =>
   ({
@@ -41,101 +103,46 @@ export const toCommand = (row: Row): StoredCommand =>
     position: row[6]
   }) as StoredCommand
 
-/** The last event of each of these streams that has one. The inner query is one seek; GROUP BY would read every event. */
-export const selectHeads = (
-  connection: Connection,
-  streamIds: Iterable<string>
-): Effect.Effect<Map<string, Head>, SqlError> =>
-  Effect.map(
-    connection.executeValues(
-      `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
-       ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,
-      [JSON.stringify([...streamIds])]
-    ),
-    (rows) =>
-      new Map(
-        rows.map(([streamId, version, position, hash]) => [streamId as string, { version, position, hash } as Head])
-      )
-  )
+type Select<A, B> = (connection: Connection, given: A) => Effect.Effect<B, SqlError>
+type Insert<A> = (connection: Connection, rows: ReadonlyArray<A>) => Effect.Effect<void, SqlError>
 
-/** Those of these commands that are stored. */
-export const selectCommands = (
-  connection: Connection,
-  commandIds: Iterable<string>
-): Effect.Effect<Map<string, StoredCommand>, SqlError> =>
-  Effect.map(
-    connection.executeValues(
-      `SELECT ${commandColumns} FROM json_each(?) AS wanted CROSS JOIN commands ON command_id = wanted.value`,
-      [JSON.stringify([...commandIds])]
-    ),
-    (rows) => new Map(rows.map((row) => [row[0] as string, toCommand(row)]))
-  )
-
-/** Where the log ends. */
-export const selectEnd = (
-  connection: Connection
-): Effect.Effect<{ readonly position: number; readonly recordedAt: number }, SqlError> =>
-  Effect.map(
-    connection.executeValues(
-      "SELECT position, recorded_at FROM events WHERE position = (SELECT max(position) FROM events)",
-      []
-    ),
-    ([row]) => ({ position: (row?.[0] ?? 0) as number, recordedAt: (row?.[1] ?? 0) as number })
-  )
-
-/**
- * Rows in one statement: many, since each statement costs some 15 µs; in few sizes, so that few statements are prepared;
- * and 64 rows of 13 values stay far below the 32,766 values that SQLite takes.
- */
-const chunkSizes = [64, 8, 1]
-
-const insert = <A>(into: string, columns: number, push: (params: Array<unknown>, row: A) => void) => {
-  const row = `(${Array(columns).fill("?").join(", ")})`
-  const chunks = chunkSizes.map((size) => ({
-    size,
-    sql: `INSERT INTO ${into} VALUES ${Array(size).fill(row).join(", ")}`
-  }))
-  return Effect.fnUntraced(function* (
-    connection: Connection,
-    rows: ReadonlyArray<A>
-  ): Effect.fn.Return<void, SqlError> {
-    let from = 0
-    for (const { size, sql } of chunks) {
-      for (; rows.length - from >= size; from += size) {
-        const params: Array<unknown> = []
-        for (const row of rows.slice(from, from + size)) push(params, row)
-        yield* connection.executeRaw(sql, params)
-      }
-    }
-  })
+/** The statements of both tables in one dialect. */
+export interface LogStatements {
+  /** The last event of each of these streams that has one. */
+  readonly selectHeads: Select<Iterable<string>, Map<string, Head>>
+  /** Those of these commands that are stored. */
+  readonly selectCommands: Select<Iterable<string>, Map<string, StoredCommand>>
+  /** Where the log ends. */
+  readonly selectEnd: (
+    connection: Connection
+  ) => Effect.Effect<{ readonly position: number; readonly recordedAt: number }, SqlError>
+  readonly insertEvents: Insert<StoredEvent>
+  readonly insertCommands: Insert<StoredCommand>
 }
 
-export const insertEvents = insert<StoredEvent>(`events (${eventColumns})`, 13, (params, event) =>
-  params.push(
-    event.position,
-    event.streamId,
-    event.version,
-    event.type,
-    event.schemaVersion,
-    event.data,
-    event.commandId,
-    event.correlationId,
-    event.causationId,
-    event.traceparent,
-    event.recordedAt,
-    event.previousHash,
-    event.hash
-  )
-)
-
-export const insertCommands = insert<StoredCommand>(`commands (${commandColumns})`, 7, (params, command) =>
-  params.push(
-    command.commandId,
-    command.streamId,
-    command.fingerprint,
-    command.outcome,
-    command.answer,
-    command.version,
-    command.position
-  )
-)
+export const statements = (dialect: Dialect): LogStatements => {
+  const selectCommands = `SELECT ${commandColumns} FROM ${dialect.wanted} CROSS JOIN commands WHERE command_id = wanted.value`
+  const selectEnd = "SELECT position, recorded_at FROM events WHERE position = (SELECT max(position) FROM events)"
+  return {
+    selectHeads: (connection, streamIds) =>
+      Effect.map(
+        connection.executeValues(dialect.selectHeads, [JSON.stringify([...streamIds])]),
+        (rows) =>
+          new Map(
+            rows.map(([streamId, version, position, hash]) => [streamId as string, { version, position, hash } as Head])
+          )
+      ),
+    selectCommands: (connection, commandIds) =>
+      Effect.map(
+        connection.executeValues(selectCommands, [JSON.stringify([...commandIds])]),
+        (rows) => new Map(rows.map((row) => [row[0] as string, toCommand(row)]))
+      ),
+    selectEnd: (connection) =>
+      Effect.map(connection.executeValues(selectEnd, []), ([row]) => ({
+        position: (row?.[0] ?? 0) as number,
+        recordedAt: (row?.[1] ?? 0) as number
+      })),
+    insertEvents: dialect.insert(events),
+    insertCommands: dialect.insert(commands)
+  }
+}

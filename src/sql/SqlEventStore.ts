@@ -1,11 +1,11 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import { EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { eventColumns, toEvent } from "./LogTables.ts"
-import { innermost, SqliteDatabase } from "./SqliteDatabase.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { Writer } from "./Writer.ts"
 
 const selectStream = (direction: "ASC" | "DESC"): string =>
@@ -19,7 +19,7 @@ const selectLog = `SELECT ${eventColumns} FROM events WHERE position > ? ORDER B
  */
 const selectStreams = `
   WITH RECURSIVE
-    bounds (prefix, after, most) AS (VALUES (?, ?, ?)),
+    bounds (prefix, after, most) AS (SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER)),
     streams (stream_id, number) AS (
       SELECT (SELECT min(stream_id) FROM events WHERE stream_id > after AND stream_id >= prefix), 1 FROM bounds
       UNION ALL
@@ -30,7 +30,7 @@ const selectStreams = `
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
 
 const make = Effect.gen(function* () {
-  const database = yield* SqliteDatabase
+  const database = yield* SqlDatabase
   const writer = yield* Writer
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
@@ -70,8 +70,8 @@ const make = Effect.gen(function* () {
             )
       ),
     lastPosition: Effect.map(read("SELECT coalesce(max(position), 0) FROM events", []), ([row]) => row?.[0] as number),
-    commits: writer.commits
+    commits: Stream.merge(writer.commits, database.commitsElsewhere)
   })
 })
 
-export const layer: Layer.Layer<EventStore, never, SqliteDatabase | Writer> = Layer.effect(EventStore, make)
+export const layer: Layer.Layer<EventStore, never, SqlDatabase | Writer> = Layer.effect(EventStore, make)

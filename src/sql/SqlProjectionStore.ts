@@ -17,7 +17,7 @@ import {
   type ProjectionRow,
   ProjectionStore
 } from "../projection/ProjectionStore.ts"
-import { innermost, isFault, SqliteDatabase } from "./SqliteDatabase.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { type Work, Writer } from "./Writer.ts"
 
 type Row = ReadonlyArray<unknown>
@@ -125,11 +125,14 @@ const insertModel = (
     )
   )
 
+const upsertHost = `INSERT INTO projection_host VALUES (1, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, beat_at = excluded.beat_at`
+
 /** No change may hold the writer for longer; hung user code would hold all commands. */
 const changeTimeout = "30 seconds"
 
 const make = Effect.gen(function* () {
-  const database = yield* SqliteDatabase
+  const database = yield* SqlDatabase
   const writer = yield* Writer
   const client = database.writeClient
 
@@ -168,7 +171,7 @@ const make = Effect.gen(function* () {
           Effect.catchAllCause((cause): Effect.Effect<never, SqlError | ApplyFailed> => {
             const error = Cause.squash(cause)
             const inner = error instanceof ApplyFailed ? error.cause : error
-            if (isFault(inner)) return Effect.fail(new SqlError({ cause: innermost(inner) }))
+            if (database.dialect.isFault(inner)) return Effect.fail(new SqlError({ cause: innermost(inner) }))
             return Effect.fail(
               error instanceof ApplyFailed ? error : new ApplyFailed({ projection: at.projection, cause: error })
             )
@@ -177,8 +180,11 @@ const make = Effect.gen(function* () {
 
   const insertLetter = (connection: Connection, at: Checkpoint, letter: DeadLetter): Effect.Effect<unknown, SqlError> =>
     connection.executeRaw(
-      `INSERT OR REPLACE INTO projection_dead_letters (projection, generation, ${letterColumns})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO projection_dead_letters (projection, generation, ${letterColumns})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (projection, generation, stream_id) DO UPDATE SET version = excluded.version,
+         position = excluded.position, type = excluded.type, error = excluded.error, attempts = excluded.attempts,
+         parked_at = excluded.parked_at, retry = excluded.retry`,
       [
         at.projection,
         at.generation,
@@ -289,7 +295,7 @@ const make = Effect.gen(function* () {
           const release = Effect.fnUntraced(function* (model: Model, failure: Failure) {
             found = true
             if (how === "retry") return
-            yield* connection.executeRaw("INSERT OR IGNORE INTO projection_skips VALUES (?, ?, ?)", [
+            yield* connection.executeRaw("INSERT INTO projection_skips VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [
               projection,
               model.version,
               failure.position
@@ -336,7 +342,7 @@ const make = Effect.gen(function* () {
           const checkpoint = { projection: name, version, generation, position: 0 }
           yield* insertModel(connection, checkpoint, false, projection.tables)
           for (const statement of projection.create(tablesOf(projection, generation))) {
-            yield* connection.executeRaw(statement, [])
+            yield* connection.executeRaw(database.dialect.definition(statement), [])
           }
           return checkpoint
         })
@@ -383,10 +389,7 @@ const make = Effect.gen(function* () {
     dropShadow: (shadow) => ride((connection) => dropTables(connection, shadow)),
 
     countEvents: (position) => Effect.map(read(countUpTo, [position]), ([row]) => row?.[0] as number),
-    beat: (owner) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.asVoid(run("INSERT OR REPLACE INTO projection_host VALUES (1, ?, ?)", [owner, now]))
-      ),
+    beat: (owner) => Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.asVoid(run(upsertHost, [owner, now]))),
     host: Effect.map(read("SELECT owner, beat_at FROM projection_host", []), ([row]) =>
       row === undefined ? null : { owner: row[0] as string, beatAt: row[1] as number }
     ),
@@ -395,4 +398,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<ProjectionStore, never, SqliteDatabase | Writer> = Layer.effect(ProjectionStore, make)
+export const layer: Layer.Layer<ProjectionStore, never, SqlDatabase | Writer> = Layer.effect(ProjectionStore, make)

@@ -3,7 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Layer, Option } from "effect"
 import { type Snapshot, SnapshotStore } from "../core/SnapshotStore.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
-import { innermost, SqliteDatabase } from "./SqliteDatabase.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { type Work, Writer } from "./Writer.ts"
 
 const columns = "stream_id, version, position, event_hash, fingerprint, data, recorded_at, checksum"
@@ -20,13 +20,15 @@ const toSnapshot = (row: ReadonlyArray<unknown>): Snapshot =>
     checksum: row[7]
   }) as Snapshot
 
-const insert = `INSERT OR REPLACE INTO snapshots (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+const insert = `INSERT INTO snapshots (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (stream_id, version) DO UPDATE SET position = excluded.position, event_hash = excluded.event_hash,
+    fingerprint = excluded.fingerprint, data = excluded.data, recorded_at = excluded.recorded_at, checksum = excluded.checksum`
 
 const deleteOld = `DELETE FROM snapshots WHERE stream_id = ? AND version <=
   (SELECT version FROM snapshots WHERE stream_id = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`
 
 const make = Effect.gen(function* () {
-  const database = yield* SqliteDatabase
+  const database = yield* SqlDatabase
   const writer = yield* Writer
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapBoth(database.read(sql, params), {
@@ -86,4 +88,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<SnapshotStore, never, SqliteDatabase | Writer> = Layer.effect(SnapshotStore, make)
+export const layer: Layer.Layer<SnapshotStore, never, SqlDatabase | Writer> = Layer.effect(SnapshotStore, make)

@@ -1,6 +1,6 @@
 /**
  * `SqliteDatabase` is one SQLite file, opened safely: one client that writes, one that reads. What only SQLite knows (its
- * pragmas, its error codes, its files) is here and in `Migrations.ts`.
+ * pragmas, its error codes, its files) is here, in `SqliteDialect.ts` and in `Migrations.ts`.
  *
  * A file that must not be used is found by reading alone and stays as it is, byte for byte. A new one is built under a
  * temporary name, so that a process killed at any instant leaves a whole database or none.
@@ -11,11 +11,14 @@ import { dirname, resolve } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Layer, Option, Predicate, Schedule, type Scope } from "effect"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Layer, Option, type Scope, Stream } from "effect"
 import * as AtomicFile from "./AtomicFile.ts"
 import { DatabaseError, type Problem } from "./DatabaseError.ts"
+import * as LogTables from "./LogTables.ts"
 import * as Migrations from "./Migrations.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import { codeOf, patiently, sqlite } from "./SqliteDialect.ts"
 
 type Mode = "create" | "existing" | "readOnly"
 type Durability = "full" | "normal"
@@ -35,30 +38,6 @@ export interface SqliteOptions {
   readonly durability?: Durability
 }
 
-type Rows = ReadonlyArray<ReadonlyArray<unknown>>
-
-export class SqliteDatabase extends Context.Tag("daybook/sql/SqliteDatabase")<
-  SqliteDatabase,
-  {
-    /** Absolute, or `:memory:`. */
-    readonly filename: string
-    /**
-     * The one connection that writes, for `Writer` alone; null when opened read only. A second one in a process would wait
-     * for the first while it holds the event loop that the first needs to go on.
-     */
-    readonly writeClient: SqlClient | null
-    /** For queries of read models. On `:memory:` it is the write client. */
-    readonly readClient: SqlClient
-    /** Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else. */
-    readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
-    /**
-     * Fails when commits are not as durable as was asked. To be called after a first commit: the driver's own default
-     * would come back with it.
-     */
-    readonly assertDurable: (connection: Connection) => Effect.Effect<void, DatabaseError | SqlError>
-  }
->() {}
-
 /** "Dayb": marks a file as ours, so that the database of another program is not taken for one. */
 const applicationId = 0x44617962
 const applicationIdOffset = 68
@@ -72,36 +51,6 @@ const synchronous = { full: 2, normal: 1 }
  * waits in Effect, where other fibers run.
  */
 const busyTimeoutMs = 5
-
-/** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
-const lockAttempts = Schedule.exponential("1 millis", 1.5).pipe(
-  Schedule.union(Schedule.spaced("25 millis")),
-  Schedule.jittered
-)
-
-/** Runs the effect again while another process has the lock, for at most so long. */
-export const patiently =
-  (patience: Schedule.Schedule<unknown> = Schedule.recurUpTo("5 seconds")) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.retry(effect, { schedule: Schedule.intersect(lockAttempts, patience), while: isBusy })
-
-const codeOf = (error: unknown): string => {
-  const cause = innermost(error)
-  return Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
-}
-
-/** The driver's own error, which says what happened; the wrapper says only that something did. */
-export const innermost = (error: unknown): unknown => (error instanceof SqlError ? error.cause : error)
-
-/** Another connection has the lock. Nothing was done. */
-export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
-
-/** A unique key is taken, or a trigger or a check refused the row. */
-export const isConstraint = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_CONSTRAINT")
-
-/** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
-export const isFault = (error: unknown): boolean =>
-  /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error))
 
 /** The only place that knows a driver. Drivers throw while they open, so that defect becomes the error. */
 const openClient = (
@@ -220,7 +169,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
     if (mode === "readOnly" && applied < Migrations.migrations.length) return yield* Effect.fail<Problem>("older")
   }).pipe(Effect.scoped)
 
-type Clients = Pick<SqliteDatabase["Type"], "writeClient" | "readClient" | "read">
+type Clients = Pick<SqlDatabase["Type"], "writeClient" | "readClient" | "read">
 
 const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.map(open(filename, { readonly: true, durability: "full" }), ([readClient, connection]) => ({
@@ -265,13 +214,25 @@ const make = (options: SqliteOptions) => {
       : mode === "readOnly"
         ? yield* openToRead(filename)
         : yield* openToWrite(filename, durability)
-    return SqliteDatabase.of({
-      filename,
+    return SqlDatabase.of({
+      name: filename,
+      dialect: sqlite,
+      log: LogTables.statements(sqlite),
       ...clients,
+      // All other reads of this process are in the transaction too: this is for tools that do one thing, such as an export.
+      readWithin: (reads) =>
+        Effect.acquireUseRelease(
+          clients.read("BEGIN", []),
+          () => reads,
+          () => Effect.ignore(clients.read("ROLLBACK", []))
+        ),
       assertDurable: (connection) =>
         Effect.flatMap(connection.executeValues("PRAGMA synchronous", []), ([row]) =>
           row?.[0] === synchronous[durability] ? Effect.void : new DatabaseError({ filename, problem: "notDurable" })
-        )
+        ),
+      // SQLite tells nobody of commits.
+      commitsElsewhere: Stream.empty,
+      backup: (copy) => Effect.asVoid(clients.read("VACUUM INTO ?", [copy]))
     })
   }).pipe(
     Effect.catchAllDefect(Effect.fail),
@@ -283,5 +244,5 @@ const make = (options: SqliteOptions) => {
   )
 }
 
-export const layer = (options: SqliteOptions): Layer.Layer<SqliteDatabase, DatabaseError> =>
-  Layer.scoped(SqliteDatabase, make(options))
+export const layer = (options: SqliteOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
+  Layer.scoped(SqlDatabase, make(options))

@@ -4,6 +4,7 @@ import type { EventStore } from "../core/EventStore.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
+import type { SqlDatabase } from "./SqlDatabase.ts"
 import * as SqlEventStore from "./SqlEventStore.ts"
 import * as SqliteDatabase from "./SqliteDatabase.ts"
 import * as SqlProjectionStore from "./SqlProjectionStore.ts"
@@ -13,10 +14,7 @@ import * as Writer from "./Writer.ts"
 /** Opened read only, its stores refuse to write. */
 export const layer = (
   options: SqliteDatabase.SqliteOptions & Writer.WriterOptions
-): Layer.Layer<
-  EventStore | SnapshotStore | ProjectionStore | Writer.Writer | SqliteDatabase.SqliteDatabase,
-  DatabaseError
-> =>
+): Layer.Layer<EventStore | SnapshotStore | ProjectionStore | Writer.Writer | SqlDatabase, DatabaseError> =>
   Layer.mergeAll(SqlEventStore.layer, SqlSnapshotStore.layer, SqlProjectionStore.layer).pipe(
     Layer.provideMerge(Writer.layer(options)),
     Layer.provideMerge(SqliteDatabase.layer(options))

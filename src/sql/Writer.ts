@@ -15,11 +15,12 @@ import { setImmediate } from "node:timers"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Schedule, Stream } from "effect"
+import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Stream } from "effect"
 import type { AppendError, AppendResult } from "../core/EventStore.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import * as AppendGroup from "./AppendGroup.ts"
-import { innermost, isBusy, isConstraint, patiently, SqliteDatabase } from "./SqliteDatabase.ts"
+import type { LogStatements } from "./LogTables.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 
 export interface WriterOptions {
   /** Calls that wait for their group. The next caller is held until there is room. Default 4,096. */
@@ -130,16 +131,23 @@ const run = (connection: Connection, sql: string) => connection.executeRaw(sql, 
 const ride = (connection: Connection, work: WorkJob["work"]) =>
   Effect.gen(function* () {
     yield* run(connection, "SAVEPOINT ride")
-    const exit = yield* Effect.exit(work(connection))
-    if (Exit.isFailure(exit)) yield* run(connection, "ROLLBACK TO ride")
-    yield* run(connection, "RELEASE ride")
-    return exit
+    // PostgreSQL refuses the release when a statement failed, even if the work went on.
+    const exit = yield* Effect.exit(Effect.zipLeft(work(connection), run(connection, "RELEASE ride")))
+    if (Exit.isFailure(exit)) {
+      yield* run(connection, "ROLLBACK TO ride")
+      yield* run(connection, "RELEASE ride")
+    }
+    return Exit.mapError(exit, asFault)
   })
 
 /** Writes a group. What each job is answered after the commit is in their order. */
-const writeTogether = Effect.fnUntraced(function* (connection: Connection, jobs: ReadonlyArray<Job>) {
+const writeTogether = Effect.fnUntraced(function* (
+  connection: Connection,
+  log: LogStatements,
+  jobs: ReadonlyArray<Job>
+) {
   const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
-  const { results, eventCount } = yield* AppendGroup.write(connection, calls)
+  const { results, eventCount } = yield* AppendGroup.write(connection, log, calls)
   const answers: Array<Effect.Effect<unknown, unknown>> = []
   let planned = 0
   for (const job of jobs) {
@@ -152,9 +160,8 @@ const writeTogether = Effect.fnUntraced(function* (connection: Connection, jobs:
 
 const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const { queueCapacity = 4_096, lockTimeout = "5 seconds" } = options
-  const { assertDurable, writeClient } = yield* SqliteDatabase
+  const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
   const commits = yield* PubSub.sliding<void>(1)
-  const patience = patiently(Schedule.recurUpTo(lockTimeout))
 
   /** Why it stopped for good. */
   let stopped: StoreUnavailable | undefined
@@ -169,7 +176,7 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       return Effect.logFatal(`The store takes no more writes: ${why}; restart the process.`)
     })
 
-  /** Logs once when the database cannot be written and once when it can again. Messages of SQLite quote no data. */
+  /** Logs once when the database cannot be written and once when it can again. Messages quote no data. */
   const report = (fault: StoreUnavailable | OutcomeUnknown | undefined) => {
     if (reachable === (fault === undefined)) return Effect.void
     reachable = fault === undefined
@@ -178,18 +185,13 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       : Effect.logWarning(`The store takes no writes at present: ${String(fault.cause)}`)
   }
 
-  /** Ends the open transaction, and shows that none is open by beginning one: SQLite refuses one within another. */
   const rollBack = (connection: Connection) =>
-    Effect.ignore(run(connection, "ROLLBACK")).pipe(
-      Effect.zipRight(run(connection, "BEGIN IMMEDIATE")),
-      Effect.zipRight(run(connection, "ROLLBACK")),
-      // It looks for a transaction before it asks for the lock.
-      Effect.catchIf(isBusy, () => Effect.void),
-      Effect.catchAll((error) => stop(`a transaction could not be ended (${String(innermost(error))})`))
+    Effect.catchAll(dialect.rollBack(connection), (error) =>
+      stop(`a transaction could not be ended (${String(innermost(error))})`)
     )
 
-  const commit = (connection: Connection) =>
-    patience(run(connection, "COMMIT")).pipe(
+  const commit = (connection: Connection, hasEvents: boolean) =>
+    dialect.commit(connection, hasEvents).pipe(
       Effect.zipRight(
         provenDurable ? Effect.void : Effect.tapError(assertDurable(connection), (error) => stop(error.message))
       ),
@@ -199,16 +201,23 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       })
     )
 
-  /** Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what befell the transaction. */
-  const transaction = <A, E>(client: SqlClient.SqlClient, body: Work<A, E, never>) =>
+  /**
+   * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what befell the transaction.
+   * `hasEvents` tells of what the body gave whether it stored any.
+   */
+  const transaction = <A, E>(
+    client: SqlClient.SqlClient,
+    body: Work<A, E, never>,
+    hasEvents: (result: A) => boolean = () => true
+  ) =>
     Effect.scoped(
       Effect.gen(function* () {
         if (stopped !== undefined) return yield* stopped
-        const connection = yield* Effect.mapError(client.reserve, unavailable)
+        const connection = dialect.adapt(yield* Effect.mapError(client.reserve, unavailable))
         open = connection
-        yield* patience(run(connection, "BEGIN IMMEDIATE")).pipe(Effect.mapError(unavailable), Effect.tapError(report))
+        yield* dialect.begin(connection, lockTimeout).pipe(Effect.mapError(unavailable), Effect.tapError(report))
         const result = yield* Effect.onError(Effect.interruptible(body(connection)), () => rollBack(connection))
-        yield* commit(connection)
+        yield* commit(connection, hasEvents(result))
         provenDurable = true
         yield* report(undefined)
         return result
@@ -219,7 +228,11 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     Effect.map(Effect.exit(transaction(client, work)), done)
 
   const together = (client: SqlClient.SqlClient, jobs: ReadonlyArray<Job>, again = false): Effect.Effect<unknown> =>
-    transaction(client, (connection) => writeTogether(connection, jobs)).pipe(
+    transaction(
+      client,
+      (connection) => writeTogether(connection, log, jobs),
+      ({ eventCount }) => eventCount > 0
+    ).pipe(
       Effect.matchCauseEffect({
         onSuccess: ({ answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {
@@ -230,7 +243,7 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
           // A row that cannot be written: each call is planned anew and alone, so that only the one at fault fails.
-          if (isConstraint(error) && !again) return Effect.forEach(jobs, (job) => together(client, [job], true))
+          if (dialect.isConstraint(error) && !again) return Effect.forEach(jobs, (job) => together(client, [job], true))
           const failed = Exit.failCause(Cause.map(cause, asFault))
           for (const { done } of jobs) done(failed)
           return error instanceof SqlError ? report(unavailable(error)) : Effect.void
@@ -338,5 +351,5 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
   })
 })
 
-export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqliteDatabase> =>
+export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqlDatabase> =>
   Layer.scoped(Writer, make(options))

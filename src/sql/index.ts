@@ -2,6 +2,7 @@
 export * as Backup from "./Backup.ts"
 export * from "./DatabaseError.ts"
 export * as LogCopy from "./LogCopy.ts"
+export { SqlDatabase } from "./SqlDatabase.ts"
 export * as SqlEventStore from "./SqlEventStore.ts"
 export * as SqliteDatabase from "./SqliteDatabase.ts"
 export * as SqliteStore from "./SqliteStore.ts"

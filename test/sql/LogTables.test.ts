@@ -6,15 +6,14 @@ import { EventStore } from "../../src/core/EventStore.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import { readCommands } from "../../src/sql/LogCopy.ts"
-import { selectCommands, selectEnd, selectHeads } from "../../src/sql/LogTables.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
-import { SqliteDatabase } from "../../src/sql/SqliteDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as SqlSnapshotStore from "../../src/sql/SqlSnapshotStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import { append, log } from "./Log.ts"
 
-type Stores = EventStore | SqliteDatabase | Writer
+type Stores = EventStore | SqlDatabase | Writer
 
 const onStore = (test: Effect.Effect<void, unknown, Stores>) => () =>
   Effect.runPromise(Effect.provide(test, SqliteStore.layer({ filename: ":memory:" })))
@@ -22,7 +21,7 @@ const onStore = (test: Effect.Effect<void, unknown, Stores>) => () =>
 /** Runs a statement past the store, as any program could. */
 const sql = (statement: string) =>
   Effect.flatMap(Writer, (writer) => writer.transact((connection) => connection.executeRaw(statement, [])))
-const query = (statement: string) => Effect.flatMap(SqliteDatabase, (database) => database.read(statement, []))
+const query = (statement: string) => Effect.flatMap(SqlDatabase, (database) => database.read(statement, []))
 
 const event = (position: string, version: number, streamId = "a") =>
   `INTO events VALUES (${position}, '${streamId}', ${version}, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', '')`
@@ -77,7 +76,7 @@ describe("the statements", () => {
     "seek their rows and scan no table, so that their cost does not grow with the log",
     onStore(
       Effect.gen(function* () {
-        const database = yield* SqliteDatabase
+        const database = yield* SqlDatabase
         const statements: Array<readonly [sql: string, params: ReadonlyArray<unknown>]> = []
         const spy = (sql: string, params: ReadonlyArray<unknown>) => {
           statements.push([sql, params])
@@ -96,13 +95,13 @@ describe("the statements", () => {
           yield* readCommands("c", 10)
         }).pipe(
           Effect.provide(Layer.merge(SqlEventStore.layer, SqlSnapshotStore.layer)),
-          Effect.provideService(SqliteDatabase, { ...database, read: spy })
+          Effect.provideService(SqlDatabase, { ...database, read: spy })
         )
         // Of a connection these use only this method.
         const connection = { executeValues: spy } as unknown as Connection
-        yield* selectHeads(connection, ["a"])
-        yield* selectCommands(connection, ["c"])
-        yield* selectEnd(connection)
+        yield* database.log.selectHeads(connection, ["a"])
+        yield* database.log.selectCommands(connection, ["c"])
+        yield* database.log.selectEnd(connection)
 
         assert.strictEqual(statements.length, 12)
         for (const [sql, params] of statements) {

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import { apply, checksum, type Migration, migrations, problemOf } from "../../src/sql/Migrations.ts"
-import { SqliteDatabase } from "../../src/sql/SqliteDatabase.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 
@@ -15,7 +15,7 @@ describe("migrations", () => {
     Effect.runPromise(
       Effect.gen(function* () {
         const writer = yield* Writer
-        const database = yield* SqliteDatabase
+        const database = yield* SqlDatabase
         const migrate = (known: ReadonlyArray<Migration>) => writer.transact((connection) => apply(connection, known))
         yield* migrate([...migrations, notes])
         yield* migrate([...migrations, notes])

@@ -7,6 +7,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Layer, type Scope, Stream } from 
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import type { SnapshotStore } from "../../src/core/SnapshotStore.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
 import * as SqliteDatabase from "../../src/sql/SqliteDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
@@ -15,7 +16,7 @@ import * as Child from "./Child.ts"
 import { append, log, request } from "./Log.ts"
 import { temporaryFolder, temporaryStore } from "./TemporaryFolder.ts"
 
-type Stores = EventStore | SnapshotStore | Writer.Writer | SqliteDatabase.SqliteDatabase
+type Stores = EventStore | SnapshotStore | Writer.Writer | SqlDatabase
 
 const onStore = (test: Effect.Effect<void, unknown, Stores | Scope.Scope>) => () =>
   Effect.runPromise(Effect.scoped(Effect.provide(test, temporaryStore)))
@@ -37,10 +38,10 @@ const faulty = (filename: string, fault: (sql: string) => SqlError | undefined) 
   })
   const database = Layer.map(SqliteDatabase.layer({ filename }), (context) => {
     // biome-ignore lint/suspicious/noExplicitAny: rebuilding the one service of this context.
-    const service = (context.unsafeMap as Map<string, any>).get(SqliteDatabase.SqliteDatabase.key)
+    const service = (context.unsafeMap as Map<string, any>).get(SqlDatabase.key)
     const client: SqlClient = service.writeClient
     const writeClient = { ...client, reserve: Effect.map(client.reserve, wrap) }
-    return SqliteDatabase.SqliteDatabase.context({ ...service, writeClient })
+    return SqlDatabase.context({ ...service, writeClient })
   })
   return SqlEventStore.layer.pipe(Layer.provideMerge(Writer.layer()), Layer.provideMerge(database))
 }
@@ -171,7 +172,7 @@ describe("group commit", () => {
 
 describe("work in a transaction", () => {
   const note = "INSERT INTO migrations VALUES (99, 'note', '', 0)"
-  const notes = (sql: string) => Effect.flatMap(SqliteDatabase.SqliteDatabase, (database) => database.read(sql, []))
+  const notes = (sql: string) => Effect.flatMap(SqlDatabase, (database) => database.read(sql, []))
   const noted = Effect.map(notes("SELECT count(*) FROM migrations WHERE id = 99"), ([row]) => row?.[0])
 
   it(
@@ -224,7 +225,7 @@ describe("work in a transaction", () => {
     onStore(
       Effect.gen(function* () {
         const writer = yield* Writer.Writer
-        const { readClient: sql } = yield* SqliteDatabase.SqliteDatabase
+        const { readClient: sql } = yield* SqlDatabase
         const failing = writer.transact(() => Effect.zipRight(sql.unsafe(note), Effect.fail("no")))
         assert.strictEqual(yield* Effect.flip(failing), "no")
         yield* writer.transact(() => sql.unsafe(note))

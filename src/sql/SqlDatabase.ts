@@ -1,0 +1,69 @@
+/**
+ * `SqlDatabase` is an open database, and `Dialect` all that differs between the two kinds of them: every other module here is
+ * written once, in SQL that both understand.
+ */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Context, type Duration, type Effect, type Stream } from "effect"
+import type { LogStatements, Table } from "./LogTables.ts"
+
+export interface Dialect {
+  /** The connection as statements are written here, with `?` for each parameter. */
+  readonly adapt: (connection: Connection) => Connection
+  /** The definition of a table, written in the words of SQLite, in the words of this database. */
+  readonly definition: (sql: string) => string
+  /** Begins a transaction that holds the lock of the one who writes, after a wait for at most so long. */
+  readonly begin: (connection: Connection, lockTimeout: Duration.DurationInput) => Effect.Effect<unknown, SqlError>
+  /** Fails when the commit did not happen, or may not have. `hasEvents`: wakes readers in other processes, where it can. */
+  readonly commit: (connection: Connection, hasEvents: boolean) => Effect.Effect<unknown, SqlError>
+  /** Ends the open transaction, if one is open. Fails when none can be shown to be over. */
+  readonly rollBack: (connection: Connection) => Effect.Effect<void, SqlError>
+  /** A unique key is taken, or a trigger or a check refused the row. */
+  readonly isConstraint: (error: unknown) => boolean
+  /** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
+  readonly isFault: (error: unknown) => boolean
+  /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
+  readonly selectHeads: string
+  /** `wanted (value)`: the texts of a JSON list that is a parameter, as a table. */
+  readonly wanted: string
+  /** Prepares a statement that inserts many rows. */
+  readonly insert: <A>(
+    table: Table<A>
+  ) => (connection: Connection, rows: ReadonlyArray<A>) => Effect.Effect<void, SqlError>
+}
+
+export type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
+  SqlDatabase,
+  {
+    /** For messages: an absolute path, `:memory:`, or an address without its password. */
+    readonly name: string
+    readonly dialect: Dialect
+    readonly log: LogStatements
+    /**
+     * The client of the one connection that writes, for `Writer` alone; null when opened read only. On SQLite a second one in
+     * a process would wait for the first while it holds the event loop that the first needs to go on.
+     */
+    readonly writeClient: SqlClient | null
+    /** For queries of read models. On `:memory:` it is the write client. */
+    readonly readClient: SqlClient
+    /** Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else. */
+    readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
+    /** Runs the effect so that every `read` in it sees one and the same state of the database. */
+    readonly readWithin: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
+    /**
+     * Fails when commits are not as durable as was asked. To be called after a first commit: on SQLite the driver's own
+     * default would come back with it.
+     */
+    readonly assertDurable: (connection: Connection) => Effect.Effect<void, Error>
+    /** Wakes its reader after commits of other processes, as far as the database tells of them. */
+    readonly commitsElsewhere: Stream.Stream<void>
+    /** Copies the whole database into a new file, where it is one. */
+    readonly backup: (filename: string) => Effect.Effect<void, SqlError | Error>
+  }
+>() {}
+
+/** The driver's own error, which says what happened; the wrapper says only that something did. */
+export const innermost = (error: unknown): unknown => (error instanceof SqlError ? error.cause : error)

@@ -1,0 +1,73 @@
+/** What SQLite does its own way: its codes of errors, its lock that nobody queues for, and its own words in statements. */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Predicate, Schedule } from "effect"
+import { type Dialect, innermost } from "./SqlDatabase.ts"
+
+/** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
+const lockAttempts = Schedule.exponential("1 millis", 1.5).pipe(
+  Schedule.union(Schedule.spaced("25 millis")),
+  Schedule.jittered
+)
+
+/** Runs the effect again while another process has the lock, for at most so long. */
+export const patiently =
+  (patience: Schedule.Schedule<unknown> = Schedule.recurUpTo("5 seconds")) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.retry(effect, { schedule: Schedule.intersect(lockAttempts, patience), while: isBusy })
+
+export const codeOf = (error: unknown): string => {
+  const cause = innermost(error)
+  return Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
+}
+
+/** Another connection has the lock. Nothing was done. */
+const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
+
+const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
+
+/**
+ * Rows in one statement: many, since each statement costs some 15 µs; in few sizes, so that few statements are prepared;
+ * and 64 rows of 13 values stay far below the 32,766 values that SQLite takes.
+ */
+const chunkSizes = [64, 8, 1]
+
+export const sqlite: Dialect = {
+  adapt: (connection) => connection,
+  definition: (sql) => sql,
+  begin: (connection, lockTimeout) => patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE")),
+  commit: (connection) => patiently()(run(connection, "COMMIT")),
+  // Shows that no transaction is open by beginning one: SQLite refuses one within another.
+  rollBack: (connection) =>
+    Effect.ignore(run(connection, "ROLLBACK")).pipe(
+      Effect.zipRight(run(connection, "BEGIN IMMEDIATE")),
+      Effect.zipRight(run(connection, "ROLLBACK")),
+      // It looks for a transaction before it asks for the lock.
+      Effect.catchIf(isBusy, () => Effect.void),
+      Effect.asVoid
+    ),
+  isConstraint: (error) => codeOf(error).startsWith("SQLITE_CONSTRAINT"),
+  isFault: (error) =>
+    /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
+  // The inner query is one seek; GROUP BY would read every event.
+  selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
+    ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,
+  wanted: "json_each(?) AS wanted",
+  insert: ({ columns, name, push }) => {
+    const row = `(${columns.map(() => "?").join(", ")})`
+    const chunks = chunkSizes.map((size) => ({
+      size,
+      sql: `INSERT INTO ${name} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")}`
+    }))
+    return Effect.fnUntraced(function* (connection, rows): Effect.fn.Return<void, SqlError> {
+      let from = 0
+      for (const { size, sql } of chunks) {
+        for (; rows.length - from >= size; from += size) {
+          const params: Array<unknown> = []
+          for (const row of rows.slice(from, from + size)) push(params, row)
+          yield* connection.executeRaw(sql, params)
+        }
+      }
+    })
+  }
+}
