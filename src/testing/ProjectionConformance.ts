@@ -229,15 +229,27 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
     name: "PR6 a poison event halts its projection after its attempts, and no other; a retry and a restart are the way on",
     run: Effect.gen(function* () {
       let isBroken = true
-      const projections = [notes(poison("bad", () => isBroken)), notes({ name: "other" })]
+      let attempts = 0
+      const isPoison = () => {
+        attempts++
+        return isBroken
+      }
+      const projections = [notes(poison("bad", isPoison)), notes({ name: "other" })]
       yield* note("a", "good", "bad", "later")
-      const position = yield* note("b", "good")
+      let position = yield* note("b", "good")
       yield* running(
         projections,
         Effect.gen(function* () {
           const projections = yield* Projections
           yield* caughtUp(position, "other")
           const now = yield* until(halted)
+          // Commits wake it, and it stays halted.
+          const before = attempts
+          for (let count = 0; count < 5; count++) {
+            position = yield* note("b", "more")
+            yield* caughtUp(position, "other")
+          }
+          strictEqual(attempts, before)
           deepStrictEqual([now.lastError?.streamId, now.lastError?.version, now.lastError?.attempts], ["a", 2, 3])
           strictEqual((yield* Effect.flip(projections.retry("notes", "b")))._tag, "NothingFailed")
           strictEqual((yield* Effect.flip(projections.retry("nope", "a")))._tag, "UnknownProjection")
@@ -246,7 +258,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           yield* caughtUp(position)
         })
       )
-      deepStrictEqual(yield* model(), { a: "3: good bad later", b: "1: good" })
+      deepStrictEqual(yield* model(), { a: "3: good bad later", b: "6: good more more more more more" })
       deepStrictEqual(yield* model("other"), yield* model())
     })
   },
@@ -654,9 +666,20 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         }),
         patient
       )
-      // The older release leaves the newer model alone.
+      // An older release leaves the newer model alone, and one that is being built.
+      const store = yield* ProjectionStore
+      const begun = yield* store.beginShadow(notes({ version: 3 }))
       const older = yield* running([notes()], status())
       deepStrictEqual([older.status, older.version], ["halted", 2])
+      yield* running(
+        [notes(), notes({ name: "other" })],
+        // Each commit wakes both.
+        Effect.forEach(["three", "four", "five"], (text) =>
+          Effect.flatMap(note("a", text), (position) => caughtUp(position, "other"))
+        )
+      )
+      const row = (yield* store.list).find(({ name }) => name === "notes")
+      deepStrictEqual([row?.shadow?.version, row?.shadow?.generation], [3, begun.generation])
     })
   },
   {
