@@ -1,58 +1,43 @@
-/** `TimeTravel` tells an account as it was, at a version or at a time, from its events. */
+/** An account as it was, for the service: few such questions at once, and what each of them cannot have as a `Problem`. */
 import { Effect, Option } from "effect"
 import { Account, type AccountId, type AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import type { Committed } from "../core/ActorSystem.ts"
 import { EventStore } from "../core/EventStore.ts"
-import * as Replay from "../core/Replay.ts"
-import { SnapshotStore } from "../core/SnapshotStore.ts"
+import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import * as TimeTravel from "../core/TimeTravel.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { Problem } from "./Problem.ts"
 
 const definition = Account.define(AccountBehaviour.behaviour)
 
-/** The last version that was stored at the time, 0 for none. Times never decrease along a stream, so halving finds it. */
-const versionAt = Effect.fnUntraced(function* (
-  streamId: ReturnType<typeof Account.streamId>,
-  head: number,
-  at: number
-) {
-  const store = yield* EventStore
-  let known = 0
-  let above = head + 1
-  while (known + 1 < above) {
-    const middle = Math.floor((known + above) / 2)
-    const [event] = yield* store.readStream(streamId, { from: middle, to: middle })
-    if (event !== undefined && event.recordedAt <= at) known = middle
-    else above = middle
+const toProblem = (error: Effect.Effect.Error<ReturnType<typeof TimeTravel.stateAt>>) => {
+  switch (error._tag) {
+    case "StoreUnavailable":
+      return Failures.storeUnavailable(error)
+    case "InvalidArgument":
+      return Failures.invalidArgument(error)
+    case "NoSuchVersion":
+      return error.head === 0 ? new Problem("account-not-found") : new Problem("version-not-found")
+    default:
+      return Failures.damaged(error)
   }
-  return known
-})
+}
 
 export const make = Effect.gen(function* () {
+  const context = yield* Effect.context<EventStore | SnapshotStore>()
   const store = yield* EventStore
-  const snapshots = yield* SnapshotStore
   const { maxTimeTravels } = yield* HttpConfig
   const permits = yield* Effect.makeSemaphore(maxTimeTravels)
 
-  /** None where the account had not this version, or no version yet at this time. */
+  /** None where the account was not yet open. */
   return (id: AccountId, when: { readonly version: number } | { readonly at: number }) =>
     Effect.gen(function* () {
-      const streamId = Account.streamId(id)
-      const head = yield* store.head(streamId)
-      if (head === 0) return yield* Effect.fail(new Problem("account-not-found"))
-      const version = "version" in when ? when.version : yield* versionAt(streamId, head, when.at)
-      if (version === 0 || version > head) return Option.none<Committed<AccountState>>()
-      const { committed } = yield* Replay.recover(store, snapshots, definition, streamId, version)
-      return Option.some(committed)
-    }).pipe(
-      permits.withPermits(1),
-      Effect.provideService(EventStore, store),
-      Effect.mapError((error) => {
-        if (error instanceof Problem) return error
-        if (error._tag === "StoreUnavailable") return Failures.storeUnavailable(error)
-        return error._tag === "InvalidArgument" ? Failures.invalidArgument(error) : Failures.damaged(error)
-      })
-    )
+      const moment = "at" in when ? { at: new Date(when.at) } : when
+      const found = yield* Effect.mapError(TimeTravel.stateAt(definition, id, moment), toProblem)
+      if (found.version > 0) return Option.some<Committed<AccountState>>(found)
+      const head = yield* Effect.mapError(store.head(Account.streamId(id)), Failures.ofReading)
+      return head === 0 ? yield* Effect.fail(new Problem("account-not-found")) : Option.none()
+    }).pipe(permits.withPermits(1), Effect.provide(context))
 })
