@@ -169,12 +169,13 @@ describe("crashes", () => {
               ([id, own]) =>
                 Effect.gen(function* () {
                   const opening = {
-                    accountId: id,
+                    accountId: String(id),
                     owner: `account ${id}`,
                     currency: "CZK",
                     overdraftLimit: "100000.00"
                   }
-                  yield* send({ key: `open ${id}`, path: "/accounts", body: opening })
+                  const opened = yield* send({ key: `open ${id}`, path: "/accounts", body: opening })
+                  assert.strictEqual(opened.status, 201, opened.text)
                   for (const { amountMinor, date, kind, transId } of own) {
                     const digits = String(amountMinor).padStart(3, "0")
                     const body = { amount: `${digits.slice(0, -2)}.${digits.slice(-2)}`, bookedOn: date }

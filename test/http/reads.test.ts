@@ -185,7 +185,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
       const { json } = yield* ask(`${url}/projections`)
       assert.deepStrictEqual(
         json.projections.map(({ name }: { readonly name: string }) => name),
-        ["account_summary"]
+        ["account_summary", "transfers"]
       )
     })
   )
