@@ -11,7 +11,7 @@ const floors: Record<string, ReadonlyArray<string>> = {
   account: ["core", "projection"],
   http: ["core", "projection", "account"],
   cli: ["core", "projection", "sql", "account", "http", "testing"],
-  testing: ["core", "projection"]
+  testing: ["core", "projection", "account"]
 }
 
 const source = join(import.meta.dirname, "../src")

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Config, Duration, Effect, Either, Layer } from "effect"
-import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import * as AccountSummary from "../account/AccountSummary.ts"
+import * as Transfers from "../account/Transfers.ts"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as AccountServer from "../http/AccountServer.ts"
@@ -71,7 +71,7 @@ export const command = Command.make("serve", options, ({ db, durability, host, p
       })
     }
     const domain = Layer.mergeAll(
-      AccountBehaviour.layer.pipe(
+      Transfers.layer.pipe(
         Layer.provide(ActorSystemLocal.layer),
         Layer.provide(ActorConfig.layer({ shutdownTimeout }))
       ),

@@ -6,6 +6,7 @@ import { Layer } from "effect"
 import * as AccountHandlers from "./AccountHandlers.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as Boundary from "./Boundary.ts"
+import * as HoldHandlers from "./HoldHandlers.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogHandlers from "./LogHandlers.ts"
 import * as NodeServer from "./NodeServer.ts"
@@ -13,6 +14,7 @@ import * as OperationHandlers from "./OperationHandlers.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as Tokens from "./Tokens.ts"
+import * as TransferHandlers from "./TransferHandlers.ts"
 
 export interface Options extends NodeServer.Address {
   /** Null: whoever reaches the address may do everything. */
@@ -21,6 +23,8 @@ export interface Options extends NodeServer.Address {
 
 const handlers = Layer.mergeAll(
   AccountHandlers.layer,
+  HoldHandlers.layer,
+  TransferHandlers.layer,
   LogHandlers.layer,
   ProjectionHandlers.layer,
   OperationHandlers.layer

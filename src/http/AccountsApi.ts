@@ -8,6 +8,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import * as Account from "../account/Account.ts"
+import * as Transfer from "../account/Transfer.ts"
 import * as Access from "./Access.ts"
 import * as Problem from "./Problem.ts"
 
@@ -33,14 +34,6 @@ export const defaultLimit = 100
 const limit = optional(digits(1, 1_000))
 const after = optional(digits(0))
 const minPosition = optional(digits(0))
-
-/** RFC 3339 in UTC, to the millisecond. */
-export const Time = Schema.String.pipe(
-  Schema.filter(
-    (text) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text)),
-    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
-  )
-)
 
 export const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
@@ -85,11 +78,41 @@ export const Receipt = Schema.Struct({ ...Account.Receipt.fields, commandId: Sch
 })
 export type Receipt = typeof Receipt.Type
 
+const { holdId: _, ...reserved } = Account.Reservation.fields
+export const HoldBody = Schema.Struct({ holdId: optional(Account.HoldId), ...reserved }).annotations({
+  ...strict,
+  identifier: "Hold",
+  examples: [
+    { holdId: "order-7" as Account.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2026-01-31T12:00:00Z" }
+  ]
+})
+export const CaptureBody = Schema.Struct({ amount: optional(Account.Amount) }).annotations({
+  ...strict,
+  identifier: "Capture",
+  description: "How much to take of what the hold reserves; the rest of it is released. Default: all of it.",
+  examples: [{ amount: "10.00" }]
+})
+
+const { currency: __, ...ordered } = Transfer.Request.fields
+export const TransferBody = Schema.Struct({ transferId: optional(Account.TransferId), ...ordered }).annotations({
+  ...strict,
+  identifier: "TransferRequest",
+  examples: [{ from: "anna" as Account.AccountId, to: "bert" as Account.AccountId, amount: "5.00", reference: "rent" }]
+})
+export const TransferView = Transfer.TransferView.annotations({
+  identifier: "Transfer",
+  description: "While it is pending, the money may be with neither account; refused, it is all with the source.",
+  examples: [{ transferId: "rent-7", from: "anna", to: "bert", amount: "5.00", status: "completed" }]
+})
+
 export const AccountView = Schema.Struct({
   accountId: Schema.String,
   owner: Schema.String,
   currency: Schema.String,
   balance: Schema.String,
+  availableBalance: optional(Schema.String).annotations({
+    description: "While holds are open: the balance without what they reserve."
+  }),
   overdraftLimit: Schema.String,
   status: Schema.Literal("open", "closed"),
   version: Schema.Int
@@ -265,7 +288,7 @@ class Accounts extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.get("get", "/accounts/:id")
       .setPath(id)
-      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Time) }))
+      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Account.Time) }))
       .addSuccess(AccountView)
       .addError(Schema.Union(every, notFound, Problem.schema("version-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)
@@ -298,6 +321,74 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setUrlParams(Schema.Struct({ after, limit }))
       .addSuccess(EventPage)
       .addError(Schema.Union(every, notFound))
+      .middleware(Access.Read)
+  ) {}
+
+const hold = Schema.Struct({ id: Account.AccountId, holdId: Account.HoldId })
+const noHold = Problem.schema("hold-not-found")
+
+class Holds extends HttpApiGroup.make("holds")
+  .add(
+    HttpApiEndpoint.post("place", "/accounts/:id/holds")
+      .setPath(id)
+      .setHeaders(keyedAndMatched)
+      .setPayload(HoldBody)
+      .addSuccess(Receipt, { status: 201 })
+      .addError(
+        Schema.Union(
+          everyCommand,
+          notFound,
+          closed,
+          moved,
+          Problem.schema("insufficient-funds"),
+          Problem.schema("hold-exists"),
+          Problem.schema("too-many-holds")
+        )
+      )
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.post("capture", "/accounts/:id/holds/:holdId/capture")
+      .setPath(hold)
+      .setHeaders(keyedAndMatched)
+      .setPayload(CaptureBody)
+      .addSuccess(Receipt)
+      .addError(Schema.Union(everyCommand, notFound, closed, moved, noHold, Problem.schema("hold-exceeded")))
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.post("release", "/accounts/:id/holds/:holdId/release")
+      .setPath(hold)
+      .setHeaders(keyedAndMatched)
+      .addSuccess(Receipt)
+      .addError(Schema.Union(everyCommand, notFound, closed, moved, noHold))
+      .middleware(Access.Write)
+  ) {}
+
+class Transfers extends HttpApiGroup.make("transfers")
+  .add(
+    HttpApiEndpoint.post("request", "/transfers")
+      .setHeaders(keyed)
+      .setPayload(TransferBody)
+      .addSuccess(TransferView, { status: 201 })
+      .addSuccess(TransferView, { status: 202 })
+      .addError(
+        Schema.Union(
+          everyCommand,
+          notFound,
+          closed,
+          Problem.schema("insufficient-funds"),
+          Problem.schema("transfer-exists"),
+          Problem.schema("transfer-refused")
+        )
+      )
+      .middleware(Access.Write)
+  )
+  .add(
+    HttpApiEndpoint.get("get", "/transfers/:id")
+      .setPath(Schema.Struct({ id: Account.TransferId }))
+      .addSuccess(TransferView)
+      .addError(Schema.Union(every, Problem.schema("transfer-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)
   ) {}
 
@@ -359,4 +450,10 @@ class Operations extends HttpApiGroup.make("operations")
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .add(HttpApiEndpoint.get("docs", "/docs").addSuccess(HttpApiSchema.Text({ contentType: "text/html" }))) {}
 
-export class AccountsApi extends HttpApi.make("daybook").add(Accounts).add(Log).add(Projections).add(Operations) {}
+export class AccountsApi extends HttpApi.make("daybook")
+  .add(Accounts)
+  .add(Holds)
+  .add(Transfers)
+  .add(Log)
+  .add(Projections)
+  .add(Operations) {}

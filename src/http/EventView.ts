@@ -1,26 +1,35 @@
 /** A stored event as clients see it: checked, and with its data as the current version reads. */
 import { Either } from "effect"
-import { Account, AccountId } from "../account/Account.ts"
+import { Account, AccountId, TransferId } from "../account/Account.ts"
+import { Transfer } from "../account/Transfer.ts"
+import type { EventCodec } from "../core/EventCodec.ts"
 import * as EventHash from "../core/EventHash.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type * as AccountsApi from "./AccountsApi.ts"
 import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
 
-const accountPrefix = Account.streamId(AccountId.make("x")).slice(0, -1)
+/** The JSON of an event's data. One that is several today, or none, shows it as it is stored: it keeps its one place in the log. */
+const reencode =
+  <E extends { readonly _tag: string }>(codec: EventCodec<E>) =>
+  (stored: StoredEvent): Either.Either<string, unknown> =>
+    Either.flatMap(codec.decode(stored), (events): Either.Either<string, unknown> => {
+      const [event] = events
+      return event === undefined || events.length > 1
+        ? Either.right(stored.data)
+        : Either.map(codec.encode(event), ({ data }) => data)
+    })
 
-/**
- * The JSON of an event's data. Streams of aggregates that this version does not know show theirs as it is stored, and so does
- * an event that is several today, or none: it keeps its one place in the log.
- */
+const prefixOf = (streamId: string): string => streamId.slice(0, -1)
+const codecs = [
+  [prefixOf(Account.streamId(AccountId.make("x"))), reencode(Account.codec)],
+  [prefixOf(Transfer.streamId(TransferId.make("x"))), reencode(Transfer.codec)]
+] as const
+
+/** Streams of aggregates that this version does not know show their data as it is stored. */
 const dataOf = (stored: StoredEvent): Either.Either<string, unknown> => {
-  if (!stored.streamId.startsWith(accountPrefix)) return Either.right(stored.data)
-  return Either.flatMap(Account.codec.decode(stored), (events): Either.Either<string, unknown> => {
-    const [event] = events
-    return event === undefined || events.length > 1
-      ? Either.right(stored.data)
-      : Either.map(Account.codec.encode(event), ({ data }) => data)
-  })
+  const known = codecs.find(([prefix]) => stored.streamId.startsWith(prefix))
+  return known === undefined ? Either.right(stored.data) : known[1](stored)
 }
 
 export const make = (stored: StoredEvent): Either.Either<AccountsApi.StoredEvent, Problem<"data-damaged">> => {

@@ -14,6 +14,8 @@ import type {
   TransferPending,
   UnknownCurrency
 } from "../account/AccountError.ts"
+import type { TransferNotFound } from "../account/TransferError.ts"
+import type { RequestError } from "../account/Transfers.ts"
 import type { RecoveryFailed, RuntimeError } from "../core/ActorError.ts"
 import type { ReadError } from "../core/EventStore.ts"
 import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
@@ -117,6 +119,24 @@ const without =
 export const ofOpening = without("version-mismatch")
 /** The same where only state was read. */
 export const ofState = without("version-mismatch", "idempotency-key-reused", "outcome-unknown")
+
+/** What the request of a transfer answers that led to none. */
+export const ofTransfer = (error: RequestError) => {
+  switch (error._tag) {
+    case "AccountNotFound":
+      return new Problem("account-not-found", { detail: error.message })
+    case "TransferExists":
+      return new Problem("transfer-exists", { detail: error.message })
+    case "SameAccount":
+      return invalid("to", "is the account that the money comes from")
+    case "InvalidAmount":
+      return invalid(error.field, error.reason)
+    default:
+      return ofOpening(error)
+  }
+}
+export const ofTransferState = (error: TransferNotFound | RuntimeError) =>
+  error._tag === "TransferNotFound" ? new Problem("transfer-not-found", { detail: error.message }) : ofState(error)
 
 /** What reading the log answers. */
 export const ofReading = (error: ReadError) =>

@@ -13,15 +13,17 @@ const ofCommand = {
   "Idempotency-Replayed": header("`true` when the answer was given before to this key.", text),
   ETag: header("The version that the command produced, for `If-Match`.", text)
 }
-const location = { Location: header("The account that was opened.", text) }
-const etag = { ETag: header("The version of the account.", text) }
+const location = { Location: header("What was made.", text) }
+const etag = { ETag: header("The version of the account or transfer.", text) }
 
-const isCommand = (method: string, path: string) => method === "post" && path.startsWith("/accounts")
+const isCommand = (method: string, path: string) => method === "post" && /^\/(?:accounts|transfers)/.test(path)
 
 const headersOf = (method: string, path: string, status: number) => ({
   ...(isCommand(method, path) && (status < 300 || status === 409) && ofCommand),
-  ...(path === "/accounts" && status === 201 && location),
-  ...(method === "get" && path === "/accounts/{id}" && status === 200 && etag),
+  ...(/^\/(?:accounts|transfers|accounts\/\{id\}\/holds)$/.test(path) &&
+    (status === 201 || status === 202) &&
+    location),
+  ...(method === "get" && /^\/(?:accounts|transfers)\/\{id\}$/.test(path) && status === 200 && etag),
   ...((status === 401 || status === 403) && challenge),
   ...(status === 503 && retryAfter)
 })
@@ -47,6 +49,11 @@ const summaries: Readonly<Record<string, string>> = {
   "accounts.summary": "Totals of an account, from the read model",
   "accounts.list": "Accounts, page by page, from the read model",
   "accounts.events": "The events of an account",
+  "holds.place": "Reserve money of an account",
+  "holds.capture": "Take money that a hold reserves, all or a part, and end the hold",
+  "holds.release": "End a hold and take nothing",
+  "transfers.request": "Transfer money from one account to another, and wait a moment for the end",
+  "transfers.get": "A transfer, and how far it has come",
   "log.page": "The log, page by page",
   "log.stream": "The log as server-sent events, and then each new event",
   "projections.list": "Health of the read models",

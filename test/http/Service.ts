@@ -5,8 +5,8 @@ import { join } from "node:path"
 import process from "node:process"
 import { Context, Effect, Layer, Logger } from "effect"
 import { inject } from "vitest"
-import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
 import * as AccountSummary from "../../src/account/AccountSummary.ts"
+import * as Transfers from "../../src/account/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as AccountServer from "../../src/http/AccountServer.ts"
 import { NodeServer } from "../../src/http/NodeServer.ts"
@@ -75,7 +75,7 @@ export class Url extends Context.Tag("test/http/Url")<Url, string>() {}
 
 /** What the server needs, on the given stores. */
 export const domain = Layer.mergeAll(
-  AccountBehaviour.layer.pipe(Layer.provide(ActorSystemLocal.layer)),
+  Transfers.layer.pipe(Layer.provide(ActorSystemLocal.layer)),
   ProjectionsLocal.layer([AccountSummary.projection])
 )
 

@@ -1,0 +1,28 @@
+/** `TransferConfig` holds every limit of transfers, with its unit and what happens at the limit. */
+import { Context, Duration, Layer } from "effect"
+
+export interface TransferLimits {
+  /** From the request on: when its target has not answered by then, a transfer is refunded at its next attempt. */
+  readonly targetTimeout: Duration.Duration
+  /** Longest wait for one answer of the target. Below the time that a reaction gives to one attempt. */
+  readonly answerTimeout: Duration.Duration
+  /** Longest wait of a client for the end of its transfer; then it is told that the transfer is pending. */
+  readonly clientTimeout: Duration.Duration
+  /** How often a waiting client looks by itself, for ends that another process has seen. */
+  readonly lookInterval: Duration.Duration
+}
+
+export const defaults: TransferLimits = {
+  targetTimeout: Duration.minutes(1),
+  answerTimeout: Duration.seconds(10),
+  clientTimeout: Duration.seconds(5),
+  lookInterval: Duration.millis(250)
+}
+
+export class TransferConfig extends Context.Reference<TransferConfig>()("daybook/account/TransferConfig", {
+  defaultValue: () => defaults
+}) {}
+
+/** The defaults with some limits changed. */
+export const layer = (limits: Partial<TransferLimits>): Layer.Layer<TransferConfig> =>
+  Layer.succeed(TransferConfig, { ...defaults, ...limits })

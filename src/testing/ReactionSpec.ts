@@ -1,0 +1,127 @@
+/**
+ * `ReactionSpec` tests what a reaction sends, without a store or an actor:
+ *
+ *     const TransferSpec = ReactionSpec.make(TransferProcess.reaction, aggregates)
+ *     TransferSpec.given(refuses("account-bert", "Credit", refusal)).when(requested).sends(["account-anna", "Debit"], …)
+ *
+ * Each check is an effect that dies with an `AssertionError`. A command that no answer was given for succeeds. It is also
+ * checked that each id is Daybook's own and derived from the event, so that to react again gives the same ones.
+ */
+import { deepStrictEqual, ok } from "node:assert"
+import { Effect, Exit, Layer } from "effect"
+import type { RuntimeError } from "../core/ActorError.ts"
+import { ActorSystem, type AnyDefinition, type Ask } from "../core/ActorSystem.ts"
+import * as EventHash from "../core/EventHash.ts"
+import type { EventStore } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import { StreamId } from "../core/StreamId.ts"
+import type { CommandIdOf, Reaction } from "../projection/Reaction.ts"
+
+/** What a command is answered, each time that it comes. */
+export interface ScriptedAnswer {
+  readonly streamId: string
+  readonly command: string
+  readonly answer: Effect.Effect<{ readonly outcome: "success" | "refusal"; readonly value: unknown }, RuntimeError>
+}
+
+/** The aggregate answers with this refusal of its own. */
+export const refuses = (streamId: string, command: string, value: unknown): ScriptedAnswer => ({
+  streamId,
+  command,
+  answer: Effect.succeed({ outcome: "refusal", value })
+})
+/** The runtime has no answer, for this reason. */
+export const fails = (streamId: string, command: string, error: RuntimeError): ScriptedAnswer => ({
+  streamId,
+  command,
+  answer: Effect.fail(error)
+})
+
+/** A command as the spec names it: its stream, its name, and which of the ids derived from the event it has, from 0. */
+export type Sent = readonly [streamId: string, command: string, number: number]
+
+export interface Then {
+  /** It sent exactly these commands, in this order, and is done. */
+  readonly sends: (...commands: ReadonlyArray<Sent>) => Effect.Effect<void>
+  /** It sent exactly these commands and failed: it will be tried again. */
+  readonly failsAfter: (...commands: ReadonlyArray<Sent>) => Effect.Effect<void>
+}
+
+export interface Given<E> {
+  /** It reacts to this event, of a stream `spec-1`, recorded at 0. */
+  readonly when: (event: E) => Then
+}
+
+export interface Spec<E> {
+  readonly given: (...answers: ReadonlyArray<ScriptedAnswer>) => Given<E>
+}
+
+const stored = (type: string): StoredEvent => {
+  const event = {
+    type,
+    schemaVersion: 1,
+    data: "{}",
+    streamId: StreamId.make("spec-1"),
+    version: 1,
+    position: 1,
+    commandId: "request",
+    correlationId: "conversation",
+    causationId: null,
+    traceparent: null,
+    recordedAt: 0,
+    previousHash: EventHash.genesis
+  }
+  return { ...event, hash: EventHash.compute(event) }
+}
+
+/** An actor system that answers as the spec says, and remembers what it was asked. */
+const scripted = (answers: ReadonlyArray<ScriptedAnswer>, asked: Array<Ask & { readonly streamId: string }>) =>
+  Layer.sync(ActorSystem, () => {
+    const definitions = new Map<string, AnyDefinition>()
+    return ActorSystem.of({
+      register: (definition) => Effect.sync(() => void definitions.set(definition.name, definition)),
+      ask: (ask) =>
+        Effect.suspend(() => {
+          const streamId = definitions.get(ask.aggregate)?.streamId(ask.id) ?? ask.id
+          asked.push({ ...ask, streamId })
+          const found = answers.find((each) => each.streamId === streamId && each.command === ask.command)
+          const answer = found?.answer ?? Effect.succeed({ outcome: "success" as const, value: undefined })
+          return Effect.map(answer, (given) => ({ ...given, replayed: false, version: 1, position: 1 }))
+        }),
+      state: () => Effect.dieMessage("a reaction is told by its event and by answers, not by states"),
+      store: {} as EventStore["Type"],
+      snapshots: {} as never
+    })
+  })
+
+/** `aggregates` are those that it sends to, and whatever else it needs. */
+export const make = <E extends { readonly _tag: string }, R>(
+  reaction: Reaction<E, R>,
+  aggregates: Layer.Layer<R, never, ActorSystem>
+): Spec<E> => ({
+  given: (...answers) => ({
+    when: (event) => {
+      const run = (check: (exit: Exit.Exit<unknown, unknown>) => void, commands: ReadonlyArray<Sent>) =>
+        Effect.gen(function* () {
+          const asked: Array<Ask & { readonly streamId: string }> = []
+          const commandId: CommandIdOf = (n = 0) => `\u0001spec:${n}`
+          const exit = yield* reaction
+            .react({ event, stored: stored(event._tag) }, commandId)
+            .pipe(Effect.provide(Layer.provide(aggregates, scripted(answers, asked))), Effect.exit)
+          check(exit)
+          deepStrictEqual(
+            asked.map(({ command, commandId: id, streamId }) => [streamId, command, id]),
+            commands.map(([streamId, command, number]) => [streamId, command, commandId(number)])
+          )
+          for (const { causationId, command, correlationId } of asked) {
+            deepStrictEqual(correlationId, "conversation", `${command} belongs to the conversation of its event`)
+            ok(causationId !== null, `${command} names the event that caused it`)
+          }
+        })
+      return {
+        sends: (...commands) => run((exit) => ok(Exit.isSuccess(exit), `it failed: ${String(exit)}`), commands),
+        failsAfter: (...commands) => run((exit) => ok(Exit.isFailure(exit), "it did not fail"), commands)
+      }
+    }
+  })
+})
