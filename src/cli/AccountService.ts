@@ -1,0 +1,73 @@
+/** `AccountService` puts the service together: accounts, transfers and read models behind the HTTP server, on one database. */
+import { readFileSync } from "node:fs"
+import { Duration, Effect, Either, Layer, type Option } from "effect"
+import * as Transfers from "../account/Transfers.ts"
+import * as ActorConfig from "../core/ActorConfig.ts"
+import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import * as AccountServer from "../http/AccountServer.ts"
+import { NodeServer } from "../http/NodeServer.ts"
+import * as Tokens from "../http/Tokens.ts"
+import * as Database from "./Database.ts"
+import * as Output from "./Output.ts"
+import * as ReadModels from "./ReadModels.ts"
+import * as Telemetry from "./Telemetry.ts"
+import { UsageError } from "./UsageError.ts"
+
+export interface Settings {
+  readonly db: string
+  readonly durability: "full" | "normal"
+  readonly host: string
+  readonly port: number
+  /** The file of the tokens that are accepted. */
+  readonly tokens: Option.Option<string>
+}
+
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
+
+const readTokens = (file: string): Effect.Effect<ReadonlyArray<Tokens.Token>, UsageError> =>
+  Effect.gen(function* () {
+    const text = yield* Effect.try({
+      try: () => readFileSync(file, "utf8"),
+      catch: () => new UsageError({ reason: `the file of tokens ${file} cannot be read` })
+    })
+    const tokens = Tokens.parse(text)
+    if (Either.isRight(tokens)) return tokens.right
+    return yield* new UsageError({
+      reason: `the file of tokens ${file} is not a JSON list of {"name", "sha256", "scopes"} with at least one entry`
+    })
+  })
+
+/** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
+const shutdownTimeout = Duration.seconds(1)
+
+/** Serves until it is interrupted. */
+export const run = ({ db, durability, host, port, tokens: file }: Settings) =>
+  Effect.gen(function* () {
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
+    }
+    const tokens = file._tag === "Some" ? yield* readTokens(file.value) : null
+    if (tokens === null && !isLoopback(host)) {
+      return yield* new UsageError({
+        reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`
+      })
+    }
+    const domain = Layer.mergeAll(
+      Transfers.layer.pipe(
+        Layer.provide(ActorSystemLocal.layer),
+        Layer.provide(ActorConfig.layer({ shutdownTimeout }))
+      ),
+      ReadModels.layer
+    )
+    const server = AccountServer.layer({ host, port, tokens }).pipe(
+      Layer.provide(domain),
+      Layer.provide(Database.layer(db, "create", durability)),
+      Layer.provide(Telemetry.layer)
+    )
+    return yield* Effect.gen(function* () {
+      const { url } = yield* NodeServer
+      yield* Output.line(`listening on ${url}`)
+      return yield* Effect.never
+    }).pipe(Effect.provide(server))
+  })
