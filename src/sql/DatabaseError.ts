@@ -22,6 +22,9 @@ const problems = {
   migrationChanged: ["was made by a migration that has changed since", "start the version that made it"],
   damaged: ["is damaged", "restore a backup"],
   notDurable: ["does not keep the durability it was opened with", "report this with the version of its driver"],
+  fsyncOff: ["runs with fsync off, so a commit may be lost with the power", "turn it on, or ask for durability normal"],
+  notUtf8: ["is not encoded in UTF-8", "create it with ENCODING 'UTF8'"],
+  unreachable: ["cannot be reached", "check the address and that the server runs"],
   unopenable: ["cannot be opened", "see the cause"]
 } as const
 

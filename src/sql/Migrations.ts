@@ -7,6 +7,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect } from "effect"
 import type { Problem } from "./DatabaseError.ts"
+import type { Dialect } from "./SqlDatabase.ts"
 
 /** One step. Its id is its place in the list, from 1. */
 export interface Migration {
@@ -14,14 +15,64 @@ export interface Migration {
   readonly up: ReadonlyArray<string>
 }
 
+/** A definition that `Dialect.definition` can put into the words of each database, or the words for each. */
+type Definition = string | { readonly sqlite: ReadonlyArray<string>; readonly postgres: ReadonlyArray<string> }
+
 /** Numbers of JavaScript are exact so far. A larger one would be read back rounded, so the tables refuse it. */
 const exact = `BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`
 
-const never = (table: string, event: "UPDATE" | "DELETE"): string =>
-  `CREATE TRIGGER ${table}_no_${event.toLowerCase()} BEFORE ${event} ON ${table}
-   BEGIN SELECT RAISE(ABORT, '${table} are never changed'); END`
+const refusal = (message: string): string =>
+  `RAISE EXCEPTION '${message}' USING ERRCODE = 'integrity_constraint_violation'`
 
-export const migrations: ReadonlyArray<Migration> = [
+/** Rows are only ever added. */
+const unchanging = (table: string): Definition => ({
+  sqlite: ["UPDATE", "DELETE"].map(
+    (event) => `CREATE TRIGGER ${table}_no_${event.toLowerCase()} BEFORE ${event} ON ${table}
+   BEGIN SELECT RAISE(ABORT, '${table} are never changed'); END`
+  ),
+  postgres: [
+    `CREATE FUNCTION ${table}_unchanging() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN ${refusal(`${table} are never changed`)}; END $$`,
+    `CREATE TRIGGER ${table}_unchanging BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
+     EXECUTE FUNCTION ${table}_unchanging()`
+  ]
+})
+
+const inOrder: Definition = {
+  sqlite: [
+    // INSERT OR REPLACE removes the old row without firing a trigger, so the old row is looked for here.
+    `CREATE TRIGGER events_in_order BEFORE INSERT ON events
+       WHEN NEW.position <= (SELECT max(position) FROM events)
+         OR NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE stream_id = NEW.stream_id), 0)
+       BEGIN SELECT RAISE(ABORT, 'an event takes the next version of its stream and a later position'); END`
+  ],
+  postgres: [
+    // Once for each statement, and by seeks alone.
+    `CREATE FUNCTION events_in_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF EXISTS (SELECT 1 FROM added WHERE version <> 1 + coalesce(
+            (SELECT max(e.version) FROM events AS e WHERE e.stream_id = added.stream_id AND e.version < added.version), 0))
+         OR (SELECT count(*) FROM events WHERE position >= (SELECT min(position) FROM added)) >
+            (SELECT count(*) FROM added)
+       THEN ${refusal("an event takes the next version of its stream and a later position")};
+       END IF;
+       RETURN NULL;
+     END $$`,
+    `CREATE TRIGGER events_in_order AFTER INSERT ON events REFERENCING NEW TABLE AS added
+     EXECUTE FUNCTION events_in_order()`
+  ]
+}
+
+const once: Definition = {
+  sqlite: [
+    `CREATE TRIGGER commands_once BEFORE INSERT ON commands
+       WHEN EXISTS (SELECT 1 FROM commands WHERE command_id = NEW.command_id)
+       BEGIN SELECT RAISE(ABORT, 'a command id is taken once'); END`
+  ],
+  // The primary key is enough where no REPLACE is.
+  postgres: []
+}
+
+const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<Definition> }> = [
   {
     name: "spine",
     up: [
@@ -41,13 +92,8 @@ export const migrations: ReadonlyArray<Migration> = [
          hash TEXT NOT NULL,
          UNIQUE (stream_id, version)
        ) STRICT`,
-      never("events", "UPDATE"),
-      never("events", "DELETE"),
-      // INSERT OR REPLACE removes the old row without firing the trigger above, so the old row is looked for here.
-      `CREATE TRIGGER events_in_order BEFORE INSERT ON events
-       WHEN NEW.position <= (SELECT max(position) FROM events)
-         OR NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE stream_id = NEW.stream_id), 0)
-       BEGIN SELECT RAISE(ABORT, 'an event takes the next version of its stream and a later position'); END`,
+      unchanging("events"),
+      inOrder,
       `CREATE TABLE commands (
          command_id TEXT PRIMARY KEY,
          stream_id TEXT NOT NULL,
@@ -57,11 +103,8 @@ export const migrations: ReadonlyArray<Migration> = [
          version INTEGER NOT NULL CHECK (version ${exact}),
          position INTEGER NOT NULL CHECK (position ${exact})
        ) STRICT, WITHOUT ROWID`,
-      never("commands", "UPDATE"),
-      never("commands", "DELETE"),
-      `CREATE TRIGGER commands_once BEFORE INSERT ON commands
-       WHEN EXISTS (SELECT 1 FROM commands WHERE command_id = NEW.command_id)
-       BEGIN SELECT RAISE(ABORT, 'a command id is taken once'); END`,
+      unchanging("commands"),
+      once,
       `CREATE TABLE snapshots (
          stream_id TEXT NOT NULL,
          version INTEGER NOT NULL CHECK (version ${exact}),
@@ -126,6 +169,13 @@ export const migrations: ReadonlyArray<Migration> = [
   }
 ]
 
+/** The steps in the words of a database. */
+export const migrationsOf = ({ definition, kind }: Pick<Dialect, "definition" | "kind">): ReadonlyArray<Migration> =>
+  steps.map(({ name, up }) => ({
+    name,
+    up: up.flatMap((item) => (typeof item === "string" ? [definition(item)] : item[kind]))
+  }))
+
 export interface Applied {
   readonly id: number
   readonly checksum: string
@@ -135,10 +185,7 @@ export interface Applied {
 export const checksum = ({ up }: Migration): string => hash("sha256", up.join(";\n"))
 
 /** Why this program must not touch a database made by these steps, given by rising id; or undefined when it may. */
-export const problemOf = (
-  applied: ReadonlyArray<Applied>,
-  known: ReadonlyArray<Migration> = migrations
-): Problem | undefined => {
+export const problemOf = (applied: ReadonlyArray<Applied>, known: ReadonlyArray<Migration>): Problem | undefined => {
   if ((applied.at(-1)?.id ?? 0) > known.length) return "newer"
   if (applied.some(({ id }, index) => id !== index + 1)) return "migrationMissing"
   const changed = known.some((migration, index) => {
@@ -153,20 +200,18 @@ export const selectApplied = "SELECT id, checksum FROM migrations ORDER BY id"
 export const toApplied = ([id, checksum]: ReadonlyArray<unknown>): Applied => ({ id, checksum }) as Applied
 
 /**
- * Applies what is missing. The caller holds the write lock (BEGIN IMMEDIATE), so that of two processes one finds nothing
- * left to do.
+ * Applies what is missing. The caller holds the write lock, so that of two processes one finds nothing left to do.
  */
 export const apply = (
   connection: Connection,
-  known: ReadonlyArray<Migration> = migrations
+  dialect: Dialect,
+  known: ReadonlyArray<Migration> = migrationsOf(dialect)
 ): Effect.Effect<void, SqlError | Problem> =>
   Effect.gen(function* () {
-    yield* connection.executeRaw(
-      `CREATE TABLE IF NOT EXISTS migrations (
-         id INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
-       ) STRICT`,
-      []
-    )
+    const table = `CREATE TABLE IF NOT EXISTS migrations (
+      id INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
+    ) STRICT`
+    yield* connection.executeRaw(dialect.definition(table), [])
     const applied = (yield* connection.executeValues(selectApplied, [])).map(toApplied)
     const problem = problemOf(applied, known)
     if (problem !== undefined) return yield* Effect.fail(problem)

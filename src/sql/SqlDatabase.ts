@@ -9,6 +9,7 @@ import { Context, type Duration, type Effect, type Stream } from "effect"
 import type { LogStatements, Table } from "./LogTables.ts"
 
 export interface Dialect {
+  readonly kind: "sqlite" | "postgres"
   /** The connection as statements are written here, with `?` for each parameter. */
   readonly adapt: (connection: Connection) => Connection
   /** The definition of a table, written in the words of SQLite, in the words of this database. */

@@ -62,10 +62,10 @@ const make = Effect.gen(function* () {
       ),
     listStreams: (options) =>
       Effect.flatMap(AppendPlan.listBounds(options), ({ prefix, after, limit }) =>
-        // No id holds U+0000, where SQLite would end the prefix.
+        // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.
         prefix.includes("\0")
           ? Effect.succeed([])
-          : Effect.map(read(selectStreams, [prefix, after, limit]), (rows) =>
+          : Effect.map(read(selectStreams, [prefix, after.split("\0", 1)[0], limit]), (rows) =>
               rows.map(([streamId, version]) => ({ streamId, version }) as StreamHead)
             )
       ),

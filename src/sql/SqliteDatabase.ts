@@ -38,6 +38,8 @@ export interface SqliteOptions {
   readonly durability?: Durability
 }
 
+const migrations = Migrations.migrationsOf(sqlite)
+
 /** "Dayb": marks a file as ours, so that the database of another program is not taken for one. */
 const applicationId = 0x44617962
 const applicationIdOffset = 68
@@ -117,14 +119,14 @@ const stat = (path: string): Stats | undefined => statSync(path, { throwIfNoEntr
 /** Reads which migrations made the database; fails when this program must not use it. */
 const readApplied = (connection: Connection): Effect.Effect<number, SqlError | Problem> =>
   Effect.flatMap(connection.executeValues(Migrations.selectApplied, []), (rows) => {
-    const problem = Migrations.problemOf(rows.map(Migrations.toApplied))
+    const problem = Migrations.problemOf(rows.map(Migrations.toApplied), migrations)
     return problem === undefined ? Effect.succeed(rows.length) : Effect.fail(problem)
   })
 
 const migrate = (connection: Connection): Effect.Effect<void, SqlError | Problem> =>
   connection.executeRaw("BEGIN IMMEDIATE", []).pipe(
     patiently(),
-    Effect.zipRight(Migrations.apply(connection)),
+    Effect.zipRight(Migrations.apply(connection, sqlite)),
     Effect.zipRight(connection.executeRaw("COMMIT", [])),
     Effect.tapError(() => Effect.ignore(connection.executeRaw("ROLLBACK", []))),
     Effect.asVoid
@@ -166,7 +168,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
     // A client of its own, closed before one that writes could change the file.
     const [, connection] = yield* open(filename, { readonly: true, durability: "full" })
     const applied = yield* patiently()(readApplied(connection))
-    if (mode === "readOnly" && applied < Migrations.migrations.length) return yield* Effect.fail<Problem>("older")
+    if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
   }).pipe(Effect.scoped)
 
 type Clients = Pick<SqlDatabase["Type"], "writeClient" | "readClient" | "read">
@@ -182,7 +184,7 @@ const openToWrite = (filename: string, durability: Durability): Effect.Effect<Cl
   Effect.gen(function* () {
     // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
     const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
-    if ((yield* readApplied(connection)) < Migrations.migrations.length) yield* migrate(connection)
+    if ((yield* readApplied(connection)) < migrations.length) yield* migrate(connection)
     return { ...(yield* openToRead(filename)), writeClient }
   })
 

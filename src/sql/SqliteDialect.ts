@@ -33,6 +33,7 @@ const run = (connection: Connection, sql: string) => connection.executeRaw(sql, 
 const chunkSizes = [64, 8, 1]
 
 export const sqlite: Dialect = {
+  kind: "sqlite",
   adapt: (connection) => connection,
   definition: (sql) => sql,
   begin: (connection, lockTimeout) => patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE")),

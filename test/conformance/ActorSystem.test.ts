@@ -7,12 +7,14 @@ import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
 const stores = {
   memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer),
   sqlite: temporaryStore,
-  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
 }
 const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))

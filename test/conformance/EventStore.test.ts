@@ -4,12 +4,14 @@ import { describe, it } from "vitest"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
 const stores = {
   memory: EventStoreMemory.layer,
   sqlite: temporaryStore,
-  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
 }
 
 for (const [store, layer] of Object.entries(stores)) {

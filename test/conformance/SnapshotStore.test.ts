@@ -4,12 +4,14 @@ import { describe, it } from "vitest"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
 const stores = {
   memory: SnapshotStoreMemory.layer,
   sqlite: temporaryStore,
-  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
 }
 
 for (const [store, layer] of Object.entries(stores)) {

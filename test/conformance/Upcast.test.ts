@@ -8,12 +8,14 @@ import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
 const stores = {
   memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer),
   sqlite: temporaryStore,
-  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" })
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
 }
 const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))

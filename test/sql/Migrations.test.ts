@@ -1,11 +1,13 @@
 /** How a database gets from any version to this one (ES36), with steps made up for the test. */
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
-import { apply, checksum, type Migration, migrations, problemOf } from "../../src/sql/Migrations.ts"
+import { apply, checksum, type Migration, migrationsOf, problemOf } from "../../src/sql/Migrations.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
+import { sqlite } from "../../src/sql/SqliteDialect.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 
+const migrations = migrationsOf(sqlite)
 const step = (name: string, ...up: ReadonlyArray<string>): Migration => ({ name, up })
 const notes = step("notes", "CREATE TABLE notes (text TEXT) STRICT", "INSERT INTO notes VALUES ('once')")
 const broken = step("broken", "INSERT INTO notes VALUES ('twice')", "INSERT INTO nowhere VALUES (1)")
@@ -16,7 +18,8 @@ describe("migrations", () => {
       Effect.gen(function* () {
         const writer = yield* Writer
         const database = yield* SqlDatabase
-        const migrate = (known: ReadonlyArray<Migration>) => writer.transact((connection) => apply(connection, known))
+        const migrate = (known: ReadonlyArray<Migration>) =>
+          writer.transact((connection) => apply(connection, sqlite, known))
         yield* migrate([...migrations, notes])
         yield* migrate([...migrations, notes])
         const failed = yield* Effect.either(migrate([...migrations, notes, broken]))

@@ -7,8 +7,9 @@ import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { checksum, SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import type { Problem } from "../../src/sql/DatabaseError.ts"
-import { migrations } from "../../src/sql/Migrations.ts"
+import { migrationsOf } from "../../src/sql/Migrations.ts"
 import * as SqliteDatabase from "../../src/sql/SqliteDatabase.ts"
+import { sqlite } from "../../src/sql/SqliteDialect.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import * as Child from "./Child.ts"
@@ -206,7 +207,9 @@ describe("making a database", () => {
         for (const child of children) yield* child.goOn
         for (const child of children) assert.strictEqual(yield* child.ended, 0)
         const database = new Sqlite(filename, { readonly: true })
-        assert.deepStrictEqual(database.prepare("SELECT count(*) FROM migrations").raw().all(), [[migrations.length]])
+        assert.deepStrictEqual(database.prepare("SELECT count(*) FROM migrations").raw().all(), [
+          [migrationsOf(sqlite).length]
+        ])
         database.close()
         yield* make(filename)
       })

@@ -1,0 +1,263 @@
+/**
+ * `PostgresDatabase` is one PostgreSQL database, opened safely: a connection that writes, a pool that reads, and a connection
+ * that hears of the commits of others. A connection that is lost is replaced; no restart is needed.
+ */
+import { randomUUID } from "node:crypto"
+import { Socket } from "node:net"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { PgClient } from "@effect/sql-pg/PgClient"
+import { Deferred, Effect, FiberRef, Layer, PubSub, Redacted, Schedule, type Scope, Stream } from "effect"
+import { DatabaseError, type Problem } from "./DatabaseError.ts"
+import * as LogTables from "./LogTables.ts"
+import * as Migrations from "./Migrations.ts"
+import * as PostgresDialect from "./PostgresDialect.ts"
+import { type Dialect, innermost, SqlDatabase } from "./SqlDatabase.ts"
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`. The tables are made in the first schema of its search path. */
+  readonly url: string
+  /**
+   * `create` (default): makes the tables where they are missing. `existing`: opens them, never makes them. `readOnly`: opens
+   * them to read, and never migrates or changes them.
+   */
+  readonly mode?: "create" | "existing" | "readOnly"
+  /** `full` (default): a commit waits for the disk. `normal`: it may be lost with the server, for more speed. */
+  readonly durability?: "full" | "normal"
+  /** Connections that read. Default 8. */
+  readonly maxReaders?: number
+}
+
+/**
+ * Longest silence of a server that owes an answer, in milliseconds; then the connection is given up. Longer than a
+ * statement may take, so that the server's own answer comes first.
+ */
+const silenceMs = PostgresDialect.statementTimeoutMs + 10_000
+
+/** Longest wait for a connection, whether it is new or in use. */
+const connectTimeout = "5 seconds"
+
+/** A number that JavaScript would round is refused: see `Migrations.ts`, whose tables hold none. */
+const exact = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the database gave ${text}, which is no exact number here`)
+  return value
+}
+
+/** Values are as SQLite gives them, numbers and texts; of what SQLite does not have, booleans, and the rest as text. */
+const parsers = new Map<number, (text: string) => unknown>([
+  [16, (text) => text === "t"],
+  ...[20, 21, 23].map((int) => [int, exact] as const),
+  ...[700, 701].map((float) => [float, Number] as const)
+])
+const types = { getTypeParser: (type: number) => parsers.get(type) ?? ((text: string) => text) }
+
+interface ConnectOptions {
+  readonly maxConnections: number
+  /** Sees each new socket. */
+  readonly onSocket?: (socket: Socket) => void
+  readonly silenceMs?: number
+}
+
+const connect = (
+  url: string,
+  { maxConnections, onSocket, silenceMs = 0 }: ConnectOptions
+): Effect.Effect<PgClient, unknown, Scope.Scope> =>
+  Effect.promise(() => import("@effect/sql-pg/PgClient")).pipe(
+    Effect.flatMap((driver) =>
+      driver.make({
+        url: Redacted.make(url),
+        applicationName: "daybook",
+        connectTimeout,
+        maxConnections,
+        types,
+        stream: () => {
+          const socket = new Socket()
+          socket.setKeepAlive(true, 10_000)
+          socket.setTimeout(silenceMs, () => {
+            socket.destroy(Object.assign(new Error("the server is silent"), { code: "ETIMEDOUT" }))
+          })
+          onSocket?.(socket)
+          return socket
+        }
+      })
+    ),
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.catchAllDefect(Effect.fail)
+  )
+
+/** A connection of its own. The driver would lose one for ever whose caller is interrupted while it connects. */
+const reserve = (client: PgClient) => Effect.uninterruptible(client.reserve)
+
+/** Wakes through `wake` after each commit of another process, and after each time that it may have missed one. */
+const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
+  Effect.gen(function* () {
+    const closed = yield* Deferred.make<void>()
+    let latest: Socket | undefined
+    const onSocket = (socket: Socket) => {
+      latest = socket
+      // The driver says nothing when the connection that listens is lost.
+      socket.once("close", () => {
+        if (socket === latest) Deferred.unsafeDone(closed, Effect.void)
+      })
+    }
+    // Its first connection only tries the address; the one that listens is its second.
+    const client = yield* connect(url, { maxConnections: 1, onSocket })
+    yield* client.listen(PostgresDialect.channel).pipe(
+      Stream.runForEach((from) => (from === sender ? Effect.void : wake)),
+      Effect.zipRight(Effect.void),
+      Effect.raceFirst(Deferred.await(closed))
+    )
+    yield* wake
+    return yield* Effect.fail("the connection was lost")
+  }).pipe(
+    Effect.scoped,
+    Effect.sandbox,
+    Effect.retry(Schedule.exponential("100 millis").pipe(Schedule.union(Schedule.spaced("5 seconds"))))
+  )
+
+/** The address without its password. */
+const nameOf = (url: string): string => {
+  try {
+    const { host, pathname } = new URL(url)
+    return `postgres://${host}${pathname}`
+  } catch {
+    return "the address of the PostgreSQL database"
+  }
+}
+
+/** The same address, with how long a statement may take where it says nothing of it. */
+const withTimeout = (url: string): string => {
+  const address = new URL(url)
+  if (!address.searchParams.has("statement_timeout")) {
+    address.searchParams.set("statement_timeout", String(PostgresDialect.statementTimeoutMs))
+  }
+  return address.href
+}
+
+/** What kept the database from being opened. */
+const problemOf = (cause: unknown): Problem => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  if (code === "3D000") return "missing"
+  if (code === "42501" || code.startsWith("28")) return "noAccess"
+  // Tables of these names that are not ours.
+  if (code === "42703" || code === "42P07") return "foreign"
+  return "unreachable"
+}
+
+const check = (connection: Connection, durability: "full" | "normal") =>
+  Effect.gen(function* () {
+    const [row] = yield* connection.executeValues(
+      "SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('synchronous_commit')",
+      []
+    )
+    const [encoding, fsync, synchronousCommit] = row ?? []
+    if (encoding !== "UTF8") return yield* Effect.fail<Problem>("notUtf8")
+    if (durability === "normal") return "off"
+    if (fsync !== "on") return yield* Effect.fail<Problem>("fsyncOff")
+    return synchronousCommit === "off" ? "on" : null
+  })
+
+/** How many steps made the tables; 0 where there are none. */
+const readApplied = (connection: Connection, known: ReadonlyArray<Migrations.Migration>) =>
+  Effect.gen(function* () {
+    const [row] = yield* connection.executeValues("SELECT to_regclass('migrations') IS NULL", [])
+    if (row?.[0] === true) return 0
+    const applied = (yield* connection.executeValues(Migrations.selectApplied, [])).map(Migrations.toApplied)
+    const problem = Migrations.problemOf(applied, known)
+    return problem === undefined ? applied.length : yield* Effect.fail(problem)
+  })
+
+/** Makes what is missing, once, however many processes begin at the same moment. */
+const migrate = (connection: Connection, dialect: Dialect) =>
+  Effect.gen(function* () {
+    yield* dialect.begin(connection, "30 seconds")
+    yield* Effect.tapError(Migrations.apply(connection, dialect), () => dialect.rollBack(connection))
+    yield* dialect.commit(connection, false)
+  })
+
+const make = ({ durability = "full", maxReaders = 8, mode = "create", url }: PostgresOptions) =>
+  Effect.gen(function* () {
+    const readClient = yield* connect(withTimeout(url), { maxConnections: maxReaders, silenceMs })
+    const sockets = new Set<Socket>()
+    const onSocket = (socket: Socket) => {
+      sockets.add(socket)
+      socket.once("close", () => sockets.delete(socket))
+    }
+    const sever = Effect.forEach(
+      sockets,
+      (socket) =>
+        Effect.async<void>((resume) => {
+          socket.once("close", () => resume(Effect.void))
+          socket.destroy()
+        }),
+      { discard: true }
+    )
+
+    const sender = randomUUID().replaceAll("-", "")
+    const synchronousCommit = yield* Effect.scoped(
+      Effect.flatMap(reserve(readClient), (connection) => check(connection, durability))
+    )
+    const dialect = PostgresDialect.make({ sender, sever, synchronousCommit })
+    const steps = Migrations.migrationsOf(dialect)
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const connection = dialect.adapt(yield* reserve(readClient))
+        const applied = yield* readApplied(connection, steps)
+        if (applied === 0 && mode !== "create") return yield* Effect.fail<Problem>("missing")
+        if (applied === steps.length) return
+        if (mode === "readOnly") return yield* Effect.fail<Problem>("older")
+        yield* migrate(connection, dialect)
+      })
+    )
+    // One connection writes; a second one tells the server to stop a statement that nobody waits for.
+    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 2, onSocket, silenceMs })
+
+    const commits = yield* PubSub.sliding<void>(1)
+    yield* Effect.forkScoped(listen(url, sender, commits.publish()))
+
+    const snapshot = yield* FiberRef.make<Connection | undefined>(undefined)
+    const read = (sql: string, params: ReadonlyArray<unknown>) =>
+      Effect.flatMap(FiberRef.get(snapshot), (within) =>
+        within === undefined
+          ? Effect.scoped(
+              Effect.flatMap(reserve(readClient), (connection) => dialect.adapt(connection).executeValues(sql, params))
+            )
+          : within.executeValues(sql, params)
+      )
+
+    return SqlDatabase.of({
+      name: nameOf(url),
+      dialect,
+      log: LogTables.statements(dialect),
+      writeClient,
+      readClient,
+      read,
+      readWithin: (reads) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const connection = dialect.adapt(yield* reserve(readClient))
+            yield* Effect.acquireRelease(
+              connection.executeRaw("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
+              () => Effect.ignore(connection.executeRaw("ROLLBACK", []))
+            )
+            return yield* Effect.locally(reads, snapshot, connection)
+          })
+        ),
+      // Found when it was opened, and part of each transaction.
+      assertDurable: () => Effect.void,
+      commitsElsewhere: Stream.fromPubSub(commits),
+      backup: () => Effect.fail(new Error("PostgreSQL has its own: use pg_dump or pg_basebackup"))
+    })
+  }).pipe(
+    Effect.catchAllDefect(Effect.fail),
+    Effect.mapError((error) => {
+      const filename = nameOf(url)
+      if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
+      const cause = innermost(error)
+      return new DatabaseError({ filename, problem: problemOf(cause), cause })
+    })
+  )
+
+export const layer = (options: PostgresOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
+  Layer.scoped(SqlDatabase, make(options))

