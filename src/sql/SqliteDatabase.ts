@@ -54,12 +54,27 @@ const synchronous = { full: 2, normal: 1 }
  */
 const busyTimeoutMs = 5
 
-/** The only place that knows a driver. Drivers throw while they open, so that defect becomes the error. */
+/** A driver that cannot `VACUUM INTO` copies by itself. */
+type Client = SqlClient & { readonly copyInto?: (filename: string) => Effect.Effect<void, SqlError> }
+
+interface Driver {
+  readonly make: (options: {
+    readonly filename: string
+    readonly readonly: boolean
+    readonly disableWAL: boolean
+  }) => Effect.Effect<Client, never, Scope.Scope | Reactivity.Reactivity>
+}
+
+/** The only place that knows the drivers: Deno cannot load better-sqlite3, and Node 20 has no `node:sqlite`. */
+const loadDriver = (): Promise<Driver> =>
+  "Deno" in globalThis ? import("./NodeSqliteClient.ts") : import("@effect/sql-sqlite-node/SqliteClient")
+
+/** Drivers throw while they open, so that defect becomes the error. */
 const openClient = (
   filename: string,
   options: { readonly readonly: boolean }
-): Effect.Effect<SqlClient, unknown, Scope.Scope> =>
-  Effect.promise(() => import("@effect/sql-sqlite-node/SqliteClient")).pipe(
+): Effect.Effect<Client, unknown, Scope.Scope> =>
+  Effect.promise(loadDriver).pipe(
     Effect.flatMap((driver) => driver.make({ filename, readonly: options.readonly, disableWAL: options.readonly })),
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail)
@@ -69,7 +84,7 @@ const openClient = (
 const open = (
   filename: string,
   options: { readonly readonly: boolean; readonly durability: Durability }
-): Effect.Effect<readonly [SqlClient, Connection], unknown, Scope.Scope> =>
+): Effect.Effect<readonly [Client, Connection], unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const client = yield* openClient(filename, options)
     const connection = yield* Effect.scoped(client.reserve)
@@ -171,7 +186,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
     if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
   }).pipe(Effect.scoped)
 
-type Clients = Pick<SqlDatabase["Type"], "writeClient" | "readClient" | "read">
+type Clients = Pick<SqlDatabase["Type"], "writeClient" | "read"> & { readonly readClient: Client }
 
 const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.map(open(filename, { readonly: true, durability: "full" }), ([readClient, connection]) => ({
@@ -234,7 +249,7 @@ const make = (options: SqliteOptions) => {
         ),
       // SQLite tells nobody of commits.
       commitsElsewhere: Stream.empty,
-      backup: (copy) => Effect.asVoid(clients.read("VACUUM INTO ?", [copy]))
+      backup: (copy) => clients.readClient.copyInto?.(copy) ?? Effect.asVoid(clients.read("VACUUM INTO ?", [copy]))
     })
   }).pipe(
     Effect.catchAllDefect(Effect.fail),
