@@ -1,0 +1,56 @@
+/**
+ * Every conformance suite on Deno, in memory and on its `node:sqlite`: `deno task test`. The stores and what is under test are
+ * those of `test/conformance`; only who runs the cases differs.
+ */
+import { Effect, Layer, Logger } from "effect"
+import * as ActorConfig from "../../src/core/ActorConfig.ts"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import type { Case } from "../../src/testing/Conformance.ts"
+import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
+import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
+import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
+import { TransferConformance } from "../../src/testing/TransferConformance.ts"
+import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
+
+/** What is used of Deno, whose types tsc does not have. */
+declare const Deno: { readonly test: (name: string, run: () => Promise<void>) => void }
+
+const memory = Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer)
+const sqlite = {
+  "node:sqlite": temporaryStore,
+  "node:sqlite :memory:": SqliteStore.layer({ filename: ":memory:" })
+}
+const local = Layer.succeed(SystemUnderTest, {
+  layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
+})
+/** The cases provoke errors that are logged. */
+const quiet = Logger.remove(Logger.defaultLogger)
+
+const register = <R, E>(
+  subject: string,
+  cases: ReadonlyArray<Case<R>>,
+  stores: Readonly<Record<string, Layer.Layer<Exclude<R, SystemUnderTest>, E>>>
+): void => {
+  for (const [store, layer] of Object.entries(stores)) {
+    for (const { name, run } of cases) {
+      Deno.test(`${subject} on ${store}: ${name}`, () =>
+        Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet)) as Effect.Effect<void, unknown>))
+    }
+  }
+}
+
+register("EventStore", EventStoreConformance, { memory, ...sqlite })
+register("SnapshotStore", SnapshotStoreConformance, { memory, ...sqlite })
+register("ActorSystemLocal", ActorSystemConformance, { memory, ...sqlite })
+register("old events", UpcastConformance, { memory, ...sqlite })
+register(
+  "projections",
+  ProjectionConformance.map(({ name, run }) => ({ name, run: Effect.scoped(run) })),
+  sqlite
+)
+register("transfers", TransferConformance, sqlite)
