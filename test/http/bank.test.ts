@@ -1,0 +1,105 @@
+/** A bank that is killed: eight accounts with 100 in all, clients that move at most 5, and SIGKILL in the middle of it. */
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Ref } from "effect"
+import { EventStore } from "../../src/core/EventStore.ts"
+import type { StoredEvent } from "../../src/core/StoredEvent.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import * as Conservation from "../../src/testing/Conservation.ts"
+import { isLong, random } from "../Random.ts"
+import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import { ask, start } from "./Service.ts"
+
+const lives = isLong ? 20 : 3
+const clients = 16
+const lifeMillis = 3_000
+const accounts = Array.from({ length: 8 }, (_, index) => `account-${index}`)
+
+const readLog = Effect.gen(function* () {
+  const store = yield* EventStore
+  const events: Array<StoredEvent> = []
+  for (;;) {
+    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
+    if (page.length === 0) return events
+    for (const event of page) events.push(event)
+  }
+})
+
+describe("a bank that is killed", () => {
+  it.scopedLive(
+    "conserves money at every prefix of its log, and ends each transfer that it accepted",
+    () =>
+      Effect.gen(function* () {
+        const draw = random("bank")
+        const pick = () => accounts[Math.floor(draw() * accounts.length)] ?? ""
+        const filename = join(yield* temporaryFolder, "bank.db")
+        const answered = new Map<string, number>()
+        let number = 0
+
+        for (let life = 0; life <= lives; life++) {
+          const { process, ended, url } = yield* start(["--db", `sqlite:${filename}`])
+          if (life === 0) {
+            for (const accountId of accounts) {
+              yield* ask(`${url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR" } })
+              yield* ask(`${url}/accounts/${accountId}/deposits`, { body: { amount: "12.50" } })
+            }
+          }
+          const isOver = yield* Ref.make(false)
+          const client = Effect.gen(function* () {
+            while (!(yield* Ref.get(isOver))) {
+              const transferId = `t${++number}`
+              const body = { transferId, from: pick(), to: pick(), amount: (draw() * 5 + 0.01).toFixed(2) }
+              // Whoever dies does not answer: the next life tells.
+              yield* ask(`${url}/transfers`, { body, key: transferId }).pipe(
+                Effect.tap(({ status }) => Effect.sync(() => answered.set(transferId, status))),
+                Effect.catchAllCause(() => Ref.set(isOver, true))
+              )
+            }
+          })
+          const work = yield* Effect.forkScoped(
+            Effect.all(
+              Array.from({ length: clients }, () => client),
+              { concurrency: "unbounded" }
+            )
+          )
+          if (life < lives) {
+            yield* Effect.sleep(lifeMillis * draw())
+            process.kill("SIGKILL")
+          } else {
+            yield* Effect.sleep(500)
+            yield* Ref.set(isOver, true)
+            yield* Fiber.join(work)
+            const pending = () =>
+              Effect.map(
+                Effect.provide(readLog, SqliteStore.layer({ filename, mode: "readOnly" })),
+                (events) => Conservation.check(events).pending
+              )
+            yield* Effect.repeat(Effect.delay(pending(), 50), { until: ({ length }) => length === 0 })
+            process.kill("SIGTERM")
+          }
+          yield* ended
+          yield* Fiber.await(work)
+        }
+
+        const events = yield* Effect.provide(readLog, SqliteStore.layer({ filename, mode: "readOnly" }))
+        const { balances, violation } = Conservation.check(events)
+        assert.isUndefined(violation)
+        assert.strictEqual(
+          [...balances.values()].reduce((sum, balance) => sum + balance, 0n),
+          10_000n
+        )
+        const completed = new Set(
+          events
+            .filter(({ type }) => type === "TransferCompleted")
+            .map(({ streamId }) => streamId.slice("transfer-".length))
+        )
+        for (const [transferId, status] of answered) {
+          if (status === 201) assert.isTrue(completed.has(transferId), `${transferId} was answered 201`)
+          if (status === 409) assert.isFalse(completed.has(transferId), `${transferId} was answered 409`)
+        }
+        assert.isAbove(completed.size, 0)
+        console.log(`bank: ${events.length} events, ${completed.size} transfers completed, ${answered.size} answered`)
+      }),
+    600_000
+  )
+})
