@@ -16,16 +16,19 @@ export interface Ended {
 
 export interface RunOptions {
   readonly stdin?: string
-  /** Kills it with SIGKILL after so many milliseconds, if it still runs. */
-  readonly killAfter?: number
+  /** Kills it with SIGKILL as soon as this is so. Asked all the time. */
+  readonly killWhen?: () => boolean
   readonly cwd?: string
+  /** What to run instead of the build on this Node: a program and its first arguments. */
+  readonly program?: readonly [string, ...ReadonlyArray<string>]
 }
 
 export const run = (args: ReadonlyArray<string>, options: RunOptions = {}): Effect.Effect<Ended> =>
   Effect.promise(
     () =>
       new Promise((resolve) => {
-        const child = spawn(process.execPath, [join(inject("dist"), "cli/main.js"), ...args], {
+        const [command, ...first] = options.program ?? [process.execPath, join(inject("dist"), "cli/main.js")]
+        const child = spawn(command, [...first, ...args], {
           stdio: ["pipe", "pipe", "pipe"],
           cwd: options.cwd
         })
@@ -39,10 +42,10 @@ export const run = (args: ReadonlyArray<string>, options: RunOptions = {}): Effe
         // It may end without reading.
         child.stdin.on("error", () => {})
         child.stdin.end(options.stdin ?? "")
-        const timer =
-          options.killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), options.killAfter)
+        const { killWhen } = options
+        const watch = killWhen && setInterval(() => killWhen() && child.kill("SIGKILL"), 1)
         child.once("close", (code, signal) => {
-          clearTimeout(timer)
+          clearInterval(watch)
           resolve({ code: code ?? signal, ...output })
         })
       })

@@ -1,0 +1,71 @@
+/** Berka's transactions, a real bank's, and the balances that they end at. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Account, AccountId } from "../../src/account/Account.ts"
+import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import * as Cli from "./Cli.ts"
+
+export const data = join(import.meta.dirname, "../../../shared/data")
+export const rows = 23_092
+export const importBerka = (filename: string, options?: Cli.RunOptions) =>
+  Cli.run(
+    ["import", join(data, "berka.jsonl.gz"), "--format", "berka", "--overdraft", "100000.00"].concat([
+      "--db",
+      `sqlite:${filename}`,
+      "--json"
+    ]),
+    options
+  )
+export const verify = (filename: string, options?: Cli.RunOptions) =>
+  Cli.run(["verify", "--db", `sqlite:${filename}`, "--json"], options)
+export const exportLog = (filename: string, out: string, options?: Cli.RunOptions) =>
+  Cli.run(["export", "--db", `sqlite:${filename}`, "--out", out], options)
+
+/** What the oracle says of each account, in haléř. */
+const oracle = new Map(
+  readFileSync(join(data, "berka-expected-summary.csv"), "utf8")
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => {
+      const fields = line.split(",")
+      return [fields[0] ?? "", BigInt(fields[4] ?? "")] as const
+    })
+)
+
+/** The balances as the actors know them. */
+const balances = (filename: string) =>
+  Effect.gen(function* () {
+    const accounts = yield* Account
+    const found = new Map<string, bigint>()
+    for (const id of oracle.keys()) {
+      const { state } = yield* accounts(AccountId.make(id)).state
+      found.set(id, state.balance)
+    }
+    return found
+  }).pipe(
+    Effect.provide(
+      AccountBehaviour.layer.pipe(
+        Layer.provide(ActorSystemLocal.layer),
+        Layer.provide(SqliteStore.layer({ filename, mode: "existing" }))
+      )
+    )
+  )
+
+/** Bytes in the database and its log. */
+const written = (filename: string): number =>
+  [filename, `${filename}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
+
+/** The database holds all of it, as this Node finds. */
+export const assertWhole = (filename: string) =>
+  Effect.gen(function* () {
+    assert.strictEqual(oracle.size, 615)
+    assert.deepStrictEqual(yield* balances(filename), oracle)
+    const { code, stdout } = yield* verify(filename)
+    assert.strictEqual(code, 0, stdout)
+    assert.strictEqual(JSON.parse(stdout).events, rows + oracle.size)
+  })
