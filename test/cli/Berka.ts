@@ -1,5 +1,5 @@
 /** Berka's transactions, a real bank's, and the balances that they end at. */
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -7,9 +7,10 @@ import { Account, AccountId } from "../../src/account/Account.ts"
 import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { isLong, random } from "../Random.ts"
 import * as Cli from "./Cli.ts"
 
-export const data = join(import.meta.dirname, "../../../shared/data")
+const data = join(import.meta.dirname, "../../../shared/data")
 export const rows = 23_092
 export const importBerka = (filename: string, options?: Cli.RunOptions) =>
   Cli.run(
@@ -59,6 +60,26 @@ const balances = (filename: string) =>
 /** Bytes in the database and its log. */
 const written = (filename: string): number =>
   [filename, `${filename}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
+
+/** Kills the import at random places of it, and at last lets it end. */
+export const importThroughKills = (filename: string, options?: Cli.RunOptions) =>
+  Effect.gen(function* () {
+    const next = random("kill the import")
+    const kills = isLong ? 10 : 3
+    let killed = 0
+    while (killed < kills) {
+      // A place shows in how much is written. The whole takes about 15 MB.
+      const until = written(filename) + next() * (15_000_000 / kills)
+      const { code } = yield* importBerka(filename, { ...options, killWhen: () => written(filename) > until })
+      if (code !== "SIGKILL") break
+      killed++
+    }
+    const last = JSON.parse((yield* importBerka(filename, options)).stdout)
+    console.log(`killed ${killed} times; then ${last.replayed} rows were there`)
+    assert.strictEqual(killed, kills)
+    assert.isAbove(last.replayed, 0)
+    assert.strictEqual(last.applied + last.replayed, rows)
+  })
 
 /** The database holds all of it, as this Node finds. */
 export const assertWhole = (filename: string) =>

@@ -1,10 +1,9 @@
 /** The promise of the import: the bank's own transactions end at the bank's own balances, whatever happens on the way. */
-import { readFileSync, statSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { isLong, random } from "../Random.ts"
-import { assertWhole, exportLog, importBerka, rows } from "./Berka.ts"
+import { assertWhole, exportLog, importBerka, importThroughKills, rows } from "./Berka.ts"
 import * as Cli from "./Cli.ts"
 
 describe("the import of Berka's transactions", () => {
@@ -48,22 +47,8 @@ describe("the import of Berka's transactions", () => {
     "survives SIGKILL at random instants",
     () =>
       Effect.gen(function* () {
-        const next = random("kill the import")
         const filename = join(yield* Cli.folder, "killed.db")
-        const kills = isLong ? 10 : 3
-        let killed = 0
-        while (killed < kills) {
-          // At a random place of the import, which shows in how much is written. The whole takes about 15 MB.
-          const until = written(filename) + next() * (15_000_000 / kills)
-          const { code } = yield* importBerka(filename, { killWhen: () => written(filename) > until })
-          if (code !== "SIGKILL") break
-          killed++
-        }
-        const last = JSON.parse((yield* importBerka(filename)).stdout)
-        console.log(`killed ${killed} times; then ${last.replayed} rows were there`)
-        assert.strictEqual(killed, kills)
-        assert.isAbove(last.replayed, 0)
-        assert.strictEqual(last.applied + last.replayed, rows)
+        yield* importThroughKills(filename)
         yield* assertWhole(filename)
       }),
     240_000
