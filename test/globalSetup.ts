@@ -26,14 +26,14 @@ const compilerOptions: ts.CompilerOptions = {
   rewriteRelativeImportExtensions: true
 }
 
-/** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `sql/Postgres.ts`. */
+/** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`. */
 const startPostgres = async (project: TestProject) => {
   const url = process.env.DAYBOOK_TEST_PG
   if (url !== undefined) return { url, stop: async () => {} }
   // With the values of options among them, these name too many files at worst.
   const named = process.argv.slice(2).filter((argument) => argument !== "run" && !argument.startsWith("-"))
   const { testFiles } = await project.globTestFiles(named)
-  const needed = testFiles.some((file) => readFileSync(file, "utf8").includes('sql/Postgres.ts"'))
+  const needed = testFiles.some((file) => readFileSync(file, "utf8").includes('/Postgres.ts"'))
   return needed ? PostgresServer.start() : { url: "", stop: async () => {} }
 }
 

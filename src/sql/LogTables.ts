@@ -121,7 +121,7 @@ export interface LogStatements {
 }
 
 export const statements = (dialect: Dialect): LogStatements => {
-  const selectCommands = `SELECT ${commandColumns} FROM ${dialect.wanted} CROSS JOIN commands WHERE command_id = wanted.value`
+  const selectCommands = `SELECT ${commandColumns} FROM ${dialect.wantedCommands}`
   const selectEnd = "SELECT position, recorded_at FROM events WHERE position = (SELECT max(position) FROM events)"
   return {
     selectHeads: (connection, streamIds) =>

@@ -7,7 +7,7 @@ import { Socket } from "node:net"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { PgClient } from "@effect/sql-pg/PgClient"
-import { Deferred, Effect, FiberRef, Layer, PubSub, Redacted, Schedule, type Scope, Stream } from "effect"
+import { Duration, Effect, FiberRef, Layer, PubSub, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
 import { DatabaseError, type Problem } from "./DatabaseError.ts"
 import * as LogTables from "./LogTables.ts"
 import * as Migrations from "./Migrations.ts"
@@ -26,13 +26,12 @@ export interface PostgresOptions {
   readonly durability?: "full" | "normal"
   /** Connections that read. Default 8. */
   readonly maxReaders?: number
+  /**
+   * Longest that the server works at one statement. A connection that is silent for a third longer is given up: the server or
+   * the way to it is gone. Default 30 seconds.
+   */
+  readonly statementTimeout?: Duration.DurationInput
 }
-
-/**
- * Longest silence of a server that owes an answer, in milliseconds; then the connection is given up. Longer than a
- * statement may take, so that the server's own answer comes first.
- */
-const silenceMs = PostgresDialect.statementTimeoutMs + 10_000
 
 /** Longest wait for a connection, whether it is new or in use. */
 const connectTimeout = "5 seconds"
@@ -89,27 +88,28 @@ const connect = (
 /** A connection of its own. The driver would lose one for ever whose caller is interrupted while it connects. */
 const reserve = (client: PgClient) => Effect.uninterruptible(client.reserve)
 
-/** Wakes through `wake` after each commit of another process, and after each time that it may have missed one. */
+/** How often a connection that listens is tried, and how long it may take to hear of it. */
+const beatInterval = "3 seconds"
+const beatTimeout = "1 second"
+
+/**
+ * Runs `wake` after each commit of another process, and whenever one may have been missed. The driver says nothing when the
+ * connection that listens is lost, so it must hear from itself; else a new one takes its place.
+ */
 const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
-    const closed = yield* Deferred.make<void>()
-    let latest: Socket | undefined
-    const onSocket = (socket: Socket) => {
-      latest = socket
-      // The driver says nothing when the connection that listens is lost.
-      socket.once("close", () => {
-        if (socket === latest) Deferred.unsafeDone(closed, Effect.void)
-      })
-    }
-    // Its first connection only tries the address; the one that listens is its second.
-    const client = yield* connect(url, { maxConnections: 1, onSocket })
-    yield* client.listen(PostgresDialect.channel).pipe(
-      Stream.runForEach((from) => (from === sender ? Effect.void : wake)),
-      Effect.zipRight(Effect.void),
-      Effect.raceFirst(Deferred.await(closed))
+    const client = yield* connect(url, { maxConnections: 1 })
+    const heard = yield* Queue.sliding<void>(1)
+    const beat = client.unsafe("SELECT pg_notify($1, $2)", [PostgresDialect.channel, sender]).pipe(
+      Effect.zipRight(Effect.timeoutFail(heard, { duration: beatTimeout, onTimeout: () => "the server is not heard" })),
+      // The first may come before anybody listens.
+      Effect.retry(Schedule.recurs(2))
     )
-    yield* wake
-    return yield* Effect.fail("the connection was lost")
+    const beats = beat.pipe(Effect.zipRight(wake), Effect.zipRight(Effect.forever(Effect.delay(beat, beatInterval))))
+    const hear = Stream.runForEach(client.listen(PostgresDialect.channel), (from) =>
+      from === sender ? heard.offer(undefined) : wake
+    )
+    yield* Effect.raceFirst(hear, beats)
   }).pipe(
     Effect.scoped,
     Effect.sandbox,
@@ -126,11 +126,11 @@ const nameOf = (url: string): string => {
   }
 }
 
-/** The same address, with how long a statement may take where it says nothing of it. */
-const withTimeout = (url: string): string => {
+/** The same address, with how long a statement of a reader may take, where it says nothing of it. */
+const withTimeout = (url: string, statementTimeoutMs: number): string => {
   const address = new URL(url)
   if (!address.searchParams.has("statement_timeout")) {
-    address.searchParams.set("statement_timeout", String(PostgresDialect.statementTimeoutMs))
+    address.searchParams.set("statement_timeout", String(statementTimeoutMs))
   }
   return address.href
 }
@@ -176,9 +176,13 @@ const migrate = (connection: Connection, dialect: Dialect) =>
     yield* dialect.commit(connection, false)
   })
 
-const make = ({ durability = "full", maxReaders = 8, mode = "create", url }: PostgresOptions) =>
-  Effect.gen(function* () {
-    const readClient = yield* connect(withTimeout(url), { maxConnections: maxReaders, silenceMs })
+const make = (options: PostgresOptions) => {
+  const { durability = "full", maxReaders = 8, mode = "create", statementTimeout = "30 seconds", url } = options
+  const statementTimeoutMs = Math.max(1, Math.round(Duration.toMillis(statementTimeout)))
+  const silenceMs = Math.round((statementTimeoutMs * 4) / 3)
+
+  return Effect.gen(function* () {
+    const readClient = yield* connect(withTimeout(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
     const sockets = new Set<Socket>()
     const onSocket = (socket: Socket) => {
       sockets.add(socket)
@@ -198,7 +202,7 @@ const make = ({ durability = "full", maxReaders = 8, mode = "create", url }: Pos
     const synchronousCommit = yield* Effect.scoped(
       Effect.flatMap(reserve(readClient), (connection) => check(connection, durability))
     )
-    const dialect = PostgresDialect.make({ sender, sever, synchronousCommit })
+    const dialect = PostgresDialect.make({ sender, sever, statementTimeoutMs, synchronousCommit })
     const steps = Migrations.migrationsOf(dialect)
     yield* Effect.scoped(
       Effect.gen(function* () {
@@ -258,6 +262,7 @@ const make = ({ durability = "full", maxReaders = 8, mode = "create", url }: Pos
       return new DatabaseError({ filename, problem: problemOf(cause), cause })
     })
   )
+}
 
 export const layer = (options: PostgresOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
   Layer.scoped(SqlDatabase, make(options))

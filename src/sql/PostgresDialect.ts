@@ -7,9 +7,6 @@ import { type Dialect, innermost } from "./SqlDatabase.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
-/** Longest that the server works at one statement, in milliseconds. */
-export const statementTimeoutMs = 30_000
-
 /**
  * Longest that the server waits for the next statement of a transaction, in milliseconds: then it ends the transaction, so
  * that a process that is stopped or cut off holds up the other writers for no longer.
@@ -57,6 +54,8 @@ const isDisconnected = (error: unknown): boolean => {
 }
 
 export interface PostgresDialectOptions {
+  /** Longest that the server works at one statement. */
+  readonly statementTimeoutMs: number
   /** What a commit waits for; null leaves it to the server. */
   readonly synchronousCommit: "on" | "off" | null
   /** Ends the connections that write, whatever they do. */
@@ -65,7 +64,7 @@ export interface PostgresDialectOptions {
   readonly sender: string
 }
 
-export const make = ({ sender, sever, synchronousCommit }: PostgresDialectOptions): Dialect => {
+export const make = ({ sender, sever, statementTimeoutMs, synchronousCommit }: PostgresDialectOptions): Dialect => {
   /** A connection that cannot say that its transaction is over is given up, and the next transaction gets a new one. */
   const rollBack = (connection: Connection) => Effect.catchAll(run(connection, "ROLLBACK"), () => sever)
   const settings = [
@@ -118,7 +117,8 @@ export const make = ({ sender, sever, synchronousCommit }: PostgresDialectOption
     selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
       FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
         SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,
-    wanted: "json_array_elements_text(?::json) AS wanted (value)",
+    // A join would read the whole table where the planner takes it for small.
+    wantedCommands: "commands WHERE command_id = ANY (ARRAY (SELECT json_array_elements_text(?::json)))",
     insert: ({ columns, name, numbers, push }) => {
       const arrays = columns.map((column) => `?::${numbers.has(column) ? "bigint" : "text"}[]`)
       const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT * FROM unnest(${arrays.join(", ")})`

@@ -26,8 +26,8 @@ export interface Dialect {
   readonly isFault: (error: unknown) => boolean
   /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
   readonly selectHeads: string
-  /** `wanted (value)`: the texts of a JSON list that is a parameter, as a table. */
-  readonly wanted: string
+  /** After FROM: those of the commands whose ids are in a JSON list; one seek for each. */
+  readonly wantedCommands: string
   /** Prepares a statement that inserts many rows. */
   readonly insert: <A>(
     table: Table<A>

@@ -53,7 +53,7 @@ export const sqlite: Dialect = {
   // The inner query is one seek; GROUP BY would read every event.
   selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
     ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,
-  wanted: "json_each(?) AS wanted",
+  wantedCommands: "json_each(?) AS wanted CROSS JOIN commands ON command_id = wanted.value",
   insert: ({ columns, name, push }) => {
     const row = `(${columns.map(() => "?").join(", ")})`
     const chunks = chunkSizes.map((size) => ({

@@ -1,0 +1,474 @@
+/** What only PostgreSQL can do wrong: the order of the log, connections that are lost, and other programs in its tables. */
+import { createServer, connect as dial, type Socket } from "node:net"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Queue, Random, Schedule, type Scope, Stream } from "effect"
+import { assert, describe, it } from "vitest"
+import { EventStore } from "../../src/core/EventStore.ts"
+import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
+import { StreamId } from "../../src/core/StreamId.ts"
+import { readCommands } from "../../src/sql/LogCopy.ts"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
+import * as ReadTransaction from "../../src/sql/ReadTransaction.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
+import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
+import * as SqlSnapshotStore from "../../src/sql/SqlSnapshotStore.ts"
+import { Writer } from "../../src/sql/Writer.ts"
+import * as PostgresServer from "../PostgresServer.ts"
+import { append, log } from "./Log.ts"
+import { client, postgresStore, schema, schemaOn } from "./Postgres.ts"
+
+/** The cases provoke faults that are logged. */
+const quiet = Logger.remove(Logger.defaultLogger)
+const run = (test: Effect.Effect<void, unknown, Scope.Scope>) => () =>
+  Effect.runPromise(Effect.provide(Effect.scoped(test), quiet))
+const onStore = (test: Effect.Effect<void, unknown, EventStore | SqlDatabase | Writer | Scope.Scope>) =>
+  run(Effect.provide(test, postgresStore()))
+const onUrl = (test: (url: string) => Effect.Effect<void, unknown, Scope.Scope>) => run(Effect.flatMap(schema, test))
+
+/** Looks again until the query gives a row. */
+const until = (sql: SqlClient, query: string) =>
+  Effect.repeat(sql.unsafe(query), { until: (rows) => rows.length > 0, schedule: Schedule.spaced("10 millis") })
+
+const commandIds = Effect.map(log, (events) => events.map(({ commandId }) => commandId))
+
+const event = (position: string, version: number, streamId = "a") =>
+  `INTO events VALUES (${position}, '${streamId}', ${version}, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', '')`
+const lock = "SELECT pg_advisory_xact_lock(1147238754, current_schema()::regnamespace::oid::int4)"
+
+describe("the tables on PostgreSQL", () => {
+  for (const [what, statement] of Object.entries({
+    "an event is changed": "UPDATE events SET data = '{}'",
+    "an event is deleted": "DELETE FROM events WHERE position = 1",
+    "the events are emptied": "TRUNCATE events",
+    "an event is replaced by position": `INSERT ${event("1", 3)} ON CONFLICT (position) DO UPDATE SET data = 'x'`,
+    "an event is replaced by version": `INSERT ${event("3", 1)} ON CONFLICT (stream_id, version) DO UPDATE SET data = 'x'`,
+    "a version is taken twice": `INSERT ${event("3", 2)}`,
+    "a version is left out": `INSERT ${event("3", 4)}`,
+    "a position is before the last": `INSERT ${event("0", 1, "b")}`,
+    "a number would be rounded": `INSERT ${event("9007199254740993", 1, "b")}`,
+    "a command is changed": "UPDATE commands SET answer = ''",
+    "a command is deleted": "DELETE FROM commands",
+    "the commands are emptied": "TRUNCATE commands",
+    "a command is stored twice": "INSERT INTO commands VALUES ('c-1', 'a', '', 'success', '', 1, 1)"
+  })) {
+    it(
+      `ES23 ES34 refuse when ${what}`,
+      onUrl((url) =>
+        Effect.gen(function* () {
+          yield* append("a", "c-1")
+          yield* append("a", "c-2")
+          const before = [yield* log, yield* readCommands(null, 10)]
+          const sql = yield* client(url)
+          const error = yield* Effect.flip(sql.unsafe(statement))
+          assert.match(String(error.cause), /never changed|next version|unique constraint|check constraint/)
+          assert.deepStrictEqual([yield* log, yield* readCommands(null, 10)], before)
+        }).pipe(Effect.provide(PostgresStore.layer({ url })))
+      )
+    )
+  }
+
+  it(
+    "the statements seek their rows and scan no table, so that their cost does not grow with the log",
+    onStore(
+      Effect.gen(function* () {
+        const database = yield* SqlDatabase
+        const writer = yield* Writer
+        yield* writer.transact((connection) =>
+          connection.executeRaw(
+            `INSERT INTO events SELECT n, 's-' || n % 100, 1 + (n - 1) / 100, 'Noted', 1, '{}', 'c-' || n, '', NULL, NULL, 0, '', ''
+             FROM generate_series(1, 10000) AS n`,
+            []
+          )
+        )
+        yield* writer.transact((connection) =>
+          connection.executeRaw(
+            `INSERT INTO commands SELECT command_id, stream_id, '', 'success', '', version, position FROM events`,
+            []
+          )
+        )
+        yield* writer.transact((connection) => connection.executeRaw("ANALYZE", []))
+        const statements: Array<readonly [sql: string, params: ReadonlyArray<unknown>]> = []
+        const spy = (sql: string, params: ReadonlyArray<unknown>) => {
+          statements.push([sql, params])
+          return database.read(sql, params)
+        }
+        yield* Effect.gen(function* () {
+          const [store, snapshots, streamId] = [yield* EventStore, yield* SnapshotStore, StreamId.make("s-1")]
+          yield* store.listStreams({ prefix: "s", after: "s", limit: 10 })
+          yield* store.readStream(streamId)
+          yield* store.readStream(streamId, { direction: "backwards" })
+          yield* store.readAll(5, 10)
+          yield* store.head(streamId)
+          yield* store.lastPosition
+          yield* snapshots.load(streamId)
+          yield* readCommands("c", 10)
+        }).pipe(
+          Effect.provide(Layer.merge(SqlEventStore.layer, SqlSnapshotStore.layer)),
+          Effect.provideService(SqlDatabase, { ...database, read: spy })
+        )
+        const connection = { executeValues: spy } as never
+        yield* database.log.selectHeads(connection, ["s-1"])
+        yield* database.log.selectCommands(connection, ["c-1"])
+        yield* database.log.selectEnd(connection)
+        assert.strictEqual(statements.length, 11)
+        for (const [sql, params] of statements) {
+          const plan = yield* database.read(`EXPLAIN ${sql}`, params)
+          assert.isEmpty(
+            plan.filter(([step]) => /Seq Scan on (events|commands)/.test(String(step))),
+            `${sql}\n${plan.join("\n")}`
+          )
+        }
+      })
+    )
+  )
+})
+
+describe("the order of the log on PostgreSQL", () => {
+  for (const end of ["COMMIT", "ROLLBACK"]) {
+    it(
+      `ES19 nothing after a position is read before the one who holds it does ${end}`,
+      onUrl((url) =>
+        Effect.gen(function* () {
+          const store = yield* EventStore
+          const sql = yield* client(url)
+          const other = yield* sql.reserve
+          yield* other.executeRaw("BEGIN", [])
+          yield* other.executeRaw(lock, [])
+          yield* other.executeRaw(`INSERT ${event("1", 1, "other")}`, [])
+          const late = yield* Effect.fork(append("a", "late"))
+          yield* until(sql, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+          assert.deepStrictEqual(yield* store.readAll(0), [])
+          yield* other.executeRaw(end, [])
+          yield* Fiber.join(late)
+          assert.deepStrictEqual(
+            (yield* store.readAll(0)).map(({ position, streamId }) => [position, streamId]),
+            end === "COMMIT"
+              ? [
+                  [1, "other"],
+                  [2, "a"]
+                ]
+              : [[1, "a"]]
+          )
+        }).pipe(Effect.provide(PostgresStore.layer({ url })))
+      )
+    )
+  }
+
+  it(
+    "ES19 a reader that polls gets every event once and in order, while writers pause, roll back and are killed",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const store = yield* EventStore
+        const sql = yield* client(url)
+        const committed: Array<string> = []
+        const write = (name: string) =>
+          Effect.gen(function* () {
+            const connection = yield* sql.reserve
+            yield* connection.executeRaw("BEGIN", [])
+            yield* connection.executeRaw(lock, [])
+            yield* connection.executeRaw(
+              `INSERT INTO events SELECT coalesce(max(position), 0) + 1, '${name}', 1, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', ''
+               FROM events`,
+              []
+            )
+            yield* connection.executeRaw(`SELECT pg_sleep(${yield* Random.nextRange(0, 0.01)})`, [])
+            const fate = yield* Random.next
+            if (fate < 0.1) return yield* connection.executeRaw("ROLLBACK", [])
+            if (fate < 0.2) return yield* connection.executeRaw("SELECT pg_terminate_backend(pg_backend_pid())", [])
+            yield* connection.executeRaw("COMMIT", [])
+            committed.push(name)
+          }).pipe(Effect.scoped, Effect.ignore)
+        const writers = yield* Effect.fork(
+          Effect.forEach(Array.from({ length: 200 }), (_, index) => write(`w-${index}`), { concurrency: 10 })
+        )
+        const read: Array<string> = []
+        let last = 0
+        const poll = Effect.gen(function* () {
+          for (const { position, streamId } of yield* store.readAll(last)) {
+            assert.strictEqual(position, last + 1)
+            last = position
+            read.push(streamId)
+          }
+        })
+        yield* Effect.raceFirst(Fiber.join(writers), Effect.forever(poll))
+        yield* poll
+        assert.isAbove(committed.length, 0)
+        assert.deepStrictEqual(read, committed)
+      }).pipe(Effect.provide(PostgresStore.layer({ url })), Effect.withRandom(Random.make("writers")))
+    )
+  )
+
+  it(
+    "ES21 gaps of rolled-back positions hold no reader up",
+    onStore(
+      Effect.gen(function* () {
+        const store = yield* EventStore
+        const writer = yield* Writer
+        yield* writer.transact((connection) =>
+          connection.executeRaw(
+            `INSERT INTO events SELECT 2 * n, 's', n, 'Noted', 1, '{}', 'c', '', NULL, NULL, 0, '', ''
+             FROM generate_series(1, 5000) AS n`,
+            []
+          )
+        )
+        const read: Array<number> = []
+        for (let page = yield* store.readAll(0); page.length > 0; page = yield* store.readAll(read.at(-1) ?? 0)) {
+          read.push(...page.map(({ position }) => position))
+        }
+        assert.deepStrictEqual(
+          read,
+          Array.from({ length: 5_000 }, (_, index) => 2 * index + 2)
+        )
+      })
+    )
+  )
+
+  it(
+    "many reads within one transaction see one state, whatever is written meanwhile",
+    onStore(
+      Effect.gen(function* () {
+        const store = yield* EventStore
+        yield* append("a", "c-1")
+        yield* ReadTransaction.within(
+          Effect.gen(function* () {
+            assert.strictEqual(yield* store.lastPosition, 1)
+            yield* append("a", "c-2")
+            assert.strictEqual(yield* store.lastPosition, 1)
+          })
+        )
+        assert.strictEqual(yield* store.lastPosition, 2)
+      })
+    )
+  )
+})
+
+/** Stands between a store and its server. `onCommit` says what becomes of a connection that sends a COMMIT. */
+const proxy = (url: string) =>
+  Effect.gen(function* () {
+    const target = new URL(url)
+    let onCommit: "pass" | "cutBefore" | "cutAfter" | "swallow" = "pass"
+    const sockets = new Set<Socket>()
+    const server = yield* Effect.acquireRelease(
+      Effect.async<ReturnType<typeof createServer>>((resume) => {
+        const server = createServer((near) => {
+          const far = dial(Number(target.port), target.hostname)
+          for (const socket of [near, far]) {
+            sockets.add(socket)
+            socket.on("error", () => {})
+            socket.on("close", () => {
+              near.destroy()
+              far.destroy()
+            })
+          }
+          let fate: typeof onCommit = "pass"
+          near.on("data", (bytes) => {
+            if (bytes.includes("COMMIT\0")) fate = onCommit
+            if (fate === "cutBefore") near.destroy()
+            else if (fate !== "swallow") far.write(bytes)
+          })
+          far.on("data", (bytes) => {
+            if (fate === "cutAfter") near.destroy()
+            else near.write(bytes)
+          })
+        }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.sync(() => {
+          for (const socket of sockets) socket.destroy()
+          server.close()
+        })
+    )
+    const address = server.address()
+    assert.isObject(address)
+    const near = new URL(url)
+    near.host = `127.0.0.1:${(address as { port: number }).port}`
+    return {
+      url: near.href,
+      onCommit: (fate: typeof onCommit) =>
+        Effect.sync(() => {
+          onCommit = fate
+        })
+    }
+  })
+
+describe("lost connections to PostgreSQL", () => {
+  for (const [fate, stored] of [
+    ["cutAfter", "AlreadyStored"],
+    ["cutBefore", "Appended"],
+    ["swallow", "Appended"]
+  ] as const) {
+    it(
+      `a commit whose answer is lost (${fate}) is of unknown outcome, and the same command id resolves it`,
+      onUrl((url) =>
+        Effect.gen(function* () {
+          const between = yield* proxy(url)
+          yield* Effect.gen(function* () {
+            yield* append("a", "c-1")
+            yield* between.onCommit(fate)
+            assert.strictEqual((yield* Effect.flip(append("a", "c-2")))._tag, "OutcomeUnknown")
+            yield* between.onCommit("pass")
+            const again = yield* append("a", "c-2")
+            assert.strictEqual(again._tag, stored)
+            yield* append("a", "c-3")
+            assert.deepStrictEqual(yield* commandIds, ["c-1", "c-2", "c-3"])
+          }).pipe(Effect.provide(PostgresStore.layer({ url: between.url, statementTimeout: "3 seconds" })))
+        })
+      )
+    )
+  }
+
+  it(
+    "a statement that takes too long, or whose connection is ended, fails its call, and the next one is served",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const writer = yield* Writer
+        for (const statement of ["SELECT pg_sleep(600)", "SELECT pg_terminate_backend(pg_backend_pid())"]) {
+          const error = yield* Effect.flip(writer.transact((connection) => connection.executeRaw(statement, [])))
+          assert.strictEqual(error._tag, "StoreUnavailable")
+          yield* append("a", statement)
+        }
+        const database = yield* SqlDatabase
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(database.read("SELECT pg_sleep(600)", []))))
+        assert.strictEqual((yield* commandIds).length, 2)
+      }).pipe(Effect.provide(PostgresStore.layer({ url, statementTimeout: "1 second" })))
+    )
+  )
+
+  it(
+    "work that goes on after a statement of it failed is not taken for done, and fails alone",
+    onStore(
+      Effect.gen(function* () {
+        const writer = yield* Writer
+        const [careless, sound] = yield* Effect.all(
+          [
+            Effect.exit(writer.ride(0, (connection) => Effect.ignore(connection.executeRaw("SELECT nothing", [])))),
+            Effect.exit(append("a", "c-1"))
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual([Exit.isSuccess(careless), Exit.isSuccess(sound)], [false, true])
+        const alone = writer.transact((connection) => Effect.ignore(connection.executeRaw("SELECT nothing", [])))
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(alone)))
+        assert.deepStrictEqual(yield* commandIds, ["c-1"])
+      })
+    )
+  )
+
+  it(
+    "a commit wakes readers in other processes, also after the connection that hears of it was lost",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const sql = yield* client(url)
+        const other = yield* Layer.build(PostgresStore.layer({ url }))
+        const { commits } = yield* EventStore
+        const wakes = yield* Queue.unbounded<void>()
+        yield* Effect.forkScoped(Stream.runForEach(commits, (wake) => wakes.offer(wake)))
+        // One connection hears of the channel for each of the two stores.
+        const listening = `SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN "daybook"' AND datname = current_database()`
+        yield* until(sql, `SELECT 1 FROM (${listening}) AS l HAVING count(*) >= 2`)
+        let number = 0
+        const wake = Effect.gen(function* () {
+          yield* Queue.takeAll(wakes)
+          yield* Effect.provide(append("b", `c-${number++}`), other)
+          yield* wakes
+        })
+        yield* wake
+        yield* sql.unsafe(`SELECT pg_terminate_backend(pid) FROM (${listening}) AS l`)
+        // It says itself when it is back.
+        yield* wakes
+        yield* wake
+      }).pipe(Effect.provide(PostgresStore.layer({ url })))
+    )
+  )
+
+  it(
+    "a server killed under load and started again: the store heals, and each command is stored once",
+    run(
+      Effect.gen(function* () {
+        const server = yield* Effect.acquireRelease(
+          Effect.promise(() => PostgresServer.start()),
+          ({ stop }) => Effect.promise(stop)
+        )
+        const [kills, clients] = process.env.DAYBOOK_LONG === undefined ? [1, 20] : [10, 200]
+        yield* Effect.gen(function* () {
+          let stopping = false
+          const acknowledged: Array<string> = []
+          let acknowledgedOnce = yield* Deferred.make<void>()
+          const load = (name: string) =>
+            Effect.gen(function* () {
+              for (let number = 0; !stopping; number++) {
+                const commandId = `${name}-${number}`
+                yield* Effect.retry(append(name, commandId), Schedule.spaced("20 millis"))
+                acknowledged.push(commandId)
+                yield* Deferred.succeed(acknowledgedOnce, undefined)
+              }
+            })
+          const fiber = yield* Effect.fork(
+            Effect.forEach(Array.from({ length: clients }), (_, index) => load(`s-${index}`), {
+              concurrency: "unbounded"
+            })
+          )
+          for (let kill = 0; kill < kills; kill++) {
+            yield* Deferred.await(acknowledgedOnce)
+            yield* Effect.promise(() => server.restart())
+            acknowledgedOnce = yield* Deferred.make<void>()
+          }
+          yield* Deferred.await(acknowledgedOnce)
+          stopping = true
+          yield* Fiber.join(fiber)
+          assert.deepStrictEqual((yield* commandIds).sort(), acknowledged.sort())
+        }).pipe(
+          Effect.provide(Layer.unwrapScoped(Effect.map(schemaOn(server.url), (url) => PostgresStore.layer({ url }))))
+        )
+      })
+    )
+  )
+})
+
+describe("opening a PostgreSQL database", () => {
+  const problem = (options: Parameters<typeof PostgresStore.layer>[0]) =>
+    Effect.map(Effect.flip(Effect.provide(Effect.void, PostgresStore.layer(options))), ({ message, problem }) => {
+      assert.notInclude(message, "daybook:daybook")
+      return problem
+    })
+
+  it(
+    "ES36 of many that make it at once one does; who only reads makes none; a newer or changed one is refused",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* problem({ url, mode: "existing" }), "missing")
+        assert.strictEqual(yield* problem({ url, mode: "readOnly" }), "missing")
+        const open = Effect.provide(Effect.void, PostgresStore.layer({ url }))
+        yield* Effect.all([open, open, open, open], { concurrency: "unbounded" })
+        const sql = yield* client(url)
+        const count = (yield* sql.unsafe("SELECT * FROM migrations")).length
+        yield* sql.unsafe(`DELETE FROM migrations WHERE id = ${count}`)
+        assert.strictEqual(yield* problem({ url, mode: "readOnly" }), "older")
+        yield* sql.unsafe(`INSERT INTO migrations VALUES (${count}, 'x', 'x', 0)`)
+        assert.strictEqual(yield* problem({ url }), "migrationChanged")
+        yield* sql.unsafe(`INSERT INTO migrations VALUES (${count + 1}, 'x', 'x', 0)`)
+        assert.strictEqual(yield* problem({ url }), "newer")
+      })
+    )
+  )
+
+  it(
+    "refuses an address where nobody answers, a wrong password, a missing database, and tables of others, and leaves all as it was",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const changed = (change: (address: URL) => void) => {
+          const address = new URL(url)
+          change(address)
+          return { url: address.href }
+        }
+        assert.strictEqual(yield* problem(changed((address) => (address.port = "1"))), "unreachable")
+        assert.strictEqual(yield* problem(changed((address) => (address.password = "wrong"))), "noAccess")
+        assert.strictEqual(yield* problem(changed((address) => (address.pathname = "/nowhere"))), "missing")
+        const sql = yield* client(url)
+        yield* sql.unsafe("CREATE TABLE events (name TEXT)")
+        assert.strictEqual(yield* problem({ url }), "foreign")
+        assert.isEmpty(yield* sql.unsafe("SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"))
+      })
+    )
+  )
+})
