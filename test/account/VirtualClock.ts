@@ -28,7 +28,7 @@ export const make = () => {
   })
   const pass = (millis: number) =>
     Effect.gen(function* () {
-      const end = now + millis
+      const end = now + Math.round(millis)
       for (;;) {
         yield* rest
         const [next] = [...sleepers].sort((left, right) => left.at - right.at)

@@ -102,7 +102,7 @@ const history = (draw: Draw, { clock, pass } = VirtualClock.make()) =>
           yield* (yield* Transfers.Transfers).request(transferId, { from, to, amount }, { commandId: `r${number}` })
         else if (act === 5) yield* account.Deposit({ amount })
         else if (act === 6) yield* account.Withdraw({ amount })
-        else if (act === 7) yield* account.Reserve({ holdId, amount, expiresAt: "1970-01-01T00:00:10Z" })
+        else if (act === 7) yield* account.Reserve({ holdId, amount, expiresAt: "1970-01-01T00:00:02Z" })
         else if (act === 8) yield* account.Capture({ holdId })
         else yield* account.Close()
       })
@@ -143,14 +143,7 @@ describe("a simulated bank", () => {
         `${name}: repeat it with its DAYBOOK_SEED`
       )
     }
-    const ends = [
-      "TransferCompleted",
-      "TransferRefused",
-      "SourceRefunded",
-      "HoldCaptured",
-      "HoldExpired",
-      "AccountClosed"
-    ]
+    const ends = ["TransferCompleted", "TransferRefused", "SourceRefunded", "HoldCaptured", "HoldExpired"]
     assert.includeMembers([...seen], ends, "the histories come to every end")
   })
 })
