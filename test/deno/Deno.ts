@@ -1,10 +1,25 @@
-/** Deno for tests on Node: its program, the tasks of `deno.json`, and the permissions they give. */
-import { readFileSync } from "node:fs"
+/** Deno for tests on Node: its program, and how the command line runs there, with no more permissions than it needs. */
+import { createRequire } from "node:module"
 import { join } from "node:path"
 
 export const root = join(import.meta.dirname, "../..")
 
-/** The program that the npm package `deno` brings. */
-export const program = join(root, "node_modules/.bin/deno")
+/** Deno itself. What npm calls `deno` is a script that starts it, and does not hand on signals. */
+export const program: string = createRequire(import.meta.url)("deno/install_api.cjs").runInstall()
 
-export const tasks: Readonly<Record<string, string>> = JSON.parse(readFileSync(join(root, "deno.json"), "utf8")).tasks
+/** `daybook` on Deno, from the sources, which may read and write in this folder; as in `docs/guides/deno.md`. */
+export const daybook = (folder: string, ...permissions: ReadonlyArray<string>) =>
+  [
+    "env",
+    `TMPDIR=${folder}`,
+    program,
+    "run",
+    "--no-prompt",
+    `--allow-read=${join(root, "node_modules")},${folder}`,
+    `--allow-write=${folder}`,
+    "--allow-env=DAYBOOK_*,OTEL_*,TMPDIR",
+    "--ignore-env",
+    "--allow-sys=uid",
+    ...permissions,
+    join(root, "src/cli/main.ts")
+  ] as const
