@@ -19,15 +19,23 @@ export interface RunOptions {
   /** Kills it with SIGKILL as soon as this is so. Asked all the time. */
   readonly killWhen?: () => boolean
   readonly cwd?: string
-  /** What to run instead of the build on this Node: a program and its first arguments. */
-  readonly program?: readonly [string, ...ReadonlyArray<string>]
+  readonly program?: Program
 }
+
+/** A program and its first arguments. */
+export type Program = readonly [string, ...ReadonlyArray<string>]
+
+/** What runs `daybook`: the build on this Node, if not `DAYBOOK_PROGRAM`, in JSON. */
+export const program = (): Program =>
+  process.env.DAYBOOK_PROGRAM === undefined
+    ? [process.execPath, join(inject("dist"), "cli/main.js")]
+    : JSON.parse(process.env.DAYBOOK_PROGRAM)
 
 export const run = (args: ReadonlyArray<string>, options: RunOptions = {}): Effect.Effect<Ended> =>
   Effect.promise(
     () =>
       new Promise((resolve) => {
-        const [command, ...first] = options.program ?? [process.execPath, join(inject("dist"), "cli/main.js")]
+        const [command, ...first] = options.program ?? program()
         const child = spawn(command, [...first, ...args], {
           stdio: ["pipe", "pipe", "pipe"],
           cwd: options.cwd

@@ -1,10 +1,8 @@
 /** The account service for tests: in this process, or as a process of its own; and a plain client without retries. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { connect } from "node:net"
-import { join } from "node:path"
 import process from "node:process"
 import { Context, Effect, Layer, Logger } from "effect"
-import { inject } from "vitest"
 import * as AccountSummary from "../../src/account/AccountSummary.ts"
 import * as Transfers from "../../src/account/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
@@ -14,6 +12,7 @@ import type { Body } from "../../src/http/Problem.ts"
 import type { Token } from "../../src/http/Tokens.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import * as Cli from "../cli/Cli.ts"
 
 export interface Answer {
   readonly status: number
@@ -105,13 +104,13 @@ export const start = (
   options: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {}
 ) =>
   Effect.gen(function* () {
+    const [command, ...first] = Cli.program()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(
-          process.execPath,
-          [join(inject("dist"), "cli/main.js"), "serve", "--port", String(options.port ?? 0), ...args],
-          { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } }
-        )
+        spawn(command, [...first, "serve", "--port", String(options.port ?? 0), ...args], {
+          stdio: ["ignore", "pipe", "pipe"],
+          env: { ...process.env, ...options.env }
+        })
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
