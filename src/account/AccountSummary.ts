@@ -86,11 +86,15 @@ export const projection = Projection.make({
       const sql = yield* SqlClient
       const totals = new Map<string, Totals>()
       const accountOf = ({ stored }: Recorded<AccountEvent>) => stored.streamId.slice(prefixLength)
+      const rowsOf = sql.onDialectOrElse({
+        pg: () => "json_array_elements(?::json) AS j (value)",
+        orElse: () => "json_each(?) AS j"
+      })
 
       const known = yield* sql.unsafe(
         `SELECT account_id, decimals, total_deposits, total_withdrawals, transaction_count, status FROM ${table}
-         WHERE account_id IN (SELECT value FROM json_each(?))`,
-        [JSON.stringify([...new Set(batch.map(accountOf))])]
+         WHERE account_id IN (SELECT j.value ->> 0 FROM ${rowsOf})`,
+        [JSON.stringify(Array.from(new Set(batch.map(accountOf)), (accountId) => [accountId]))]
       ).values
       for (const [accountId, decimals, deposits, withdrawals, count, status] of known) {
         totals.set(accountId as string, {
@@ -148,9 +152,10 @@ export const projection = Projection.make({
       if (rows.length === 0) return
       yield* sql.unsafe(
         `UPDATE ${table} SET total_deposits = j.value ->> 1, total_withdrawals = j.value ->> 2,
-           current_balance = j.value ->> 3, balance_key = j.value ->> 4, transaction_count = j.value ->> 5,
+           current_balance = j.value ->> 3, balance_key = j.value ->> 4,
+           transaction_count = CAST(j.value ->> 5 AS INTEGER),
            status = j.value ->> 6
-         FROM json_each(?) AS j WHERE account_id = j.value ->> 0`,
+         FROM ${rowsOf} WHERE account_id = j.value ->> 0`,
         [JSON.stringify(rows)]
       ).raw
     })

@@ -1,25 +1,27 @@
 /** `--db`: which database a verb works on. */
 import * as Options from "@effect/cli/Options"
 import { Config, Effect, Layer } from "effect"
+import * as PostgresStore from "../sql/PostgresStore.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
 import { UsageError } from "./UsageError.ts"
 
 export const databaseOption = Options.text("db").pipe(
   Options.withFallbackConfig(Config.string("DAYBOOK_DB")),
   Options.withDefault("sqlite:daybook.db"),
-  Options.withDescription("sqlite:FILE or sqlite::memory:")
+  Options.withDescription("sqlite:FILE, sqlite::memory: or postgres://…")
 )
 
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
 export type Mode = "create" | "existing" | "readOnly"
 
-/** The stores behind a database's address. */
+/** The stores behind a database's address, which may hold a password and so is never repeated. */
 export const layer = (address: string, mode: Mode, durability: "full" | "normal" = "full") =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
+      if (/^postgres(?:ql)?:\/\/./.test(address)) return PostgresStore.layer({ url: address, mode, durability })
       const filename = /^sqlite:(.+)$/.exec(address)?.[1]
       if (filename === undefined) {
-        return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE" })
+        return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE or postgres://…" })
       }
       return SqliteStore.layer({ filename, mode, durability })
     })

@@ -2,8 +2,9 @@
  * `LogFile` is the format of `export`: lines of JSON, first each event as it is stored, in the order of the log, then each
  * kept answer under `command`, then `end` with how many there were, so that a file that was cut off is told from a whole one.
  */
+import { createHash } from "node:crypto"
 import { Effect, Schema, Stream } from "effect"
-import { EventStore, maxPage, type StoredCommand } from "../core/EventStore.ts"
+import type { StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as StreamId from "../core/StreamId.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
@@ -73,26 +74,25 @@ const commandLine = (command: StoredCommand): string =>
 /** The whole log, a page of lines at a time. */
 export const write = <E, R>(emit: (text: string) => Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
-    const store = yield* EventStore
     const written = { events: 0, commands: 0 }
-    const emitAll = (lines: ReadonlyArray<string>) => (lines.length === 0 ? Effect.void : emit(`${lines.join("\n")}\n`))
-    for (let after = 0; ; ) {
-      const page = yield* store.readAll(after)
-      yield* emitAll(page.map(eventLine))
-      written.events += page.length
-      if (page.length < maxPage) break
-      after = page.at(-1)?.position ?? after
-    }
-    for (let after: string | null = null; ; ) {
-      const page: ReadonlyArray<StoredCommand> = yield* LogCopy.readCommands(after, maxPage)
-      yield* emitAll(page.map(commandLine))
-      written.commands += page.length
-      if (page.length < maxPage) break
-      after = page.at(-1)?.commandId ?? after
-    }
-    yield* emitAll([JSON.stringify({ end: written })])
+    yield* Stream.runForEachChunk(LogCopy.rows, (page) => {
+      let text = ""
+      for (const row of page) {
+        written[row._tag === "Event" ? "events" : "commands"]++
+        text += `${row._tag === "Event" ? eventLine(row.event) : commandLine(row.command)}\n`
+      }
+      return text === "" ? Effect.void : emit(text)
+    })
+    yield* emit(`${JSON.stringify({ end: written })}\n`)
     return written
   })
+
+/** SHA-256 of what `write` writes. Two logs with one digest are the same, byte for byte. */
+export const digest = Effect.gen(function* () {
+  const hash = createHash("sha256")
+  yield* write((text) => Effect.sync(() => void hash.update(text)))
+  return hash.digest("hex")
+})
 
 /** The rows of such a file. Fails at a line that is none of them, and when the end is missing or does not agree. */
 export const rows = <E, R>(

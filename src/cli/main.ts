@@ -8,6 +8,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
 import * as backup from "./backup.ts"
+import * as copy from "./copy.ts"
 import * as exportLog from "./export.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
@@ -30,6 +31,7 @@ const daybook = Command.make("daybook").pipe(
     projections.command,
     rebuild.command,
     backup.command,
+    copy.command,
     schema.command,
     openapi.command
   ])

@@ -1,10 +1,10 @@
 /** The whole log out of one database and into another, row by row as it is stored: what export and import are made of. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Chunk, Deferred, Effect, Stream } from "effect"
+import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
-import type { Head, StoredCommand } from "../core/EventStore.ts"
+import { EventStore, type Head, maxPage, type ReadError, type StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { RestoreRefused } from "./DatabaseError.ts"
@@ -34,6 +34,36 @@ export const readCommands = (
 export type LogRow =
   | { readonly _tag: "Event"; readonly event: StoredEvent }
   | { readonly _tag: "Command"; readonly command: StoredCommand }
+
+/** The pages of a table, each from where the one before ended. */
+const pages = <A, K, E, R>(first: K, keyOf: (row: A) => K, read: (after: K) => Effect.Effect<ReadonlyArray<A>, E, R>) =>
+  Stream.paginateChunkEffect(first, (after) =>
+    Effect.map(read(after), (rows) => {
+      const last = rows.at(-1)
+      const next = last === undefined || rows.length < maxPage ? Option.none() : Option.some(keyOf(last))
+      return [Chunk.unsafeFromArray(rows as Array<A>), next] as const
+    })
+  )
+
+/** The whole log: the events in their order, then the commands. For one state of it, within `ReadTransaction.within`. */
+export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = Stream.concat(
+  Stream.map(
+    pages(
+      0,
+      (event: StoredEvent) => event.position,
+      (after) => Effect.flatMap(EventStore, (store) => store.readAll(after))
+    ),
+    (event): LogRow => ({ _tag: "Event", event })
+  ),
+  Stream.map(
+    pages(
+      null as string | null,
+      (command: StoredCommand) => command.commandId,
+      (after) => readCommands(after, maxPage)
+    ),
+    (command): LogRow => ({ _tag: "Command", command })
+  )
+)
 
 /** Rows written, and rows checked, before other fibers run. Each may hold a megabyte. */
 const pageSize = 256

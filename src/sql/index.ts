@@ -2,6 +2,8 @@
 export * as Backup from "./Backup.ts"
 export * from "./DatabaseError.ts"
 export * as LogCopy from "./LogCopy.ts"
+export * as PostgresDatabase from "./PostgresDatabase.ts"
+export * as PostgresStore from "./PostgresStore.ts"
 export { SqlDatabase } from "./SqlDatabase.ts"
 export * as SqlEventStore from "./SqlEventStore.ts"
 export * as SqliteDatabase from "./SqliteDatabase.ts"
