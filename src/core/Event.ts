@@ -116,7 +116,9 @@ const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): Even
     make: (values: object) => ({ _tag: tag, ...values }),
     next: (next: Fields, upcast: Upcast) =>
       build({ tag, fields: next, formerTags, forms: [...forms, form(next)], upcasts: [...upcasts, upcast] }),
-    renamed: (name: string) => build({ ...parts, tag: name, formerTags: [...formerTags, tag] }),
+    // It may get back a name that it had.
+    renamed: (name: string) =>
+      build({ ...parts, tag: name, formerTags: [...formerTags, tag].filter((former) => former !== name) }),
     split: (targets: Fate["targets"], split: Fate["split"]) => ({ ...type, fate: { targets, split } }),
     retired: () => ({ ...type, fate: { targets: [], split: () => [] } }),
     stored: (data: object) => ({ type: tag, schemaVersion: forms.length, data })

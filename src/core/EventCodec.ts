@@ -63,10 +63,17 @@ const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+type Check = (value: unknown) => Either.Either<unknown, ParseResult.ParseError>
+
 interface Known {
   readonly type: Event.Any
-  readonly encode: (event: unknown) => Either.Either<unknown, ParseResult.ParseError>
-  readonly decode: (stored: unknown) => Either.Either<unknown, ParseResult.ParseError>
+  readonly encode: Check
+  readonly decode: Check
+  /**
+   * Of each version, from 1, whether a value is of its stored form. An upcaster believes its type: given `null` for an
+   * amount, `Math.round` makes 0 of it, and nothing after it would see that.
+   */
+  readonly fits: ReadonlyArray<Check>
 }
 
 /** Every name under which an event was ever stored, with its type. */
@@ -74,7 +81,12 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
   const types = new Map<string, Known>()
   for (const type of events) {
     const schema = type.schema as Schema.Schema.AnyNoContext
-    const known = { type, encode: Schema.encodeUnknownEither(schema), decode: Schema.decodeUnknownEither(schema) }
+    const known = {
+      type,
+      encode: Schema.encodeUnknownEither(schema),
+      decode: Schema.decodeUnknownEither(schema),
+      fits: type.forms.map((form) => Schema.validateEither(Schema.encodedBoundSchema(form)))
+    }
     for (const name of [type.tag, ...type.formerTags]) {
       if (types.has(name)) throw new InvalidEvents(`the event ${name} is declared twice; give each event its own names`)
       types.set(name, known)
@@ -82,15 +94,37 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
   }
   for (const { fate, tag } of events) {
     for (const target of fate?.targets ?? []) {
-      if (types.get(target.tag) === undefined) {
+      const declared = types.get(target.tag)?.type
+      if (declared === undefined) {
         throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is not declared; declare it too`)
       }
-      if (types.get(target.tag)?.type.fate !== undefined) {
+      if (declared.fate !== undefined) {
         throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is no more; name what that one became`)
+      }
+      if (declared.version < target.version) {
+        throw new InvalidEvents(
+          `the event ${tag} became ${target.tag} version ${target.version}, which is not declared; declare its last version`
+        )
       }
     }
   }
   return types
+}
+
+type Decoded<T extends Event.Any> = Either.Either<ReadonlyArray<Event.Of<T>>, DecodeError>
+
+const whereOf = ({ position, schemaVersion, streamId, type, version }: StoredEvent) => ({
+  streamId,
+  version,
+  position,
+  type,
+  schemaVersion
+})
+const undecodable = (stored: StoredEvent, path: string, reason: string): Either.Either<never, UndecodableEvent> =>
+  Either.left(new UndecodableEvent({ ...whereOf(stored), path, reason }))
+const misfitting = (stored: StoredEvent, error: ParseResult.ParseError): Either.Either<never, UndecodableEvent> => {
+  const { path, reason } = misfit(error)
+  return undecodable(stored, path, reason)
 }
 
 /** Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. */
@@ -111,61 +145,63 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data) })
   }
 
-  const decode = (stored: StoredEvent): Either.Either<ReadonlyArray<Event.Of<T>>, DecodeError> => {
-    const { streamId, version, position, type, schemaVersion } = stored
-    const where = { streamId, version, position, type, schemaVersion }
-    const undecodable = (path: string, reason: string) => Either.left(new UndecodableEvent({ ...where, path, reason }))
-
-    /** From the form of one version of a type to the events that it is today. */
-    const current = (known: Known, from: number, form: unknown): Either.Either<Array<Event.Of<T>>, DecodeError> => {
-      let data = form
-      for (let at = from; at < known.type.version; at++) {
-        try {
-          data = known.type.upcasts[at - 1]?.(data as never, stored)
-        } catch (cause) {
-          return undecodable("", `the upcaster from version ${at} to ${at + 1} threw ${nameOf(cause)}`)
-        }
-      }
-      if (!isObject(data)) return undecodable("", "the stored form is not an object")
-      if (known.type.fate !== undefined) return pieces(known.type.fate, data)
-      const decoded = known.decode({ ...data, _tag: known.type.tag })
-      if (Either.isRight(decoded)) return Either.right([decoded.right as Event.Of<T>])
-      const { path, reason } = misfit(decoded.left)
-      return undecodable(path, reason)
-    }
-
-    /** All of them or none: half a split is never seen. */
-    const pieces = ({ split }: Event.Fate, data: object): Either.Either<Array<Event.Of<T>>, DecodeError> => {
-      const events: Array<Event.Of<T>> = []
+  /** From the form of one version of a type to the events that it is today. */
+  const current = (stored: StoredEvent, known: Known, from: number, form: unknown): Decoded<T> => {
+    const { fate, tag, upcasts, version } = known.type
+    if (!isObject(form)) return undecodable(stored, "", "the stored form is not an object")
+    // The current version is checked when it is decoded.
+    const fit = from < version || fate !== undefined ? known.fits[from - 1]?.(form) : undefined
+    if (fit !== undefined && Either.isLeft(fit)) return misfitting(stored, fit.left)
+    let data: object = form
+    for (let at = from; at < version; at++) {
       try {
-        for (const piece of split(data as never, stored)) {
-          const known = types.get(piece.type)
-          // The targets were looked at when the codec was made; this one is not among them.
-          if (known === undefined || known.type.fate !== undefined)
-            return undecodable("", `${piece.type} is no piece of it`)
-          const found = current(known, piece.schemaVersion, piece.data)
-          if (Either.isLeft(found)) return found
-          events.push(...found.right)
-        }
+        data = upcasts[at - 1]?.(data as never, stored) as object
       } catch (cause) {
-        return undecodable("", `its split threw ${nameOf(cause)}`)
+        return undecodable(stored, "", `the upcaster from version ${at} to ${at + 1} threw ${nameOf(cause)}`)
       }
-      return Either.right(events)
     }
+    if (fate !== undefined) return pieces(stored, fate, data)
+    const decoded = known.decode({ ...data, _tag: tag })
+    return Either.isRight(decoded) ? Either.right([decoded.right as Event.Of<T>]) : misfitting(stored, decoded.left)
+  }
 
-    const known = types.get(type)
-    if (known === undefined) return Either.left(new UnknownEvent(where))
-    const latest = known.type.version
-    if (schemaVersion > latest) return Either.left(new FutureVersion({ ...where, known: latest }))
-    if (!Number.isInteger(schemaVersion) || schemaVersion < 1) return undecodable("", "versions are counted from 1")
-    let data: unknown
+  /** All of them or none: half a split is never seen. */
+  const pieces = (stored: StoredEvent, { split }: Event.Fate, data: object): Decoded<T> => {
+    const events: Array<Event.Of<T>> = []
     try {
-      data = JSON.parse(stored.data)
+      for (const { data: form, schemaVersion, type } of split(data as never, stored)) {
+        const known = types.get(type)
+        // The targets were looked at when the codec was made; this one is not among them.
+        if (known === undefined || known.type.fate !== undefined || known.type.version < schemaVersion) {
+          return undecodable(stored, "", `${type} v${schemaVersion} is no piece of it`)
+        }
+        const found = current(stored, known, schemaVersion, form)
+        if (Either.isLeft(found)) return found
+        events.push(...found.right)
+      }
+    } catch (cause) {
+      return undecodable(stored, "", `its split threw ${nameOf(cause)}`)
+    }
+    return Either.right(events)
+  }
+
+  const decode = (stored: StoredEvent): Decoded<T> => {
+    const { schemaVersion, type } = stored
+    const known = types.get(type)
+    if (known === undefined) return Either.left(new UnknownEvent(whereOf(stored)))
+    const latest = known.type.version
+    if (schemaVersion > latest) return Either.left(new FutureVersion({ ...whereOf(stored), known: latest }))
+    if (!Number.isInteger(schemaVersion) || schemaVersion < 1) {
+      return undecodable(stored, "", "versions are counted from 1")
+    }
+    let form: unknown
+    try {
+      form = JSON.parse(stored.data)
     } catch {
       // The parser's own message quotes the text, which may hold what a log must not.
-      return undecodable("", "the stored text is not JSON")
+      return undecodable(stored, "", "the stored text is not JSON")
     }
-    return current(known, schemaVersion, data)
+    return current(stored, known, schemaVersion, form)
   }
 
   return { encode, decode }

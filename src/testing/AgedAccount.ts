@@ -18,7 +18,7 @@ const Opened = Event.make("Opened", { owner: Schema.String }).next(
 
 /** The version that the bank's rows were split into. */
 const Deposited2 = Event.make("Deposited", { amount: Schema.Number }).next({ amount: Minor }, ({ amount }) => ({
-  amount: String(Math.round(amount * 100))
+  amount: BigInt(Math.round(amount * 100)).toString()
 }))
 const Deposited = Deposited2.next({ amount: Minor, reference: Schema.NullOr(Schema.String) }, (v2) => ({
   ...v2,

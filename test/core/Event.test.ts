@@ -74,6 +74,28 @@ describe("Event", () => {
     assert.deepStrictEqual(encoded, { type: "Paid", schemaVersion: 2, data: '{"amount":"5","to":"b"}' })
   })
 
+  it("UP1 one may get back a name that it had", () => {
+    const Sent = Event.make("Sent", { to: Schema.String }).renamed("Posted").renamed("Sent")
+    const names = EventCodec.make([Sent])
+    for (const name of ["Sent", "Posted"]) {
+      const events = names.decode(stored(name, 1, { to: "b" }))
+      assert.deepStrictEqual(Either.getOrThrow(events), [Sent.make({ to: "b" })])
+    }
+  })
+
+  it("UP8 what is not of the form of an event that is no more is not split", () => {
+    const error = read("PaidWithFee", 2, { amount: 90, fee: "10" })
+    assert.include(String(error), "PaidWithFee v2 cannot be decoded at amount")
+    assert.include(String(read("Noticed", 1, { text: 5 })), "Noticed v1 cannot be decoded at text")
+  })
+
+  it("UP6 a piece of a version that is not declared is no piece", () => {
+    const Later = FeeTaken.next({ amount: Minor }, ({ amount }) => ({ amount }))
+    const Charged = Event.make("Charged", {}).split([FeeTaken], () => [Later.stored({ amount: "1" })])
+    const error = EventCodec.make<Event.Any>([FeeTaken, Charged]).decode(stored("Charged", 1, {}))
+    assert.include(String(Either.merge(error)), "FeeTaken v3 is no piece of it")
+  })
+
   it("UP10 an upcaster, a split too, gives the same each time", () => {
     const event = stored("PaidWithFee", 1, { amount: 90, fee: 10 })
     assert.deepStrictEqual(codec.decode(event), codec.decode(event))
@@ -95,7 +117,8 @@ describe("Event", () => {
       [[FeeTaken, FeeTaken1], "FeeTaken is declared twice"],
       [[Paid, Event.make("MoneyPaid", {})], "MoneyPaid is declared twice"],
       [[Paid, PaidWithFee], "PaidWithFee became FeeTaken, which is not declared"],
-      [[Paid, FeeTaken.retired(), PaidWithFee], "PaidWithFee became FeeTaken, which is no more"]
+      [[Paid, FeeTaken.retired(), PaidWithFee], "PaidWithFee became FeeTaken, which is no more"],
+      [[Paid, FeeTaken1, PaidWithFee], "PaidWithFee became FeeTaken version 2, which is not declared"]
     ]
     for (const [events, message] of table)
       assert.throws(() => EventCodec.make(events), EventCodec.InvalidEvents, message)

@@ -67,7 +67,8 @@ describe("EventCodec", () => {
       [3, '{"amount":"secret","reference":""}', "amount"],
       [3, "null", ""],
       [3, '["secret"]', ""],
-      [2, "null", "amount"],
+      [2, "null", ""],
+      [2, '{"amount":"secret"}', "amount"],
       [1, "null", ""],
       [0, "{}", ""]
     ]
@@ -77,6 +78,14 @@ describe("EventCodec", () => {
       if (error._tag === "UndecodableEvent") assert.strictEqual(error.path, path, text)
       assert.notInclude(error.message, "secret")
     }
+  })
+
+  it("UP8 what is not of the form of its old version is never upcast: no amount is made of what was none", () => {
+    for (const amount of ["null", "true", '"12"', "[3]", "{}"]) {
+      const error = failure(stored("Deposited", 1, `{"amount":${amount}}`))
+      assert.include(error.message, "Deposited v1 cannot be decoded at amount", amount)
+    }
+    assert.include(failure(stored("Deposited", 1, "{}")).message, "at amount")
   })
 
   it("UP11 decode after encode gives the same event", () => {
@@ -113,6 +122,10 @@ describe("EventCodec", () => {
   it("does not compile without every field of the new version", () => {
     // @ts-expect-error the upcaster must give `channel`
     Deposited.next({ amount: Minor, channel: Schema.String }, ({ amount }) => ({ amount }))
+    // @ts-expect-error the stored form of `amount` is a text
+    Deposited.next({ amount: Minor }, () => ({ amount: 1 }))
+    // @ts-expect-error the next version has an upcaster
+    Deposited.next({ amount: Minor })
     // @ts-expect-error the current version has a reference
     Deposited.make({ amount: 1n })
   })
