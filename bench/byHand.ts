@@ -9,7 +9,8 @@ import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
 import type { Head } from "../src/core/EventStore.ts"
 import { StreamId } from "../src/core/StreamId.ts"
-import { migrations } from "../src/sql/Migrations.ts"
+import { migrationsOf } from "../src/sql/Migrations.ts"
+import { sqlite } from "../src/sql/SqliteDialect.ts"
 import { depositData } from "./Ledger.ts"
 
 // The driver comes with @effect/sql-sqlite-node and is CommonJS.
@@ -22,7 +23,7 @@ export const open = (filename: string) => {
   const database = new Database(filename)
   database.pragma("journal_mode = WAL")
   database.pragma("synchronous = FULL")
-  for (const { up } of migrations) for (const statement of up) database.exec(statement)
+  for (const { up } of migrationsOf(sqlite)) for (const statement of up) database.exec(statement)
   const insertEvent = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
     command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
