@@ -6,7 +6,7 @@ import { Config, Effect, Layer } from "effect"
 import { UsageError } from "./UsageError.ts"
 
 /** Longest wait for the last of it when the process stops. */
-const shutdownTimeout = "1 second"
+const shutdownTimeout = "3 seconds"
 
 export const layer: Layer.Layer<never, UsageError> = Layer.unwrapEffect(
   Effect.gen(function* () {

@@ -156,6 +156,8 @@ describe("telemetry", () => {
         const body = { owner: "Rumpelstilz", currency: "EUR", overdraftLimit: "77.77" }
         const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01`, authorization: "Bearer t0ken" }
         assert.strictEqual((yield* ask(`${service.url}/accounts`, { body, headers, key: "k3y" })).status, 201)
+        // Logs are sent each second; the rest at the latest when the service stops.
+        while (!received.has("/v1/logs")) yield* Effect.sleep("10 millis")
         service.process.kill("SIGTERM")
         assert.strictEqual(yield* service.ended, 0)
         assert.sameMembers([...received.keys()], ["/v1/traces", "/v1/metrics", "/v1/logs"])

@@ -50,7 +50,8 @@ const change = (filename: string, sql: string): void => {
   database.close()
 }
 const allRows = "SELECT * FROM account_summary ORDER BY account_id"
-const generation = (filename: string) => query(filename, "SELECT generation, live FROM projection_models")
+const generation = (filename: string) =>
+  query(filename, "SELECT generation, live FROM projection_models WHERE projection = 'account_summary'")
 
 const oracle = readFileSync(join(data, "berka-expected-summary.csv"), "utf8")
   .trim()
