@@ -28,11 +28,10 @@ const preparedStatements = 200
 const wholeDatabase = 2 ** 31 - 1
 
 /** SQLite's primary result codes, by their number: https://www.sqlite.org/rescode.html */
-const codes = [
-  ["OK", "ERROR", "INTERNAL", "PERM", "ABORT", "BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT"],
-  ["NOTFOUND", "FULL", "CANTOPEN", "PROTOCOL", "EMPTY", "SCHEMA", "TOOBIG", "MISMATCH", "MISUSE", "NOLFS", "AUTH"],
-  ["FORMAT", "RANGE", "NOTADB"]
-].flat()
+const codes = (
+  "OK ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL " +
+  "EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB"
+).split(" ")
 
 /** Gives an error the `code` that better-sqlite3 would give it. The low byte of the number is the primary code. */
 const named = (error: unknown): unknown =>
