@@ -27,4 +27,4 @@ export const command = Command.make(
         return yield* new UsageError({ reason: `the database is not sound: ${first}` })
       }
     }).pipe(Effect.provide(Database.layer(db, "readOnly")))
-).pipe(Command.withDescription("Check every event, answer and snapshot; exit code 1 when anything is wrong."))
+).pipe(Command.withDescription("Check every event, snapshot and read model; exit code 1 when anything is wrong."))

@@ -145,7 +145,8 @@ export class Actor {
   /** Leaves memory. Only when it is idle. */
   passivate(): void {
     const { committed, host } = this
-    if (committed !== undefined && committed.version - this.snapshotVersion >= host.limits.snapshotMinEvents) {
+    const news = (committed?.version ?? 0) - this.snapshotVersion
+    if (committed !== undefined && news > 0 && news >= host.limits.snapshotMinEvents) {
       host.saver.offer(this.streamId, this.definition, committed)
     }
     this.end()
@@ -343,7 +344,8 @@ export class Actor {
       this.failures = 0
       this.committed = { state, version: head.version, position: head.position, hash: head.hash }
       const { every = host.limits.snapshotEvery } = definition.snapshot
-      if (head.version - this.snapshotVersion >= every && host.saver.offer(streamId, definition, this.committed)) {
+      const news = head.version - this.snapshotVersion
+      if (news > 0 && news >= every && host.saver.offer(streamId, definition, this.committed)) {
         this.snapshotVersion = head.version
       }
     }
@@ -351,7 +353,12 @@ export class Actor {
     let next = 0
     for (const { answer, pending, proposed } of decided) {
       this.counters.count(pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
-      this.resume(pending, answer((proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head))
+      const place = (proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head
+      // Made by the caller's fiber: what throws there takes no answer from those behind it.
+      this.resume(
+        pending,
+        Effect.suspend(() => answer(place))
+      )
     }
   }
 

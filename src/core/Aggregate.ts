@@ -275,6 +275,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         const payload = command(tag).complete(given)
         const encoded = encodePayload(tag, payload)
         if (Either.isLeft(encoded)) return encoded.left
+        const expectedVersion = options?.expectedVersion
+        if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
+          return new InvalidArgument({ argument: "expectedVersion", reason: "is not 0 or a positive integer" })
+        }
         const commandId = options?.commandId ?? CommandId.make()
         const span = fiber.currentSpan
         const answer = system.ask({
@@ -285,7 +289,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           commandId,
           retryable: options?.commandId !== undefined,
           fingerprint: options?.fingerprint ?? CommandId.fingerprint(name, encodedId, tag, encoded.right),
-          expectedVersion: options?.expectedVersion,
+          expectedVersion,
           correlationId: options?.correlationId ?? commandId,
           causationId: options?.causationId ?? null,
           traceparent: span === undefined ? null : traceparentOf(span)

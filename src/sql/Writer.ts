@@ -277,6 +277,8 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
   const end = Effect.sync(() => {
     ended = true
     for (const { done } of blocked) done(closed)
+    // They were told that nothing is written, so nothing may be.
+    blocked.clear()
     wake?.()
   })
 

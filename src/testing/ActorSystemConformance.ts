@@ -443,6 +443,34 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
+    name: "AC6 an expected version that is none fails its sender alone, and nobody waits for ever",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        for (const expectedVersion of [1.5, Number.NaN, -1, 2 ** 60]) {
+          const asked = [add("a", 1, { expectedVersion }), add("a", 1)].map(Effect.either)
+          const [wrong, right] = yield* Effect.timeout(Effect.all(asked, { concurrency: "unbounded" }), "10 seconds")
+          ok(wrong && Either.isLeft(wrong) && wrong.left._tag === "InvalidArgument")
+          ok(right && Either.isRight(right))
+        }
+      })
+    )
+  },
+  {
+    name: "AC17 limits of zero events make no snapshot of a stream without any",
+    run: virtual(
+      running(
+        { limits: { snapshotMinEvents: 0, snapshotEvery: 0, idleTimeout: Duration.seconds(1) } },
+        Effect.gen(function* () {
+          strictEqual(yield* count("a"), 0)
+          yield* TestClock.adjust("10 seconds")
+          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+          strictEqual((yield* add("a", 1)).count, 1)
+        })
+      )
+    )
+  },
+  {
     name: "AC10 two systems over one store lose no update and write no version twice",
     run: Effect.gen(function* () {
       const adds = Effect.forEach(Array.from({ length: 200 }), () => Effect.retry(add("a", 1), { times: 100 }), {

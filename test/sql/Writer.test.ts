@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, type Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import type { SnapshotStore } from "../../src/core/SnapshotStore.ts"
@@ -49,6 +49,30 @@ const faulty = (filename: string, fault: (sql: string) => SqlError | undefined) 
 const ioError = new SqlError({ cause: Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" }) })
 
 describe("group commit", () => {
+  it("when the store closes, who was told that nothing was written finds nothing written", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* temporaryFolder, "daybook.db")
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(SqliteStore.layer({ filename, queueCapacity: 1 }), scope)
+      const ids = ["c-0", "c-1", "c-2", "c-3", "c-4"]
+      const waiting = yield* Effect.forEach(ids, (id) =>
+        Effect.forkDaemon(Effect.either(Effect.provide(append(`s-${id}`, id), context)))
+      )
+      for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+      yield* Scope.close(scope, Exit.void)
+      const answers = yield* Effect.forEach(waiting, Fiber.join)
+      const told = ids.filter((_, index) => answers[index]?._tag === "Right")
+      assert.isBelow(told.length, ids.length)
+      const stored = yield* Effect.provide(
+        Effect.flatMap(EventStore, (store) => store.readAll(0)),
+        SqliteStore.layer({ filename })
+      )
+      assert.deepStrictEqual(
+        stored.map(({ commandId }) => commandId),
+        told
+      )
+    }).pipe(Effect.scoped, Effect.runPromise))
+
   it(
     "a refused append fails alone, and those after it in the group see those before it",
     onStore(
