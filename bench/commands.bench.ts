@@ -80,7 +80,7 @@ const textbook = (accounts: number, commands: number): Contestant => ({
   }
 })
 
-const daybook = (accounts: number, commands: number): Contestant => ({
+export const daybook = (accounts: number, commands: number): Contestant => ({
   name: "daybook",
   run: (folder) => {
     const filename = join(folder, "daybook.db")

@@ -1,12 +1,13 @@
 /** Runs the benchmarks named on the command line, or all: ratios first, then what they were made from. */
 import process from "node:process"
 import * as commands from "./commands.bench.ts"
+import * as deno from "./deno.bench.ts"
 import * as http from "./http.bench.ts"
 import * as rebuild from "./rebuild.bench.ts"
 import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as replay from "./replay.bench.ts"
 
-const benchmarks = { commands, http, replay, rebuild, rebuildLatency }
+const benchmarks = { commands, deno, http, replay, rebuild, rebuildLatency }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {

@@ -77,7 +77,7 @@ const raw: Contestant = {
   }
 }
 
-const daybook = (kind: "current" | "mixed"): Contestant => ({
+export const daybook = (kind: "current" | "mixed"): Contestant => ({
   name: kind,
   run: async (folder) => {
     const filename = await seed(folder, kind)
