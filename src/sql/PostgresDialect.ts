@@ -30,6 +30,13 @@ const number = (sql: string, params: ReadonlyArray<unknown>): string => {
   return text
 }
 
+/**
+ * PostgreSQL keeps no U+0000, which no text of the log has, but the name of an account's owner may: in a read model or a
+ * message it becomes its symbol.
+ */
+const storable = (value: unknown): unknown =>
+  typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\u2400") : value
+
 /** Rows, and characters of text, in one statement. Each row may hold a megabyte, and a message at most a gigabyte. */
 const maxRows = 1_000
 const maxCharacters = 16 * 1_048_576
@@ -75,12 +82,13 @@ export const make = ({ sender, sever, statementTimeoutMs, synchronousCommit }: P
   return {
     kind: "postgres",
     adapt: (connection) => ({
-      execute: (sql, params, transform) => connection.execute(number(sql, params), params, transform),
-      executeRaw: (sql, params) => connection.executeRaw(number(sql, params), params),
-      executeStream: (sql, params, transform) => connection.executeStream(number(sql, params), params, transform),
-      executeValues: (sql, params) => connection.executeValues(number(sql, params), params),
+      execute: (sql, params, transform) => connection.execute(number(sql, params), params.map(storable), transform),
+      executeRaw: (sql, params) => connection.executeRaw(number(sql, params), params.map(storable)),
+      executeStream: (sql, params, transform) =>
+        connection.executeStream(number(sql, params), params.map(storable), transform),
+      executeValues: (sql, params) => connection.executeValues(number(sql, params), params.map(storable)),
       executeUnprepared: (sql, params, transform) =>
-        connection.executeUnprepared(number(sql, params), params, transform)
+        connection.executeUnprepared(number(sql, params), params.map(storable), transform)
     }),
     definition: (sql) =>
       sql

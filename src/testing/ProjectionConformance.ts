@@ -93,13 +93,21 @@ const notes = ({ before, name = "notes", onFailure = "halt", version = 1 }: Faul
         for (const { event, stored } of batch) {
           yield* sql.unsafe(
             `INSERT INTO ${tables[name]} VALUES (?, 1, ?)
-             ON CONFLICT (stream_id) DO UPDATE SET count = count + 1, texts = texts || ' ' || excluded.texts`,
+             ON CONFLICT (stream_id) DO UPDATE
+             SET count = ${tables[name]}.count + 1, texts = ${tables[name]}.texts || ' ' || excluded.texts`,
             [stored.streamId, event.text]
           )
         }
         if (before !== undefined) yield* before(batch)
       })
   })
+
+/** The names of the tables of all generations, in SQLite or in PostgreSQL. */
+const tablesOfNotes = Effect.flatMap(ProjectionStore, (store) =>
+  Effect.orElse(store.query("SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'", []), () =>
+    store.query("SELECT tablename FROM pg_tables WHERE tablename LIKE 'notes_v%' AND schemaname = current_schema()", [])
+  )
+)
 
 const model = (name = "notes") =>
   Effect.flatMap(ProjectionStore, (store) =>
@@ -203,7 +211,7 @@ const upcast = Projection.make({
     Event.make("Gone", { text: Schema.String }).retired()
   ],
   tables: ["upcast"],
-  create: ({ upcast }) => [`CREATE TABLE ${upcast} (number INTEGER PRIMARY KEY, text TEXT NOT NULL, position INTEGER)`],
+  create: ({ upcast }) => [`CREATE TABLE ${upcast} (text TEXT NOT NULL, position INTEGER)`],
   apply: (batch, { upcast }) =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
@@ -381,10 +389,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           yield* asked.requestRebuild("notes")
           yield* asked.awaitRebuilt("notes")
           deepStrictEqual(yield* model(), before)
-          const tables = yield* store.query(
-            "SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'",
-            []
-          )
+          const tables = yield* tablesOfNotes
           deepStrictEqual(tables, [["notes_v1_g2"]])
         })
       )
@@ -622,10 +627,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       yield* store.advance(old, { to: 1, events: 1, rate: 0 }, Effect.void)
       yield* running([notes({ version: 2 })], caughtUp(end))
       deepStrictEqual(yield* model(), { a: "3: one two three" })
-      const tables = yield* store.query(
-        "SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'",
-        []
-      )
+      const tables = yield* tablesOfNotes
       deepStrictEqual(tables, [[`notes_v2_g${old.generation + 1}`]])
     })
   },
@@ -707,7 +709,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       ])
       yield* running([upcast], caughtUp(end, "upcast"))
       const store = yield* ProjectionStore
-      deepStrictEqual(yield* store.query("SELECT text, position FROM upcast ORDER BY number", []), [
+      deepStrictEqual(yield* store.query("SELECT text, position FROM upcast ORDER BY position, text", []), [
         ["one by 1", 1],
         ["twox", 2],
         ["twoy", 2],

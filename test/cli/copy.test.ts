@@ -53,10 +53,11 @@ describe("copy", () => {
   it.scoped("writes nothing where the target is not empty, or a byte of the source was changed", () =>
     Effect.gen(function* () {
       const [url, other] = [yield* schema, yield* schema]
-      const open = { commandId: "c-1", accountId: "a", command: "Open", owner: "Ann", currency: "EUR" }
+      const open = { commandId: "c-1", accountId: "a", command: "Open", owner: "Ann\0", currency: "EUR" }
       const stdin = JSON.stringify(open)
       const imported = yield* Cli.run(["import", "-", "--format", "commands", "--db", url], { stdin })
       assert.strictEqual(imported.code, 0, imported.stderr)
+      assert.isTrue(JSON.parse(yield* daybook("verify", "--db", url, "--json")).ok)
       const again = yield* Cli.run(["copy", "--from", url, "--to", url])
       assert.strictEqual(again.code, 1)
       assert.include(again.stderr, "not empty")

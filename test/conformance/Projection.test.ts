@@ -3,9 +3,14 @@ import { describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
-const stores = { sqlite: temporaryStore, "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }) }
+const stores = {
+  sqlite: temporaryStore,
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
+}
 /** The cases provoke errors that are logged. */
 const quiet = Logger.remove(Logger.defaultLogger)
 

@@ -6,9 +6,14 @@ import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { TransferConformance } from "../../src/testing/TransferConformance.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
-const stores = { sqlite: temporaryStore, "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }) }
+const stores = {
+  sqlite: temporaryStore,
+  "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
+  postgres: postgresStore()
+}
 const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
 })
