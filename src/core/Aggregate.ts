@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto"
 import { type Rpc, RpcGroup } from "@effect/rpc"
-import { Chunk, Context, Effect, Either, JSONSchema, Layer, Option, ParseResult, Schema, Stream } from "effect"
+import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, Stream } from "effect"
 import type { RuntimeError } from "./ActorError.ts"
 import {
   ActorSystem,
@@ -21,6 +21,7 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import { maxPage, type ReadError } from "./EventStore.ts"
+import * as SchemaForm from "./SchemaForm.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -179,17 +180,17 @@ const misfit = (command: string, error: ParseResult.ParseError): InvalidArgument
   return new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason: "does not fit its schema" })
 }
 
-/** Changes with the stored form of the state and with the version of evolve. */
-const stateFingerprint = (state: Schema.Schema.Any, version: number): string => {
-  const form = (() => {
-    try {
-      return JSON.stringify(JSONSchema.make(Schema.encodedBoundSchema(state)))
-    } catch {
-      return String(state.ast)
-    }
-  })()
-  return hash("sha256", `${version}\0${form}`)
-}
+/** Changes with the stored form of the state, with what that is decoded to, and with the version of evolve. */
+const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
+  hash(
+    "sha256",
+    JSON.stringify([
+      version,
+      SchemaForm.of(Schema.encodedBoundSchema(state)),
+      // A field that is only computed when a snapshot is decoded may not be what evolve makes of the events.
+      SchemaForm.of(Schema.typeSchema(state))
+    ])
+  )
 
 const traceparentOf = (span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }) =>
   `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`

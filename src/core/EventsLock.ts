@@ -3,41 +3,26 @@
  * new version is found before a release writes it. It is a value for a file that is kept beside the code.
  */
 import { hash } from "node:crypto"
-import { JSONSchema, Schema } from "effect"
+import { Schema } from "effect"
 import type * as Event from "./Event.ts"
+import * as SchemaForm from "./SchemaForm.ts"
 
 const LockedVersion = Schema.Struct({
   version: Schema.Int,
-  /** SHA-256 of `form`, written with sorted keys. */
+  /** SHA-256 of `form`. */
   fingerprint: Schema.String,
-  /** JSON Schema of the stored form. */
+  /** JSON Schema of the stored form, as `SchemaForm` writes it: with its bounds, without its remarks. */
   form: Schema.Unknown
 })
 const LockedEvent = Schema.Struct({
   name: Schema.String,
+  /** Names under which it was stored before it was renamed. */
+  formerNames: Schema.Array(Schema.String),
   versions: Schema.Array(LockedVersion)
 })
 /** The events of one aggregate. */
 export const EventsLock = Schema.Struct({ aggregate: Schema.String, events: Schema.Array(LockedEvent) })
 export type EventsLock = typeof EventsLock.Type
-
-/** JSON with sorted keys: the same value gives the same text. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)))
-      : inner
-  )
-
-/** What JSON Schema can say of the stored form; of a form beyond it, how the schema is written. */
-const formOf = (schema: Schema.Schema.AnyNoContext): unknown => {
-  const stored = Schema.encodedSchema(schema)
-  try {
-    return JSONSchema.make(stored)
-  } catch {
-    return String(stored.ast)
-  }
-}
 
 /** An aggregate, as far as its lock goes. */
 export interface Locked {
@@ -47,11 +32,13 @@ export interface Locked {
 
 export const of = ({ aggregate, events }: Locked): EventsLock => ({
   aggregate,
-  events: events.map(({ forms, tag }) => ({
+  events: events.map(({ formerTags, forms, tag }) => ({
     name: tag,
+    formerNames: formerTags,
     versions: forms.map((schema, index) => {
-      const form = JSON.parse(canonical(formOf(schema))) as unknown
-      return { version: index + 1, fingerprint: hash("sha256", canonical(form)), form }
+      // A bound belongs to the form: when it is narrowed, what was stored may be out of it.
+      const form = SchemaForm.of(Schema.encodedBoundSchema(schema))
+      return { version: index + 1, fingerprint: hash("sha256", JSON.stringify(form)), form }
     })
   }))
 })
@@ -74,9 +61,12 @@ export const compare = (lock: EventsLock | undefined, aggregate: Locked): Compar
       [tag, ...formerTags].map((name) => [name, now.events[index]?.versions ?? []] as const)
     )
   )
-  for (const { name, versions } of lock?.events ?? []) {
+  for (const { formerNames, name, versions } of lock?.events ?? []) {
     const found = current.get(name)
     if (found === undefined) broken.push(`${name} is no longer declared: rename it, split it or retire it instead`)
+    for (const former of formerNames) {
+      if (current.get(former) !== found) broken.push(`${former} is no longer read as ${name}: keep that it was renamed`)
+    }
     for (const { fingerprint, version } of found === undefined ? [] : versions) {
       const form = found?.[version - 1]
       if (form === undefined) broken.push(`${name} version ${version} vanished: keep every version that was stored`)
@@ -85,10 +75,15 @@ export const compare = (lock: EventsLock | undefined, aggregate: Locked): Compar
       }
     }
   }
-  const locked = new Map(lock?.events.map(({ name, versions }) => [name, versions.length]))
-  for (const { name, versions } of now.events) {
-    for (const { version } of versions.slice(locked.get(name) ?? 0))
+  const locked = new Map(lock?.events.map((event) => [event.name, event]))
+  for (const { formerNames, name, versions } of now.events) {
+    const known = locked.get(name)
+    for (const { version } of versions.slice(known?.versions.length ?? 0)) {
       missing.push(`${name} version ${version} is not locked yet`)
+    }
+    for (const former of formerNames) {
+      if (!known?.formerNames.includes(former)) missing.push(`that ${name} was ${former} is not locked yet`)
+    }
   }
   return { broken, missing }
 }
