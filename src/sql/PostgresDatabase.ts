@@ -27,8 +27,8 @@ export interface PostgresOptions {
   /** Connections that read. Default 8. */
   readonly maxReaders?: number
   /**
-   * Longest that the server works at one statement. A connection that is silent for a third longer is given up: the server or
-   * the way to it is gone. Default 30 seconds.
+   * Longest that the server works at one statement. Default 30 seconds. A third of it is the longest that a transaction may
+   * stand still; and a connection that is silent for a third longer is given up: the server or the way to it is gone.
    */
   readonly statementTimeout?: Duration.DurationInput
 }

@@ -7,12 +7,6 @@ import { type Dialect, innermost } from "./SqlDatabase.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
-/**
- * Longest that the server waits for the next statement of a transaction, in milliseconds: then it ends the transaction, so
- * that a process that is stopped or cut off holds up the other writers for no longer.
- */
-const idleTimeoutMs = 10_000
-
 /** "Dayb", and the schema: stores in two schemas of one database do not wait for each other. */
 const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, current_schema()::regnamespace::oid::int4)`
 
@@ -61,7 +55,10 @@ const isDisconnected = (error: unknown): boolean => {
 }
 
 export interface PostgresDialectOptions {
-  /** Longest that the server works at one statement. */
+  /**
+   * Longest that the server works at one statement. It waits a third of that for the next one of a transaction and then ends
+   * it, so that a process that is stopped or cut off holds up the other writers for no longer.
+   */
   readonly statementTimeoutMs: number
   /** What a commit waits for; null leaves it to the server. */
   readonly synchronousCommit: "on" | "off" | null
@@ -76,7 +73,7 @@ export const make = ({ sender, sever, statementTimeoutMs, synchronousCommit }: P
   const rollBack = (connection: Connection) => Effect.catchAll(run(connection, "ROLLBACK"), () => sever)
   const settings = [
     `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
-    `SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(statementTimeoutMs / 3)}`,
     ...(synchronousCommit === null ? [] : [`SET LOCAL synchronous_commit = ${synchronousCommit}`])
   ].join("; ")
   return {

@@ -123,6 +123,22 @@ describe("the tables on PostgreSQL", () => {
   )
 })
 
+describe("the values of PostgreSQL", () => {
+  it(
+    "ES23 are the numbers and texts that SQLite gives, and one that JavaScript would round is an error",
+    onStore(
+      Effect.gen(function* () {
+        const { read } = yield* SqlDatabase
+        assert.deepStrictEqual(
+          yield* read("SELECT 9007199254740991, 1.5::float8, 'x', true, NULL, '{\"a\": 1}'::json", []),
+          [[9007199254740991, 1.5, "x", true, null, '{"a": 1}']]
+        )
+        assert.match(String((yield* Effect.flip(read("SELECT 9007199254740993", []))).cause), /no exact number/)
+      })
+    )
+  )
+})
+
 describe("the order of the log on PostgreSQL", () => {
   for (const end of ["COMMIT", "ROLLBACK"]) {
     it(
@@ -255,12 +271,11 @@ const proxy = (url: string) =>
           for (const socket of [near, far]) {
             sockets.add(socket)
             socket.on("error", () => {})
-            socket.on("close", () => {
-              near.destroy()
-              far.destroy()
-            })
           }
           let fate: typeof onCommit = "pass"
+          near.on("close", () => far.destroy())
+          // Of a network that is gone nobody is told.
+          far.on("close", () => fate === "swallow" || near.destroy())
           near.on("data", (bytes) => {
             if (bytes.includes("COMMIT\0")) fate = onCommit
             if (fate === "cutBefore") near.destroy()
@@ -331,6 +346,31 @@ describe("lost connections to PostgreSQL", () => {
         assert.isTrue(Exit.isFailure(yield* Effect.exit(database.read("SELECT pg_sleep(600)", []))))
         assert.strictEqual((yield* commandIds).length, 2)
       }).pipe(Effect.provide(PostgresStore.layer({ url, statementTimeout: "1 second" })))
+    )
+  )
+
+  it(
+    "a process that stands still in its transaction holds the others up no longer than allowed, and writes nothing",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const writer = yield* Writer
+        const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const still = yield* Effect.fork(
+          writer.transact((connection) =>
+            Deferred.succeed(begun, undefined).pipe(
+              Effect.zipRight(Deferred.await(gate)),
+              Effect.zipRight(connection.executeRaw(`INSERT ${event("1", 1)}`, []))
+            )
+          )
+        )
+        yield* Deferred.await(begun)
+        const other = PostgresStore.layer({ url, lockTimeout: "1 minute", statementTimeout: "1 minute" })
+        yield* Effect.provide(append("b", "c-1"), other)
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual((yield* Effect.flip(Fiber.join(still)))._tag, "StoreUnavailable")
+        yield* append("a", "c-2")
+        assert.deepStrictEqual(yield* commandIds, ["c-1", "c-2"])
+      }).pipe(Effect.provide(PostgresStore.layer({ url, statementTimeout: "3 seconds" })))
     )
   )
 
@@ -468,6 +508,26 @@ describe("opening a PostgreSQL database", () => {
         yield* sql.unsafe("CREATE TABLE events (name TEXT)")
         assert.strictEqual(yield* problem({ url }), "foreign")
         assert.isEmpty(yield* sql.unsafe("SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"))
+      })
+    )
+  )
+
+  it(
+    "refuses a database that is not in UTF-8, and a server that would lose commits with the power, unless that is asked for",
+    run(
+      Effect.gen(function* () {
+        const { url } = yield* Effect.acquireRelease(
+          Effect.promise(() => PostgresServer.start()),
+          ({ stop }) => Effect.promise(stop)
+        )
+        const sql = yield* client(url)
+        yield* sql.unsafe("CREATE DATABASE plain ENCODING 'SQL_ASCII' TEMPLATE template0")
+        assert.strictEqual(yield* problem({ url: url.replace(/postgres$/, "plain") }), "notUtf8")
+        yield* sql.unsafe("ALTER SYSTEM SET fsync = off")
+        yield* sql.unsafe("SELECT pg_reload_conf()")
+        yield* until(sql, "SELECT 1 WHERE current_setting('fsync') = 'off'")
+        assert.strictEqual(yield* problem({ url }), "fsyncOff")
+        yield* Effect.provide(append("a", "c-1"), PostgresStore.layer({ url, durability: "normal" }))
       })
     )
   )
