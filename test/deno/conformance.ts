@@ -16,9 +16,7 @@ import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConform
 import { TransferConformance } from "../../src/testing/TransferConformance.ts"
 import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
-
-/** What is used of Deno, whose types tsc does not have. */
-declare const Deno: { readonly test: (name: string, run: () => Promise<void>) => void }
+import { test } from "./DenoTest.ts"
 
 const memory = Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer)
 const sqlite = {
@@ -38,7 +36,7 @@ const register = <R, E>(
 ): void => {
   for (const [store, layer] of Object.entries(stores)) {
     for (const { name, run } of cases) {
-      Deno.test(`${subject} on ${store}: ${name}`, () =>
+      test(`${subject} on ${store}: ${name}`, () =>
         Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet)) as Effect.Effect<void, unknown>))
     }
   }
