@@ -63,8 +63,8 @@ export const read = (folder: string): ReadonlyMap<string, EventFixture> =>
       })
   )
 
-/** Encoded, as the fixture writes them: type and data. */
-const encode = <E extends { readonly _tag: string }>(codec: EventCodec<E>, event: E): unknown => {
+/** An event of today as a fixture writes it. */
+export const encode = <E extends { readonly _tag: string }>(codec: EventCodec<E>, event: E): unknown => {
   const { data, schemaVersion, type } = Either.getOrThrow(codec.encode(event))
   return { type, schemaVersion, data: JSON.parse(data) as unknown }
 }
