@@ -53,14 +53,12 @@ const types = { getTypeParser: (type: number) => parsers.get(type) ?? ((text: st
 
 interface ConnectOptions {
   readonly maxConnections: number
-  /** Sees each new socket. */
-  readonly onSocket?: (socket: Socket) => void
   readonly silenceMs?: number
 }
 
 const connect = (
   url: string,
-  { maxConnections, onSocket, silenceMs = 0 }: ConnectOptions
+  { maxConnections, silenceMs = 0 }: ConnectOptions
 ): Effect.Effect<PgClient, unknown, Scope.Scope> =>
   Effect.promise(() => import("@effect/sql-pg/PgClient")).pipe(
     Effect.flatMap((driver) =>
@@ -76,7 +74,6 @@ const connect = (
           socket.setTimeout(silenceMs, () => {
             socket.destroy(Object.assign(new Error("the server is silent"), { code: "ETIMEDOUT" }))
           })
-          onSocket?.(socket)
           return socket
         }
       })
@@ -183,26 +180,12 @@ const make = (options: PostgresOptions) => {
 
   return Effect.gen(function* () {
     const readClient = yield* connect(withTimeout(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
-    const sockets = new Set<Socket>()
-    const onSocket = (socket: Socket) => {
-      sockets.add(socket)
-      socket.once("close", () => sockets.delete(socket))
-    }
-    const sever = Effect.forEach(
-      sockets,
-      (socket) =>
-        Effect.async<void>((resume) => {
-          socket.once("close", () => resume(Effect.void))
-          socket.destroy()
-        }),
-      { discard: true }
-    )
 
     const sender = randomUUID().replaceAll("-", "")
     const synchronousCommit = yield* Effect.scoped(
       Effect.flatMap(reserve(readClient), (connection) => check(connection, durability))
     )
-    const dialect = PostgresDialect.make({ sender, sever, statementTimeoutMs, synchronousCommit })
+    const dialect = PostgresDialect.make({ sender, statementTimeoutMs, synchronousCommit })
     const steps = Migrations.migrationsOf(dialect)
     yield* Effect.scoped(
       Effect.gen(function* () {
@@ -215,7 +198,7 @@ const make = (options: PostgresOptions) => {
       })
     )
     // One connection writes; a second one tells the server to stop a statement that nobody waits for.
-    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 2, onSocket, silenceMs })
+    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 2, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)
     yield* Effect.forkScoped(listen(url, sender, commits.publish()))

@@ -54,6 +54,9 @@ const isDisconnected = (error: unknown): boolean => {
   )
 }
 
+const isFault = (error: unknown): boolean =>
+  /^(?:08|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
+
 export interface PostgresDialectOptions {
   /**
    * Longest that the server works at one statement. It waits a third of that for the next one of a transaction and then ends
@@ -62,15 +65,14 @@ export interface PostgresDialectOptions {
   readonly statementTimeoutMs: number
   /** What a commit waits for; null leaves it to the server. */
   readonly synchronousCommit: "on" | "off" | null
-  /** Ends the connections that write, whatever they do. */
-  readonly sever: Effect.Effect<void>
   /** Tells the commits of this process from those of others. Letters and digits. */
   readonly sender: string
 }
 
-export const make = ({ sender, sever, statementTimeoutMs, synchronousCommit }: PostgresDialectOptions): Dialect => {
-  /** A connection that cannot say that its transaction is over is given up, and the next transaction gets a new one. */
-  const rollBack = (connection: Connection) => Effect.catchAll(run(connection, "ROLLBACK"), () => sever)
+export const make = ({ sender, statementTimeoutMs, synchronousCommit }: PostgresDialectOptions): Dialect => {
+  // The transaction of a connection that is lost is over; the pool replaces the connection.
+  const rollBack = (connection: Connection) =>
+    Effect.asVoid(Effect.catchIf(run(connection, "ROLLBACK"), isFault, () => Effect.void))
   const settings = [
     `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(statementTimeoutMs / 3)}`,
@@ -118,7 +120,7 @@ export const make = ({ sender, sever, statementTimeoutMs, synchronousCommit }: P
       ),
     rollBack,
     isConstraint: (error) => /^2[23]/.test(stateOf(error)),
-    isFault: (error) => /^(?:08|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error),
+    isFault,
     selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
       FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
         SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,

@@ -476,14 +476,14 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           const waiting = yield* Effect.fork(asked.awaitPosition("notes", 2, "20 seconds"))
           const position = yield* note("a", "one", "two")
           strictEqual(yield* Fiber.join(waiting), position)
-          const late = yield* Effect.flip(asked.awaitPosition("notes", 3, "1 millis"))
+          const late = yield* Effect.flip(asked.awaitPosition("notes", 3, "1 second"))
           ok(late._tag === "ViewBehind" && late.position === position && late.minPosition === 3)
         })
       )
       const none = yield* Effect.flip(
         beside(
           [notes({ version: 2 })],
-          Effect.flatMap(service, (asked) => asked.awaitPosition("notes", 0, "1 millis"))
+          Effect.flatMap(service, (asked) => asked.awaitPosition("notes", 0, "1 second"))
         )
       )
       ok(none._tag === "ViewBehind" && none.position === null)

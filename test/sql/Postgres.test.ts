@@ -389,6 +389,11 @@ describe("lost connections to PostgreSQL", () => {
         assert.deepStrictEqual([Exit.isSuccess(careless), Exit.isSuccess(sound)], [false, true])
         const alone = writer.transact((connection) => Effect.ignore(connection.executeRaw("SELECT nothing", [])))
         assert.isTrue(Exit.isFailure(yield* Effect.exit(alone)))
+        const { dialect, readClient } = yield* SqlDatabase
+        const connection = yield* readClient.reserve
+        yield* connection.executeRaw("BEGIN", [])
+        yield* Effect.ignore(connection.executeRaw("SELECT nothing", []))
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(dialect.commit(connection, false))))
         assert.deepStrictEqual(yield* commandIds, ["c-1"])
       })
     )
@@ -493,7 +498,7 @@ describe("opening a PostgreSQL database", () => {
   )
 
   it(
-    "refuses an address where nobody answers, a wrong password, a missing database, and tables of others, and leaves all as it was",
+    "refuses an address where nobody answers, a role that is unknown, a missing database, and tables of others, and leaves all as it was",
     onUrl((url) =>
       Effect.gen(function* () {
         const changed = (change: (address: URL) => void) => {
@@ -502,7 +507,7 @@ describe("opening a PostgreSQL database", () => {
           return { url: address.href }
         }
         assert.strictEqual(yield* problem(changed((address) => (address.port = "1"))), "unreachable")
-        assert.strictEqual(yield* problem(changed((address) => (address.password = "wrong"))), "noAccess")
+        assert.strictEqual(yield* problem(changed((address) => (address.username = "stranger"))), "noAccess")
         assert.strictEqual(yield* problem(changed((address) => (address.pathname = "/nowhere"))), "missing")
         const sql = yield* client(url)
         yield* sql.unsafe("CREATE TABLE events (name TEXT)")
