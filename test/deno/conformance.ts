@@ -18,11 +18,10 @@ import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"
 
-const memory = Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer)
-const sqlite = {
-  "node:sqlite": temporaryStore,
-  "node:sqlite :memory:": SqliteStore.layer({ filename: ":memory:" })
-}
+const file = { "node:sqlite": temporaryStore }
+const memory = { memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer) }
+/** What has read models too, and nothing on a disk. */
+const sqliteMemory = { "node:sqlite :memory:": SqliteStore.layer({ filename: ":memory:" }) }
 const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
 })
@@ -42,13 +41,13 @@ const register = <R, E>(
   }
 }
 
-register("EventStore", EventStoreConformance, { memory, ...sqlite })
-register("SnapshotStore", SnapshotStoreConformance, { memory, ...sqlite })
-register("ActorSystemLocal", ActorSystemConformance, { memory, ...sqlite })
-register("old events", UpcastConformance, { memory, ...sqlite })
+register("EventStore", EventStoreConformance, { ...memory, ...file })
+register("SnapshotStore", SnapshotStoreConformance, { ...memory, ...file })
+register("ActorSystemLocal", ActorSystemConformance, { ...memory, ...file })
+register("old events", UpcastConformance, { ...memory, ...file })
 register(
   "projections",
   ProjectionConformance.map(({ name, run }) => ({ name, run: Effect.scoped(run) })),
-  sqlite
+  { ...sqliteMemory, ...file }
 )
-register("transfers", TransferConformance, sqlite)
+register("transfers", TransferConformance, { ...sqliteMemory, ...file })

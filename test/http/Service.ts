@@ -1,11 +1,14 @@
 /** The account service for tests: in this process, or as a process of its own; and a plain client without retries. */
 import { type ChildProcess, spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
+import { join } from "node:path"
 import process from "node:process"
 import { Context, Effect, Layer, Logger } from "effect"
 import * as AccountSummary from "../../src/account/AccountSummary.ts"
 import * as Transfers from "../../src/account/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import { scopes } from "../../src/http/Access.ts"
 import * as AccountServer from "../../src/http/AccountServer.ts"
 import { NodeServer } from "../../src/http/NodeServer.ts"
 import type { Body } from "../../src/http/Problem.ts"
@@ -13,6 +16,7 @@ import type { Token } from "../../src/http/Tokens.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
+import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 
 export interface Answer {
   readonly status: number
@@ -78,8 +82,12 @@ export const domain = Layer.mergeAll(
   ProjectionsLocal.layer([AccountSummary.projection])
 )
 
-/** The service in this process, on a free port. */
-export const layer = (options: { readonly filename?: string; readonly tokens?: ReadonlyArray<Token> } = {}) =>
+interface ServiceOptions {
+  readonly filename?: string
+  readonly tokens?: ReadonlyArray<Token>
+}
+
+const inThisProcess = (options: ServiceOptions) =>
   Layer.effect(
     Url,
     Effect.map(NodeServer, ({ url }) => url)
@@ -135,6 +143,30 @@ export const start = (
 
 /** The problem of an answer. */
 export const problem = ({ json }: Answer): Body => json
+
+/** Its stores are those of this process, on the same file. */
+const inItsOwnProcess = (options: ServiceOptions) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const filename = options.filename ?? join(folder, "d.db")
+      const args = ["--db", `sqlite:${filename}`]
+      if (options.tokens !== undefined) {
+        const file = join(folder, "tokens.json")
+        const entryOf = ({ digest, level }: Token) => {
+          return { name: `level ${level}`, sha256: digest.toString("hex"), scopes: [scopes[level]] }
+        }
+        writeFileSync(file, JSON.stringify(options.tokens.map(entryOf)))
+        args.push("--tokens", file)
+      }
+      const { url } = yield* start(args)
+      return Layer.merge(Layer.succeed(Url, url), SqliteStore.layer({ filename, mode: "existing" }))
+    })
+  )
+
+/** The service on a free port: in this process, or by what `DAYBOOK_PROGRAM` says. */
+export const layer = (options: ServiceOptions = {}) =>
+  process.env.DAYBOOK_PROGRAM === undefined ? inThisProcess(options) : inItsOwnProcess(options)
 
 let accounts = 0
 /** Opens an account of its own and gives its id. */
