@@ -45,7 +45,10 @@ export interface Host {
   readonly snapshots: SnapshotStore["Type"]
   readonly saver: SnapshotSaver
   readonly recoveries: Effect.Semaphore
+  /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
   readonly now: () => number
+  /** Milliseconds by a clock that only goes forward: for all that waits. */
+  readonly elapsed: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   /** Nothing waits. The system may stop the actor at once. */
@@ -71,7 +74,7 @@ export class Actor {
   readonly definition: AnyDefinition
   readonly id: string
   readonly streamId: StreamId
-  /** Milliseconds: when it last had nothing left to do. */
+  /** Milliseconds of `Host.elapsed`, as every time here: when it last had nothing left to do. */
   idleSince = 0
   private readonly host: Host
   private readonly counters: ActorMetrics.CommandCounters
@@ -88,7 +91,7 @@ export class Actor {
   private snapshotVersion = 0
   /** Failures in a row, of recoveries and of user code; the backoff grows with them. */
   private failures = 0
-  /** Milliseconds: the next recovery begins no earlier. */
+  /** The next recovery begins no earlier. */
   private resumeAt = 0
   /** After a failed recovery: what is answered until then, without another try. */
   private refusing: { readonly until: number; readonly error: RecoveryFailed } | undefined
@@ -198,7 +201,7 @@ export class Actor {
   }
 
   private refusal(): RecoveryFailed | undefined {
-    if (this.refusing !== undefined && this.refusing.until <= this.host.now()) this.refusing = undefined
+    if (this.refusing !== undefined && this.refusing.until <= this.host.elapsed()) this.refusing = undefined
     return this.refusing?.error
   }
 
@@ -208,7 +211,7 @@ export class Actor {
     const backoff = Duration.toMillis(minBackoff) * 2 ** this.failures
     this.failures++
     const jitter = yield* Random.nextRange(0.8, 1.2)
-    this.resumeAt = this.host.now() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
+    this.resumeAt = this.host.elapsed() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
   }
 
   private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
@@ -237,7 +240,7 @@ export class Actor {
 
   private *turn(epoch: number): Effect.fn.Return<void> {
     if (this.waiting.length === 0 && this.readers.length === 0) {
-      this.idleSince = this.host.now()
+      this.idleSince = this.host.elapsed()
       this.host.becameIdle(this)
       yield* Effect.async<void>((resume) => {
         if (this.accepted > 0 || this.readers.length > 0) resume(Effect.void)
@@ -261,7 +264,8 @@ export class Actor {
   private *recover(): Effect.fn.Return<Committed<unknown> | undefined> {
     const { definition, host, streamId } = this
     const { limits, recoveries, snapshots, store } = host
-    if (this.resumeAt > host.now()) yield* Effect.sleep(this.resumeAt - host.now())
+    const delay = this.resumeAt - host.elapsed()
+    if (delay > 0) yield* Effect.sleep(delay)
     const attempt = Replay.recover(store, snapshots, definition, streamId).pipe(
       Effect.disconnect,
       Effect.timeoutFail({
@@ -283,7 +287,7 @@ export class Actor {
       yield* this.grow()
       // Only the store's own faults pass; damage and a failing upcaster are the same the next time.
       if (cause instanceof StoreUnavailable && attempts < limits.recoveryAttempts) {
-        yield* Effect.sleep(this.resumeAt - host.now())
+        yield* Effect.sleep(this.resumeAt - host.elapsed())
         continue
       }
       ActorMetrics.recoveryFailed()
@@ -322,7 +326,7 @@ export class Actor {
       this.inFlight = taken.slice(0, decided.length)
     }
 
-    this.appendingSince = host.now()
+    this.appendingSince = host.elapsed()
     host.appending.add(this)
     const commands = decided.map(({ proposed }) => proposed)
     const exit = yield* Effect.exit(host.store.append([{ streamId, expectedVersion: committed.version, commands }]))
@@ -338,10 +342,11 @@ export class Actor {
     const result = exit.value
     if (result._tag === "AlreadyStored") return this.replay(decided, result.commands)
 
-    ActorMetrics.committed(commands.length, host.now() - this.appendingSince)
+    ActorMetrics.committed(commands.length, host.elapsed() - this.appendingSince)
     const head = result.heads[0] ?? committed
     if (!defective) {
       this.failures = 0
+      this.resumeAt = 0
       this.committed = { state, version: head.version, position: head.position, hash: head.hash }
       const { every = host.limits.snapshotEvery } = definition.snapshot
       const news = head.version - this.snapshotVersion

@@ -56,6 +56,7 @@ const make = Effect.gen(function* () {
     saver,
     recoveries: yield* Effect.makeSemaphore(limits.maxRecoveries),
     now: () => clock.unsafeCurrentTimeMillis(),
+    elapsed: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
     fork: (effect) => fork(effect, { immediate: false }),
     becameIdle: (actor) => {
       idle.set(actor.streamId, actor)
@@ -146,7 +147,7 @@ const make = Effect.gen(function* () {
   const idleMillis = Duration.toMillis(limits.idleTimeout)
   const appendMillis = Duration.toMillis(limits.appendTimeout)
   const sweep = Effect.gen(function* () {
-    const now = host.now()
+    const now = host.elapsed()
     for (const actor of idle.values()) {
       if (actor.idleSince > now - idleMillis) break
       passivate(actor)
