@@ -57,10 +57,57 @@ export const defaults: ActorLimits = {
   shutdownTimeout: Duration.seconds(8)
 }
 
+const day = 24 * 3_600_000
+
+/** What each limit may be, both ends included: counts are whole numbers, durations are compared in milliseconds. */
+const ranges: { readonly [L in keyof ActorLimits]: readonly [least: number, most: number] } = {
+  mailboxCapacity: [1, 1_000_000],
+  maxBatch: [1, 100_000],
+  maxLiveActors: [1, 10_000_000],
+  maxWaitingActors: [0, 10_000_000],
+  idleTimeout: [1, Number.POSITIVE_INFINITY],
+  maxRecoveries: [1, 100_000],
+  recoveryTimeout: [1, day],
+  recoveryAttempts: [1, 1_000],
+  minBackoff: [0, day],
+  maxBackoff: [0, day],
+  conflictRetries: [0, 1_000],
+  appendTimeout: [1, day],
+  snapshotEvery: [0, Number.MAX_SAFE_INTEGER],
+  snapshotMinEvents: [0, Number.MAX_SAFE_INTEGER],
+  snapshotsKept: [1, 1_000],
+  maxPendingSnapshots: [0, 1_000_000],
+  shutdownTimeout: [0, day]
+}
+
+/** A limit outside its range. With it actors would hang or spin, so nothing starts. */
+export class InvalidLimit extends Error {
+  override readonly name = "InvalidLimit"
+}
+
+const check = (limits: ActorLimits): ActorLimits => {
+  for (const [name, [least, most]] of Object.entries(ranges)) {
+    const value: unknown = limits[name as keyof ActorLimits]
+    const isDuration = Duration.isDuration(defaults[name as keyof ActorLimits])
+    const size = !isDuration ? value : Duration.isDuration(value) ? Duration.toMillis(value) : undefined
+    const isWhole = isDuration || Number.isSafeInteger(size)
+    if (typeof size === "number" && isWhole && size >= least && size <= most) continue
+    throw new InvalidLimit(
+      isDuration
+        ? `the limit ${name} is ${size === undefined ? value : `${size} milliseconds`}; it is a duration of ${least} to ${most} milliseconds`
+        : `the limit ${name} is ${value}; it is a whole number from ${least} to ${most}`
+    )
+  }
+  if (Duration.lessThan(limits.maxBackoff, limits.minBackoff)) {
+    throw new InvalidLimit("the limit maxBackoff is shorter than minBackoff; give it at least as much")
+  }
+  return limits
+}
+
 export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/ActorConfig", {
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. */
+/** The defaults with some limits changed. Throws `InvalidLimit` when one is outside its range. */
 export const layer = (limits: Partial<ActorLimits>): Layer.Layer<ActorConfig> =>
-  Layer.succeed(ActorConfig, { ...defaults, ...limits })
+  Layer.succeed(ActorConfig, check({ ...defaults, ...limits }))
