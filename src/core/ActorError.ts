@@ -95,7 +95,7 @@ export class RecoveryFailed extends Schema.TaggedError<RecoveryFailed>()("Recove
   }
 }
 
-/** The system stops and takes no more commands. Nothing was done. */
+/** The system stops, or the layer of the aggregate was closed: it takes no more commands. Nothing was done. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
   override get message() {
     return "the actor system is shutting down"

@@ -27,6 +27,8 @@ const make = Effect.gen(function* () {
   const fork = Runtime.runFork(Runtime.updateContext(yield* Effect.runtime<never>(), () => Context.empty()))
 
   const definitions = new Map<string, AnyDefinition>()
+  /** Names of aggregates whose layers were closed. */
+  const closed = new Set<string>()
   const actors = new Map<StreamId, Actor>()
   /** Those with nothing to do, the one that is idle for longest first. */
   const idle = new Map<StreamId, Actor>()
@@ -82,10 +84,18 @@ const make = Effect.gen(function* () {
   const find = (aggregate: string, id: string): Actor | RuntimeError => {
     if (stopping) return new ShuttingDown()
     const definition = definitions.get(aggregate)
-    if (definition === undefined) throw new Error(`the aggregate ${aggregate} is not registered; provide its layer`)
+    if (definition === undefined) {
+      if (closed.has(aggregate)) return new ShuttingDown()
+      throw new Error(`the aggregate ${aggregate} is not registered; provide its layer`)
+    }
     const streamId = definition.streamId(id)
     const known = actors.get(streamId)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      if (known.definition === definition) return known
+      // Of a layer that was closed: its state and its behaviour are not this one's, so they share no stream.
+      if (!idle.has(streamId)) return new ShuttingDown()
+      passivate(known)
+    }
     if (!isStreamId(streamId)) return new InvalidArgument({ argument: "id", reason: "makes no stream id" })
     const actor = new Actor(host, definition, id, streamId)
     if (live >= limits.maxLiveActors) {
@@ -102,10 +112,20 @@ const make = Effect.gen(function* () {
   const register = (definition: AnyDefinition): Effect.Effect<void, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.sync(() => {
-        if (definitions.has(definition.name)) throw new Error(`the aggregate ${definition.name} is registered twice`)
-        definitions.set(definition.name, definition)
+        const { name } = definition
+        if (definitions.has(name)) throw new Error(`the aggregate ${name} is registered twice`)
+        for (const other of definitions.values()) {
+          if (other.streamId("") !== definition.streamId("")) continue
+          throw new Error(`the aggregates ${name} and ${other.name} would share their streams; rename one of them`)
+        }
+        definitions.set(name, definition)
+        closed.delete(name)
       }),
-      () => Effect.sync(() => definitions.delete(definition.name))
+      () =>
+        Effect.sync(() => {
+          definitions.delete(definition.name)
+          closed.add(definition.name)
+        })
     )
 
   const ask = (asked: Ask): Effect.Effect<Answer, RuntimeError> =>

@@ -195,12 +195,18 @@ const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
 const traceparentOf = (span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }) =>
   `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
 
-/** `name` becomes the first part of every stream id, with its first letter small: `Account` has `account-704`. */
+/**
+ * `name` becomes the first part of every stream id, with its first letter small: `Account` has `account-704`. It is a letter
+ * and then letters and digits, so that no aggregate's streams can begin as another's do.
+ */
 export const make = <const Name extends string, Id, S, SI, E extends Event.Any, R extends Rpc.Any>(
   name: Name,
   contract: Contract<Id, S, SI, E, R>
 ): AggregateClass<Name, Id, S, Event.Of<E>, R> => {
   type Evt = Event.Of<E>
+  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
+    throw new InvalidAggregate(`${JSON.stringify(name)} is no name: give a letter, then letters and digits`)
+  }
   const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
   const commands = new Map(contract.commands.map((rpc) => [rpc._tag, compile(rpc as never)]))
   if (commands.size < contract.commands.length) throw new InvalidAggregate(`${name} declares a command twice`)

@@ -21,7 +21,7 @@ import {
   TestContext
 } from "effect"
 import type { ActorLimits } from "../core/ActorConfig.ts"
-import type { ActorSystem, Decision } from "../core/ActorSystem.ts"
+import { ActorSystem, type Decision } from "../core/ActorSystem.ts"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"
 import * as EventHash from "../core/EventHash.ts"
@@ -953,6 +953,47 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         deepStrictEqual(tags, ["OutcomeUnknown", "ShuttingDown"])
       })
     )
+  },
+  {
+    name: "AC21 an aggregate whose layer was closed refuses; a new layer's behaviour holds at once, but not beside the old one's",
+    run: Effect.gen(function* () {
+      const { layer } = yield* SystemUnderTest
+      const latch = yield* Deferred.make<void>()
+      const started = yield* Deferred.make<void>()
+      const twice = behaviour(({ by }) => Either.right([Added.make({ by: 2 * by })]))
+      const waits: Decide = ({ by }) =>
+        Effect.zipRight(Deferred.succeed(started, undefined), Effect.as(Deferred.await(latch), [Added.make({ by })]))
+      const program = Effect.gen(function* () {
+        const counters = yield* Effect.provide(Counter, Counter.toLayer(behaviour()))
+        strictEqual(yield* tagOf(counters("a").Add({ by: 1 })), "ShuttingDown")
+        strictEqual(yield* tagOf(counters("a").state), "ShuttingDown")
+        strictEqual((yield* Effect.provide(add("a", 1), Counter.toLayer(behaviour()))).count, 1)
+        strictEqual((yield* Effect.provide(add("a", 1), Counter.toLayer(twice))).count, 3)
+
+        const fiber = yield* Effect.provide(
+          Effect.zipLeft(Effect.forkDaemon(add("b", 1)), Deferred.await(started)),
+          Counter.toLayer(behaviour(waits))
+        )
+        strictEqual(yield* tagOf(Effect.provide(add("b", 1), Counter.toLayer(twice))), "ShuttingDown")
+        yield* Deferred.succeed(latch, undefined)
+        strictEqual((yield* Fiber.join(fiber)).count, 1)
+      })
+      yield* Effect.provide(program, layer({}))
+    })
+  },
+  {
+    name: "aggregates whose streams would have the same ids are not registered together",
+    run: Effect.gen(function* () {
+      const { layer } = yield* SystemUnderTest
+      const lower = { ...Counter.define(behaviour()), name: "counter" }
+      const both = Effect.gen(function* () {
+        const system = yield* ActorSystem
+        yield* system.register(Counter.define(behaviour()))
+        return yield* Effect.exit(system.register(lower))
+      })
+      const exit = yield* Effect.scoped(Effect.provide(both, layer({})))
+      ok(Exit.isFailure(exit) && /would share their streams/.test(Cause.pretty(exit.cause)))
+    })
   },
   {
     name: "ES24 a command id is answered once and for all, across lives of the actor, with its refusals",

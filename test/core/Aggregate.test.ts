@@ -1,4 +1,4 @@
-/** The promises of `core/Aggregate.ts` to snapshots: one of another state, or of another evolve, is told by its fingerprint. */
+/** The promises of `core/Aggregate.ts` that need no actor: to snapshots, and of names. */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Aggregate from "../../src/core/Aggregate.ts"
@@ -25,5 +25,18 @@ describe("the fingerprint of a state", () => {
 
   it("does not change with a remark or the initial state", () => {
     assert.strictEqual(fingerprint(Litres.annotations({ description: "in the tank" }), { litres: 1 }, 1), known)
+  })
+})
+
+describe("the name of an aggregate", () => {
+  const named = (name: string) =>
+    Aggregate.make(name, { id: Schema.String, state: Litres, initial: { litres: 0 }, events: [], commands: [] })
+
+  it.each(["", "Order-line", "Order_line", "order line", "1Order", "Größe", "Order\n"])("is not %j", (name) => {
+    assert.throws(() => named(name), Aggregate.InvalidAggregate, "is no name")
+  })
+
+  it("is the first part of its streams", () => {
+    assert.strictEqual(named("OrderLine2").streamId("7"), "orderLine2-7")
   })
 })
