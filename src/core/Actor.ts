@@ -16,10 +16,9 @@ import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, Option
 import type { ActorLimits } from "./ActorConfig.ts"
 import { RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
-import type { Answer, AnyDefinition, Ask, Committed, Place } from "./ActorSystem.ts"
+import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./ActorSystem.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
-import type { UnencodableEvent } from "./EventError.ts"
-import type { AppendError, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
+import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
 import * as Replay from "./Replay.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
@@ -70,6 +69,19 @@ interface Decided {
   readonly isDefect: boolean
 }
 
+/** Commands that are being decided one after the other, and how far they are. */
+interface Decisions {
+  readonly taken: ReadonlyArray<Pending>
+  /** Of those that were looked at; one alone has no twin. */
+  readonly ids: Set<string> | undefined
+  readonly now: number
+  readonly decided: Array<Decided>
+  state: unknown
+  version: number
+}
+
+const isDefective = (decided: ReadonlyArray<Decided>): boolean => decided.at(-1)?.isDefect === true
+
 export class Actor {
   readonly definition: AnyDefinition
   readonly id: string
@@ -113,8 +125,11 @@ export class Actor {
 
   start(): void {
     const epoch = this.epoch
-    const life = Effect.gen(this, function* () {
-      while (this.epoch === epoch) yield* this.turn(epoch)
+    // Plain effects wherever every command passes: the steps of a generator would cost more than a decision.
+    const life = Effect.whileLoop({
+      while: () => this.epoch === epoch,
+      body: () => this.turn(epoch),
+      step: () => {}
     })
     const crash = (cause: Cause.Cause<never>) => Effect.gen(this, () => this.crash(cause))
     this.fiber = this.host.fork(
@@ -238,20 +253,22 @@ export class Actor {
     this.waiting = [...batch, ...this.waiting]
   }
 
-  private *turn(epoch: number): Effect.fn.Return<void> {
-    if (this.waiting.length === 0 && this.readers.length === 0) {
-      this.idleSince = this.host.elapsed()
-      this.host.becameIdle(this)
-      yield* Effect.async<void>((resume) => {
-        if (this.accepted > 0 || this.readers.length > 0) resume(Effect.void)
-        else this.wake = () => resume(Effect.void)
-      })
-      return
-    }
-    const committed = this.committed ?? (yield* this.recover())
-    if (committed === undefined) return
-    this.answerReaders(Effect.succeed(committed))
-    if (this.waiting.length > 0) yield* this.batch(epoch, committed)
+  /** One step of its life: rests, recovers, or serves a batch. */
+  private turn(epoch: number): Effect.Effect<void> {
+    const { committed } = this
+    if (this.waiting.length === 0 && this.readers.length === 0) return this.rest()
+    if (committed === undefined) return Effect.gen(this, () => this.recover())
+    if (this.readers.length > 0) this.answerReaders(Effect.succeed(committed))
+    return this.waiting.length > 0 ? this.batch(epoch, committed) : Effect.void
+  }
+
+  private rest(): Effect.Effect<void> {
+    this.idleSince = this.host.elapsed()
+    this.host.becameIdle(this)
+    return Effect.async<void>((resume) => {
+      if (this.accepted > 0 || this.readers.length > 0) resume(Effect.void)
+      else this.wake = () => resume(Effect.void)
+    })
   }
 
   private answerReaders(answer: Effect.Effect<Committed<unknown>, RecoveryFailed>): void {
@@ -261,7 +278,7 @@ export class Actor {
   }
 
   /** Loads the state, or answers all that waits that it cannot. */
-  private *recover(): Effect.fn.Return<Committed<unknown> | undefined> {
+  private *recover(): Effect.fn.Return<void> {
     const { definition, host, streamId } = this
     const { limits, recoveries, snapshots, store } = host
     const delay = this.resumeAt - host.elapsed()
@@ -281,7 +298,7 @@ export class Actor {
         this.committed = committed
         this.snapshotVersion = snapshotVersion
         ActorMetrics.recovered(committed.version - snapshotVersion)
-        return committed
+        return
       }
       const cause = Cause.squash(exit.cause)
       yield* this.grow()
@@ -298,7 +315,7 @@ export class Actor {
       this.waiting = []
       this.answerAll(waiting, error)
       this.answerReaders(error)
-      return undefined
+      return
     }
   }
 
@@ -314,12 +331,25 @@ export class Actor {
   }
 
   /** Decides, appends and answers some of the commands that wait. */
-  private *batch(epoch: number, committed: Committed<unknown>): Effect.fn.Return<void> {
-    const { definition, host, streamId } = this
+  private batch(epoch: number, committed: Committed<unknown>): Effect.Effect<void> {
     const taken = this.take()
     this.inFlight = taken
-    const { decided, state } = yield* this.decide(taken, committed)
-    if (this.epoch !== epoch) return
+    const { state, version } = committed
+    const ids = taken.length > 1 ? new Set<string>() : undefined
+    const decisions: Decisions = { taken, ids, now: this.host.now(), decided: [], state, version }
+    const rest = this.decide(decisions)
+    return rest === undefined
+      ? this.append(epoch, committed, decisions)
+      : Effect.flatMap(rest, () => this.append(epoch, committed, decisions))
+  }
+
+  private append(
+    epoch: number,
+    committed: Committed<unknown>,
+    { decided, state, taken }: Decisions
+  ): Effect.Effect<void> {
+    if (this.epoch !== epoch) return Effect.void
+    const { host, streamId } = this
     // What was taken but not decided waits behind its twin, or behind a defect.
     if (decided.length < taken.length) {
       this.putBack(taken.slice(decided.length))
@@ -329,22 +359,36 @@ export class Actor {
     this.appendingSince = host.elapsed()
     host.appending.add(this)
     const commands = decided.map(({ proposed }) => proposed)
-    const exit = yield* Effect.exit(host.store.append([{ streamId, expectedVersion: committed.version, commands }]))
-    if (this.epoch !== epoch) return
-    host.appending.delete(this)
-
-    const defective = decided.at(-1)?.isDefect === true
-    if (defective) {
-      yield* this.grow()
+    const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
+      if (this.epoch !== epoch) return Effect.void
+      host.appending.delete(this)
+      if (!isDefective(decided)) return then()
       this.committed = undefined
+      return Effect.zipRight(
+        Effect.gen(this, () => this.grow()),
+        Effect.suspend(then)
+      )
     }
-    if (Exit.isFailure(exit)) return yield* this.refused(decided, committed, exit.cause)
-    const result = exit.value
-    if (result._tag === "AlreadyStored") return this.replay(decided, result.commands)
+    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion: committed.version, commands }]), {
+      onFailure: (cause) => ended(() => Effect.gen(this, () => this.refused(decided, committed, cause))),
+      onSuccess: (result) => ended(() => this.appended(decided, state, committed, result))
+    })
+  }
 
-    ActorMetrics.committed(commands.length, host.elapsed() - this.appendingSince)
+  private appended(
+    decided: ReadonlyArray<Decided>,
+    state: unknown,
+    committed: Committed<unknown>,
+    result: AppendResult
+  ): Effect.Effect<void> {
+    if (result._tag === "AlreadyStored") {
+      this.replay(decided, result.commands)
+      return Effect.void
+    }
+    const { definition, host, streamId } = this
+    ActorMetrics.committed(decided.length, host.elapsed() - this.appendingSince)
     const head = result.heads[0] ?? committed
-    if (!defective) {
+    if (!isDefective(decided)) {
       this.failures = 0
       this.resumeAt = 0
       this.committed = { state, version: head.version, position: head.position, hash: head.hash }
@@ -359,69 +403,91 @@ export class Actor {
     for (const { answer, pending, proposed } of decided) {
       this.counters.count(pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
       const place = (proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head
-      // Made by the caller's fiber: what throws there takes no answer from those behind it.
-      this.resume(
-        pending,
-        Effect.suspend(() => answer(place))
-      )
+      this.resume(pending, answer(place))
     }
+    return Effect.void
   }
 
-  /** Decides commands one after the other on the running state, up to a twin of one of them or a defect. */
-  private *decide(
-    taken: ReadonlyArray<Pending>,
-    committed: Committed<unknown>
-  ): Effect.fn.Return<{ readonly decided: ReadonlyArray<Decided>; readonly state: unknown }> {
-    const { definition, streamId } = this
-    const now = this.host.now()
-    const decided: Array<Decided> = []
-    const ids = new Set<string>()
-    let { state, version } = committed
-    for (const pending of taken) {
+  /**
+   * Decides commands one after the other on the running state, up to a twin of one of them or a defect. What it gives, if
+   * anything, is still to be run before all are decided.
+   */
+  private decide(decisions: Decisions): Effect.Effect<void> | undefined {
+    const { decided, ids, now, taken } = decisions
+    for (;;) {
+      const pending = taken[decided.length]
+      if (pending === undefined) return undefined
       const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
       // A twin gets the stored answer, once there is one.
-      if (ids.has(commandId)) break
-      ids.add(commandId)
+      if (ids?.has(commandId)) return undefined
+      ids?.add(commandId)
+      const { state, version } = decisions
       if (expected !== undefined && expected !== version) {
+        const { streamId } = this
         decided.push(unkept(pending, () => new VersionMismatch({ streamId, expected, actual: version })))
         continue
       }
+      let decision: Decision<{ readonly _tag: string }, unknown>
       try {
         const context = { id: this.id, version, now, commandId, correlationId, causationId }
-        const decision = definition.decide(command, payload, state, context)
-        const outcome = Either.isEither(decision) ? decision : yield* run(decision)
-        if (Either.isLeft(outcome)) {
-          decided.push(refusal(definition, pending, outcome.left))
-          continue
-        }
-        const events: Array<EncodedEvent> = []
-        let after = state
-        let unencodable: UnencodableEvent | undefined
-        for (const event of outcome.right) {
-          const encoded = definition.codec.encode(event)
-          if (Either.isLeft(encoded)) {
-            unencodable = encoded.left
-            break
-          }
-          events.push(encoded.right)
-          after = definition.evolve(after, event)
-        }
-        if (unencodable !== undefined) {
-          const error = unencodable
-          decided.push(unkept(pending, () => error))
-          continue
-        }
-        decided.push(success(definition, pending, events, after))
-        version += events.length
-        state = after
+        decision = this.definition.decide(command, payload, state, context)
       } catch (error) {
-        const cause = error instanceof Defect ? error.defect : Cause.die(error)
-        yield* this.log("a command ended in a defect", cause, { command, commandId })
-        decided.push({ ...unkept(pending, () => Effect.failCause(cause)), isDefect: true })
-        break
+        return this.defect(decisions, pending, Cause.die(error))
       }
+      if (!Either.isEither(decision)) {
+        return Effect.matchCauseEffect(decision, {
+          onFailure: (cause) => {
+            const failure = Cause.failureOrCause(cause)
+            return Either.isLeft(failure)
+              ? (this.settle(decisions, pending, Either.left(failure.left)) ?? this.decide(decisions) ?? Effect.void)
+              : this.defect(decisions, pending, failure.right)
+          },
+          onSuccess: (events) =>
+            this.settle(decisions, pending, Either.right(events)) ?? this.decide(decisions) ?? Effect.void
+        })
+      }
+      const defect = this.settle(decisions, pending, decision)
+      if (defect !== undefined) return defect
     }
-    return { decided, state }
+  }
+
+  /** Takes one decision into the running state. What it gives, if anything, is the report of a defect. */
+  private settle(
+    decisions: Decisions,
+    pending: Pending,
+    outcome: Either.Either<ReadonlyArray<{ readonly _tag: string }>, unknown>
+  ): Effect.Effect<void> | undefined {
+    const { definition } = this
+    const { decided } = decisions
+    if (Either.isLeft(outcome)) {
+      decided.push(refusal(definition, pending, outcome.left))
+      return undefined
+    }
+    try {
+      const events: Array<EncodedEvent> = []
+      let after = decisions.state
+      for (const event of outcome.right) {
+        const encoded = definition.codec.encode(event)
+        if (Either.isLeft(encoded)) {
+          decided.push(unkept(pending, () => encoded.left))
+          return undefined
+        }
+        events.push(encoded.right)
+        after = definition.evolve(after, event)
+      }
+      decided.push(success(definition, pending, events, after))
+      decisions.version += events.length
+      decisions.state = after
+      return undefined
+    } catch (error) {
+      return this.defect(decisions, pending, Cause.die(error))
+    }
+  }
+
+  private defect({ decided }: Decisions, pending: Pending, cause: Cause.Cause<never>): Effect.Effect<void> {
+    const { command, commandId } = pending.ask
+    decided.push({ ...unkept(pending, () => Effect.failCause(cause)), isDefect: true })
+    return this.log("a command ended in a defect", cause, { command, commandId })
   }
 
   /** Some commands were stored before, by an earlier try or by another process: theirs are the stored answers. */
@@ -528,24 +594,6 @@ const nowhere: Place = { version: 0, position: 0 }
  * shall not meet again. M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 const conflictDelay = 5
-
-/** Carries a defect of an effectful decision to where those of plain ones are caught. */
-class Defect extends Error {
-  readonly defect: Cause.Cause<never>
-  constructor(defect: Cause.Cause<never>) {
-    super("a decision died")
-    this.defect = defect
-  }
-}
-
-/** The effect's own success or error; what else ended it is thrown. */
-const run = function* <A, E>(decision: Effect.Effect<A, E>): Effect.fn.Return<Either.Either<A, E>> {
-  const exit = yield* Effect.exit(decision)
-  if (Exit.isSuccess(exit)) return Either.right(exit.value)
-  const failure = Cause.failureOrCause(exit.cause)
-  if (Either.isRight(failure)) throw new Defect(failure.right)
-  return Either.left(failure.left)
-}
 
 const propose = (
   { ask: { causationId, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,

@@ -44,11 +44,12 @@ export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | Answ
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 const texts = ["commandId", "correlationId", "causationId", "traceparent"] as const
-const wellFormed = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text)
+const wellFormed = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 /** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
 export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
-  const ids = new Set<string>()
+  // Most appends hold one command, which has nothing to stand twice with.
+  const ids = requests.length === 1 && (requests[0]?.commands.length ?? 0) < 2 ? undefined : new Set<string>()
   for (const { streamId, expectedVersion, commands } of requests) {
     // A cast can forge the brand, and the hash relies on what it promises.
     if (!isStreamId(streamId)) return invalid("streamId", "is not 1 to 512 well-formed characters without U+0000")
@@ -57,8 +58,8 @@ export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgumen
     }
     for (const command of commands) {
       if (command.commandId === "") return invalid("commandId", "is empty")
-      if (ids.has(command.commandId)) return invalid("commandId", "stands twice in one append")
-      ids.add(command.commandId)
+      if (ids?.has(command.commandId)) return invalid("commandId", "stands twice in one append")
+      ids?.add(command.commandId)
       for (const name of texts) {
         const text = command[name]
         if (text !== null && !wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
@@ -92,14 +93,15 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   }
   if (before.length > 0) return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [] })
 
-  const heads = new Map<StreamId, Head>()
+  // Most appends are to one stream, whose head nothing else asks for.
+  const heads = requests.length > 1 ? new Map<StreamId, Head>() : undefined
   const after: Array<Head> = []
   const rows: Array<StoredEvent> = []
   const stored: Array<StoredCommand> = []
   const recordedAt = Math.floor(state.recordedAt)
   let position = state.lastPosition
   for (const { streamId, expectedVersion, commands } of requests) {
-    let head = heads.get(streamId) ?? state.head(streamId)
+    let head = heads?.get(streamId) ?? state.head(streamId)
     if (expectedVersion !== "any" && !asExpected(expectedVersion, head.version)) {
       return Either.left(new VersionConflict({ streamId, expected: expectedVersion, actual: head.version }))
     }
@@ -127,20 +129,22 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           causationId,
           traceparent,
           recordedAt,
-          previousHash: head.hash
+          previousHash: head.hash,
+          hash: ""
         }
-        const hash = EventHash.compute(event)
-        rows.push({ ...event, hash })
-        head = { version: event.version, position, hash }
+        event.hash = EventHash.compute(event)
+        rows.push(event)
+        head = event
       }
-      const at = { version: head.version, position: head.position }
+      const { version, position: at } = head
       try {
-        stored.push({ commandId, streamId, fingerprint, outcome, answer: answer(at), ...at })
+        const text = answer({ version, position: at })
+        stored.push({ commandId, streamId, fingerprint, outcome, answer: text, version, position: at })
       } catch (cause) {
         return Either.left(new AnswerFailed({ commandId, cause }))
       }
     }
-    heads.set(streamId, head)
+    heads?.set(streamId, head)
     after.push(head)
   }
   return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows })

@@ -1,5 +1,5 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import { EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
@@ -32,6 +32,7 @@ const selectStreams = `
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
+  const clock = yield* Effect.clock
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
       database.read(sql, params),
@@ -42,7 +43,7 @@ const make = Effect.gen(function* () {
     append: (requests) =>
       Effect.suspend(() => {
         const wrong = AppendPlan.validate(requests)
-        return wrong ?? Effect.flatMap(Clock.currentTimeMillis, (now) => writer.append({ requests, now }))
+        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
       }),
     readStream: (streamId, options) =>
       Effect.flatMap(AppendPlan.readBounds(options), ({ from, to, limit, backwards }) =>
