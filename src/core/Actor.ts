@@ -14,7 +14,7 @@
  */
 import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, Option, Random } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
-import { RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
+import { DecisionTimedOut, RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./ActorSystem.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
@@ -53,7 +53,8 @@ export interface Host {
   /** Nothing waits. The system may stop the actor at once. */
   readonly becameIdle: (actor: Actor) => void
   readonly becameBusy: (actor: Actor) => void
-  readonly appending: Set<Actor>
+  /** Those that wait for an append, or for the effect of a decision; each is told the time now and then by `expire`. */
+  readonly watched: Set<Actor>
   readonly accepted: () => void
   /** One of the accepted commands was answered. */
   readonly answered: () => void
@@ -65,8 +66,8 @@ interface Decided {
   readonly proposed: ProposedCommand
   /** The answer, once the append ended: at the place of what was stored, or at the stream's head for what is not kept. */
   readonly answer: (at: Place) => Effect.Effect<Answer, RuntimeError>
-  /** Whether user code threw. It may have left anything in the state, and is not asked the same again. */
-  readonly isDefect: boolean
+  /** `defect`: user code threw. It may have left anything in the state, and is not asked the same again. */
+  readonly result: Exclude<ActorMetrics.Result, "replayed">
 }
 
 /** Commands that are being decided one after the other, and how far they are. */
@@ -80,7 +81,8 @@ interface Decisions {
   version: number
 }
 
-const isDefective = (decided: ReadonlyArray<Decided>): boolean => decided.at(-1)?.isDefect === true
+const isDefect = ({ result }: Decided): boolean => result === "defect"
+const isDefective = (decided: ReadonlyArray<Decided>): boolean => decided.at(-1)?.result === "defect"
 
 export class Actor {
   readonly definition: AnyDefinition
@@ -99,7 +101,10 @@ export class Actor {
   private fiber: Fiber.RuntimeFiber<void> | undefined
   /** Which fiber is the actor's: one that was given up finds another number here and ends. */
   private epoch = 0
-  private appendingSince = 0
+  /** The command whose decision is an effect that has not ended. */
+  private deciding: Pending | undefined
+  /** When the append or the effect began. */
+  private busySince = 0
   private snapshotVersion = 0
   /** Failures in a row, of recoveries and of user code; the backoff grows with them. */
   private failures = 0
@@ -131,10 +136,12 @@ export class Actor {
       body: () => this.turn(epoch),
       step: () => {}
     })
-    const crash = (cause: Cause.Cause<never>) => Effect.gen(this, () => this.crash(cause))
-    this.fiber = this.host.fork(
-      Effect.catchAllCause(life, (cause) => (this.epoch === epoch ? crash(cause) : Effect.void))
-    )
+    this.fiber = this.host.fork(life)
+    // Not a handler of the life's own: user code that interrupts the fiber it runs in would interrupt that too.
+    this.fiber.addObserver((exit) => {
+      const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+      if (this.epoch === epoch) this.host.fork(Effect.gen(this, () => this.crash(epoch, cause)))
+    })
   }
 
   /** Accepts a command; the caller has checked that there is room. */
@@ -170,13 +177,21 @@ export class Actor {
     this.end()
   }
 
-  /** Gives up an append that began before `since`: its commands' outcome is unknown. Whether there was one. */
-  expire(since: number): boolean {
-    if (this.inFlight.length === 0 || this.appendingSince > since) return false
+  /** Gives up an append or a decision that takes too long. Tells which, when it did. */
+  expire(now: number): "append" | "decision" | undefined {
+    const { appendTimeout, decideTimeout } = this.host.limits
+    const isDeciding = this.deciding !== undefined
+    if (now - this.busySince < Duration.toMillis(isDeciding ? decideTimeout : appendTimeout)) return undefined
+    if (this.deciding !== undefined) {
+      const { command } = this.deciding.ask
+      const limit = Duration.format(decideTimeout)
+      this.skip(this.deciding, "error", new DecisionTimedOut({ streamId: this.streamId, command, limit }))
+      return "decision"
+    }
     this.end()
     this.answerAll(this.inFlight, new OutcomeUnknown({ cause: new Error("the store did not answer the append") }))
     this.start()
-    return true
+    return "append"
   }
 
   /** Ends at once, with whatever waits. */
@@ -194,15 +209,27 @@ export class Actor {
   private end(): void {
     this.epoch++
     this.committed = undefined
-    this.host.appending.delete(this)
+    this.deciding = undefined
+    this.host.watched.delete(this)
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined
   }
 
-  /** A defect of this file, or of the store. */
-  private *crash(cause: Cause.Cause<never>): Effect.fn.Return<void> {
+  /** Begins a new life without the command whose decision ended this one; nothing of its batch was stored. */
+  private skip(one: Pending, result: "error" | "defect", answer: Effect.Effect<Answer, RuntimeError>): void {
+    this.end()
+    this.putBack(this.inFlight.filter((pending) => pending !== one))
+    this.counters.count(one.ask.command, result)
+    this.resume(one, answer)
+    this.start()
+  }
+
+  /** The fiber ended by itself: by a defect of this file or of the store, or since user code interrupted it. */
+  private *crash(epoch: number, cause: Cause.Cause<never>): Effect.fn.Return<void> {
     yield* this.log("the actor crashed", cause)
     yield* this.grow()
+    if (this.epoch !== epoch) return
+    if (this.deciding !== undefined) return this.skip(this.deciding, "defect", Effect.failCause(interrupted))
     this.end()
     this.answerAll(this.inFlight, new OutcomeUnknown({ cause: Cause.squash(cause) }))
     this.start()
@@ -227,6 +254,12 @@ export class Actor {
     this.failures++
     const jitter = yield* Random.nextRange(0.8, 1.2)
     this.resumeAt = this.host.elapsed() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
+  }
+
+  /** Ends the effect after so many milliseconds, even where it does not let itself be interrupted. */
+  private patiently<A, E>(millis: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Error> {
+    const onTimeout = () => new Error(`no answer within ${Duration.format(this.host.limits.recoveryTimeout)}`)
+    return effect.pipe(Effect.disconnect, Effect.timeoutFail({ duration: Math.max(0, millis), onTimeout }))
   }
 
   private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
@@ -283,14 +316,12 @@ export class Actor {
     const { limits, recoveries, snapshots, store } = host
     const delay = this.resumeAt - host.elapsed()
     if (delay > 0) yield* Effect.sleep(delay)
-    const attempt = Replay.recover(store, snapshots, definition, streamId).pipe(
-      Effect.disconnect,
-      Effect.timeoutFail({
-        duration: limits.recoveryTimeout,
-        onTimeout: () => new Error(`no answer within ${Duration.format(limits.recoveryTimeout)}`)
-      }),
-      recoveries.withPermits(1)
-    )
+    let deadline: number | undefined
+    const attempt = Effect.suspend(() => {
+      // From when it has a place: a cold start of many is no fault of the last one.
+      deadline ??= host.elapsed() + Duration.toMillis(limits.recoveryTimeout)
+      return this.patiently(deadline - host.elapsed(), Replay.recover(store, snapshots, definition, streamId))
+    }).pipe(recoveries.withPermits(1))
     for (let attempts = 1; ; attempts++) {
       const exit = yield* Effect.exit(attempt)
       if (Exit.isSuccess(exit)) {
@@ -303,7 +334,8 @@ export class Actor {
       const cause = Cause.squash(exit.cause)
       yield* this.grow()
       // Only the store's own faults pass; damage and a failing upcaster are the same the next time.
-      if (cause instanceof StoreUnavailable && attempts < limits.recoveryAttempts) {
+      const mayTry = attempts < limits.recoveryAttempts && this.resumeAt < (deadline ?? Number.POSITIVE_INFINITY)
+      if (cause instanceof StoreUnavailable && mayTry) {
         yield* Effect.sleep(this.resumeAt - host.elapsed())
         continue
       }
@@ -356,12 +388,12 @@ export class Actor {
       this.inFlight = taken.slice(0, decided.length)
     }
 
-    this.appendingSince = host.elapsed()
-    host.appending.add(this)
+    this.busySince = host.elapsed()
+    host.watched.add(this)
     const commands = decided.map(({ proposed }) => proposed)
     const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
       if (this.epoch !== epoch) return Effect.void
-      host.appending.delete(this)
+      host.watched.delete(this)
       if (!isDefective(decided)) return then()
       this.committed = undefined
       return Effect.zipRight(
@@ -386,7 +418,7 @@ export class Actor {
       return Effect.void
     }
     const { definition, host, streamId } = this
-    ActorMetrics.committed(decided.length, host.elapsed() - this.appendingSince)
+    ActorMetrics.committed(decided.length, host.elapsed() - this.busySince)
     const head = result.heads[0] ?? committed
     if (!isDefective(decided)) {
       this.failures = 0
@@ -400,12 +432,16 @@ export class Actor {
     }
     this.inFlight = []
     let next = 0
-    for (const { answer, pending, proposed } of decided) {
-      this.counters.count(pending.ask.command, proposed.outcome === "success" ? "success" : "refusal")
-      const place = (proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head
-      this.resume(pending, answer(place))
+    for (const one of decided) {
+      this.conclude(one, (one.proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head)
     }
     return Effect.void
+  }
+
+  /** Gives a command what was decided for it. */
+  private conclude({ answer, pending, result }: Decided, at: Place): void {
+    this.counters.count(pending.ask.command, result)
+    this.resume(pending, answer(at))
   }
 
   /**
@@ -424,7 +460,7 @@ export class Actor {
       const { state, version } = decisions
       if (expected !== undefined && expected !== version) {
         const { streamId } = this
-        decided.push(unkept(pending, () => new VersionMismatch({ streamId, expected, actual: version })))
+        decided.push(unkept(pending, "error", () => new VersionMismatch({ streamId, expected, actual: version })))
         continue
       }
       let decision: Decision<{ readonly _tag: string }, unknown>
@@ -434,21 +470,41 @@ export class Actor {
       } catch (error) {
         return this.defect(decisions, pending, Cause.die(error))
       }
-      if (!Either.isEither(decision)) {
-        return Effect.matchCauseEffect(decision, {
-          onFailure: (cause) => {
-            const failure = Cause.failureOrCause(cause)
-            return Either.isLeft(failure)
-              ? (this.settle(decisions, pending, Either.left(failure.left)) ?? this.decide(decisions) ?? Effect.void)
-              : this.defect(decisions, pending, failure.right)
-          },
-          onSuccess: (events) =>
-            this.settle(decisions, pending, Either.right(events)) ?? this.decide(decisions) ?? Effect.void
-        })
-      }
+      if (!Either.isEither(decision)) return this.run(decisions, pending, decision)
       const defect = this.settle(decisions, pending, decision)
       if (defect !== undefined) return defect
     }
+  }
+
+  /** Waits for the decision's own success or error, and decides the rest. What else ends it is a defect. */
+  private run(
+    decisions: Decisions,
+    pending: Pending,
+    decision: Effect.Effect<ReadonlyArray<{ readonly _tag: string }>, unknown>
+  ): Effect.Effect<void> {
+    const { watched } = this.host
+    const ended = (): void => {
+      watched.delete(this)
+      this.deciding = undefined
+    }
+    this.deciding = pending
+    this.busySince = this.host.elapsed()
+    watched.add(this)
+    return Effect.matchCauseEffect(decision, {
+      onFailure: (cause) => {
+        ended()
+        const failure = Cause.failureOrCause(cause)
+        if (Either.isLeft(failure)) {
+          return this.settle(decisions, pending, Either.left(failure.left)) ?? this.decide(decisions) ?? Effect.void
+        }
+        // The caller was not interrupted, and would take such an answer for that.
+        return this.defect(decisions, pending, Cause.isInterrupted(cause) ? interrupted : failure.right)
+      },
+      onSuccess: (events) => {
+        ended()
+        return this.settle(decisions, pending, Either.right(events)) ?? this.decide(decisions) ?? Effect.void
+      }
+    })
   }
 
   /** Takes one decision into the running state. What it gives, if anything, is the report of a defect. */
@@ -469,7 +525,7 @@ export class Actor {
       for (const event of outcome.right) {
         const encoded = definition.codec.encode(event)
         if (Either.isLeft(encoded)) {
-          decided.push(unkept(pending, () => encoded.left))
+          decided.push(unkept(pending, "error", () => encoded.left))
           return undefined
         }
         events.push(encoded.right)
@@ -486,7 +542,7 @@ export class Actor {
 
   private defect({ decided }: Decisions, pending: Pending, cause: Cause.Cause<never>): Effect.Effect<void> {
     const { command, commandId } = pending.ask
-    decided.push({ ...unkept(pending, () => Effect.failCause(cause)), isDefect: true })
+    decided.push(unkept(pending, "defect", () => Effect.failCause(cause)))
     return this.log("a command ended in a defect", cause, { command, commandId })
   }
 
@@ -516,8 +572,20 @@ export class Actor {
 
   /** These are decided again, but for what ended in a defect. */
   private again(decided: ReadonlyArray<Decided>): void {
-    for (const { answer, isDefect, pending } of decided) if (isDefect) this.resume(pending, answer(nowhere))
-    this.putBack(decided.filter(({ isDefect }) => !isDefect).map(({ pending }) => pending))
+    const [others, defects] = Arr.partition(decided, isDefect)
+    for (const one of defects) this.conclude(one, nowhere)
+    this.putBack(others.map(({ pending }) => pending))
+  }
+
+  /** The same error for all of them, but for what ended in a defect. They are no longer in flight. */
+  private fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
+    this.inFlight = []
+    const [others, defects] = Arr.partition(decided, isDefect)
+    for (const one of defects) this.conclude(one, nowhere)
+    this.answerAll(
+      others.map(({ pending }) => pending),
+      error
+    )
   }
 
   private *refused(
@@ -526,34 +594,36 @@ export class Actor {
     cause: Cause.Cause<AppendError>
   ): Effect.fn.Return<void> {
     const failure = Option.getOrNull(Cause.failureOption(cause))
-    const all = this.inFlight
     switch (failure?._tag) {
       case undefined: {
         yield* this.log("the store failed in a way that it does not declare", cause)
         this.committed = undefined
-        return this.answerAll(all, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+        return this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
       }
       case "StoreUnavailable":
-        return this.answerAll(all, failure)
+        return this.fail(decided, failure)
       case "OutcomeUnknown": {
         this.committed = undefined
-        return this.answerAll(all, failure)
+        return this.fail(decided, failure)
       }
       case "InvalidArgument": {
-        if (all.length === 1) return this.answerAll(all, failure)
-        this.single = all.length
+        if (decided.length === 1) return this.fail(decided, failure)
+        this.single = decided.length
         return this.again(decided)
       }
       case "CommandIdReused":
       case "AnswerFailed": {
-        const [blamed, others] = Arr.partition(decided, ({ pending }) => pending.ask.commandId !== failure.commandId)
-        const answer = failure._tag === "CommandIdReused" ? failure : Effect.die(failure.cause)
-        if (failure._tag === "AnswerFailed") {
+        const [others, blamed] = Arr.partition(decided, ({ pending }) => pending.ask.commandId === failure.commandId)
+        const isReused = failure._tag === "CommandIdReused"
+        if (!isReused) {
           yield* this.log("a command ended in a defect", Cause.die(failure.cause), { commandId: failure.commandId })
           yield* this.grow()
           this.committed = undefined
         }
-        for (const { pending } of blamed) this.resume(pending, answer)
+        for (const { pending } of blamed) {
+          this.counters.count(pending.ask.command, isReused ? "error" : "defect")
+          this.resume(pending, isReused ? failure : Effect.die(failure.cause))
+        }
         return this.again(others)
       }
       case "VersionConflict":
@@ -567,20 +637,21 @@ export class Actor {
     committed: Committed<unknown>,
     error: VersionConflict
   ): Effect.fn.Return<void> {
-    const { definition, host, streamId } = this
+    const { definition, streamId } = this
+    const { limits, store } = this.host
     ActorMetrics.conflicted()
     for (const { pending } of decided) pending.conflicts++
-    const [lost, others] = Arr.partition(decided, ({ pending }) => pending.conflicts <= host.limits.conflictRetries)
-    this.inFlight = []
-    this.answerAll(
-      lost.map(({ pending }) => pending),
-      error
-    )
+    const [lost, others] = Arr.partition(decided, ({ pending }) => pending.conflicts <= limits.conflictRetries)
+    this.fail(lost, error)
     this.again(others)
     const tries = Math.max(0, ...others.map(({ pending }) => pending.conflicts))
-    if (tries > 0) yield* Effect.sleep(conflictDelay * 2 ** (tries - 1) * (yield* Random.nextRange(0.8, 1.2)))
+    if (tries > 0) {
+      const delay = Math.min(conflictDelay * 2 ** (tries - 1), Duration.toMillis(limits.maxBackoff))
+      yield* Effect.sleep(delay * (yield* Random.nextRange(0.8, 1.2)))
+    }
     if (this.committed === undefined) return
-    const exit = yield* Effect.exit(Replay.catchUp(host.store, definition, streamId, committed))
+    const missing = Replay.catchUp(store, definition, streamId, committed)
+    const exit = yield* Effect.exit(this.patiently(Duration.toMillis(limits.recoveryTimeout), missing))
     // What cannot be caught up with is recovered from the start, which reports why it cannot be.
     this.committed = Exit.isSuccess(exit) ? exit.value : undefined
   }
@@ -590,10 +661,13 @@ export class Actor {
 const nowhere: Place = { version: 0, position: 0 }
 
 /**
- * Milliseconds before the first retry after a conflict, doubled for each further one and ±20 %: two writers that met once
+ * Milliseconds before the first retry after a conflict, doubled for each further one up to `maxBackoff`, ±20 %: two writers that met once
  * shall not meet again. M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 const conflictDelay = 5
+
+/** The answer to a command whose decision interrupted the actor: a mistake of its code, and no interruption of the caller. */
+const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
 const propose = (
   { ask: { causationId, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,
@@ -612,11 +686,11 @@ const propose = (
   answer
 })
 
-const unkept = (pending: Pending, answer: Decided["answer"]): Decided => ({
+const unkept = (pending: Pending, result: Decided["result"], answer: Decided["answer"]): Decided => ({
   pending,
   proposed: propose(pending, [], "unkept", () => ""),
   answer,
-  isDefect: false
+  result
 })
 
 const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): Decided => {
@@ -624,9 +698,9 @@ const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): D
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "refusal", value: error, replayed: false, version, position })
   // A caller that did not choose the id cannot come again with it.
-  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, answer)
+  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer)
   const text = () => definition.encodeAnswer(ask.command, "refusal", error)
-  return { pending, proposed: propose(pending, [], "refusal", text), answer, isDefect: false }
+  return { pending, proposed: propose(pending, [], "refusal", text), answer, result: "refusal" }
 }
 
 const success = (
@@ -644,5 +718,5 @@ const success = (
   }
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "success", value, replayed: false, version, position })
-  return { pending, proposed: propose(pending, events, "success", text), answer, isDefect: false }
+  return { pending, proposed: propose(pending, events, "success", text), answer, result: "success" }
 }

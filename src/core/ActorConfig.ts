@@ -14,13 +14,21 @@ export interface ActorLimits {
   readonly idleTimeout: Duration.Duration
   /** Recoveries at once; further ones wait. Small, so that a cold start leaves the store to those that run. */
   readonly maxRecoveries: number
-  /** Longest recovery, all its attempts included; then its commands fail with `RecoveryFailed`. */
+  /**
+   * Longest recovery from when it has its place, with all its attempts and the waits between them; then its commands fail
+   * with `RecoveryFailed`. Also the longest catch-up after another writer was first; then the actor recovers from the start.
+   */
   readonly recoveryTimeout: Duration.Duration
   /** Attempts of one recovery while the store is unavailable. A stream that cannot be read is not tried twice. */
   readonly recoveryAttempts: number
   /** Delay before the second attempt; doubled for each further one up to `maxBackoff`, each ±20 %. After a defect too. */
   readonly minBackoff: Duration.Duration
   readonly maxBackoff: Duration.Duration
+  /**
+   * Longest effect of one decision; then it is interrupted and its command fails with `DecisionTimedOut`. A decision that is a
+   * plain Either ends by itself, or holds the process.
+   */
+  readonly decideTimeout: Duration.Duration
   /** How often a batch is decided again after another writer was first; then it fails with `VersionConflict`. */
   readonly conflictRetries: number
   /** Longest wait for one append; then its commands fail with `OutcomeUnknown` and the actor reloads. */
@@ -48,6 +56,7 @@ export const defaults: ActorLimits = {
   recoveryAttempts: 5,
   minBackoff: Duration.millis(100),
   maxBackoff: Duration.seconds(10),
+  decideTimeout: Duration.seconds(30),
   conflictRetries: 3,
   appendTimeout: Duration.seconds(30),
   snapshotEvery: 100,
@@ -71,6 +80,7 @@ const ranges: { readonly [L in keyof ActorLimits]: readonly [least: number, most
   recoveryAttempts: [1, 1_000],
   minBackoff: [0, day],
   maxBackoff: [0, day],
+  decideTimeout: [1, day],
   conflictRetries: [0, 1_000],
   appendTimeout: [1, day],
   snapshotEvery: [0, Number.MAX_SAFE_INTEGER],

@@ -95,6 +95,18 @@ export class RecoveryFailed extends Schema.TaggedError<RecoveryFailed>()("Recove
   }
 }
 
+/** The effect that decides the command did not end in time and was interrupted. Nothing was stored: mend the decision. */
+export class DecisionTimedOut extends Schema.TaggedError<DecisionTimedOut>()("DecisionTimedOut", {
+  streamId: Schema.String,
+  command: Schema.String,
+  /** As `30s`. */
+  limit: Schema.String
+}) {
+  override get message() {
+    return `${this.streamId}: the decision of ${this.command} took longer than ${this.limit}`
+  }
+}
+
 /** The system stops, or the layer of the aggregate was closed: it takes no more commands. Nothing was done. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
   override get message() {
@@ -107,6 +119,7 @@ export type RuntimeError =
   | MailboxFull
   | TooManyActors
   | VersionMismatch
+  | DecisionTimedOut
   | RecoveryFailed
   | ShuttingDown
   | VersionConflict

@@ -27,7 +27,8 @@ const batchDuration = Metric.histogram(
   "Milliseconds from an actor's append to its answer"
 )
 
-type Result = Outcome | "error" | "replayed"
+/** How a command ended. `error`: with one of the runtime's or of the store's; `defect`: user code threw. */
+export type Result = Outcome | "error" | "defect" | "replayed"
 
 const commandKey = (aggregate: string, command: string, outcome: Result) =>
   MetricKey.counter("daybook.commands", { description: "Commands by outcome", incremental: true }).pipe(

@@ -70,7 +70,7 @@ const make = Effect.gen(function* () {
     becameBusy: (actor) => {
       idle.delete(actor.streamId)
     },
-    appending: new Set(),
+    watched: new Set(),
     accepted: () => {
       accepted++
     },
@@ -163,25 +163,30 @@ const make = Effect.gen(function* () {
     )
   })
 
-  /** Once a second or oftener: what was idle for too long leaves, and appends that take too long are given up. */
+  /** Once a second or oftener: what was idle for too long leaves, and what takes too long is given up. */
   const idleMillis = Duration.toMillis(limits.idleTimeout)
-  const appendMillis = Duration.toMillis(limits.appendTimeout)
+  const shortest = Math.min(
+    idleMillis,
+    Duration.toMillis(limits.appendTimeout),
+    Duration.toMillis(limits.decideTimeout)
+  )
   const sweep = Effect.gen(function* () {
     const now = host.elapsed()
     for (const actor of idle.values()) {
       if (actor.idleSince > now - idleMillis) break
       passivate(actor)
     }
-    for (const actor of host.appending) {
-      if (actor.expire(now - appendMillis)) {
-        yield* Effect.logError("an append did not answer in time").pipe(
-          Effect.annotateLogs({ streamId: actor.streamId, millis: appendMillis })
+    for (const actor of host.watched) {
+      const what = actor.expire(now)
+      if (what !== undefined) {
+        yield* Effect.logError(`${what === "append" ? "an append" : "a decision"} did not end in time`).pipe(
+          Effect.annotateLogs({ streamId: actor.streamId })
         )
       }
     }
     ActorMetrics.load(live, accepted)
   })
-  const period = Math.max(10, Math.min(1_000, idleMillis / 4, appendMillis / 4))
+  const period = Math.max(10, Math.min(1_000, shortest / 4))
   yield* Effect.forkScoped(Effect.forever(Effect.delay(sweep, period)))
 
   const stop = Effect.gen(function* () {

@@ -95,6 +95,7 @@ export const ofCommand = (error: RuntimeError) => {
     case "InvalidArgument":
       return invalidArgument(error)
     case "UnencodableEvent":
+    case "DecisionTimedOut":
       return new Problem("internal", { cause: error })
     case "StoreUnavailable":
       return storeUnavailable(error)

@@ -813,6 +813,134 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
+    name: "AC19 a decision that does not end is given up, even one that cannot be interrupted, and its neighbours are done",
+    run: virtual(
+      Effect.gen(function* () {
+        const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
+          payload.by === 18
+            ? Effect.never
+            : payload.by === 19
+              ? Effect.uninterruptible(Effect.never)
+              : decideAdd(payload, state, context)
+        yield* running(
+          { behaviour: behaviour(decide), limits: { decideTimeout: Duration.seconds(5) } },
+          Effect.gen(function* () {
+            for (const [by, before] of [
+              [18, 0],
+              [19, 2]
+            ] as const) {
+              const asked = [add("a", 1), add("a", by), add("a", 1)]
+              const fibers = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.either(one)))
+              const done = Effect.map(Fiber.poll(Fiber.all(fibers)), Option.isSome)
+              yield* until("the answers", Effect.zipRight(TestClock.adjust("1 second"), done))
+              const answers = (yield* Effect.forEach(fibers, Fiber.join)).map((answer) =>
+                Either.isLeft(answer) ? answer.left._tag : answer.right.count
+              )
+              deepStrictEqual(answers, [before + 1, "DecisionTimedOut", before + 2])
+            }
+            strictEqual((yield* stored("a")).length, 4)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC19 a decision that interrupts itself, or the fiber it runs in, is a defect to its sender alone",
+    run: Effect.gen(function* () {
+      const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
+        payload.by === 18
+          ? Effect.interrupt
+          : payload.by === 19
+            ? Effect.withFiberRuntime((fiber) => {
+                fiber.unsafeInterruptAsFork(fiber.id())
+                return Effect.never
+              })
+            : decideAdd(payload, state, context)
+      yield* running(
+        { behaviour: behaviour(decide), limits: { minBackoff: Duration.zero } },
+        Effect.gen(function* () {
+          const asked = [1, 18, 1, 19, 1].map((by) => Effect.exit(add("a", by)))
+          const exits = yield* Effect.timeout(Effect.all(asked, { concurrency: "unbounded" }), "10 seconds")
+          deepStrictEqual(
+            exits.map((exit) => (Exit.isSuccess(exit) ? exit.value.count : Cause.isDie(exit.cause))),
+            [1, true, 2, true, 3]
+          )
+        })
+      )
+    })
+  },
+  {
+    name: "AC19 a decision that dies while the store is down is a defect all the same, and its neighbours are told of the store",
+    run: running(
+      { store: () => ({ append: () => unavailable }), limits: { minBackoff: Duration.zero } },
+      Effect.gen(function* () {
+        const asked = [1, 16].map((by) => Effect.exit(add("a", by)))
+        const [plain, poison] = yield* Effect.all(asked, { concurrency: "unbounded" })
+        ok(plain && Exit.isFailure(plain) && Cause.isFailure(plain.cause))
+        ok(poison && Exit.isFailure(poison) && Cause.isDie(poison.cause))
+      })
+    )
+  },
+  {
+    name: "AC9 AC13 reading what another writer stored does not hold the actor for ever",
+    run: virtual(
+      Effect.gen(function* () {
+        let hang = false
+        yield* running(
+          {
+            limits: { recoveryTimeout: Duration.seconds(3) },
+            store: (store) => ({
+              readStream: (id, options) => {
+                if (!hang) return store.readStream(id, options)
+                hang = false
+                return Effect.uninterruptible(Effect.never)
+              }
+            })
+          },
+          Effect.gen(function* () {
+            yield* add("a", 1)
+            yield* running({}, add("a", 10))
+            hang = true
+            const fiber = yield* Effect.fork(add("a", 1))
+            const done = Effect.map(Fiber.poll(fiber), Option.isSome)
+            yield* until("the answer", Effect.zipRight(TestClock.adjust("1 second"), done))
+            strictEqual((yield* Fiber.join(fiber)).count, 12)
+          })
+        )
+      })
+    )
+  },
+  {
+    name: "AC13 the time limit of a recovery holds for all its attempts together",
+    run: virtual(
+      Effect.gen(function* () {
+        let reads = 0
+        const fault = new StoreUnavailable({ operation: "read", cause: new Error("injected") })
+        const second = Duration.seconds(1)
+        const limits = { recoveryTimeout: Duration.seconds(5), recoveryAttempts: 100 }
+        yield* running(
+          {
+            limits: { ...limits, minBackoff: second, maxBackoff: second },
+            store: () => ({
+              readStream: () =>
+                Effect.suspend(() => {
+                  reads++
+                  return fault
+                })
+            })
+          },
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(Effect.flip(add("a", 1)))
+            const done = Effect.map(Fiber.poll(fiber), Option.isSome)
+            yield* until("the failure", Effect.zipRight(TestClock.adjust("100 millis"), done))
+            strictEqual((yield* Fiber.join(fiber))._tag, "RecoveryFailed")
+            ok(reads >= 4 && reads <= 7, `${reads} attempts`)
+          })
+        )
+      })
+    )
+  },
+  {
     name: "a wall clock that is set back by a day holds up no backoff, no refusal, no append and no idle actor",
     run: onWallClock((set) =>
       Effect.gen(function* () {
