@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto"
 import { type Rpc, RpcGroup } from "@effect/rpc"
-import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, Stream } from "effect"
+import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, type SchemaAST, Stream } from "effect"
 import type { RuntimeError } from "./ActorError.ts"
 import {
   ActorSystem,
@@ -21,6 +21,7 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import { maxPage, type ReadError } from "./EventStore.ts"
+import * as Json from "./Json.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { InvalidArgument } from "./StoreError.ts"
@@ -149,20 +150,49 @@ export class InvalidAggregate extends Error {
   override readonly name = "InvalidAggregate"
 }
 
+const isPrimitive = (ast: SchemaAST.AST): boolean => {
+  switch (ast._tag) {
+    case "StringKeyword":
+    case "BooleanKeyword":
+    case "BigIntKeyword":
+    case "Literal":
+    case "TemplateLiteral":
+    case "Enums":
+    case "UndefinedKeyword":
+    case "VoidKeyword":
+      return true
+    // Any number may be NaN, which JSON has not; a refined one says which numbers it takes.
+    case "Refinement":
+      return ast.from._tag === "NumberKeyword" || isPrimitive(ast.from)
+    case "Union":
+      return ast.types.every(isPrimitive)
+    default:
+      return false
+  }
+}
+/** Whether its values hold nothing that could change in them: a copy of the fields is a copy of the value. */
+const isFlat = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "TypeLiteral" &&
+  ast.indexSignatures.length === 0 &&
+  ast.propertySignatures.every(({ type }) => isPrimitive(type))
+
 /** The schemas of one command, compiled. */
 const compile = (rpc: Rpc.AnyWithProps) => {
   const success = rpc.successSchema as Schema.Schema<unknown, unknown>
   const error = rpc.errorSchema as Schema.Schema<unknown, unknown>
   const payload = rpc.payloadSchema as unknown as Schema.Schema<unknown, unknown>
+  const { ast } = Schema.typeSchema(payload)
+  const isConstructed = "fields" in payload && "make" in payload
   return {
-    // A struct's own constructor fills in its defaults.
-    complete:
-      "fields" in payload && "make" in payload
-        ? (values: unknown) =>
-            (payload.make as (values: unknown, options: { disableValidation: boolean }) => unknown)(values, {
-              disableValidation: true
-            })
-        : (value: unknown) => value,
+    /** Whether what `complete` gives is out of the caller's reach. What is not is decided as it was encoded. */
+    isOwn: isPrimitive(ast) || (isConstructed && isFlat(ast)),
+    // A struct's own constructor fills in its defaults, and copies the fields.
+    complete: isConstructed
+      ? (values: unknown) =>
+          (payload.make as (values: unknown, options: { disableValidation: boolean }) => unknown)(values, {
+            disableValidation: true
+          })
+      : (value: unknown) => value,
     encodePayload: Schema.encodeEither(payload),
     decodePayload: Schema.decodeUnknownEither(payload),
     encode: { success: Schema.encodeSync(success), refusal: Schema.encodeSync(error) },
@@ -179,6 +209,9 @@ const misfit = (command: string, error: ParseResult.ParseError): InvalidArgument
   const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? ""
   return new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason: "does not fit its schema" })
 }
+
+const notJson = (command: string, { path, reason }: Json.Misfit): InvalidArgument =>
+  new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason })
 
 /** Changes with the stored form of the state, with what that is decoded to, and with the version of evolve. */
 const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
@@ -223,8 +256,17 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   // Checked where an actor is made, not for each command.
   const streamOf = (id: string): StreamId => `${prefix}${id}` as StreamId
   const encodeId = Schema.encodeSync(contract.id)
-  const encodePayload = (tag: string, payload: unknown) =>
-    Either.mapBoth(command(tag).encodePayload(payload), { onLeft: (error) => misfit(tag, error), onRight: toText })
+  const encodePayload = (tag: string, payload: unknown): Either.Either<string, InvalidArgument> => {
+    const { encodePayload, isOwn } = command(tag)
+    const encoded = encodePayload(payload)
+    if (Either.isLeft(encoded)) return Either.left(misfit(tag, encoded.left))
+    // The schema gives the fields of a flat one in its own order; it says nothing of the order in a record.
+    if (isOwn || encoded.right === undefined) return Either.right(toText(encoded.right))
+    const bad = Json.misfit(encoded.right)
+    return bad === undefined ? Either.right(Json.canonical(encoded.right)) : Either.left(notJson(tag, bad))
+  }
+  const decodePayload = (tag: string, text: string): Either.Either<unknown, InvalidArgument> =>
+    Either.mapLeft(command(tag).decodePayload(fromText(text)), (error) => misfit(tag, error))
 
   const encodeState = Schema.encodeSync(contract.state)
   const decodeState = Schema.decodeUnknownSync(contract.state)
@@ -258,8 +300,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       encodeAnswer: (tag: string, outcome: Outcome, value) => toText(command(tag).encode[outcome](value)),
       decodeAnswer: (tag: string, outcome: Outcome, text) => command(tag).decode[outcome](fromText(text)),
       encodePayload,
-      decodePayload: (tag, text) =>
-        Either.mapLeft(command(tag).decodePayload(fromText(text)), (error) => misfit(tag, error)),
+      decodePayload,
       snapshot: {
         every: contract.snapshot?.every,
         fingerprint: stateFingerprint(contract.state, contract.snapshot?.version ?? 1),
@@ -279,9 +320,16 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>
     ): Effect.Effect<A, unknown> =>
       Effect.withFiberRuntime((fiber) => {
-        const payload = command(tag).complete(given)
-        const encoded = encodePayload(tag, payload)
+        const { complete, isOwn } = command(tag)
+        const completed = complete(given)
+        const encoded = encodePayload(tag, completed)
         if (Either.isLeft(encoded)) return encoded.left
+        let payload = completed
+        if (!isOwn) {
+          const decoded = decodePayload(tag, encoded.right)
+          if (Either.isLeft(decoded)) return decoded.left
+          payload = decoded.right
+        }
         const expectedVersion = options?.expectedVersion
         if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
           return new InvalidArgument({ argument: "expectedVersion", reason: "is not 0 or a positive integer" })

@@ -5,10 +5,8 @@
 import { Either, ParseResult, Schema } from "effect"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
+import * as Json from "./Json.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-
-/** How deep the data of an event may nest, in levels. JSON and schemas recurse; the stack is not theirs to exhaust. */
-export const maxDepth = 256
 
 export interface EncodedEvent {
   readonly type: string
@@ -35,28 +33,6 @@ const misfit = (error: ParseResult.ParseError): { readonly path: string; readonl
   path: ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? "",
   reason: "the field does not fit the schema"
 })
-
-/**
- * Where a value would not come back from JSON as it went in (NaN becomes null, undefined and a Date change, a bigint
- * throws), or undefined when it would. -0 comes back as 0, which equals it.
- */
-const notJson = (value: unknown, path: string, depth: number): { path: string; reason: string } | undefined => {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return undefined
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : { path, reason: `${value} is not JSON` }
-  if (typeof value !== "object") return { path, reason: `${typeof value} is not JSON` }
-  if (depth === maxDepth) return { path, reason: `nests deeper than ${maxDepth} levels` }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) {
-    return { path, reason: "only plain objects are JSON" }
-  }
-  for (const [key, child] of Object.entries(value)) {
-    // An absent optional field and an undefined one are stored alike, as absent.
-    if (child === undefined && !Array.isArray(value)) continue
-    const found = notJson(child, path === "" ? key : `${path}.${key}`, depth + 1)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
 
 const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : typeof cause)
 
@@ -140,7 +116,7 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     const encoded = known.encode(event)
     if (Either.isLeft(encoded)) return Either.left(new UnencodableEvent({ type: tag, ...misfit(encoded.left) }))
     const { _tag: _, ...data } = encoded.right as Record<string, unknown>
-    const bad = notJson(data, "", 0)
+    const bad = Json.misfit(data)
     if (bad !== undefined) return Either.left(new UnencodableEvent({ type: tag, ...bad }))
     return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data) })
   }

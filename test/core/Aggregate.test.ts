@@ -1,7 +1,13 @@
-/** The promises of `core/Aggregate.ts` that need no actor: to snapshots, and of names. */
+/** The promises of `core/Aggregate.ts`: to snapshots, of names, and of what a payload is to those who decide it. */
+
+import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Deferred, Effect, Layer, Schema } from "effect"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
+import * as Event from "../../src/core/Event.ts"
+import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 
 const fingerprint = <S, I>(state: Schema.Schema<S, I>, initial: NoInfer<S>, version?: number): string => {
   const snapshot = version === undefined ? {} : { snapshot: { version } }
@@ -39,4 +45,85 @@ describe("the name of an aggregate", () => {
   it("is the first part of its streams", () => {
     assert.strictEqual(named("OrderLine2").streamId("7"), "orderLine2-7")
   })
+})
+
+describe("a payload", () => {
+  const Line = Schema.Struct({ item: Schema.String, counts: Schema.Record({ key: Schema.String, value: Schema.Int }) })
+  const Packed = Event.make("Packed", { text: Schema.String })
+  class Box extends Aggregate.make("Box", {
+    id: Schema.String,
+    state: Schema.String,
+    initial: "",
+    events: [Packed],
+    commands: [
+      Rpc.make("Pack", { payload: { lines: Schema.Array(Line) }, success: Schema.String }),
+      Rpc.make("Note", { payload: Schema.Struct({ text: Schema.String }).pipe(Schema.filter(() => true)) }),
+      Rpc.make("Take", { payload: { value: Schema.Unknown } })
+    ]
+  }) {}
+  /** Decisions wait until all that the caller wants to spoil is spoilt. */
+  const boxes = (latch: Deferred.Deferred<void>) => {
+    const packed = (value: unknown) =>
+      Effect.as(Deferred.await(latch), [Packed.make({ text: JSON.stringify(value) ?? "" })])
+    return Box.toLayer({
+      decide: { Pack: packed, Note: packed, Take: packed },
+      evolve: { Packed: (_, { text }) => text },
+      reply: { Pack: (state) => state, Note: () => undefined, Take: () => undefined }
+    }).pipe(
+      Layer.provide(ActorSystemLocal.layer),
+      Layer.provide(Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer))
+    )
+  }
+  const withBox = <A, E>(use: (latch: Deferred.Deferred<void>) => Effect.Effect<A, E, Aggregate.Service<"Box">>) =>
+    Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      return yield* Effect.provide(use(latch), boxes(latch))
+    })
+
+  it.effect("is decided as it was when it was sent, whatever the caller does to its objects afterwards", () =>
+    withBox((latch) =>
+      Effect.gen(function* () {
+        const box = (yield* Box)("a")
+        const counts: Record<string, number> = { a: 1 }
+        const pack = yield* Effect.fork(box.Pack({ lines: [{ item: "x", counts }] }))
+        const text = { text: "as sent" }
+        const note = yield* Effect.fork(box.Note(text))
+        yield* Effect.yieldNow()
+        counts.a = 99
+        text.text = "spoilt"
+        yield* Deferred.succeed(latch, undefined)
+        assert.strictEqual(yield* pack, '{"lines":[{"item":"x","counts":{"a":1}}]}')
+        yield* note
+        assert.strictEqual((yield* box.state).state, '{"text":"as sent"}')
+      })
+    )
+  )
+
+  it.effect("is the same whatever the order of its keys", () =>
+    withBox((latch) =>
+      Effect.gen(function* () {
+        yield* Deferred.succeed(latch, undefined)
+        const box = (yield* Box)("a")
+        const pack = (counts: Record<string, number>) =>
+          box.ask("Pack", { lines: [{ item: "x", counts }] }, { commandId: "c" })
+        assert.isFalse((yield* pack({ a: 1, b: 2 })).replayed)
+        assert.isTrue((yield* pack({ b: 2, a: 1 })).replayed)
+        assert.strictEqual((yield* Effect.flip(pack({ a: 2, b: 1 })))._tag, "CommandIdReused")
+      })
+    )
+  )
+
+  it.effect("that JSON cannot hold is refused, with its place", () =>
+    withBox(() =>
+      Effect.gen(function* () {
+        const box = (yield* Box)("a")
+        const ring: Record<string, unknown> = {}
+        ring.again = ring
+        for (const value of [Number.NaN, 1n, new Date(0), ring, { deep: [undefined] }]) {
+          const error = yield* Effect.flip(box.Take({ value }))
+          assert.isTrue(error._tag === "InvalidArgument" && error.argument.startsWith("Take.value"))
+        }
+      })
+    )
+  )
 })
