@@ -35,12 +35,15 @@ export interface Service<Name extends string> {
 export interface CommandOptions {
   /**
    * Unique in the whole log: the same id with the same command gets the first answer, with another one
-   * `CommandIdReused`. Default: a new one.
+   * `CommandIdReused`. 1 to 255 characters. Default: a new one.
    */
   readonly commandId?: string
   /** The version that the aggregate must have when the command is decided, else `VersionMismatch`. */
   readonly expectedVersion?: number
-  /** What "the same command" means, where the payload does not say it all. Default: a digest of target and payload. */
+  /**
+   * What "the same command" means to the same aggregate, where the payload does not say it. Up to 1,024 characters. Default: a
+   * digest of name and payload.
+   */
   readonly fingerprint?: string
   /** The conversation that the command belongs to. Default: its own id. */
   readonly correlationId?: string

@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer"
 import { Either } from "effect"
+import * as CommandId from "./CommandId.ts"
 import * as EventHash from "./EventHash.ts"
 import type {
   AppendRequest,
@@ -23,6 +24,11 @@ import { isStreamId, type StreamId } from "./StreamId.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
 export const maxPayloadBytes = 1_048_576
+
+/** Largest answer to keep of one command, in bytes of UTF-8. */
+export const maxAnswerBytes = 1_048_576
+/** Longest fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
+const maxTextLength = 1_024
 
 export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 
@@ -43,8 +49,11 @@ export interface AppendPlan {
 export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
-const texts = ["commandId", "correlationId", "causationId", "traceparent"] as const
+const texts = ["commandId", "fingerprint", "correlationId", "causationId", "traceparent"] as const
 const wellFormed = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
+
+/** Most texts need not be measured: no character takes more than 3 bytes for each of its code units. */
+const isOver = (text: string, bytes: number): boolean => text.length * 3 > bytes && Buffer.byteLength(text) > bytes
 
 /** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
 export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
@@ -57,19 +66,23 @@ export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgumen
       return invalid("expectedVersion", `${expectedVersion} is not a version; give 0 or a positive integer`)
     }
     for (const command of commands) {
-      if (command.commandId === "") return invalid("commandId", "is empty")
+      if (!CommandId.fits(command.commandId)) {
+        return invalid("commandId", `is not 1 to ${CommandId.maxLength} characters`)
+      }
       if (ids?.has(command.commandId)) return invalid("commandId", "stands twice in one append")
       ids?.add(command.commandId)
       for (const name of texts) {
         const text = command[name]
-        if (text !== null && !wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
+        if (text === null) continue
+        if (text.length > maxTextLength) return invalid(name, `is over ${maxTextLength} characters`)
+        if (!wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
       }
       for (const { type, schemaVersion, data } of command.events) {
         if (type === "" || !wellFormed(type)) return invalid("type", "is empty, or holds U+0000 or a lone surrogate")
         if (!(Number.isSafeInteger(schemaVersion) && schemaVersion > 0))
           return invalid("schemaVersion", "is not 1 or more")
         if (!wellFormed(data)) return invalid("data", "holds U+0000 or a lone surrogate; JSON escapes both")
-        if (Buffer.byteLength(data) > maxPayloadBytes) return invalid("data", `is over ${maxPayloadBytes} bytes`)
+        if (isOver(data, maxPayloadBytes)) return invalid("data", `is over ${maxPayloadBytes} bytes`)
       }
     }
   }
@@ -83,11 +96,13 @@ const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
 /** What to write for requests that `validate` found sound, or why nothing may be written. */
 export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): Either.Either<AppendPlan, Refusal> => {
   const before: Array<StoredCommand> = []
-  for (const { commands } of requests) {
+  for (const { streamId, commands } of requests) {
     for (const { commandId, fingerprint } of commands) {
       const stored = state.command(commandId)
       if (stored === undefined) continue
-      if (stored.fingerprint !== fingerprint) return Either.left(new CommandIdReused({ commandId }))
+      // A fingerprint may be the caller's own and say nothing of the stream.
+      const isSame = stored.fingerprint === fingerprint && stored.streamId === streamId
+      if (!isSame) return Either.left(new CommandIdReused({ commandId }))
       before.push(stored)
     }
   }
@@ -139,6 +154,8 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       const { version, position: at } = head
       try {
         const text = answer({ version, position: at })
+        if (isOver(text, maxAnswerBytes)) return Either.left(invalid("answer", `is over ${maxAnswerBytes} bytes`))
+        if (!wellFormed(text)) return Either.left(invalid("answer", "holds U+0000 or a lone surrogate"))
         stored.push({ commandId, streamId, fingerprint, outcome, answer: text, version, position: at })
       } catch (cause) {
         return Either.left(new AnswerFailed({ commandId, cause }))

@@ -2,6 +2,17 @@
 import { Buffer } from "node:buffer"
 import { hash, randomFillSync } from "node:crypto"
 
+/**
+ * Longest command id, in UTF-16 code units; as long as an `Idempotency-Key` may be. Those that Daybook makes for itself begin
+ * with U+0001, name the stream they come from, and may be as long as `maxOwnLength`.
+ */
+export const maxLength = 255
+export const maxOwnLength = 1_024
+
+/** Whether it is short enough, and not empty. */
+export const fits = (id: string): boolean =>
+  id !== "" && id.length <= (id.startsWith("\u0001") ? maxOwnLength : maxLength)
+
 const random = new Uint8Array(16 * 256)
 let offset = random.length
 

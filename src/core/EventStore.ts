@@ -28,10 +28,11 @@ export type ExpectedVersion = number | "any" | "noStream" | "exists"
 
 /** What one command decided: its events, or none when it changed nothing or was refused. */
 export interface ProposedCommand {
+  /** See `CommandId.fits`. */
   readonly commandId: string
   /** Whether the id was made for this command, so that none of this name can have been stored: spares its look-up. */
   readonly isNew: boolean
-  /** Digest of the command's body and target: the same id with another digest is `CommandIdReused`. */
+  /** Digest of the command's body: the same id with another digest, or for another stream, is `CommandIdReused`. */
   readonly fingerprint: string
   readonly correlationId: string
   readonly causationId: string | null
@@ -41,7 +42,7 @@ export interface ProposedCommand {
   readonly outcome: "success" | "refusal" | "unkept"
   /**
    * The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. When it
-   * throws, the append fails with `AnswerFailed` and nothing is written.
+   * throws, the append fails with `AnswerFailed`; with `InvalidArgument` when it is over 1 MiB. Nothing is written then.
    */
   readonly answer: (at: { readonly version: number; readonly position: number }) => string
 }

@@ -16,12 +16,12 @@ export class VersionConflict extends Schema.TaggedError<VersionConflict>()("Vers
   }
 }
 
-/** The command id was stored before with another body. Nothing was written: send the new command under an id of its own. */
+/** The command id was stored before with another body or for another stream. Nothing was written: send the new command under an id of its own. */
 export class CommandIdReused extends Schema.TaggedError<CommandIdReused>()("CommandIdReused", {
   commandId: Schema.String
 }) {
   override get message() {
-    return `the command id ${JSON.stringify(this.commandId)} was used before with another body`
+    return `the command id ${JSON.stringify(this.commandId)} was used before with another body or for another stream`
   }
 }
 

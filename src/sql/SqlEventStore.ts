@@ -32,7 +32,6 @@ const selectStreams = `
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
-  const clock = yield* Effect.clock
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
       database.read(sql, params),
@@ -41,7 +40,7 @@ const make = Effect.gen(function* () {
 
   return EventStore.of({
     append: (requests) =>
-      Effect.suspend(() => {
+      Effect.clockWith((clock) => {
         const wrong = AppendPlan.validate(requests)
         return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
       }),

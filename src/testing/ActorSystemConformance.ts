@@ -451,11 +451,12 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
     run: running(
       {},
       Effect.gen(function* () {
-        const asked = [add("a", 1), add("a", 1, { commandId: "a\0b" }), add("a", 1)].map(Effect.either)
+        const wrong = [{ commandId: "a\0b" }, { commandId: "x".repeat(256) }, { fingerprint: "\ud800" }]
+        const asked = [add("a", 1), ...wrong.map((options) => add("a", 1, options)), add("a", 1)].map(Effect.either)
         const answers = yield* Effect.all(asked, { concurrency: "unbounded" })
         deepStrictEqual(
           answers.map((answer) => (Either.isLeft(answer) ? answer.left._tag : answer.right.count)),
-          [1, "InvalidArgument", 2]
+          [1, "InvalidArgument", "InvalidArgument", "InvalidArgument", 2]
         )
       })
     )
@@ -1141,6 +1142,19 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         })
       )
     })
+  },
+  {
+    name: "ES24 ES25 a fingerprint of the caller's own says what is the same command, to the same aggregate only",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const options = { commandId: "c", fingerprint: "whatever the amount" }
+        const first = yield* ask("a", 5, options)
+        deepStrictEqual(yield* ask("a", 6, options), { ...first, replayed: true })
+        strictEqual(yield* tagOf(add("b", 5, options)), "CommandIdReused")
+        strictEqual(yield* count("b"), 0)
+      })
+    )
   },
   {
     name: "ES24 the same command sent twice at once has one effect, and both get its answer",

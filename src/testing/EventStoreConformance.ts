@@ -1,7 +1,9 @@
 /** The promises of `core/EventStore.ts` as cases. A store author runs each with a fresh, empty store. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
+import { hash } from "node:crypto"
 import { Clock, Deferred, Effect, Fiber, Queue, Stream } from "effect"
-import { maxPayloadBytes } from "../core/AppendPlan.ts"
+import { maxAnswerBytes, maxPayloadBytes } from "../core/AppendPlan.ts"
+import * as CommandId from "../core/CommandId.ts"
 import * as EventHash from "../core/EventHash.ts"
 import {
   type AppendRequest,
@@ -14,10 +16,10 @@ import {
 import { compare, StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
 
-const command = (commandId: string, data: ReadonlyArray<string>, fingerprint = data.join()): ProposedCommand => ({
+const command = (commandId: string, data: ReadonlyArray<string>): ProposedCommand => ({
   commandId,
   isNew: false,
-  fingerprint,
+  fingerprint: hash("sha256", data.join()),
   correlationId: commandId,
   causationId: null,
   traceparent: null,
@@ -248,9 +250,10 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES25 a command id with another body is a typed error and the original stays",
+    name: "ES25 a command id with another body or for another stream is a typed error and the original stays",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 1)))
+      strictEqual(yield* tagOf(append(request("b", 0, events("c", 1)))), "CommandIdReused")
       strictEqual(yield* tagOf(append(request("a", 1, events("c", 2)))), "CommandIdReused")
       strictEqual(yield* tagOf(append(request("b", 0, events("c", 2)))), "CommandIdReused")
       strictEqual((yield* log()).length, 1)
@@ -270,7 +273,9 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     name: "ES29 streams with special characters and with one name inside another stay apart, also when listed by prefix",
     run: Effect.gen(function* () {
       const ids = ["acc-1", "acc-10", "acc-2", "a%", "a_", "a'", "a/b", " ", "\uffee", "😀", "x".repeat(512)]
-      for (const id of ids) yield* append(request(id, 0, command(`c-${id}`, [JSON.stringify(id)])))
+      for (const [index, id] of ids.entries()) {
+        yield* append(request(id, 0, command(`c-${index}`, [JSON.stringify(id)])))
+      }
       const forged = request("a", 0, events("c", 1))
       for (const id of ["", "a\0b", "x".repeat(513)]) {
         strictEqual(yield* tagOf(append({ ...forged, streamId: id as StreamId })), "InvalidArgument")
@@ -302,11 +307,40 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
+    name: "ES30 ids, fingerprints and answers have their limits too, and one over them is refused with nothing written",
+    run: Effect.gen(function* () {
+      const long = "x".repeat(CommandId.maxLength)
+      const own = `\u0001${"x".repeat(CommandId.maxOwnLength - 1)}`
+      for (const [index, id] of [long, own].entries()) yield* append(request("a", index, command(id, [String(index)])))
+      const fits = command("fits", ["1"])
+      const answer = `"${"é".repeat(maxAnswerBytes / 2 - 1)}"`
+      yield* append(request("a", 2, { ...fits, answer: () => answer }))
+      const refused: ReadonlyArray<Partial<ProposedCommand>> = [
+        { commandId: "" },
+        { commandId: `${long}x` },
+        { commandId: `${own}x` },
+        { fingerprint: "a\0b" },
+        { fingerprint: "\ud800" },
+        { fingerprint: "x".repeat(1_025) },
+        { correlationId: "x".repeat(1_025) },
+        { causationId: "x".repeat(1_025) },
+        { traceparent: "x".repeat(1_025) },
+        { answer: () => `${answer} ` },
+        { answer: () => '"a\0b"' }
+      ]
+      for (const change of refused) {
+        const error = yield* Effect.flip(append(request("a", 3, { ...fits, commandId: "over", ...change })))
+        ok(error._tag === "InvalidArgument" && error.argument === Object.keys(change)[0])
+      }
+      strictEqual(yield* head("a"), 3)
+    })
+  },
+  {
     name: "ES30 data of 1 MiB is stored, a byte more is refused before any write",
     run: Effect.gen(function* () {
       const data = `"${"x".repeat(maxPayloadBytes - 2)}"`
-      yield* append(request("a", 0, command("fits", [data], "1")))
-      strictEqual(yield* tagOf(append(request("a", 1, command("over", [`${data} `], "2")))), "InvalidArgument")
+      yield* append(request("a", 0, command("fits", [data])))
+      strictEqual(yield* tagOf(append(request("a", 1, command("over", [`${data} `])))), "InvalidArgument")
       strictEqual((yield* read("a"))[0]?.data, data)
       strictEqual(yield* head("a"), 1)
     })

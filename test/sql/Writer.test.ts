@@ -82,7 +82,7 @@ describe("group commit", () => {
             append("a", "c-1", 0),
             append("a", "c-2", 0),
             append("a", "c-3", 1),
-            append("b", "c-1"),
+            append("a", "c-1"),
             append("b", "c-4")
           ].map(Effect.either),
           { concurrency: "unbounded" }
