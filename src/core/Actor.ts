@@ -19,6 +19,7 @@ import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./ActorSystem.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
+import * as Fault from "./Fault.ts"
 import * as Replay from "./Replay.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
@@ -263,7 +264,9 @@ export class Actor {
   }
 
   private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
-    return Effect.logError(message, cause).pipe(Effect.annotateLogs({ streamId: this.streamId, ...annotations }))
+    return Effect.logError(message).pipe(
+      Effect.annotateLogs({ streamId: this.streamId, ...annotations, fault: Fault.describe(cause) })
+    )
   }
 
   private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>): void {

@@ -21,6 +21,7 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import { maxPage, type ReadError } from "./EventStore.ts"
+import * as Fault from "./Fault.ts"
 import * as Json from "./Json.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
@@ -179,6 +180,11 @@ const isFlat = (ast: SchemaAST.AST): boolean =>
   ast.indexSignatures.length === 0 &&
   ast.propertySignatures.every(({ type }) => isPrimitive(type))
 
+/** A defect of the behaviour: an answer that is not what the contract says. */
+export class InvalidAnswer extends Error {
+  override readonly name = "InvalidAnswer"
+}
+
 /** The schemas of one command, compiled. */
 const compile = (rpc: Rpc.AnyWithProps) => {
   const success = rpc.successSchema as Schema.Schema<unknown, unknown>
@@ -203,14 +209,27 @@ const compile = (rpc: Rpc.AnyWithProps) => {
   }
 }
 
+/** What it gives; errors of the schema and of JSON without what they quote. */
+const discreetly = <A>(what: string, give: () => A): A => {
+  try {
+    return give()
+  } catch (error) {
+    if (ParseResult.isParseError(error)) {
+      throw new InvalidAnswer(`${what} does not fit its schema at ${Fault.pathOf(error) || "the whole value"}`)
+    }
+    if (error instanceof SyntaxError) throw new InvalidAnswer(`${what} is not JSON`)
+    throw error
+  }
+}
+
 /** JSON has no undefined, which is what a command without payload or success has: it is the empty text. */
 const toText = (value: unknown): string => JSON.stringify(value) ?? ""
 const fromText = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
 
 /** Where a payload does not fit, without quoting it. */
 const misfit = (command: string, error: ParseResult.ParseError): InvalidArgument => {
-  const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? ""
-  return new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason: "does not fit its schema" })
+  const argument = [command, Fault.pathOf(error)].filter(Boolean).join(".")
+  return new InvalidArgument({ argument, reason: "does not fit its schema" })
 }
 
 const notJson = (command: string, { path, reason }: Json.Misfit): InvalidArgument =>
@@ -300,8 +319,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !(contract.unkept ?? []).includes((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      encodeAnswer: (tag: string, outcome: Outcome, value) => toText(command(tag).encode[outcome](value)),
-      decodeAnswer: (tag: string, outcome: Outcome, text) => command(tag).decode[outcome](fromText(text)),
+      encodeAnswer: (tag: string, outcome: Outcome, value) =>
+        discreetly(`the ${outcome} of ${name}.${tag}`, () => toText(command(tag).encode[outcome](value))),
+      decodeAnswer: (tag: string, outcome: Outcome, text) =>
+        discreetly(`the stored ${outcome} of ${name}.${tag}`, () => command(tag).decode[outcome](fromText(text))),
       encodePayload,
       decodePayload,
       snapshot: {

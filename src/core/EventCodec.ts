@@ -2,9 +2,10 @@
  * `EventCodec` is the one way from events to stored text and back. Every reader (replay, projections, subscriptions,
  * HTTP) decodes through it and so sees the same upcasters.
  */
-import { Either, ParseResult, Schema } from "effect"
+import { Either, type ParseResult, Schema } from "effect"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
+import * as Fault from "./Fault.ts"
 import * as Json from "./Json.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 
@@ -30,7 +31,7 @@ export class InvalidEvents extends Error {
 
 /** The first place where a value does not fit, as `lines.0.amount`. The schema's message would quote amounts and owners. */
 const misfit = (error: ParseResult.ParseError): { readonly path: string; readonly reason: string } => ({
-  path: ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? "",
+  path: Fault.pathOf(error),
   reason: "the field does not fit the schema"
 })
 

@@ -2,10 +2,11 @@
  * `SnapshotSaver` saves states in the background, away from the replies: of each stream that waits the latest state, a
  * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says.
  */
-import { Clock, Effect, type Scope } from "effect"
+import { Cause, Clock, Effect, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { AnyDefinition, Committed } from "./ActorSystem.ts"
+import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -50,8 +51,8 @@ export const make = Effect.fnUntraced(function* (
         snapshots.push(encode(streamId, waiting, now))
       } catch (cause) {
         ActorMetrics.snapshots(0, 1)
-        yield* Effect.logWarning("snapshot given up: the state does not encode", cause).pipe(
-          Effect.annotateLogs({ streamId })
+        yield* Effect.logWarning("snapshot given up: the state does not encode").pipe(
+          Effect.annotateLogs({ streamId, fault: Fault.describe(Cause.die(cause)) })
         )
       }
     }
@@ -62,7 +63,11 @@ export const make = Effect.fnUntraced(function* (
       return
     }
     ActorMetrics.snapshots(0, snapshots.length)
-    if (!failing) yield* Effect.logWarning("snapshots given up: the store does not save them", saved.cause)
+    if (!failing) {
+      yield* Effect.logWarning("snapshots given up: the store does not save them").pipe(
+        Effect.annotateLogs({ fault: Fault.describe(saved.cause) })
+      )
+    }
     failing = true
   }).pipe(lock.withPermits(1))
 

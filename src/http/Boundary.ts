@@ -12,6 +12,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Context, Effect, type Layer, Schema } from "effect"
 import * as CommandId from "../core/CommandId.ts"
+import * as Fault from "../core/Fault.ts"
 import { IdempotencyKey } from "./AccountsApi.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -77,8 +78,14 @@ export const render = (
 const report = (problem: Problem.Problem, route: string, correlationId: string) => {
   const cause = Cause.isCause(problem.cause) ? problem.cause : Cause.fail(problem.cause)
   const log = problem.code === "internal" || problem.code === "data-damaged" ? Effect.logError : Effect.logWarning
-  return log("a request failed", ...(problem.cause === undefined ? [] : [cause])).pipe(
-    Effect.annotateLogs({ code: problem.code, status: problem.status, route, correlationId })
+  return log("a request failed").pipe(
+    Effect.annotateLogs({
+      code: problem.code,
+      status: problem.status,
+      route,
+      correlationId,
+      ...(problem.cause !== undefined && { fault: Fault.describe(cause) })
+    })
   )
 }
 
