@@ -12,7 +12,7 @@
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  */
-import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, Option, Random } from "effect"
+import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option, Random } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import { DecisionTimedOut, RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
@@ -80,6 +80,8 @@ interface Decisions {
   readonly decided: Array<Decided>
   state: unknown
   version: number
+  /** Of the data of their events. */
+  characters: number
 }
 
 const isDefect = ({ result }: Decided): boolean => result === "defect"
@@ -264,9 +266,7 @@ export class Actor {
   }
 
   private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
-    return Effect.logError(message).pipe(
-      Effect.annotateLogs({ streamId: this.streamId, ...annotations, fault: Fault.describe(cause) })
-    )
+    return Fault.report(LogLevel.Error, message, { streamId: this.streamId, ...annotations }, cause)
   }
 
   private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>): void {
@@ -371,7 +371,7 @@ export class Actor {
     this.inFlight = taken
     const { state, version } = committed
     const ids = taken.length > 1 ? new Set<string>() : undefined
-    const decisions: Decisions = { taken, ids, now: this.host.now(), decided: [], state, version }
+    const decisions: Decisions = { taken, ids, now: this.host.now(), decided: [], state, version, characters: 0 }
     const rest = this.decide(decisions)
     return rest === undefined
       ? this.append(epoch, committed, decisions)
@@ -385,7 +385,7 @@ export class Actor {
   ): Effect.Effect<void> {
     if (this.epoch !== epoch) return Effect.void
     const { host, streamId } = this
-    // What was taken but not decided waits behind its twin, or behind a defect.
+    // What was taken but not decided waits: behind its twin, behind a defect, or since the batch is large enough.
     if (decided.length < taken.length) {
       this.putBack(taken.slice(decided.length))
       this.inFlight = taken.slice(0, decided.length)
@@ -448,14 +448,15 @@ export class Actor {
   }
 
   /**
-   * Decides commands one after the other on the running state, up to a twin of one of them or a defect. What it gives, if
+   * Decides commands one after the other on the running state, up to a twin of one of them, a defect, or the size of a batch. What it gives, if
    * anything, is still to be run before all are decided.
    */
   private decide(decisions: Decisions): Effect.Effect<void> | undefined {
     const { decided, ids, now, taken } = decisions
+    const { maxBatchCharacters } = this.host.limits
     for (;;) {
       const pending = taken[decided.length]
-      if (pending === undefined) return undefined
+      if (pending === undefined || decisions.characters >= maxBatchCharacters) return undefined
       const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
       // A twin gets the stored answer, once there is one.
       if (ids?.has(commandId)) return undefined
@@ -532,6 +533,7 @@ export class Actor {
           return undefined
         }
         events.push(encoded.right)
+        decisions.characters += encoded.right.data.length
         after = definition.evolve(after, event)
       }
       decided.push(success(definition, pending, events, after))

@@ -6,6 +6,11 @@ export interface ActorLimits {
   readonly mailboxCapacity: number
   /** Commands decided and appended together by one actor; the others wait for the next batch. */
   readonly maxBatch: number
+  /**
+   * Characters of event data decided before the rest waits for the next batch; one command is never split. Half of what the
+   * SQL writer puts in one transaction.
+   */
+  readonly maxBatchCharacters: number
   /** Actors in memory. At the limit the one idle for longest leaves for the next; when all are busy the next waits. */
   readonly maxLiveActors: number
   /** Actors waiting for a place; one more fails with `TooManyActors`. */
@@ -48,6 +53,7 @@ export interface ActorLimits {
 export const defaults: ActorLimits = {
   mailboxCapacity: 1_024,
   maxBatch: 1_024,
+  maxBatchCharacters: 4 * 1_048_576,
   maxLiveActors: 10_000,
   maxWaitingActors: 10_000,
   idleTimeout: Duration.minutes(2),
@@ -72,6 +78,7 @@ const day = 24 * 3_600_000
 const ranges: { readonly [L in keyof ActorLimits]: readonly [least: number, most: number] } = {
   mailboxCapacity: [1, 1_000_000],
   maxBatch: [1, 100_000],
+  maxBatchCharacters: [1, 1_000_000_000],
   maxLiveActors: [1, 10_000_000],
   maxWaitingActors: [0, 10_000_000],
   idleTimeout: [1, Number.POSITIVE_INFINITY],

@@ -4,13 +4,15 @@
  *
  * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
  */
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Runtime, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
 import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type AnyDefinition, type Ask, type Committed } from "./ActorSystem.ts"
+import { detached } from "./Detached.ts"
 import { EventStore } from "./EventStore.ts"
+import * as Fault from "./Fault.ts"
 import * as Replay from "./Replay.ts"
 import * as SnapshotSaver from "./SnapshotSaver.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
@@ -23,7 +25,7 @@ const make = Effect.gen(function* () {
   const limits = yield* ActorConfig
   const clock = yield* Effect.clock
   const saver = yield* SnapshotSaver.make(snapshots, limits)
-  // Actors get nothing of whoever builds or calls the system, such as an open transaction.
+  // As `detached`, for all fibers alike.
   const fork = Runtime.runFork(Runtime.updateContext(yield* Effect.runtime<never>(), () => Context.empty()))
 
   const definitions = new Map<string, AnyDefinition>()
@@ -179,32 +181,32 @@ const make = Effect.gen(function* () {
     for (const actor of host.watched) {
       const what = actor.expire(now)
       if (what !== undefined) {
-        yield* Effect.logError(`${what === "append" ? "an append" : "a decision"} did not end in time`).pipe(
-          Effect.annotateLogs({ streamId: actor.streamId })
-        )
+        const { streamId } = actor
+        yield* Fault.report(LogLevel.Error, `the actor gave up its ${what}: it did not end in time`, { streamId })
       }
     }
     ActorMetrics.load(live, accepted)
   })
   const period = Math.max(10, Math.min(1_000, shortest / 4))
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(sweep, period)))
+  const survive = Effect.catchAllCause(sweep, (cause) =>
+    Fault.report(LogLevel.Error, "actors were not looked after this time", {}, cause)
+  )
+  yield* Effect.forkScoped(detached(Effect.forever(Effect.delay(survive, period))))
 
   const stop = Effect.gen(function* () {
     stopping = true
     if (accepted > 0) {
       yield* Deferred.await(drained).pipe(
         Effect.timeout(limits.shutdownTimeout),
-        Effect.catchAll(() =>
-          Effect.logWarning("stopped with commands unanswered").pipe(Effect.annotateLogs({ accepted }))
-        )
+        Effect.catchAll(() => Fault.report(LogLevel.Warning, "stopped with commands unanswered", { accepted }))
       )
     }
     for (const actor of actors.values()) actor.abandon()
-    yield* Effect.ignore(Effect.timeout(saver.flush, flushTimeout))
+    yield* Effect.ignore(Effect.timeout(Effect.disconnect(saver.flush), flushTimeout))
   })
   // In a fiber of its own: a finalizer cannot be interrupted, so its time limits would wait for what they limit; and made
   // interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
-  yield* Effect.addFinalizer(() => Effect.flatMap(Effect.forkDaemon(Effect.interruptible(stop)), Fiber.await))
+  yield* Effect.addFinalizer(() => Effect.flatMap(Effect.forkDaemon(detached(Effect.interruptible(stop))), Fiber.await))
 
   return ActorSystem.of({ register, ask, state, store, snapshots })
 })

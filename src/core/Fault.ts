@@ -2,7 +2,7 @@
  * `Fault` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
  * parsers quote what they were given, and those of a decision may, so that owners and amounts would stand in the log.
  */
-import { Cause, Chunk, ParseResult } from "effect"
+import { Cause, Chunk, Effect, type LogLevel, ParseResult } from "effect"
 import * as ActorError from "./ActorError.ts"
 import * as EventError from "./EventError.ts"
 import * as StoreError from "./StoreError.ts"
@@ -38,3 +38,15 @@ export const describe = (cause: Cause.Cause<unknown>): string => {
   const errors = [...Cause.failures(cause), ...Chunk.toReadonlyArray(Cause.defects(cause))]
   return errors.length === 0 ? "an interruption" : errors.map(ofOne).join("\nand ")
 }
+
+/** Logs what went wrong. A logger that throws ends nobody who has something to report. */
+export const report = (
+  level: LogLevel.LogLevel,
+  message: string,
+  annotations: Readonly<Record<string, unknown>>,
+  cause?: Cause.Cause<unknown>
+): Effect.Effect<void> =>
+  Effect.logWithLevel(level, message).pipe(
+    Effect.annotateLogs({ ...annotations, ...(cause !== undefined && { fault: describe(cause) }) }),
+    Effect.catchAllCause(() => Effect.void)
+  )

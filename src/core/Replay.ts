@@ -1,10 +1,11 @@
 /** `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. */
-import { Effect, Either, Option } from "effect"
+import { Effect, Either, LogLevel, Option } from "effect"
 import { EvolveFailed, SnapshotAhead, StreamDamaged } from "./ActorError.ts"
 import type { Committed, Definition } from "./ActorSystem.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
 import { type EventStore, maxPage, type ReadError } from "./EventStore.ts"
+import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -104,9 +105,8 @@ const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
       return policy.decode(snapshot.data)
     })
     if (Either.isRight(decoded)) return { snapshot, state: decoded.right }
-    yield* Effect.logWarning("snapshot ignored: it is damaged or does not fit the state's schema").pipe(
-      Effect.annotateLogs({ streamId, version: snapshot.version })
-    )
+    const what = "snapshot ignored: it is damaged or does not fit the state's schema"
+    yield* Fault.report(LogLevel.Warning, what, { streamId, version: snapshot.version })
     below = snapshot.version - 1
   }
 })

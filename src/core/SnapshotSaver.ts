@@ -2,10 +2,11 @@
  * `SnapshotSaver` saves states in the background, away from the replies: of each stream that waits the latest state, a
  * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says.
  */
-import { Cause, Clock, Effect, type Scope } from "effect"
+import { Cause, Clock, Effect, LogLevel, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { AnyDefinition, Committed } from "./ActorSystem.ts"
+import { detached } from "./Detached.ts"
 import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -51,9 +52,8 @@ export const make = Effect.fnUntraced(function* (
         snapshots.push(encode(streamId, waiting, now))
       } catch (cause) {
         ActorMetrics.snapshots(0, 1)
-        yield* Effect.logWarning("snapshot given up: the state does not encode").pipe(
-          Effect.annotateLogs({ streamId, fault: Fault.describe(Cause.die(cause)) })
-        )
+        const what = "snapshot given up: the state does not encode"
+        yield* Fault.report(LogLevel.Warning, what, { streamId }, Cause.die(cause))
       }
     }
     const saved = yield* Effect.exit(store.save(snapshots, limits.snapshotsKept))
@@ -64,9 +64,8 @@ export const make = Effect.fnUntraced(function* (
     }
     ActorMetrics.snapshots(0, snapshots.length)
     if (!failing) {
-      yield* Effect.logWarning("snapshots given up: the store does not save them").pipe(
-        Effect.annotateLogs({ fault: Fault.describe(saved.cause) })
-      )
+      const what = "snapshots given up: the store does not save them"
+      yield* Fault.report(LogLevel.Warning, what, {}, saved.cause)
     }
     failing = true
   }).pipe(lock.withPermits(1))
@@ -77,7 +76,7 @@ export const make = Effect.fnUntraced(function* (
     if (pending.size > 0) resume(Effect.void)
     else wake = () => resume(Effect.void)
   })
-  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(waitForWork, saveAll)))
+  yield* Effect.forkScoped(detached(Effect.forever(Effect.zipRight(waitForWork, saveAll))))
 
   return {
     offer: (streamId, definition, committed) => {

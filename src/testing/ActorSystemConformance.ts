@@ -15,6 +15,7 @@ import {
   Exit,
   Fiber,
   Layer,
+  Logger,
   Option,
   Schema,
   TestClock,
@@ -472,6 +473,108 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           ok(wrong && Either.isLeft(wrong) && wrong.left._tag === "InvalidArgument")
           ok(right && Either.isRight(right))
         }
+      })
+    )
+  },
+  {
+    name: "AC16 a batch is bounded by the size of its events too, and no command is split or lost",
+    run: Effect.gen(function* () {
+      const sizes: Array<number> = []
+      yield* running(
+        {
+          // The data of each event is 8 characters.
+          limits: { maxBatchCharacters: 12 },
+          store: (store) => ({
+            append: (requests) => {
+              sizes.push(requests[0]?.commands.length ?? 0)
+              return store.append(requests)
+            }
+          })
+        },
+        Effect.gen(function* () {
+          yield* add("a", 1)
+          const asked = Array.from({ length: 5 }, () => Effect.map(add("a", 1), ({ count }) => count))
+          deepStrictEqual(yield* Effect.all(asked, { concurrency: "unbounded" }), [2, 3, 4, 5, 6])
+        })
+      )
+      deepStrictEqual(sizes, [1, 2, 2, 1])
+    })
+  },
+  {
+    name: "neither actors nor snapshots get anything of whoever builds the system or sends a command",
+    run: Effect.gen(function* () {
+      class Open extends Context.Tag("daybook/testing/Open")<Open, true>() {}
+      let saved = 0
+      const found: Array<string> = []
+      const note = (what: string) =>
+        Effect.contextWith((context: Context.Context<never>) => {
+          if (Option.isSome(Context.getOption(context, Open))) found.push(what)
+        })
+      const program = Effect.gen(function* () {
+        yield* Effect.forEach([1, 2, 3], (by) => add("a", by))
+        yield* until(
+          "a snapshot",
+          Effect.sync(() => saved > 0)
+        )
+      })
+      yield* running(
+        {
+          limits: { snapshotEvery: 1 },
+          behaviour: behaviour((payload) => Effect.as(note("decide"), [Added.make(payload)])),
+          store: (store) => ({
+            append: (requests) => Effect.zipRight(note("append"), store.append(requests)),
+            readStream: (id, options) => Effect.zipRight(note("recover"), store.readStream(id, options))
+          }),
+          snapshots: (store) => ({
+            save: (snapshots, keep) => {
+              saved++
+              return Effect.zipRight(note("save"), store.save(snapshots, keep))
+            }
+          })
+        },
+        program
+      ).pipe(Effect.provideService(Open, true))
+      deepStrictEqual(found, [])
+    })
+  },
+  {
+    name: "AC17 a logger that throws keeps no idle actor in memory",
+    run: virtual(
+      Effect.gen(function* () {
+        let hang = true
+        let reads = 0
+        const throwing = Logger.replace(
+          Logger.defaultLogger,
+          Logger.make(() => {
+            throw new Error("injected")
+          })
+        )
+        const program = Effect.gen(function* () {
+          yield* add("a", 1)
+          const hangs = yield* Effect.fork(Effect.flip(add("b", 1)))
+          const done = Effect.map(Fiber.poll(hangs), Option.isSome)
+          yield* until("the end of the append", Effect.zipRight(TestClock.adjust("1 second"), done))
+          reads = 0
+          yield* TestClock.adjust("10 minutes")
+          strictEqual((yield* add("a", 1)).count, 2)
+          ok(reads > 0)
+        })
+        yield* running(
+          {
+            store: (store) => ({
+              readStream: (id, options) => {
+                reads++
+                return store.readStream(id, options)
+              },
+              append: (requests) => {
+                if (requests[0]?.streamId !== "counter-b" || !hang) return store.append(requests)
+                hang = false
+                return Effect.never
+              }
+            })
+          },
+          program
+        ).pipe(Effect.provide(throwing))
       })
     )
   },
