@@ -154,6 +154,7 @@ export class InvalidAggregate extends Error {
   override readonly name = "InvalidAggregate"
 }
 
+/** Whether a value is the same after it was encoded and decoded, and nothing in it could change. */
 const isPrimitive = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "StringKeyword":
@@ -170,11 +171,14 @@ const isPrimitive = (ast: SchemaAST.AST): boolean => {
       return ast.from._tag === "NumberKeyword" || isPrimitive(ast.from)
     case "Union":
       return ast.types.every(isPrimitive)
+    // Any other may lose something, and then the fingerprint does not tell two values apart.
+    case "Transformation":
+      return ast === Schema.BigInt.ast
     default:
       return false
   }
 }
-/** Whether its values hold nothing that could change in them: a copy of the fields is a copy of the value. */
+/** Whether a copy of the fields is a copy of the value. */
 const isFlat = (ast: SchemaAST.AST): boolean =>
   ast._tag === "TypeLiteral" &&
   ast.indexSignatures.length === 0 &&
@@ -190,7 +194,7 @@ const compile = (rpc: Rpc.AnyWithProps) => {
   const success = rpc.successSchema as Schema.Schema<unknown, unknown>
   const error = rpc.errorSchema as Schema.Schema<unknown, unknown>
   const payload = rpc.payloadSchema as unknown as Schema.Schema<unknown, unknown>
-  const { ast } = Schema.typeSchema(payload)
+  const { ast } = payload
   const isConstructed = "fields" in payload && "make" in payload
   return {
     /** Whether what `complete` gives is out of the caller's reach. What is not is decided as it was encoded. */

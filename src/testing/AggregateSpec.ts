@@ -101,13 +101,13 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
 ): Spec<E, R> => {
   const definition = aggregate.define(behaviour)
 
-  /** The payload as decide gets it: with the defaults of its schema, and fitting it. */
+  /** The payload as decide gets it: with the defaults of its schema, fitting it, and as it comes back from its text. */
   const received = (command: string, payload: unknown): unknown => {
     const rpc: unknown = aggregate.protocol.requests.get(command)
     const schema = (rpc as Rpc.AnyWithProps).payloadSchema as { readonly make?: Complete }
     const complete = schema.make === undefined ? payload : schema.make(payload, { disableValidation: true })
-    orFail("the command cannot be sent", definition.encodePayload(command, complete))
-    return complete
+    const text = orFail("the command cannot be sent", definition.encodePayload(command, complete))
+    return orFail("the command cannot be read", definition.decodePayload(command, text))
   }
 
   const decide = (command: string, payload: unknown, context: Partial<DecideContext>) =>

@@ -50,6 +50,11 @@ describe("the name of an aggregate", () => {
 describe("a payload", () => {
   const Line = Schema.Struct({ item: Schema.String, counts: Schema.Record({ key: Schema.String, value: Schema.Int }) })
   const Packed = Event.make("Packed", { text: Schema.String })
+  const WholeSeconds = Schema.transform(Schema.Int, Schema.Int, {
+    strict: true,
+    decode: (seconds) => seconds * 1_000,
+    encode: (at) => Math.floor(at / 1_000)
+  })
   class Box extends Aggregate.make("Box", {
     id: Schema.String,
     state: Schema.String,
@@ -58,7 +63,8 @@ describe("a payload", () => {
     commands: [
       Rpc.make("Pack", { payload: { lines: Schema.Array(Line) }, success: Schema.String }),
       Rpc.make("Note", { payload: Schema.Struct({ text: Schema.String }).pipe(Schema.filter(() => true)) }),
-      Rpc.make("Take", { payload: { value: Schema.Unknown } })
+      Rpc.make("Take", { payload: { value: Schema.Unknown } }),
+      Rpc.make("Date", { payload: { at: WholeSeconds } })
     ]
   }) {}
   /** Decisions wait until all that the caller wants to spoil is spoilt. */
@@ -66,9 +72,9 @@ describe("a payload", () => {
     const packed = (value: unknown) =>
       Effect.as(Deferred.await(latch), [Packed.make({ text: JSON.stringify(value) ?? "" })])
     return Box.toLayer({
-      decide: { Pack: packed, Note: packed, Take: packed },
+      decide: { Pack: packed, Note: packed, Take: packed, Date: packed },
       evolve: { Packed: (_, { text }) => text },
-      reply: { Pack: (state) => state, Note: () => undefined, Take: () => undefined }
+      reply: { Pack: (state) => state, Note: () => undefined, Take: () => undefined, Date: () => undefined }
     }).pipe(
       Layer.provide(ActorSystemLocal.layer),
       Layer.provide(Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer))
@@ -109,6 +115,17 @@ describe("a payload", () => {
         assert.isFalse((yield* pack({ a: 1, b: 2 })).replayed)
         assert.isTrue((yield* pack({ b: 2, a: 1 })).replayed)
         assert.strictEqual((yield* Effect.flip(pack({ a: 2, b: 1 })))._tag, "CommandIdReused")
+      })
+    )
+  )
+
+  it.effect("is decided as its text says, also where the text says less", () =>
+    withBox((latch) =>
+      Effect.gen(function* () {
+        yield* Deferred.succeed(latch, undefined)
+        const box = (yield* Box)("a")
+        yield* box.Date({ at: 1_999 })
+        assert.strictEqual((yield* box.state).state, '{"at":1000}')
       })
     )
   )
