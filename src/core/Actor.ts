@@ -14,7 +14,14 @@
  */
 import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option, Random } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
-import { DecisionTimedOut, RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
+import {
+  DecisionTimedOut,
+  MailboxFull,
+  RecoveryFailed,
+  type RuntimeError,
+  ShuttingDown,
+  VersionMismatch
+} from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./ActorSystem.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
@@ -151,6 +158,7 @@ export class Actor {
   offer(pending: Pending): void {
     const refusal = this.refusal()
     if (refusal !== undefined) {
+      this.counters.count(pending.ask.command, "error")
       pending.resume(refusal)
       return
     }
@@ -164,10 +172,17 @@ export class Actor {
     const refusal = this.refusal()
     if (refusal !== undefined) reader(refusal)
     else if (this.committed !== undefined) reader(Effect.succeed(this.committed))
-    else {
+    else if (this.readers.length >= this.host.limits.mailboxCapacity) {
+      reader(new MailboxFull({ streamId: this.streamId, capacity: this.host.limits.mailboxCapacity }))
+    } else {
       this.readers.push(reader)
       this.awake()
     }
+  }
+
+  /** Takes over what a reader found that another process wrote, unless it has moved on itself. */
+  advance(from: Committed<unknown>, to: Committed<unknown>): void {
+    if (this.committed === from && this.inFlight.length === 0) this.committed = to
   }
 
   /** Leaves memory. Only when it is idle. */
@@ -600,11 +615,6 @@ export class Actor {
   ): Effect.fn.Return<void> {
     const failure = Option.getOrNull(Cause.failureOption(cause))
     switch (failure?._tag) {
-      case undefined: {
-        yield* this.log("the store failed in a way that it does not declare", cause)
-        this.committed = undefined
-        return this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
-      }
       case "StoreUnavailable":
         return this.fail(decided, failure)
       case "OutcomeUnknown": {
@@ -633,6 +643,11 @@ export class Actor {
       }
       case "VersionConflict":
         return yield* this.conflict(decided, committed, failure)
+      default: {
+        yield* this.log("the store failed in a way that it does not declare", cause)
+        this.committed = undefined
+        return this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+      }
     }
   }
 
@@ -654,6 +669,8 @@ export class Actor {
       const delay = Math.min(conflictDelay * 2 ** (tries - 1), Duration.toMillis(limits.maxBackoff))
       yield* Effect.sleep(delay * (yield* Random.nextRange(0.8, 1.2)))
     }
+    // A stream that ends before what was read of it is another one, such as of a restored backup.
+    if (error.actual < committed.version) this.committed = undefined
     if (this.committed === undefined) return
     const missing = Replay.catchUp(store, definition, streamId, committed)
     const exit = yield* Effect.exit(this.patiently(Duration.toMillis(limits.recoveryTimeout), missing))

@@ -2,7 +2,7 @@
 import { Context, Duration, Layer } from "effect"
 
 export interface ActorLimits {
-  /** Commands waiting in one mailbox; one more fails with `MailboxFull`. */
+  /** Commands waiting in one mailbox, and reads waiting for one recovery; one more fails with `MailboxFull`. */
   readonly mailboxCapacity: number
   /** Commands decided and appended together by one actor; the others wait for the next batch. */
   readonly maxBatch: number

@@ -146,19 +146,16 @@ const make = Effect.gen(function* () {
     })
 
   const state = Effect.fnUntraced(function* (aggregate: string, id: string) {
-    const { committed, definition, streamId } = yield* Effect.async<Read, RuntimeError>((resume) => {
+    const { actor, committed } = yield* Effect.async<Read, RuntimeError>((resume) => {
       const actor = find(aggregate, id)
       if (!(actor instanceof Actor)) resume(actor)
-      else
-        actor.read((answer) =>
-          resume(
-            Effect.map(answer, (committed) => ({ definition: actor.definition, streamId: actor.streamId, committed }))
-          )
-        )
+      else actor.read((answer) => resume(Effect.map(answer, (committed) => ({ actor, committed }))))
     })
-    // Another process may have written since: that is folded here, and the actor finds it with its next command.
+    const { definition, streamId } = actor
+    // Another process may have written since.
     if ((yield* store.head(streamId)) <= committed.version) return committed
     return yield* Replay.catchUp(store, definition, streamId, committed).pipe(
+      Effect.tap((newer) => actor.advance(committed, newer)),
       Effect.mapError((error) =>
         error._tag === "StoreUnavailable" ? error : new RecoveryFailed({ streamId, cause: error })
       )
@@ -215,9 +212,8 @@ const make = Effect.gen(function* () {
 const flushTimeout = Duration.seconds(1)
 
 interface Read {
+  readonly actor: Actor
   readonly committed: Committed<unknown>
-  readonly definition: AnyDefinition
-  readonly streamId: StreamId
 }
 
 /**

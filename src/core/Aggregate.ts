@@ -5,7 +5,7 @@
 import { hash } from "node:crypto"
 import { type Rpc, RpcGroup } from "@effect/rpc"
 import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, type SchemaAST, Stream } from "effect"
-import type { RuntimeError } from "./ActorError.ts"
+import type { RuntimeError, StreamDamaged } from "./ActorError.ts"
 import {
   ActorSystem,
   type Answer,
@@ -20,9 +20,11 @@ import * as CommandId from "./CommandId.ts"
 import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
+import * as EventHash from "./EventHash.ts"
 import { maxPage, type ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import * as Json from "./Json.ts"
+import * as Replay from "./Replay.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { InvalidArgument } from "./StoreError.ts"
@@ -93,7 +95,7 @@ export type Ref<S, E, R extends Rpc.Any> = Commands<R> & {
   /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
   readonly state: Effect.Effect<Committed<S>, RuntimeError>
   /** Its events after a version (default: all), and then each new one as it is stored. */
-  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError>
+  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError | StreamDamaged>
 }
 
 export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any> {
@@ -125,8 +127,11 @@ export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any> {
   }
 }
 
+/** Its key in a context; a service of the user's own may have the bare name. */
+type Key<Name extends string> = `daybook/Aggregate/${Name}`
+
 export interface AggregateClass<Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>
-  extends Context.TagClass<Service<Name>, Name, (id: Id) => Ref<S, E, R>> {
+  extends Context.TagClass<Service<Name>, Key<Name>, (id: Id) => Ref<S, E, R>> {
   readonly aggregate: Name
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
@@ -251,6 +256,10 @@ const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
     ])
   )
 
+const isName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9]*$/.test(name)
+/** What an aggregate has beside its commands; with `then` it would be taken for a promise. */
+const reserved: ReadonlySet<string> = new Set(["ask", "state", "changes", "then", "constructor"])
+
 const traceparentOf = (span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }) =>
   `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
 
@@ -263,14 +272,16 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   contract: Contract<Id, S, SI, E, R>
 ): AggregateClass<Name, Id, S, Event.Of<E>, R> => {
   type Evt = Event.Of<E>
-  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
+  if (!isName(name)) {
     throw new InvalidAggregate(`${JSON.stringify(name)} is no name: give a letter, then letters and digits`)
   }
   const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
   const commands = new Map(contract.commands.map((rpc) => [rpc._tag, compile(rpc as never)]))
   if (commands.size < contract.commands.length) throw new InvalidAggregate(`${name} declares a command twice`)
-  for (const reserved of ["ask", "state", "changes"]) {
-    if (commands.has(reserved)) throw new InvalidAggregate(`${name}: a command cannot be named ${reserved}`)
+  for (const tag of commands.keys()) {
+    if (reserved.has(tag) || !isName(tag)) {
+      throw new InvalidAggregate(`${name}: a command cannot be named ${JSON.stringify(tag)}`)
+    }
   }
   const command = (tag: string) => {
     const found = commands.get(tag)
@@ -281,7 +292,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const prefix = `${name.charAt(0).toLowerCase()}${name.slice(1)}-`
   // Checked where an actor is made, not for each command.
   const streamOf = (id: string): StreamId => `${prefix}${id}` as StreamId
-  const encodeId = Schema.encodeSync(contract.id)
+  const encodeId = Schema.encodeEither(contract.id)
   const encodePayload = (tag: string, payload: unknown): Either.Either<string, InvalidArgument> => {
     const { encodePayload, isOwn } = command(tag)
     const encoded = encodePayload(payload)
@@ -338,8 +349,16 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
   }
 
+  /** What an id that does not fit its schema gives: the same error to all that is asked. */
+  const unusable = (error: InvalidArgument): Ref<S, Evt, R> => {
+    const methods = Object.fromEntries([...commands.keys(), "ask"].map((tag) => [tag, () => error]))
+    return { ...methods, changes: () => Stream.fail(error), state: error } as never
+  }
+
   const ref = (system: ActorSystem["Type"], id: Id): Ref<S, Evt, R> => {
-    const encodedId = encodeId(id)
+    const encoded = encodeId(id)
+    if (Either.isLeft(encoded)) return unusable(misfit("id", encoded.left))
+    const encodedId = encoded.right
 
     const send = <A>(
       tag: string,
@@ -392,14 +411,19 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       )
     const own = ({ outcome, value }: Answer) => (outcome === "success" ? Effect.succeed(value) : Effect.fail(value))
 
-    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError> =>
+    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError | StreamDamaged> =>
       Stream.suspend(() => {
-        let last = after
+        let version = Math.max(0, after)
+        // Of a place within the stream the hash is not known; what the first event says of it is taken.
+        let hash = version === 0 ? EventHash.genesis : undefined
         const page = Effect.gen(function* () {
           const events: Array<Step<Evt>> = []
-          for (const stored of yield* system.store.readStream(streamOf(encodedId), { from: last + 1 })) {
+          for (const stored of yield* system.store.readStream(streamOf(encodedId), { from: version + 1 })) {
+            const damaged = Replay.damage({ version, hash: hash ?? stored.previousHash }, stored)
+            if (damaged !== undefined) return yield* damaged
             events.push({ events: yield* codec.decode(stored), stored })
-            last = stored.version
+            version = stored.version
+            hash = stored.hash
           }
           return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => events.length === maxPage)] as const
         })
@@ -418,12 +442,12 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     return { ...methods, ask, changes, state: system.state(name, encodedId) } as never
   }
 
-  class Tag extends Context.Tag(name)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
+  class Tag extends Context.Tag(`daybook/Aggregate/${name}`)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
     static readonly aggregate = name
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
     static readonly events = contract.events
-    static readonly streamId = (id: Id): StreamId => streamOf(encodeId(id))
+    static readonly streamId = (id: Id): StreamId => streamOf(Either.getOrThrow(encodeId(id)))
     static readonly define = define
     static readonly toLayer = <X, Req>(behaviour: Behaviour<S, Evt, R> | Effect.Effect<Behaviour<S, Evt, R>, X, Req>) =>
       Layer.scoped(

@@ -27,7 +27,7 @@ export const maxPayloadBytes = 1_048_576
 
 /** Largest answer to keep of one command, in bytes of UTF-8. */
 export const maxAnswerBytes = 1_048_576
-/** Longest fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
+/** Longest event type, fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
 const maxTextLength = 1_024
 
 export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
@@ -78,7 +78,9 @@ export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgumen
         if (!wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
       }
       for (const { type, schemaVersion, data } of command.events) {
-        if (type === "" || !wellFormed(type)) return invalid("type", "is empty, or holds U+0000 or a lone surrogate")
+        if (type === "" || type.length > maxTextLength || !wellFormed(type)) {
+          return invalid("type", `is not 1 to ${maxTextLength} well-formed characters without U+0000`)
+        }
         if (!(Number.isSafeInteger(schemaVersion) && schemaVersion > 0))
           return invalid("schemaVersion", "is not 1 or more")
         if (!wellFormed(data)) return invalid("data", "holds U+0000 or a lone surrogate; JSON escapes both")

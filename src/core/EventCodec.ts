@@ -138,7 +138,12 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
       }
     }
     if (fate !== undefined) return pieces(stored, fate, data)
-    const decoded = known.decode({ ...data, _tag: tag })
+    let decoded: Either.Either<unknown, ParseResult.ParseError>
+    try {
+      decoded = known.decode({ ...data, _tag: tag })
+    } catch (cause) {
+      return undecodable(stored, "", `its schema threw ${nameOf(cause)}`)
+    }
     return Either.isRight(decoded) ? Either.right([decoded.right as Event.Of<T>]) : misfitting(stored, decoded.left)
   }
 

@@ -34,7 +34,9 @@ const make = Effect.gen(function* () {
         if (stream === undefined) streams.set(event.streamId, [event])
         else stream.push(event)
       }
-      if (result._tag === "Appended") for (const command of result.commands) commands.set(command.commandId, command)
+      if (result._tag === "Appended") {
+        for (const command of result.commands) commands.set(command.commandId, Object.freeze(command))
+      }
       if (events.length > 0) yield* commits.publish()
       return result
     }),

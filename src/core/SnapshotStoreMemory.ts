@@ -15,7 +15,7 @@ const make = (): SnapshotStore["Type"] => {
       Effect.sync(() => {
         for (const snapshot of snapshots) {
           const others = of(snapshot.streamId).filter(({ version }) => version !== snapshot.version)
-          const all = [...others, snapshot].sort((left, right) => left.version - right.version)
+          const all = [...others, Object.freeze({ ...snapshot })].sort((left, right) => left.version - right.version)
           streams.set(snapshot.streamId, all.slice(-keep))
         }
       }),

@@ -18,6 +18,7 @@ import {
   Logger,
   Option,
   Schema,
+  Stream,
   TestClock,
   TestContext
 } from "effect"
@@ -795,6 +796,118 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           strictEqual(yield* count("a"), 100)
         })
       )
+    })
+  },
+  {
+    name: "AC16 reads that wait for a recovery have room for so many, and one more is a typed error",
+    run: Effect.gen(function* () {
+      const latch = yield* Deferred.make<void>()
+      yield* running(
+        {
+          limits: { mailboxCapacity: 3 },
+          store: (store) => ({
+            readStream: (id, options) => Effect.zipRight(Deferred.await(latch), store.readStream(id, options))
+          })
+        },
+        Effect.gen(function* () {
+          const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(count("a")))
+          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          strictEqual(yield* tagOf(count("a")), "MailboxFull")
+          yield* Deferred.succeed(latch, undefined)
+          deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [0, 0, 0])
+        })
+      )
+    })
+  },
+  {
+    name: "AC9 a read folds what another process wrote once, and the next command goes on from there",
+    run: Effect.gen(function* () {
+      const reads: Array<number | undefined> = []
+      let appends = 0
+      yield* running(
+        {
+          store: (store) => ({
+            readStream: (id, options) => {
+              reads.push(options?.from)
+              return store.readStream(id, options)
+            },
+            append: (requests) => {
+              appends++
+              return store.append(requests)
+            }
+          })
+        },
+        Effect.gen(function* () {
+          strictEqual(yield* count("a"), 0)
+          yield* running(
+            {},
+            Effect.forEach([1, 2, 3], (by) => add("a", by))
+          )
+          for (let round = 0; round < 3; round++) strictEqual(yield* count("a"), 6)
+          strictEqual((yield* add("a", 1)).count, 7)
+        })
+      )
+      deepStrictEqual([reads, appends], [[1, 1], 1])
+    })
+  },
+  {
+    name: "a stream that is shorter than the actor knows it, as of a restored backup, is loaded anew",
+    run: Effect.gen(function* () {
+      yield* running({}, add("restored", 100))
+      let isRestored = false
+      const swapped = (id: StreamId) => (isRestored ? StreamId.make("counter-restored") : id)
+      yield* running(
+        {
+          store: (store) => ({
+            append: (requests) =>
+              store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
+            readStream: (id, options) => store.readStream(swapped(id), options),
+            head: (id) => store.head(swapped(id))
+          }),
+          snapshots: () => ({ load: () => Effect.succeedNone })
+        },
+        Effect.gen(function* () {
+          for (const by of [1, 2, 3]) yield* add("a", by)
+          isRestored = true
+          strictEqual((yield* add("a", 1)).count, 101)
+        })
+      )
+    })
+  },
+  {
+    name: "AC7 a store that fails in a way of its own leaves nobody without an answer",
+    run: running(
+      { store: () => ({ append: () => Effect.fail({ _tag: "Odd" } as never) }) },
+      Effect.gen(function* () {
+        strictEqual(yield* Effect.timeout(tagOf(add("a", 1)), "10 seconds"), "OutcomeUnknown")
+      })
+    )
+  },
+  {
+    name: "live changes of a damaged stream end in StreamDamaged, and give nothing from there on",
+    run: Effect.gen(function* () {
+      yield* running(
+        {},
+        Effect.forEach([1, 2, 3], (by) => add("a", by))
+      )
+      type Tamper = (event: StoredEvent) => StoredEvent | undefined
+      const tampered: ReadonlyArray<Tamper> = [(event) => ({ ...event, data: '{"by":3}' }), () => undefined]
+      for (const tamper of tampered) {
+        const store: Setting["store"] = (inner) => ({
+          readStream: (id, options) =>
+            Effect.map(inner.readStream(id, options), (events) =>
+              events.flatMap((event) => (event.version === 2 ? (tamper(event) ?? []) : event))
+            )
+        })
+        const seen: Array<number> = []
+        const changes = Effect.flatMap(counter("a"), (one) =>
+          Stream.runForEach(one.changes(), ({ stored }) => Effect.sync(() => seen.push(stored.version)))
+        )
+        strictEqual(yield* running({ store }, Effect.timeout(tagOf(changes), "10 seconds")), "StreamDamaged")
+        ok(!seen.includes(2) && !seen.includes(3))
+      }
+      const rest = Effect.flatMap(counter("a"), (one) => Stream.runCollect(Stream.take(one.changes(1), 2)))
+      strictEqual((yield* running({}, rest)).length, 2)
     })
   },
   {

@@ -57,6 +57,17 @@ export const SnapshotStoreConformance: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
+    name: "ES11 what is saved does not change with the caller's objects, nor with the reader's",
+    run: Effect.gen(function* () {
+      const saved = { ...snapshot("a", 1, "first") }
+      yield* save(saved)
+      saved.data = "spoilt"
+      const loaded = yield* load("a")
+      yield* Effect.ignore(Effect.try(() => Object.assign(loaded ?? {}, { data: "spoilt" })))
+      strictEqual((yield* load("a"))?.data, "first")
+    })
+  },
+  {
     name: "SS6 one, up to a version, or all of one stream are removed, and of no other",
     run: Effect.gen(function* () {
       for (const id of ["acc-1", "acc-10"]) for (const version of [1, 2, 3, 4]) yield* save(snapshot(id, version))

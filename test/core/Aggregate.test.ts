@@ -2,7 +2,7 @@
 
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Schema } from "effect"
+import { Deferred, Effect, Layer, Schema, Stream } from "effect"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import * as Event from "../../src/core/Event.ts"
@@ -41,6 +41,15 @@ describe("the name of an aggregate", () => {
   it.each(["", "Order-line", "Order_line", "order line", "1Order", "Größe", "Order\n"])("is not %j", (name) => {
     assert.throws(() => named(name), Aggregate.InvalidAggregate, "is no name")
   })
+
+  it.each(["ask", "state", "changes", "then", "constructor", "", "__proto__", "Pack it"])(
+    "has no command named %j",
+    (tag) => {
+      const contract = { id: Schema.String, state: Litres, initial: { litres: 0 }, events: [] }
+      const commands = [Rpc.make(tag)]
+      assert.throws(() => Aggregate.make("Tank", { ...contract, commands }), Aggregate.InvalidAggregate, "be named")
+    }
+  )
 
   it("is the first part of its streams", () => {
     assert.strictEqual(named("OrderLine2").streamId("7"), "orderLine2-7")
@@ -126,6 +135,19 @@ describe("a payload", () => {
         const box = (yield* Box)("a")
         yield* box.Date({ at: 1_999 })
         assert.strictEqual((yield* box.state).state, '{"at":1000}')
+      })
+    )
+  )
+
+  it.effect("is not looked at where the id does not fit: each command, read and stream is refused", () =>
+    withBox(() =>
+      Effect.gen(function* () {
+        const box = (yield* Box)(7 as never)
+        const asked = [box.Note({ text: "" }), box.ask("Note", { text: "" }), box.state, Stream.runDrain(box.changes())]
+        for (const one of asked) {
+          const error = yield* Effect.flip<unknown, { readonly _tag: string; readonly argument?: string }, never>(one)
+          assert.deepInclude(error, { _tag: "InvalidArgument", argument: "id" })
+        }
       })
     )
   )

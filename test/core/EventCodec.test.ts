@@ -80,6 +80,21 @@ describe("EventCodec", () => {
     }
   })
 
+  it("UP9 a schema that throws is UndecodableEvent too, and quotes nothing", () => {
+    const Throwing = Schema.transform(Schema.String, Schema.String, {
+      strict: true,
+      decode: (text) => {
+        throw new TypeError(`cannot read ${text}`)
+      },
+      encode: (text) => text
+    })
+    const fragile = EventCodec.make([Event.make("Fragile", { text: Throwing })])
+    const error = Either.getOrThrow(Either.flip(fragile.decode(stored("Fragile", 1, '{"text":"secret"}'))))
+    assert.strictEqual(error._tag, "UndecodableEvent")
+    assert.include(error.message, "its schema threw TypeError")
+    assert.notInclude(error.message, "secret")
+  })
+
   it("UP8 what is not of the form of its old version is never upcast: no amount is made of what was none", () => {
     for (const amount of ["null", "true", '"12"', "[3]", "{}"]) {
       const error = failure(stored("Deposited", 1, `{"amount":${amount}}`))
