@@ -61,6 +61,8 @@ export interface Host {
   /** Nothing waits. The system may stop the actor at once. */
   readonly becameIdle: (actor: Actor) => void
   readonly becameBusy: (actor: Actor) => void
+  /** Gives the actor's place to one that waits for a place, if any does; the actor waits for its next one. */
+  readonly yieldPlace: (actor: Actor) => boolean
   /** Those that wait for an append, or for the effect of a decision; each is told the time now and then by `expire`. */
   readonly watched: Set<Actor>
   readonly accepted: () => void
@@ -100,6 +102,8 @@ export class Actor {
   readonly streamId: StreamId
   /** Milliseconds of `Host.elapsed`, as every time here: when it last had nothing left to do. */
   idleSince = 0
+  /** Others have waited for a place: it gives up its own before the next batch. */
+  mustYield = false
   private readonly host: Host
   private readonly counters: ActorMetrics.CommandCounters
   private committed: Committed<unknown> | undefined
@@ -180,12 +184,17 @@ export class Actor {
     }
   }
 
-  /** Takes over what a reader found that another process wrote, unless it has moved on itself. */
-  advance(from: Committed<unknown>, to: Committed<unknown>): void {
+  /** Whether it has a place. */
+  get isLive(): boolean {
+    return this.fiber !== undefined
+  }
+
+  /** Takes over what a reader found of the store, or that it found another stream, unless it has moved on itself. */
+  advance(from: Committed<unknown>, to: Committed<unknown> | undefined): void {
     if (this.committed === from && this.inFlight.length === 0) this.committed = to
   }
 
-  /** Leaves memory. Only when it is idle. */
+  /** Leaves memory, but for what waits. Only between two batches. */
   passivate(): void {
     const { committed, host } = this
     const news = (committed?.version ?? 0) - this.snapshotVersion
@@ -308,12 +317,17 @@ export class Actor {
   private turn(epoch: number): Effect.Effect<void> {
     const { committed } = this
     if (this.waiting.length === 0 && this.readers.length === 0) return this.rest()
+    if (this.mustYield) {
+      this.mustYield = false
+      if (this.host.yieldPlace(this)) return Effect.void
+    }
     if (committed === undefined) return Effect.gen(this, () => this.recover())
     if (this.readers.length > 0) this.answerReaders(Effect.succeed(committed))
     return this.waiting.length > 0 ? this.batch(epoch, committed) : Effect.void
   }
 
   private rest(): Effect.Effect<void> {
+    this.mustYield = false
     this.idleSince = this.host.elapsed()
     this.host.becameIdle(this)
     return Effect.async<void>((resume) => {

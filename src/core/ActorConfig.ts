@@ -11,7 +11,10 @@ export interface ActorLimits {
    * SQL writer puts in one transaction.
    */
   readonly maxBatchCharacters: number
-  /** Actors in memory. At the limit the one idle for longest leaves for the next; when all are busy the next waits. */
+  /**
+   * Actors in memory. At the limit the one idle for longest leaves for the next; when all are busy the next waits, for the
+   * one that has its place for longest to give it up, about a second.
+   */
   readonly maxLiveActors: number
   /** Actors waiting for a place; one more fails with `TooManyActors`. */
   readonly maxWaitingActors: number

@@ -4,10 +4,17 @@
  *
  * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
  */
-import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
-import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
+import {
+  MailboxFull,
+  RecoveryFailed,
+  type RuntimeError,
+  ShuttingDown,
+  StreamDamaged,
+  TooManyActors
+} from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type AnyDefinition, type Ask, type Committed } from "./ActorSystem.ts"
 import { detached } from "./Detached.ts"
@@ -51,6 +58,9 @@ const make = Effect.gen(function* () {
   }
   const start = (actor: Actor): void => {
     live++
+    // In the order of their start: the first has had its place for longest.
+    actors.delete(actor.streamId)
+    actors.set(actor.streamId, actor)
     actor.start()
   }
   const host: Host = {
@@ -71,6 +81,16 @@ const make = Effect.gen(function* () {
     },
     becameBusy: (actor) => {
       idle.delete(actor.streamId)
+    },
+    yieldPlace: (actor) => {
+      const next = queue.shift()
+      if (next === undefined) return false
+      live--
+      ActorMetrics.passivated()
+      actor.passivate()
+      queue.push(actor)
+      start(next)
+      return true
     },
     watched: new Set(),
     accepted: () => {
@@ -106,8 +126,8 @@ const make = Effect.gen(function* () {
       else if (queue.length < limits.maxWaitingActors) queue.push(actor)
       else return new TooManyActors({ streamId, limit: limits.maxLiveActors })
     }
-    actors.set(streamId, actor)
     if (live < limits.maxLiveActors) start(actor)
+    else actors.set(streamId, actor)
     return actor
   }
 
@@ -146,20 +166,32 @@ const make = Effect.gen(function* () {
     })
 
   const state = Effect.fnUntraced(function* (aggregate: string, id: string) {
-    const { actor, committed } = yield* Effect.async<Read, RuntimeError>((resume) => {
-      const actor = find(aggregate, id)
-      if (!(actor instanceof Actor)) resume(actor)
-      else actor.read((answer) => resume(Effect.map(answer, (committed) => ({ actor, committed }))))
-    })
-    const { definition, streamId } = actor
-    // Another process may have written since.
-    if ((yield* store.head(streamId)) <= committed.version) return committed
-    return yield* Replay.catchUp(store, definition, streamId, committed).pipe(
-      Effect.tap((newer) => actor.advance(committed, newer)),
-      Effect.mapError((error) =>
-        error._tag === "StoreUnavailable" ? error : new RecoveryFailed({ streamId, cause: error })
-      )
-    )
+    for (let isFirst = true; ; isFirst = false) {
+      const { actor, committed } = yield* Effect.async<Read, RuntimeError>((resume) => {
+        const actor = find(aggregate, id)
+        if (!(actor instanceof Actor)) resume(actor)
+        else actor.read((answer) => resume(Effect.map(answer, (committed) => ({ actor, committed }))))
+      })
+      const { definition, streamId } = actor
+      const head = yield* store.head(streamId)
+      if (head === committed.version) return committed
+      // Another process has written since, or this is not the stream that was read, but such as that of a restored backup.
+      const found =
+        head > committed.version
+          ? yield* Effect.either(Replay.catchUp(store, definition, streamId, committed))
+          : Either.left(
+              new StreamDamaged({ streamId, version: head, reason: "the stream ends where it went on before" })
+            )
+      if (Either.isRight(found)) {
+        actor.advance(committed, found.right)
+        return found.right
+      }
+      const cause = found.left
+      if (cause._tag === "StoreUnavailable") return yield* cause
+      // Loaded from the start, which tells the one from the other.
+      actor.advance(committed, undefined)
+      if (!isFirst) return yield* new RecoveryFailed({ streamId, cause })
+    }
   })
 
   /** Once a second or oftener: what was idle for too long leaves, and what takes too long is given up. */
@@ -174,6 +206,15 @@ const make = Effect.gen(function* () {
     for (const actor of idle.values()) {
       if (actor.idleSince > now - idleMillis) break
       passivate(actor)
+    }
+    // Those that are never idle would keep their places from those that wait.
+    let wanted = queue.length
+    if (wanted > 0) {
+      for (const actor of actors.values()) {
+        if (!actor.isLive) continue
+        actor.mustYield = true
+        if (--wanted === 0) break
+      }
     }
     for (const actor of host.watched) {
       const what = actor.expire(now)

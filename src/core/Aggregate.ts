@@ -3,7 +3,7 @@
  * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
 import { hash } from "node:crypto"
-import { type Rpc, RpcGroup } from "@effect/rpc"
+import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
 import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, type SchemaAST, Stream } from "effect"
 import type { RuntimeError, StreamDamaged } from "./ActorError.ts"
 import {
@@ -278,7 +278,13 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
   const commands = new Map(contract.commands.map((rpc) => [rpc._tag, compile(rpc as never)]))
   if (commands.size < contract.commands.length) throw new InvalidAggregate(`${name} declares a command twice`)
-  for (const tag of commands.keys()) {
+  for (const {
+    _tag: tag,
+    successSchema
+  } of contract.commands as ReadonlyArray<unknown> as ReadonlyArray<Rpc.AnyWithProps>) {
+    if (RpcSchema.isStreamSchema(successSchema)) {
+      throw new InvalidAggregate(`${name}.${tag} answers with a stream; a command has one answer, to keep`)
+    }
     if (reserved.has(tag) || !isName(tag)) {
       throw new InvalidAggregate(`${name}: a command cannot be named ${JSON.stringify(tag)}`)
     }

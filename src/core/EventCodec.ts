@@ -2,7 +2,7 @@
  * `EventCodec` is the one way from events to stored text and back. Every reader (replay, projections, subscriptions,
  * HTTP) decodes through it and so sees the same upcasters.
  */
-import { Either, type ParseResult, Schema } from "effect"
+import { Either, type ParseResult, Schema, SchemaAST } from "effect"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
 import * as Fault from "./Fault.ts"
@@ -63,6 +63,12 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
       encode: Schema.encodeUnknownEither(schema),
       decode: Schema.decodeUnknownEither(schema),
       fits: type.forms.map((form) => Schema.validateEither(Schema.encodedBoundSchema(form)))
+    }
+    if (type.tag === "" || /\0|\p{Surrogate}/u.test(type.tag)) {
+      throw new InvalidEvents(`${JSON.stringify(type.tag)} cannot be stored as the name of an event`)
+    }
+    if (type.forms.some(({ ast }) => SchemaAST.getPropertySignatures(ast).some(({ name }) => name === "_tag"))) {
+      throw new InvalidEvents(`the event ${type.tag} has a field _tag, where its name stands; name the field otherwise`)
     }
     for (const name of [type.tag, ...type.formerTags]) {
       if (types.has(name)) throw new InvalidEvents(`the event ${name} is declared twice; give each event its own names`)

@@ -870,6 +870,10 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           for (const by of [1, 2, 3]) yield* add("a", by)
           isRestored = true
           strictEqual((yield* add("a", 1)).count, 101)
+          isRestored = false
+          strictEqual(yield* count("a"), 6)
+          isRestored = true
+          strictEqual(yield* count("a"), 101)
         })
       )
     })
@@ -949,6 +953,37 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         yield* Effect.forEach(sends, (id) => add(id, 1), { concurrency: 50 })
         for (const id of ids) strictEqual(yield* count(id), 50)
       })
+    )
+  },
+  {
+    name: "AC17 actors that are never idle keep no place for ever from those that wait for one",
+    run: virtual(
+      running(
+        {
+          limits: { maxLiveActors: 2, maxBatch: 1 },
+          // Slow enough for who was answered to come again: so there is always one more command.
+          store: (store) => ({
+            append: (requests) => Effect.zipRight(Effect.repeatN(Effect.yieldNow(), 10), store.append(requests))
+          })
+        },
+        Effect.gen(function* () {
+          const hot = ["hot-1", "hot-2"].flatMap((id) => [1, 2, 3].map(() => Effect.forever(add(id, 1))))
+          const busy = yield* Effect.forEach(hot, (one) => Effect.fork(one))
+          yield* until(
+            "both to be busy",
+            Effect.map(Effect.all([stored("hot-1"), stored("hot-2")]), (all) => all.every(({ length }) => length > 3))
+          )
+          const cold = yield* Effect.forEach(["a", "b", "c"], (id) => Effect.fork(add(id, 1)))
+          const done = Effect.map(Fiber.poll(Fiber.all(cold)), Option.isSome)
+          yield* until("a place for each", Effect.zipRight(TestClock.adjust("1 second"), done))
+          for (const { count } of yield* Effect.forEach(cold, Fiber.join)) strictEqual(count, 1)
+          yield* Fiber.interruptAll(busy)
+          for (const id of ["hot-1", "hot-2"]) {
+            const settled = Effect.zipWith(count(id), stored(id), (sum, events) => sum === events.length)
+            yield* until("what was stored", settled)
+          }
+        })
+      )
     )
   },
   {

@@ -51,6 +51,12 @@ describe("the name of an aggregate", () => {
     }
   )
 
+  it("has no command that answers with a stream", () => {
+    const contract = { id: Schema.String, state: Litres, initial: { litres: 0 }, events: [] }
+    const commands = [Rpc.make("Watch", { success: Schema.Int, stream: true })]
+    assert.throws(() => Aggregate.make("Tank", { ...contract, commands }), Aggregate.InvalidAggregate, "with a stream")
+  })
+
   it("is the first part of its streams", () => {
     assert.strictEqual(named("OrderLine2").streamId("7"), "orderLine2-7")
   })

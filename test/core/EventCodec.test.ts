@@ -50,6 +50,14 @@ describe("EventCodec", () => {
     assert.throws(() => EventCodec.make([Rated, Rated]), EventCodec.InvalidEvents, "Rated")
   })
 
+  it("an event that could never be stored and read back fails when the codec is built", () => {
+    const tagged = Event.make("Tagged", { _tag: Schema.String })
+    assert.throws(() => EventCodec.make([tagged]), EventCodec.InvalidEvents, "a field _tag")
+    for (const name of ["", "a\0b", "\ud800"]) {
+      assert.throws(() => EventCodec.make([Event.make(name, {})]), EventCodec.InvalidEvents, "cannot be stored")
+    }
+  })
+
   it("UP5 a future version is FutureVersion and says where", () => {
     const error = failure(stored("Deposited", 9, "{}"))
     assert.strictEqual(error._tag, "FutureVersion")
