@@ -18,6 +18,7 @@ import {
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type AnyDefinition, type Ask, type Committed } from "./ActorSystem.ts"
 import { detached } from "./Detached.ts"
+import * as Elapsed from "./Elapsed.ts"
 import { EventStore } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import * as Replay from "./Replay.ts"
@@ -70,7 +71,7 @@ const make = Effect.gen(function* () {
     saver,
     recoveries: yield* Effect.makeSemaphore(limits.maxRecoveries),
     now: () => clock.unsafeCurrentTimeMillis(),
-    elapsed: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+    elapsed: () => Elapsed.of(clock),
     fork: (effect) => fork(effect, { immediate: false }),
     becameIdle: (actor) => {
       idle.set(actor.streamId, actor)

@@ -2,8 +2,9 @@
 import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Deferred, Effect, Metric, Stream } from "effect"
+import { Cause, Deferred, Effect, LogLevel, Metric, Stream } from "effect"
 import { EventStore } from "../core/EventStore.ts"
+import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import { AccountsApi, defaultLimit } from "./AccountsApi.ts"
@@ -52,7 +53,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
         // The answer has begun, and so an error can only end it: the client comes again, and learns more then.
         Stream.catchAllCause((cause) =>
           Stream.execute(
-            Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logWarning("a client of the feed was cut off", cause)
+            Cause.isInterruptedOnly(cause)
+              ? Effect.void
+              : Fault.report(LogLevel.Warning, "a client of the feed was cut off", {}, cause)
           )
         )
       )

@@ -2,7 +2,8 @@
  * `Readiness` says whether the service can take commands now: the store takes a commit, and the last command did not fail for
  * want of the store. Asked again and again, it asks the store once a second.
  */
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
+import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import type { StreamId } from "../core/StreamId.ts"
 
@@ -31,12 +32,18 @@ export const layer: Layer.Layer<Readiness, never, EventStore> = Layer.effect(
     const probe = store
       .append([{ streamId: stream, expectedVersion: "any", commands: [] }])
       .pipe(Effect.timeout(patience), Effect.match({ onFailure: () => false, onSuccess: () => true }))
-    const cached = yield* Effect.cachedWithTTL(probe, validity)
+    // How long it holds is measured here: by the clock on the wall it might hold for a day.
+    const [cached, forget] = yield* Effect.cachedInvalidateWithTTL(probe, Duration.infinity)
+    let askedAt = Number.NEGATIVE_INFINITY
+    const isRecent = (now: number, at: number) => now - at < Duration.toMillis(validity)
     return {
-      isReady: Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        now - faultAt < Duration.toMillis(validity) ? Effect.succeed(false) : cached
-      ),
-      noteFault: Effect.map(Clock.currentTimeMillis, (now) => {
+      isReady: Effect.flatMap(Elapsed.millis, (now) => {
+        if (isRecent(now, faultAt)) return Effect.succeed(false)
+        if (isRecent(now, askedAt)) return cached
+        askedAt = now
+        return Effect.zipRight(forget, cached)
+      }),
+      noteFault: Effect.map(Elapsed.millis, (now) => {
         faultAt = now
       })
     }

@@ -6,8 +6,10 @@
  * All it must remember is in `ProjectionStore`, so it may be killed at any instant, and any number of them may run: whoever
  * moves a checkpoint first wins, and the others see it and stand by.
  */
-import { Clock, Duration, Effect, Option, Queue, Random } from "effect"
+import { Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
+import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
+import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import { type Any, tablesOf } from "./Projection.ts"
@@ -62,7 +64,7 @@ export const run = Effect.fnUntraced(function* (
     const least = Duration.toMillis(limits.minBackoff)
     const delay = Math.min(least * 2 ** Math.min(pace.failures, 30), Duration.toMillis(limits.maxBackoff))
     pace.failures++
-    pace.notBefore = (yield* Clock.currentTimeMillis) + delay * (0.8 + 0.4 * (yield* Random.next))
+    pace.notBefore = (yield* Elapsed.millis) + delay * (0.8 + 0.4 * (yield* Random.next))
   })
 
   /** Never a word of the error itself, which may quote an owner or an amount: the operator finds it in the status. */
@@ -145,7 +147,7 @@ export const run = Effect.fnUntraced(function* (
   /** The next batch of a model. */
   const turn = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
-    const start = yield* Clock.currentTimeMillis
+    const start = yield* Elapsed.millis
     if (model.failure?.halted === true || pace.notBefore > start) return "idle" as const
     const { excluded, letters } = yield* excludedOf(model)
     const released = letters.find(({ retry }) => retry)
@@ -165,7 +167,7 @@ export const run = Effect.fnUntraced(function* (
       .advance(model, { to: batch.to, events: batch.passed, rate: pace.rate }, change(model, batch))
       .pipe(
         Effect.zipRight(
-          Effect.map(Clock.currentTimeMillis, (now) => {
+          Effect.map(Elapsed.millis, (now) => {
             const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
             pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
             pace.failures = 0
@@ -225,7 +227,7 @@ export const run = Effect.fnUntraced(function* (
     if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
       return turned
     }
-    if (paceOf(after.shadow).notBefore > (yield* Clock.currentTimeMillis)) return turned
+    if (paceOf(after.shadow).notBefore > (yield* Elapsed.millis)) return turned
     return yield* finish(after.shadow, after.live)
   })
 
@@ -249,7 +251,7 @@ export const run = Effect.fnUntraced(function* (
 
   let outage: Pace = { generation: 0, limit: 0, failures: 0, notBefore: 0, rate: 0 }
   for (;;) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* Elapsed.millis
     const turned: Turn | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
@@ -259,9 +261,7 @@ export const run = Effect.fnUntraced(function* (
       // The store failed, or a defect of this code: nothing was lost, since all that is remembered is in the store.
       Effect.catchAllCause((cause) =>
         Effect.zipRight(
-          Effect.logWarning("a projection cannot go on at present", cause).pipe(
-            Effect.annotateLogs({ projection: name })
-          ),
+          Fault.report(LogLevel.Warning, "a projection cannot go on at present", { projection: name }, cause),
           Effect.as(backOff(outage), "down" as const)
         )
       )

@@ -6,11 +6,26 @@
  * the highest position up to which every event is done. A failed reaction is tried again for ever, with a growing delay;
  * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass.
  */
-import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, Option, Queue, Random, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Either,
+  Layer,
+  LogLevel,
+  Option,
+  Queue,
+  Random,
+  Stream
+} from "effect"
 import type { Recorded } from "../core/Aggregate.ts"
+import * as Elapsed from "../core/Elapsed.ts"
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
+import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -103,8 +118,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     Effect.catchAllCause(effect, (cause) =>
       Cause.isInterruptedOnly(cause)
         ? Effect.interrupt
-        : Effect.logWarning("a reaction waits for the store", cause).pipe(
-            Effect.annotateLogs({ reaction: name }),
+        : Fault.report(LogLevel.Warning, "a reaction waits for the store", { reaction: name }, cause).pipe(
             Effect.zipRight(Effect.sleep(limits.pollInterval)),
             Effect.zipRight(persistently(effect))
           )
@@ -277,10 +291,10 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     Stream.runForEach(() => wake),
     Effect.forkScoped
   )
-  let lastLook = 0
+  let lastLook: number | undefined
   for (;;) {
-    const now = yield* Clock.currentTimeMillis
-    if (now - lastLook >= Duration.toMillis(limits.pollInterval) || lastLook === 0) {
+    const now = yield* Elapsed.millis
+    if (lastLook === undefined || now - lastLook >= Duration.toMillis(limits.pollInterval)) {
       yield* readLetters
       lastLook = now
     }

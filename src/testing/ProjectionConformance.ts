@@ -6,7 +6,7 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { SqlClient } from "@effect/sql/SqlClient"
-import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Layer, Queue, Schema, Scope, Stream } from "effect"
+import { Chunk, Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Queue, Schema, Scope, Stream } from "effect"
 import type { Recorded } from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"
 import { EventStore } from "../core/EventStore.ts"
@@ -287,6 +287,29 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         Effect.flatMap(service, (asked) => Effect.zipRight(asked.requestRebuild("notes"), asked.awaitRebuilt("notes")))
       )
       deepStrictEqual(yield* model(), { a: "2: good later" })
+    })
+  },
+  {
+    name: "PR7 a clock on the wall that is set back by an hour holds up no retry",
+    run: Effect.gen(function* () {
+      const inner = Clock.make()
+      let offset = 0
+      const unsafeCurrentTimeMillis = () => inner.unsafeCurrentTimeMillis() + offset
+      const currentTimeMillis = Effect.sync(unsafeCurrentTimeMillis)
+      const wall: Clock.Clock = Object.assign(Object.create(inner), { unsafeCurrentTimeMillis, currentTimeMillis })
+      let isBroken = true
+      const backoff = Duration.millis(300)
+      const config = { ...fast, minBackoff: backoff, maxBackoff: backoff, maxAttempts: Number.MAX_SAFE_INTEGER }
+      const end = yield* note("a", "bad")
+      const program = Effect.gen(function* () {
+        yield* until(({ lastError }) => (lastError?.attempts ?? 0) > 0)
+        offset = -3_600_000
+        isBroken = false
+        yield* caughtUp(end)
+      })
+      const projections = [notes(poison("bad", () => isBroken))]
+      yield* Effect.withClock(running(projections, program, ProjectionConfig.layer(config)), wall)
+      deepStrictEqual(yield* model(), { a: "1: bad" })
     })
   },
   {
