@@ -3,7 +3,7 @@
  * log is checked with `Conservation`.
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
-import { Duration, Effect, Either, Exit, Layer, Scope } from "effect"
+import { Deferred, Duration, Effect, Either, Exit, Layer, Scope } from "effect"
 import { Account, AccountId, TransferId } from "../account/Account.ts"
 import { AccountNotFound } from "../account/AccountError.ts"
 import * as TransferConfig from "../account/TransferConfig.ts"
@@ -256,10 +256,16 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     name: "TR9 a target that does not answer in time is given up: the money goes back, once, and a late credit is void",
     run: Effect.gen(function* () {
       let isDown = true
+      const looked = yield* Deferred.make<void>()
       const append =
         (real: Append): Append =>
-        (requests) =>
-          isDown && holds("TransferCredited", requests) ? Effect.fail(unavailable) : real(requests)
+        (requests) => {
+          if (isDown && holds("TransferCredited", requests)) return Effect.fail(unavailable)
+          // Not before somebody has looked: the target is given up at once.
+          return holds("TransferRefunded", requests)
+            ? Effect.zipRight(Deferred.await(looked), real(requests))
+            : real(requests)
+        }
       yield* running(
         { append, targetTimeout: Duration.zero },
         Effect.gen(function* () {
@@ -271,6 +277,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
             Effect.map(typesOf("transfer-t1"), (types) => types.includes("SourceDebited"))
           )
           strictEqual((yield* status("t1")).status, "pending")
+          yield* Deferred.succeed(looked, undefined)
           deepStrictEqual((yield* transferred("t1", "anna", "bert", "4")).reason, "target-unavailable")
           isDown = false
           const bert = yield* account("bert")
