@@ -256,7 +256,9 @@ export class Actor {
     yield* this.log("the actor crashed", cause)
     yield* this.grow()
     if (this.epoch !== epoch) return
-    if (this.deciding !== undefined) return this.skip(this.deciding, "defect", Effect.failCause(interrupted))
+    if (this.deciding !== undefined) {
+      return this.skip(this.deciding, "defect", Effect.failCause(Cause.isInterrupted(cause) ? interrupted : cause))
+    }
     this.end()
     this.answerAll(this.inFlight, new OutcomeUnknown({ cause: Cause.squash(cause) }))
     this.start()

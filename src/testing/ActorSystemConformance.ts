@@ -1097,7 +1097,7 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC19 a decision that interrupts itself, or the fiber it runs in, is a defect to its sender alone",
+    name: "AC19 a decision that interrupts itself, or the fiber it runs in, or is none, is a defect to its sender alone",
     run: Effect.gen(function* () {
       const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
         payload.by === 18
@@ -1107,15 +1107,17 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
                 fiber.unsafeInterruptAsFork(fiber.id())
                 return Effect.never
               })
-            : decideAdd(payload, state, context)
+            : payload.by === 20
+              ? ([] as never)
+              : decideAdd(payload, state, context)
       yield* running(
         { behaviour: behaviour(decide), limits: { minBackoff: Duration.zero } },
         Effect.gen(function* () {
-          const asked = [1, 18, 1, 19, 1].map((by) => Effect.exit(add("a", by)))
+          const asked = [1, 18, 1, 19, 1, 20, 1].map((by) => Effect.exit(add("a", by)))
           const exits = yield* Effect.timeout(Effect.all(asked, { concurrency: "unbounded" }), "10 seconds")
           deepStrictEqual(
             exits.map((exit) => (Exit.isSuccess(exit) ? exit.value.count : Cause.isDie(exit.cause))),
-            [1, true, 2, true, 3]
+            [1, true, 2, true, 3, true, 4]
           )
         })
       )
