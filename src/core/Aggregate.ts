@@ -218,18 +218,13 @@ const compile = (rpc: Rpc.AnyWithProps) => {
   }
 }
 
-/** What it gives; errors of the schema and of JSON without what they quote. */
-const discreetly = <A>(what: string, give: () => A): A => {
-  try {
-    return give()
-  } catch (error) {
-    if (ParseResult.isParseError(error)) {
-      throw new InvalidAnswer(`${what} does not fit its schema at ${Fault.pathOf(error) || "the whole value"}`)
-    }
-    if (error instanceof SyntaxError) throw new InvalidAnswer(`${what} is not JSON`)
-    throw error
-  }
-}
+/** The error without what it quotes, where it is one of the schema or of JSON. */
+const discreet = (what: string, error: unknown): unknown =>
+  ParseResult.isParseError(error)
+    ? new InvalidAnswer(`${what} does not fit its schema at ${Fault.pathOf(error) || "the whole value"}`)
+    : error instanceof SyntaxError
+      ? new InvalidAnswer(`${what} is not JSON`)
+      : error
 
 /** JSON has no undefined, which is what a command without payload or success has: it is the empty text. */
 const toText = (value: unknown): string => JSON.stringify(value) ?? ""
@@ -340,10 +335,20 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !(contract.unkept ?? []).includes((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      encodeAnswer: (tag: string, outcome: Outcome, value) =>
-        discreetly(`the ${outcome} of ${name}.${tag}`, () => toText(command(tag).encode[outcome](value))),
-      decodeAnswer: (tag: string, outcome: Outcome, text) =>
-        discreetly(`the stored ${outcome} of ${name}.${tag}`, () => command(tag).decode[outcome](fromText(text))),
+      encodeAnswer: (tag: string, outcome: Outcome, value) => {
+        try {
+          return toText(command(tag).encode[outcome](value))
+        } catch (error) {
+          throw discreet(`the ${outcome} of ${name}.${tag}`, error)
+        }
+      },
+      decodeAnswer: (tag: string, outcome: Outcome, text) => {
+        try {
+          return command(tag).decode[outcome](fromText(text))
+        } catch (error) {
+          throw discreet(`the stored ${outcome} of ${name}.${tag}`, error)
+        }
+      },
       encodePayload,
       decodePayload,
       snapshot: {
