@@ -17,6 +17,7 @@ import {
   type Place
 } from "./ActorSystem.ts"
 import * as CommandId from "./CommandId.ts"
+import * as CompiledSchema from "./CompiledSchema.ts"
 import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
@@ -194,6 +195,11 @@ export class InvalidAnswer extends Error {
   override readonly name = "InvalidAnswer"
 }
 
+const orThrow =
+  (encode: (value: unknown) => Either.Either<unknown, ParseResult.ParseError>) =>
+  (value: unknown): unknown =>
+    Either.getOrThrowWith(encode(value), (error) => error)
+
 /** The schemas of one command, compiled. */
 const compile = (rpc: Rpc.AnyWithProps) => {
   const success = rpc.successSchema as Schema.Schema<unknown, unknown>
@@ -211,9 +217,9 @@ const compile = (rpc: Rpc.AnyWithProps) => {
             disableValidation: true
           })
       : (value: unknown) => value,
-    encodePayload: Schema.encodeEither(payload),
+    encodePayload: CompiledSchema.encodeUnknownEither(payload),
     decodePayload: Schema.decodeUnknownEither(payload),
-    encode: { success: Schema.encodeSync(success), refusal: Schema.encodeSync(error) },
+    encode: { success: orThrow(CompiledSchema.encodeUnknownEither(success)), refusal: Schema.encodeSync(error) },
     decode: { success: Schema.decodeUnknownSync(success), refusal: Schema.decodeUnknownSync(error) }
   }
 }

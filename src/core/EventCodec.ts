@@ -3,6 +3,7 @@
  * HTTP) decodes through it and so sees the same upcasters.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
+import * as CompiledSchema from "./CompiledSchema.ts"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
 import * as Fault from "./Fault.ts"
@@ -60,8 +61,8 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
     const schema = type.schema as Schema.Schema.AnyNoContext
     const known = {
       type,
-      encode: Schema.encodeUnknownEither(schema),
-      decode: Schema.decodeUnknownEither(schema),
+      encode: CompiledSchema.encodeUnknownEither(schema),
+      decode: CompiledSchema.decodeUnknownEither(schema),
       fits: type.forms.map((form) => Schema.validateEither(Schema.encodedBoundSchema(form)))
     }
     if (type.tag === "" || /\0|\p{Surrogate}/u.test(type.tag)) {

@@ -1,0 +1,115 @@
+/** A compiled schema gives what the schema gives, for what fits and for what does not. */
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Either, FastCheck, Schema } from "effect"
+import { AccountId } from "../../src/account/Account.ts"
+import * as AccountEvents from "../../src/account/AccountEvents.ts"
+import * as CompiledSchema from "../../src/core/CompiledSchema.ts"
+import * as Random from "../Random.ts"
+
+const Person = Schema.Struct({
+  name: Schema.NonEmptyTrimmedString,
+  age: Schema.optional(Schema.Int.pipe(Schema.between(0, 150))),
+  note: Schema.optionalWith(Schema.String, { default: () => "" })
+})
+
+const schemas: Record<string, Schema.Schema.AnyNoContext> = {
+  text: Schema.String,
+  number: Schema.Number,
+  finite: Schema.Finite,
+  boolean: Schema.Boolean,
+  bigint: Schema.BigInt,
+  literals: Schema.Literal("a", 1, true, null, 7n),
+  nullable: Schema.NullOr(Schema.BigInt),
+  refined: Schema.String.pipe(Schema.pattern(/^[a-c]*$/), Schema.brand("Abc")),
+  "refined after a transformation": Schema.NumberFromString.pipe(Schema.int(), Schema.positive()),
+  struct: Person,
+  "struct of undefined": Schema.Struct({
+    maybe: Schema.UndefinedOr(Schema.String),
+    optional: Schema.optional(Schema.Null)
+  }),
+  "exact optional": Schema.Struct({ value: Schema.optionalWith(Schema.BigInt, { exact: true }) }),
+  "empty struct": Schema.Struct({}),
+  "struct that is strict": Schema.Struct({ a: Schema.String }).annotations({
+    parseOptions: { onExcessProperty: "error" }
+  }),
+  "renamed key": Schema.Struct({ to: Schema.propertySignature(Schema.Int).pipe(Schema.fromKey("from")) }),
+  list: Schema.Array(Person),
+  pair: Schema.Tuple(Schema.String, Schema.optionalElement(Schema.BigInt)),
+  record: Schema.Record({ key: Schema.String, value: Schema.Int }),
+  "union of structs": Schema.Union(
+    Schema.TaggedStruct("A", { a: Schema.BigInt }),
+    Schema.TaggedStruct("B", { b: Schema.String })
+  ),
+  "union of scalars": Schema.Union(Schema.Int, Schema.String.pipe(Schema.minLength(2)), Schema.Undefined),
+  class: class Point extends Schema.Class<Point>("Point")({ x: Schema.Int, y: Schema.BigInt }) {},
+  date: Schema.Date,
+  "with a fallback": Schema.Struct({ a: Schema.Int.annotations({ decodingFallback: () => Either.right(0) }) }),
+  "account id": AccountId,
+  ...Object.fromEntries(AccountEvents.events.map((event) => [event.tag, event.schema as Schema.Schema.AnyNoContext]))
+}
+
+/** Values that are of no schema in particular. */
+const anything = FastCheck.oneof(
+  FastCheck.anything({ withBigInt: true, withNullPrototype: true }),
+  FastCheck.constantFrom(
+    "",
+    "a",
+    "-1",
+    "007",
+    "1.5",
+    0,
+    -0,
+    1.5,
+    Number.NaN,
+    1n,
+    null,
+    undefined,
+    [],
+    {},
+    { a: 1 },
+    "__proto__"
+  )
+)
+
+const changed = (value: unknown, key: string, other: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value, [key]: other } : other
+
+describe("CompiledSchema", () => {
+  const next = Random.random("CompiledSchema")
+  const seed = Math.floor(next() * 2 ** 31)
+  for (const [name, schema] of Object.entries(schemas)) {
+    const typed = Arbitrary.make(Schema.typeSchema(schema))
+    const encoded = typed
+      .map((value) => Schema.encodeUnknownEither(schema)(value))
+      .filter(Either.isRight)
+      .map(({ right }) => right)
+    const keys = FastCheck.constantFrom(
+      ...Object.keys((schema as { fields?: object }).fields ?? { a: 1 }),
+      "other",
+      "__proto__"
+    )
+    for (const [direction, fits, compiled, own] of [
+      ["encodes", typed, CompiledSchema.encodeUnknownEither(schema), Schema.encodeUnknownEither(schema)],
+      ["decodes", encoded, CompiledSchema.decodeUnknownEither(schema), Schema.decodeUnknownEither(schema)]
+    ] as const) {
+      it(`${direction} ${name} as the schema does`, () => {
+        const agrees = (value: unknown) => {
+          const [found, expected] = [compiled(value), own(value)]
+          assert.deepStrictEqual(found, expected)
+          // Stored bytes follow the order of the keys, which equality does not see.
+          if (Either.isRight(found) && Either.isRight(expected)) {
+            const order = (of: unknown) => (typeof of === "object" && of !== null ? Reflect.ownKeys(of) : [])
+            assert.deepStrictEqual(order(found.right), order(expected.right))
+          }
+        }
+        const runs = { seed, numRuns: 200 }
+        FastCheck.assert(FastCheck.property(fits, agrees), runs)
+        FastCheck.assert(FastCheck.property(anything, agrees), runs)
+        FastCheck.assert(
+          FastCheck.property(fits, keys, anything, (value, key, other) => agrees(changed(value, key, other))),
+          runs
+        )
+      })
+    }
+  }
+})
