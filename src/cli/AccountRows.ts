@@ -154,7 +154,10 @@ const mistakes = new Set(["InvalidAmount", "UnknownCurrency"])
 const failed = (file: string, { line }: Row, { message }: RuntimeError) =>
   new InputError({ file, line, reason: message })
 
-/** Applies rows; fails with the first that is a mistake, or that the runtime could not do. */
+/**
+ * Applies rows; fails with the first that is a mistake, or that the runtime could not do. Those before it are applied, those
+ * of other accounts after it may be.
+ */
 export const makeApply = (file: string, tally: Tally) =>
   Effect.map(Account, (accounts) => {
     type Answer = Effect.Effect<Reply<unknown, { readonly _tag: string; readonly message: string }>, RuntimeError>
@@ -176,11 +179,22 @@ export const makeApply = (file: string, tally: Tally) =>
           return Effect.void
         }
       )
-    return (rows: ReadonlyArray<ReadonlyArray<Row>>) =>
-      Effect.forEach(
+    return (rows: ReadonlyArray<ReadonlyArray<Row>>): Effect.Effect<void, InputError> => {
+      let first: { readonly line: number; readonly error: InputError } | undefined
+      const applyBeforeFirst = (row: Row) =>
+        Effect.suspend(() => {
+          if (first !== undefined && first.line <= row.line) return Effect.void
+          return Effect.catchAll(applyOne(row), (error) =>
+            Effect.sync(() => {
+              if (first === undefined || row.line < first.line) first = { line: row.line, error }
+            })
+          )
+        })
+      return Effect.forEach(
         byAccount(rows.flat()),
         // The next row of an account waits for this one: its answer may be that the store failed.
-        (own) => Effect.forEach(own, applyOne, { discard: true }),
+        (own) => Effect.forEach(own, applyBeforeFirst, { discard: true }),
         { concurrency: "unbounded", discard: true }
-      )
+      ).pipe(Effect.flatMap(() => first?.error ?? Effect.void))
+    }
   })

@@ -134,6 +134,23 @@ describe("daybook import --format commands", () => {
     120_000
   )
 
+  it.scoped(
+    "applies the rows of all accounts before one that only its account finds wrong, and goes on when it is mended",
+    () =>
+      Effect.gen(function* () {
+        const { importing, run } = yield* database()
+        const before = Array.from({ length: 40 }, (_, index) => deposit("b", `before-${index}`, "1"))
+        const after = Array.from({ length: 40 }, (_, index) => deposit("b", `after-${index}`, "1"))
+        const file = (amount: string) => lines(open("a"), open("b"), ...before, deposit("a", "d-1", amount), ...after)
+        assertRefused(yield* importing(file("1.234")), /line 43: amount: has more than the 2 decimals/)
+        const { stdout } = yield* run("export")
+        for (let index = 0; index < 40; index++) assert.include(stdout, `"before-${index}"`)
+        const mended = JSON.parse((yield* importing(file("1.23"))).stdout) as Record<string, number>
+        assert.strictEqual((mended.applied ?? 0) + (mended.replayed ?? 0), 83)
+        assert.isAtLeast(mended.replayed ?? 0, 42)
+      })
+  )
+
   it.scoped("says what is wrong with the file itself", () =>
     Effect.gen(function* () {
       const { folder, run } = yield* database()
