@@ -8,6 +8,7 @@ const floors: Record<string, ReadonlyArray<string>> = {
   core: [],
   projection: ["core"],
   sql: ["core", "projection"],
+  cluster: ["core"],
   account: ["core", "projection"],
   http: ["core", "projection", "account"],
   cli: ["core", "projection", "sql", "account", "http", "testing"],

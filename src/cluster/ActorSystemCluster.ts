@@ -1,0 +1,203 @@
+/**
+ * `ActorSystemCluster` is the actor system of many nodes: `@effect/cluster` says which node a stream belongs to, and the
+ * actors there are those of the local system.
+ *
+ * Ownership saves conflicts and nothing else. Where two nodes believe that they own a stream, the store's version check
+ * lets one of them append, and the other reloads and decides again. A command that may have been lost on the way is asked
+ * again under its id, under which the store holds it once. A state is read on the node that is asked, from the store.
+ */
+import { createHash } from "node:crypto"
+import * as Entity from "@effect/cluster/Entity"
+import { Sharding } from "@effect/cluster/Sharding"
+import { Rpc } from "@effect/rpc"
+import { Cause, Context, type Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
+import {
+  DecisionTimedOut,
+  MailboxFull,
+  RecoveryFailed,
+  type RuntimeError,
+  ShuttingDown,
+  TooManyActors,
+  VersionMismatch
+} from "../core/ActorError.ts"
+import { ActorSystem, type Answer, type AnyDefinition, type Ask } from "../core/ActorSystem.ts"
+import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import { UnencodableEvent } from "../core/EventError.ts"
+import type { EventStore } from "../core/EventStore.ts"
+import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import {
+  CommandIdReused,
+  InvalidArgument,
+  OutcomeUnknown,
+  StoreUnavailable,
+  VersionConflict
+} from "../core/StoreError.ts"
+
+export interface ClusterOptions {
+  /** Longest wait for one node before the command is asked again, of whoever owns the stream then. Default 5 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput
+  /** Longest wait in all; then the answer is `OutcomeUnknown`. Default 30 seconds. */
+  readonly deadline?: Duration.DurationInput
+}
+
+const Failure = Schema.Union(
+  MailboxFull,
+  TooManyActors,
+  VersionMismatch,
+  DecisionTimedOut,
+  RecoveryFailed,
+  ShuttingDown,
+  VersionConflict,
+  CommandIdReused,
+  InvalidArgument,
+  UnencodableEvent,
+  StoreUnavailable,
+  OutcomeUnknown
+)
+
+/** A command between two nodes. Its payload and its answer are text: only the aggregate knows their types. */
+const AskRpc = Rpc.make("Ask", {
+  payload: {
+    aggregate: Schema.String,
+    id: Schema.String,
+    command: Schema.String,
+    payload: Schema.String,
+    commandId: Schema.String,
+    retryable: Schema.Boolean,
+    fingerprint: Schema.String,
+    expectedVersion: Schema.UndefinedOr(Schema.Int),
+    correlationId: Schema.String,
+    causationId: Schema.NullOr(Schema.String),
+    traceparent: Schema.NullOr(Schema.String)
+  },
+  // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
+  success: Schema.Struct({
+    /** Whether the node takes no more commands, or none yet: nothing was done, and another node will. */
+    moving: Schema.Boolean,
+    exit: Schema.Exit({
+      success: Schema.Struct({
+        outcome: Schema.Literal("success", "refusal"),
+        value: Schema.String,
+        replayed: Schema.Boolean,
+        version: Schema.Int,
+        position: Schema.Int
+      }),
+      failure: Failure,
+      defect: Schema.Defect
+    })
+  })
+})
+
+/**
+ * One entity for all aggregates. Each of its ids stands for many streams: the local system has an actor for each of them,
+ * and what the cluster moves from node to node is a share of the streams.
+ */
+const Share = Entity.make("daybook/Share", [AskRpc])
+
+/** Shares of the streams; some for each of the 300 shards of the cluster. Every node must have the same number. */
+const shares = 1_024
+
+const shareOf = (streamId: string): string =>
+  String(createHash("sha256").update(streamId).digest().readUInt32BE(0) % shares)
+
+/** Wait before a command is asked again: no longer than it takes a node to hear of its new shards. */
+const pauses = Schedule.exponential("20 millis").pipe(Schedule.union(Schedule.spaced("500 millis")), Schedule.jittered)
+
+const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds" }: ClusterOptions) =>
+  Effect.gen(function* () {
+    const sharding = yield* Sharding
+    const client = yield* Share.client
+    const definitions = new Map<string, AnyDefinition>()
+    let stopping = false
+
+    const serve = (sent: typeof AskRpc.payloadSchema.Type) =>
+      Effect.gen(function* () {
+        const definition = definitions.get(sent.aggregate)
+        // A node that starts has its shards before its aggregates.
+        if (definition === undefined) return yield* new ShuttingDown()
+        const payload = yield* definition.decodePayload(sent.command, sent.payload)
+        const { value, ...answer } = yield* local.ask({ ...sent, payload })
+        return { ...answer, value: definition.encodeAnswer(sent.command, answer.outcome, value) }
+      }).pipe(
+        Effect.exit,
+        Effect.map((exit) => ({
+          exit,
+          moving: (stopping || !definitions.has(sent.aggregate)) && Exit.isFailure(exit) && isShuttingDown(exit.cause)
+        }))
+      )
+
+    yield* sharding.registerEntity(Share, Effect.succeed({ Ask: ({ payload }) => serve(payload) }), {
+      // The local system limits what waits, for each stream; a limit for all of a share would stop innocent ones.
+      mailboxCapacity: "unbounded",
+      concurrency: "unbounded"
+    })
+    // After the entity, and so stopped before it: while it answers what it has accepted, the way to the callers is open.
+    const local = Context.get(yield* Layer.build(ActorSystemLocal.layer), ActorSystem)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        stopping = true
+      })
+    )
+
+    const register: ActorSystem["Type"]["register"] = (definition) =>
+      Effect.zipRight(
+        local.register(definition),
+        Effect.acquireRelease(
+          Effect.sync(() => definitions.set(definition.name, definition)),
+          () => Effect.sync(() => definitions.delete(definition.name))
+        )
+      )
+
+    const ask = (asked: Ask): Effect.Effect<Answer, RuntimeError> =>
+      Effect.gen(function* () {
+        const definition = definitions.get(asked.aggregate)
+        // Not from here: the local system says why.
+        if (definition === undefined || stopping) return yield* local.ask(asked)
+        const payload = yield* definition.encodePayload(asked.command, asked.payload)
+        const { Ask } = client(shareOf(definition.streamId(asked.id)))
+        const attempt = Ask({ ...asked, payload }).pipe(
+          Effect.sandbox,
+          Effect.mapError((cause) => new Lost({ cause: Cause.squash(cause) })),
+          // A node that stands still does not answer to an interruption either.
+          Effect.disconnect,
+          Effect.timeoutFail({
+            duration: attemptTimeout,
+            onTimeout: () => new Lost({ cause: "the node of the stream did not answer in time" })
+          }),
+          Effect.flatMap(
+            ({ exit, moving }): Effect.Effect<Sent, RuntimeError | Lost> =>
+              moving && !stopping ? new Lost({ cause: "the node takes no commands" }) : exit
+          )
+        )
+        const answer = yield* Effect.retry(attempt, {
+          schedule: pauses,
+          while: (error) => error._tag === "Lost" && !stopping
+        }).pipe(
+          Effect.timeoutFail({
+            duration: deadline,
+            onTimeout: () => new OutcomeUnknown({ cause: "no node answered" })
+          }),
+          Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause }))
+        )
+        return { ...answer, value: definition.decodeAnswer(asked.command, answer.outcome, answer.value) }
+      })
+
+    return ActorSystem.of({ ...local, register, ask })
+  })
+
+/** An answer on its way. */
+type Sent = Effect.Effect.Success<(typeof AskRpc.successSchema.Type)["exit"]>
+
+/** The command may have arrived or not: asked again. */
+class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) {}
+
+const isShuttingDown = (cause: Cause.Cause<RuntimeError>): boolean =>
+  Option.exists(Cause.failureOption(cause), (error) => error._tag === "ShuttingDown")
+
+/**
+ * Actors on all nodes of the cluster. When the layer's scope closes it takes no more commands and answers those it has
+ * accepted, for `shutdownTimeout` at most.
+ */
+export const layer = (
+  options: ClusterOptions = {}
+): Layer.Layer<ActorSystem, never, EventStore | SnapshotStore | Sharding> => Layer.scoped(ActorSystem, make(options))

@@ -1,0 +1,3 @@
+/** `daybook/cluster`: the same aggregates on many nodes, over PostgreSQL. */
+export * as ActorSystemCluster from "./ActorSystemCluster.ts"
+export * as ClusterNode from "./ClusterNode.ts"
