@@ -3,6 +3,7 @@ import { Effect, Either, ParseResult, Schema } from "effect"
 import { Account, AccountId, Amount, BookedOn, Booking, Opening } from "../account/Account.ts"
 import type { RuntimeError } from "../core/ActorError.ts"
 import type { Reply } from "../core/Aggregate.ts"
+import * as StrictJson from "../http/StrictJson.ts"
 import { InputError, type Line } from "./Lines.ts"
 
 /** How many rows ended how. The accounts that berka opens are not rows. */
@@ -35,15 +36,11 @@ const decoder =
   <A, I>(choose: (json: unknown) => Schema.Schema<A, I> | string) =>
   (file: string, { number, text }: Line): Either.Either<A, InputError> => {
     const wrong = (reason: string) => Either.left(new InputError({ file, line: number, reason }))
-    let json: unknown
-    try {
-      json = JSON.parse(text)
-    } catch {
-      return wrong("is not JSON")
-    }
-    const schema = choose(json)
+    const json = StrictJson.parseText(text)
+    if (Either.isLeft(json)) return wrong(`${json.left.path} ${json.left.reason}`.trim())
+    const schema = choose(json.right)
     if (typeof schema === "string") return wrong(schema)
-    return Either.orElse(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json), (error) => {
+    return Either.orElse(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json.right), (error) => {
       const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
       const path = issue?.path.map(String).join(".") ?? ""
       return wrong(path === "" ? "is no row of this format" : `${path} does not fit`)

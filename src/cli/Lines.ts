@@ -1,13 +1,13 @@
 /** `Lines` reads a file of lines as a stream, plain or gzip, or standard input, in bounded memory. */
 import { Buffer } from "node:buffer"
-import { createReadStream } from "node:fs"
-import { stat } from "node:fs/promises"
+import { constants, createReadStream } from "node:fs"
+import { access, stat } from "node:fs/promises"
 import process from "node:process"
-import { pipeline, Transform } from "node:stream"
+import { pipeline, type Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { Effect, Schema, Stream } from "effect"
 
-/** Stands for standard input where a file is named. */
+/** Stands for standard input where a file is named: what a lone dash on the command line becomes. */
 export const stdin = "<stdin>"
 
 /** Longest line, in bytes. */
@@ -37,6 +37,7 @@ export interface Progress {
 }
 
 const newline = 10
+const gzipMagic = [0x1f, 0x8b]
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Cuts chunks into lines. What follows the last newline is a line too, unless it is empty. */
@@ -82,6 +83,45 @@ async function* split(
   if (restBytes > 0) yield [line(new Uint8Array())]
 }
 
+/** The bytes of a source, counted as they come. */
+async function* counted(source: Readable, progress: Progress): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    progress.bytes += chunk.length
+    yield chunk
+  }
+}
+
+/** What is packed in the bytes, if they begin as gzip does, and else the bytes. */
+async function* unpacked(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let first: Uint8Array = new Uint8Array()
+  // A pipe may give them one by one.
+  while (first.length < gzipMagic.length) {
+    const { done, value } = await chunks.next()
+    if (done === true) break
+    first = Buffer.concat([first, value])
+  }
+  const whole = async function* () {
+    yield first
+    yield* chunks
+  }
+  if (gzipMagic.every((byte, index) => first[index] === byte)) {
+    // An error of the source ends the gunzip with it, which its reader sees.
+    yield* pipeline(whole, createGunzip(), () => {}) as AsyncIterable<Uint8Array>
+  } else yield* whole()
+}
+
+/** Fails when there is no such file to read, before anything is made for what is in it. */
+export const check = (file: string): Effect.Effect<void, InputError> =>
+  file === stdin
+    ? Effect.void
+    : Effect.tryPromise({
+        try: async () => {
+          if ((await stat(file)).isDirectory()) throw new Error("is a folder")
+          await access(file, constants.R_OK)
+        },
+        catch: (error) => asInputError(file, error)
+      })
+
 /** The lines of a file, in arrays of those that were read together. Gzip is told by its first bytes. */
 export const read = (
   file: string,
@@ -89,41 +129,30 @@ export const read = (
   longest = maxLineBytes
 ): Stream.Stream<ReadonlyArray<Line>, InputError> =>
   Stream.unwrap(
-    Effect.tryPromise({
-      try: async () => {
-        if (file !== stdin) {
-          const found = await stat(file)
-          if (!found.isFile()) throw new Error("is not a file")
-          progress.total = found.size
-        }
-        const source = file === stdin ? process.stdin : createReadStream(file)
-        const counted = new Transform({
-          transform(chunk: Uint8Array, _encoding, done) {
-            progress.bytes += chunk.length
-            done(null, chunk)
+    Effect.gen(function* () {
+      yield* check(file)
+      const found = file === stdin ? undefined : yield* Effect.promise(() => stat(file))
+      progress.total = found?.isFile() === true ? found.size : undefined
+      const source = file === stdin ? process.stdin : createReadStream(file)
+      const lines = split(
+        unpacked(counted(source, progress)),
+        longest,
+        (line, reason) => new InputError({ file, line, reason })
+      )
+      const stoppable: AsyncIterable<ReadonlyArray<Line>> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => lines.next(),
+          // A generator that waits for the next bytes ends only when there are none to come.
+          return: async () => {
+            source.destroy()
+            await lines.return(undefined).catch(() => {})
+            return { done: true, value: undefined }
           }
         })
-        pipeline(source, counted, () => {})
-        return split(await unpack(counted), longest, (line, reason) => new InputError({ file, line, reason }))
-      },
-      catch: (error) => asInputError(file, error)
-    }).pipe(Effect.map((lines) => Stream.fromAsyncIterable(lines, (error) => asInputError(file, error))))
+      }
+      return Stream.fromAsyncIterable(stoppable, (error) => asInputError(file, error))
+    })
   )
-
-/** Puts a gunzip behind a stream that begins as gzip does. */
-const unpack = async (source: Transform): Promise<AsyncIterable<Uint8Array>> => {
-  const first = await new Promise<Uint8Array | null>((resolve, reject) => {
-    source.once("error", reject)
-    source.once("readable", () => resolve(source.read() as Uint8Array | null))
-  })
-  if (first === null) return source
-  source.unshift(first)
-  if (first[0] !== 0x1f || first[1] !== 0x8b) return source
-  const gunzip = createGunzip()
-  // An error of the source ends the gunzip with it, which its reader sees.
-  pipeline(source, gunzip, () => {})
-  return gunzip
-}
 
 const asInputError = (file: string, error: unknown): InputError => {
   if (error instanceof InputError) return error
@@ -131,10 +160,12 @@ const asInputError = (file: string, error: unknown): InputError => {
   const reason =
     code === "ENOENT"
       ? "there is no such file"
-      : code.startsWith("Z_")
-        ? "is damaged gzip, or was cut off"
-        : error instanceof Error
-          ? error.message
-          : String(error)
+      : code === "EACCES"
+        ? "may not be read by this user"
+        : code.startsWith("Z_")
+          ? "is damaged gzip, or was cut off"
+          : error instanceof Error
+            ? error.message
+            : String(error)
   return new InputError({ file, line: null, reason })
 }

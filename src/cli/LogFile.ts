@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import { Effect, Schema, Stream } from "effect"
+import * as EventHash from "../core/EventHash.ts"
 import type { StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as StreamId from "../core/StreamId.ts"
@@ -71,20 +72,27 @@ const commandLine = (command: StoredCommand): string =>
     } satisfies Record<keyof StoredCommand, unknown>
   })
 
-/** The whole log, a page of lines at a time. */
+/** The whole log, a page of lines at a time, damaged events with the others. Gives the counts, and the first event that differs from its hash. */
 export const write = <E, R>(emit: (text: string) => Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
     const written = { events: 0, commands: 0 }
+    let damaged: StoredEvent | undefined
     yield* Stream.runForEachChunk(LogCopy.rows, (page) => {
       let text = ""
       for (const row of page) {
-        written[row._tag === "Event" ? "events" : "commands"]++
-        text += `${row._tag === "Event" ? eventLine(row.event) : commandLine(row.command)}\n`
+        if (row._tag === "Event") {
+          written.events++
+          if (damaged === undefined && !EventHash.isIntact(row.event)) damaged = row.event
+          text += `${eventLine(row.event)}\n`
+        } else {
+          written.commands++
+          text += `${commandLine(row.command)}\n`
+        }
       }
       return text === "" ? Effect.void : emit(text)
     })
     yield* emit(`${JSON.stringify({ end: written })}\n`)
-    return written
+    return { ...written, damaged }
   })
 
 /** SHA-256 of what `write` writes. Two logs with one digest are the same, byte for byte. */

@@ -1,38 +1,46 @@
 /** `Output` writes what a verb has to say: results to standard output, progress to standard error. */
 import { once } from "node:events"
-import { createWriteStream, type WriteStream } from "node:fs"
+import { existsSync } from "node:fs"
+import { open } from "node:fs/promises"
 import process from "node:process"
 import * as Options from "@effect/cli/Options"
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Effect } from "effect"
 import type { RebuildProgress } from "../projection/Projections.ts"
+import * as AtomicFile from "../sql/AtomicFile.ts"
 import type { Progress } from "./Lines.ts"
 import { UsageError } from "./UsageError.ts"
 
 export const jsonOption = Options.boolean("json").pipe(Options.withDescription("machine-readable output on stdout"))
 
-export const line = (text: string): Effect.Effect<void> => write(process.stdout, `${text}\n`)
+export const line = (text: string): Effect.Effect<void> => write(`${text}\n`)
 
 /** The result of a verb: one line of JSON, or lines for people. */
 export const result = (json: boolean, value: object, text: ReadonlyArray<string>): Effect.Effect<void> =>
   json ? line(JSON.stringify(value)) : line(text.join("\n"))
 
-/** Writes, and waits until the reader has taken it. */
-export const write = (stream: NodeJS.WritableStream, text: string): Effect.Effect<void> =>
-  Effect.suspend(() => (stream.write(text) ? Effect.void : Effect.promise(() => once(stream, "drain"))))
+/** Writes to standard output, and waits until the reader has taken it. What ends the output ends the program: see `main`. */
+export const write = (text: string): Effect.Effect<void> =>
+  Effect.suspend(() => (process.stdout.write(text) ? Effect.void : Effect.promise(() => once(process.stdout, "drain"))))
 
-/** A new file to write to. Fails when there is one already. */
-export const newFile = (path: string): Effect.Effect<WriteStream, UsageError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.tryPromise({
-      try: async () => {
-        const stream = createWriteStream(path, { flags: "wx" })
-        await once(stream, "open")
-        return stream
-      },
-      catch: (error) => new UsageError({ reason: `${path} cannot be written: ${(error as Error).message}` })
-    }),
-    (stream) => Effect.async<void>((resume) => void stream.end(() => resume(Effect.void)))
-  )
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "syscall" in error
+
+/** A new file, with all that `fill` writes or not there at all. Fails when there is one already. */
+export const newFile = <A, E, R>(
+  path: string,
+  fill: (write: (text: string) => Effect.Effect<void, UsageError>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | UsageError, R> => {
+  const refuse = (why: string) => new UsageError({ reason: `${path} cannot be written: ${why}` })
+  const refusal = (error: unknown) =>
+    refuse(isSystemError(error) && error.code === "EEXIST" ? "there is one already" : (error as Error).message)
+  if (existsSync(path)) return refuse("there is one already")
+  return AtomicFile.create(path, (temporary) =>
+    Effect.acquireUseRelease(
+      Effect.tryPromise({ try: () => open(temporary, "wx"), catch: refusal }),
+      (file) => fill((text) => Effect.tryPromise({ try: () => file.appendFile(text), catch: refusal })),
+      (file) => Effect.promise(() => file.close())
+    )
+  ).pipe(Effect.mapError((error) => (isSystemError(error) ? refusal(error) : error)))
+}
 
 const barWidth = 30
 

@@ -14,12 +14,15 @@ import * as ModelVerification from "./ModelVerification.ts"
 import * as ReadModels from "./ReadModels.ts"
 
 export interface Problem {
-  /** The stream; of a read model its name. */
+  /** The stream; of a read model its name; of the file below both `database`. */
   readonly streamId: string
-  /** The version in the stream; of a read model the position of its checkpoint. */
+  /** The version in the stream; of a read model the position of its checkpoint; of the file 0. */
   readonly version: number
   readonly problem: string
 }
+
+/** Problems that are kept; one cause may have many. */
+const maxKept = 100
 
 export const describe = ({ problem, streamId, version }: Problem): string =>
   `${streamId} version ${version}: ${problem}`
@@ -62,9 +65,12 @@ export const run = Effect.gen(function* () {
   const store = yield* EventStore
   const snapshotStore = yield* SnapshotStore
   const problems: Array<Problem> = []
+  let problemCount = 0
   const heads = new Map<string, Head>()
   const found = ({ streamId, version }: { readonly streamId: string; readonly version: number }, problem?: string) => {
-    if (problem !== undefined) problems.push({ streamId, version, problem })
+    if (problem === undefined) return
+    problemCount++
+    if (problems.length < maxKept) problems.push({ streamId, version, problem })
   }
 
   let last: StoredEvent | undefined
@@ -106,5 +112,14 @@ export const run = Effect.gen(function* () {
     const wrong = yield* ModelVerification.verify(projection)
     if (wrong !== undefined) found({ streamId: projection.name, version: wrong.model.position }, wrong.problem)
   }
-  return { problems, events, streams: heads.size, commands, snapshots, models: ReadModels.projections.length }
+  for (const reason of yield* LogCopy.damages) found({ streamId: "database", version: 0 }, reason)
+  return {
+    problems,
+    problemCount,
+    events,
+    streams: heads.size,
+    commands,
+    snapshots,
+    models: ReadModels.projections.length
+  }
 })

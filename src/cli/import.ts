@@ -2,7 +2,7 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Chunk, Effect, Layer, Stream } from "effect"
+import { Chunk, Effect, Layer, Schema, Stream } from "effect"
 import { OverdraftLimit } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import * as ActorConfig from "../core/ActorConfig.ts"
@@ -14,6 +14,7 @@ import * as Lines from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Output from "./Output.ts"
 import * as ReadModels from "./ReadModels.ts"
+import { UsageError } from "./UsageError.ts"
 
 /** An event of one mebibyte is a longer line: its text is quoted once more. */
 const maxLogLineBytes = 8 * Lines.maxLineBytes
@@ -27,7 +28,6 @@ const options = {
   file: Args.text({ name: "FILE" }).pipe(Args.withDescription("plain or gzip; - for standard input")),
   format: Options.choice("format", ["berka", "commands", "events"]),
   overdraft: Options.text("overdraft").pipe(
-    Options.withSchema(OverdraftLimit),
     Options.withDefault("0"),
     Options.withDescription("limit of the accounts that berka opens, such as 100000.00")
   )
@@ -99,5 +99,11 @@ const importLog = ({ db, file, json }: { readonly db: string; readonly file: str
   }).pipe(Effect.provide(Database.layer(db, "create")))
 
 export const command = Command.make("import", options, (given) =>
-  given.format === "events" ? importLog(given) : importAccounts(given.format, given)
+  Effect.gen(function* () {
+    if (!Schema.is(OverdraftLimit)(given.overdraft)) {
+      return yield* new UsageError({ reason: `--overdraft is an amount such as 100000.00, not ${given.overdraft}` })
+    }
+    yield* Lines.check(given.file)
+    yield* given.format === "events" ? importLog(given) : importAccounts(given.format, given)
+  })
 ).pipe(Command.withDescription("Apply rows of a file; doing it again changes nothing."))

@@ -8,7 +8,7 @@ import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
 import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { StreamId } from "../core/StreamId.ts"
+import { isStreamId, type StreamId } from "../core/StreamId.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -22,13 +22,19 @@ const today = (event: StoredEvent): { readonly current?: unknown; readonly error
   return Either.isRight(decoded) ? { current: decoded.right } : { error: decoded.left.message }
 }
 
+/** A time, or the damaged number that is none. */
+const asTime = (milliseconds: number): string => {
+  const date = new Date(milliseconds)
+  return Number.isNaN(date.getTime()) ? String(milliseconds) : date.toISOString()
+}
+
 /** Decoded events hold bigints, which JSON has not. */
 const asJson = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner))
 
 const show = (event: StoredEvent, damage: string | undefined, json: boolean): string => {
   const { current, error } = today(event)
-  const recordedAt = new Date(event.recordedAt).toISOString()
+  const recordedAt = asTime(event.recordedAt)
   if (json) return asJson({ ...event, recordedAt, current, error, damage })
   const head = `${event.version}  ${event.type} v${event.schemaVersion}  position ${event.position}  ${recordedAt}  command ${event.commandId}`
   const lines = [head, `    stored   ${event.data}`, `    current  ${error ?? asJson(current)}`]
@@ -51,7 +57,7 @@ const showSnapshot = Effect.fnUntraced(function* (streamId: StreamId, json: bool
       : snapshot.fingerprint === fingerprint
         ? "in use"
         : "of another form of the state: recoveries pass it over"
-  const recordedAt = new Date(snapshot.recordedAt).toISOString()
+  const recordedAt = asTime(snapshot.recordedAt)
   const head = `snapshot of version ${snapshot.version}  position ${snapshot.position}  ${recordedAt}  ${use}`
   return yield* Output.result(json, { ...snapshot, recordedAt, use }, [head, `    state    ${snapshot.data}`])
 })
@@ -62,10 +68,11 @@ export const command = Command.make(
     db: Database.databaseOption,
     json: Output.jsonOption,
     snapshot: snapshotOption,
-    stream: Args.text({ name: "STREAM" }).pipe(Args.withSchema(StreamId))
+    stream: Args.text({ name: "STREAM" })
   },
   ({ db, json, snapshot, stream }) =>
     Effect.gen(function* () {
+      if (!isStreamId(stream)) return yield* new UsageError({ reason: "STREAM is no name of a stream; try account-ID" })
       if (snapshot) return yield* showSnapshot(stream, json)
       const store = yield* EventStore
       let head: { readonly version: number; readonly hash: string } = noHead

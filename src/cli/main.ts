@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** `daybook`: the verbs put together, and how an error leaves the program: as one line on standard error, with exit code 1. */
 import process from "node:process"
+import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -44,19 +46,29 @@ const report = (cause: Cause.Cause<unknown>) =>
   Effect.sync(() => {
     if (Cause.isInterruptedOnly(cause)) return
     const failure = Option.getOrUndefined(Cause.failureOption(cause))
-    // Wrong usage was explained by the parser.
-    if (ValidationError.isValidationError(failure)) return
-    const text = failure instanceof Error ? failure.message : Cause.pretty(cause)
-    process.stderr.write(`daybook: ${failure instanceof Error ? text.replaceAll("\n", " ") : text}\n`)
+    const message = ValidationError.isValidationError(failure)
+      ? `${stripVTControlCharacters(HelpDoc.toAnsiText(failure.error)).trim()}; see daybook --help`
+      : failure instanceof Error
+        ? failure.message
+        : undefined
+    process.stderr.write(`daybook: ${message?.trim().replaceAll(/\s*\n\s*/g, " ") ?? Cause.pretty(cause)}\n`)
   })
 
-// Whoever read our output has gone, as `head` does: nobody is left to tell.
-process.stdout.on("error", () => process.exit(1))
+// What reads our output has gone, as `head` does, and nobody is left to tell; or the disk that takes it is full.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.stderr.write(`daybook: standard output cannot be written: ${error.message}\n`)
+  process.exit(1)
+})
 
 // The parser takes a lone dash for an option without a name.
 const given = process.argv.map((argument) => (argument === "-" ? Lines.stdin : argument))
 
-run(given).pipe(
+/** The parser prints its errors in paragraphs; `report` says them in one line. */
+const runQuietly = Effect.consoleWith((console) =>
+  Effect.withConsole(run(given), { ...console, error: () => Effect.void })
+)
+
+runQuietly.pipe(
   Effect.tapErrorCause(report),
   Effect.provide(
     Layer.mergeAll(

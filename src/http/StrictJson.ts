@@ -50,15 +50,21 @@ const misfitIn = (text: string): Misfit | undefined => {
   return undefined
 }
 
-/** The value of a JSON text in UTF-8 without a byte-order mark and without duplicate keys. */
+const misfit = (reason: string) => Either.left({ path: "", reason })
+
+/** The value of a JSON text in UTF-8. See `parseText`. */
 export const parse = (bytes: Uint8Array): Either.Either<unknown, Misfit> => {
-  const misfit = (reason: string) => Either.left({ path: "", reason })
   let text: string
   try {
     text = decoder.decode(bytes)
   } catch {
     return misfit("is not UTF-8")
   }
+  return parseText(text)
+}
+
+/** The value of a JSON text without a byte-order mark and without duplicate keys. */
+export const parseText = (text: string): Either.Either<unknown, Misfit> => {
   if (text.startsWith("\ufeff")) return misfit("begins with a byte-order mark")
   let value: unknown
   try {

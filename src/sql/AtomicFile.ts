@@ -24,7 +24,7 @@ const sideFiles = ["", "-wal", "-shm", "-journal"]
  * Builds `filename` with `build`, which writes and closes the file it is given. Fails with the system's error: `EEXIST` when
  * the file was there, or has come meanwhile.
  */
-export const create = <E, R>(filename: string, build: (temporary: string) => Effect.Effect<void, E, R>) => {
+export const create = <A, E, R>(filename: string, build: (temporary: string) => Effect.Effect<A, E, R>) => {
   const temporary = `${filename}.${process.pid}-${randomUUID()}.tmp`
   const publish = Effect.try({
     try: () => {
@@ -37,5 +37,5 @@ export const create = <E, R>(filename: string, build: (temporary: string) => Eff
   const clean = Effect.sync(() => {
     for (const suffix of sideFiles) rmSync(temporary + suffix, { force: true })
   })
-  return build(temporary).pipe(Effect.zipRight(publish), Effect.ensuring(clean))
+  return build(temporary).pipe(Effect.zipLeft(publish), Effect.ensuring(clean))
 }

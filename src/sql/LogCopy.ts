@@ -135,6 +135,18 @@ export const strays: Effect.Effect<ReadonlyArray<Stray>, StoreUnavailable, SqlDa
     Effect.mapError(findStrays(read), (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }))
 )
 
+/** What the database itself finds wrong with its file, such as an index that misses a row; for `verify`. */
+export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, SqlDatabase> = Effect.flatMap(
+  SqlDatabase,
+  ({ dialect, read }) =>
+    dialect.integrity === null
+      ? Effect.succeed([])
+      : Effect.mapBoth(read(dialect.integrity, []), {
+          onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
+          onSuccess: (rows) => rows.map(([text]) => String(text)).filter((text) => text !== "ok")
+        })
+)
+
 /**
  * Writes the rows into an empty database, all or none: events in the order of the log, commands anywhere between. Checks
  * hashes, chains, versions, positions and times, and that commands and events belong together. Memory holds one page, so

@@ -124,6 +124,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
       FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
         SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,
+    integrity: null,
     // A join would read the whole table where the planner takes it for small.
     wantedCommands: "commands WHERE command_id = ANY (ARRAY (SELECT json_array_elements_text(?::json)))",
     insert: ({ columns, name, numbers, push }) => {

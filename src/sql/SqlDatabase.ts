@@ -26,6 +26,8 @@ export interface Dialect {
   readonly isFault: (error: unknown) => boolean
   /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
   readonly selectHeads: string
+  /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */
+  readonly integrity: string | null
   /** After FROM: those of the commands whose ids are in a JSON list; one seek for each. */
   readonly wantedCommands: string
   /** Prepares a statement that inserts many rows. */

@@ -53,6 +53,7 @@ export const sqlite: Dialect = {
   // The inner query is one seek; GROUP BY would read every event.
   selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
     ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,
+  integrity: "PRAGMA integrity_check(20)",
   wantedCommands: "json_each(?) AS wanted CROSS JOIN commands ON command_id = wanted.value",
   insert: ({ columns, name, push }) => {
     const row = `(${columns.map(() => "?").join(", ")})`

@@ -243,7 +243,9 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
           // A row that cannot be written: each call is planned anew and alone, so that only the one at fault fails.
-          if (dialect.isConstraint(error) && !again) return Effect.forEach(jobs, (job) => together(client, [job], true))
+          if (dialect.isConstraint(error) && !again) {
+            return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), turn))
+          }
           const failed = Exit.failCause(Cause.map(cause, asFault))
           for (const { done } of jobs) done(failed)
           return error instanceof SqlError ? report(unavailable(error)) : Effect.void

@@ -31,33 +31,39 @@ export const program = (): Program =>
     ? [process.execPath, join(inject("dist"), "cli/main.js")]
     : JSON.parse(process.env.DAYBOOK_PROGRAM)
 
+/** Starts it, with its input open. */
+export const start = (args: ReadonlyArray<string>, options: Omit<RunOptions, "stdin"> = {}) => {
+  const [command, ...first] = options.program ?? program()
+  const child = spawn(command, [...first, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+    cwd: options.cwd
+  })
+  const output = { stdout: "", stderr: "" }
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text
+  })
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text
+  })
+  // It may end without reading.
+  child.stdin.on("error", () => {})
+  const { killWhen } = options
+  const watch = killWhen && setInterval(() => killWhen() && child.kill("SIGKILL"), 1)
+  const ended = new Promise<Ended>((resolve) => {
+    child.once("close", (code, signal) => {
+      clearInterval(watch)
+      resolve({ code: code ?? signal, ...output })
+    })
+  })
+  return { child, ended }
+}
+
 export const run = (args: ReadonlyArray<string>, options: RunOptions = {}): Effect.Effect<Ended> =>
-  Effect.promise(
-    () =>
-      new Promise((resolve) => {
-        const [command, ...first] = options.program ?? program()
-        const child = spawn(command, [...first, ...args], {
-          stdio: ["pipe", "pipe", "pipe"],
-          cwd: options.cwd
-        })
-        const output = { stdout: "", stderr: "" }
-        child.stdout.setEncoding("utf8").on("data", (text: string) => {
-          output.stdout += text
-        })
-        child.stderr.setEncoding("utf8").on("data", (text: string) => {
-          output.stderr += text
-        })
-        // It may end without reading.
-        child.stdin.on("error", () => {})
-        child.stdin.end(options.stdin ?? "")
-        const { killWhen } = options
-        const watch = killWhen && setInterval(() => killWhen() && child.kill("SIGKILL"), 1)
-        child.once("close", (code, signal) => {
-          clearInterval(watch)
-          resolve({ code: code ?? signal, ...output })
-        })
-      })
-  )
+  Effect.promise(() => {
+    const { child, ended } = start(args, options)
+    child.stdin.end(options.stdin ?? "")
+    return ended
+  })
 
 /** A folder that is gone with the scope. */
 export const folder = Effect.acquireRelease(

@@ -1,170 +1,10 @@
 /** The promises of the verbs: what they print, and one clear line with exit code 1 for everything that is wrong. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import type BetterSqlite3 from "better-sqlite3"
 import { Effect } from "effect"
 import * as Cli from "./Cli.ts"
-
-const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
-
-const open = (accountId: string, more: object = {}) => ({
-  commandId: `open-${accountId}`,
-  accountId,
-  command: "Open",
-  owner: "Jana",
-  currency: "EUR",
-  ...more
-})
-const deposit = (accountId: string, commandId: string, amount: string, more: object = {}) => ({
-  commandId,
-  accountId,
-  command: "Deposit",
-  amount,
-  ...more
-})
-const withdraw = (accountId: string, commandId: string, amount: string) => ({
-  commandId,
-  accountId,
-  command: "Withdraw",
-  amount
-})
-const lines = (...rows: ReadonlyArray<object>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
-
-/** A folder, and a database in it that is made by importing rows. */
-const database = (...rows: ReadonlyArray<object>) =>
-  Effect.gen(function* () {
-    const folder = yield* Cli.folder
-    const file = join(folder, "accounts.db")
-    const db = ["--db", `sqlite:${file}`]
-    const importing = (stdin: string, ...more: ReadonlyArray<string>) =>
-      Cli.run(["import", "-", "--format", "commands", ...db, "--json", ...more], { stdin })
-    if (rows.length > 0) {
-      const { code, stderr } = yield* importing(lines(...rows))
-      assert.strictEqual(code, 0, stderr)
-    }
-    const run = (verb: string, ...args: ReadonlyArray<string>) => Cli.run([verb, ...args, ...db])
-    return { folder, file, importing, run }
-  })
-
-/** Exit code 1, and one line that says so. */
-const assertRefused = ({ code, stderr }: Cli.Ended, says: RegExp) => {
-  assert.strictEqual(code, 1, stderr)
-  assert.match(stderr, says)
-  assert.strictEqual(stderr.trim().split("\n").length, 1, stderr)
-}
-
-/** Changes stored rows behind Daybook's back. */
-const tamper = (file: string, change: (database: BetterSqlite3.Database) => void) => {
-  const connection = new Database(file)
-  for (const { name } of connection
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    .all() as ReadonlyArray<{
-    readonly name: string
-  }>) {
-    connection.exec(`DROP TRIGGER ${name}`)
-  }
-  change(connection)
-  connection.close()
-}
-
-const some = [
-  open("a"),
-  deposit("a", "d-1", "12.50"),
-  deposit("a", "d-2", "7.50"),
-  open("b"),
-  withdraw("b", "w-1", "1")
-]
-
-describe("daybook import --format commands", () => {
-  it.scoped("applies rows, refuses what the account refuses, and replays what was done before", () =>
-    Effect.gen(function* () {
-      const { folder, importing, run } = yield* database()
-      const first = yield* importing(lines(...some))
-      assert.deepStrictEqual(JSON.parse(first.stdout), { applied: 4, replayed: 0, refused: 1 })
-      const file = join(folder, "rows.jsonl.gz")
-      writeFileSync(file, gzipSync(lines(...some, deposit("nobody", "d-3", "1"))))
-      const second = yield* run("import", file, "--format", "commands")
-      assert.strictEqual(second.stdout, "0 applied, 5 replayed, 1 refused\n")
-      const { stdout } = yield* run("inspect", "account-a", "--json")
-      const [, deposited] = stdout
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line))
-      assert.deepInclude(deposited, {
-        streamId: "account-a",
-        version: 2,
-        type: "Deposited",
-        data: '{"amount":"12.50"}'
-      })
-    })
-  )
-
-  it.scoped(
-    "stops at a row that is wrong with its line, having applied those before it",
-    () =>
-      Effect.gen(function* () {
-        const good = lines(open("a"), deposit("a", "d-1", "1"))
-        const table: ReadonlyArray<readonly [string, RegExp]> = [
-          ["{", /line 3: is not JSON/],
-          ["[]", /line 3: /],
-          [lines({ ...deposit("a", "d-2", "1"), extra: 1 }), /line 3/],
-          [lines(deposit("a", "d-2", "1.2.3")), /line 3: .*amount/],
-          [lines(deposit("a", "d-2", "1e3")), /line 3: .*amount/],
-          [lines(deposit("a", "d-2", "-1")), /line 3: .*amount/],
-          [lines(deposit("a", "d-2", "0.00")), /line 3: .*amount/],
-          [lines(deposit("a", "d-2", "1234567890123456")), /line 3: .*amount/],
-          [lines(deposit("a", "d-2", "1.234")), /line 3: amount: has more than the 2 decimals/],
-          [lines(deposit("a", "d-2", "1", { bookedOn: "2026-02-30" })), /line 3: .*bookedOn/],
-          [lines(deposit("a/b", "d-2", "1")), /line 3: .*accountId/],
-          [lines(deposit("a", "\u0001x", "1")), /line 3: .*commandId/],
-          [lines(deposit("a", "d-1", "2")), /line 3: the command id "d-1" was used before/],
-          [lines(open("b", { currency: "XXQ" })), /line 3: XXQ is no currency/],
-          [`"${"x".repeat(1_048_576)}"`, /line 3: is longer than 1048576 bytes/]
-        ]
-        for (const [bad, says] of table) {
-          const { importing } = yield* database()
-          assertRefused(yield* importing(good + bad), says)
-          const { stdout } = yield* importing(good)
-          assert.deepStrictEqual(JSON.parse(stdout), { applied: 0, replayed: 2, refused: 0 }, bad.slice(0, 80))
-        }
-      }),
-    120_000
-  )
-
-  it.scoped(
-    "applies the rows of all accounts before one that only its account finds wrong, and goes on when it is mended",
-    () =>
-      Effect.gen(function* () {
-        const { importing, run } = yield* database()
-        const before = Array.from({ length: 40 }, (_, index) => deposit("b", `before-${index}`, "1"))
-        const after = Array.from({ length: 40 }, (_, index) => deposit("b", `after-${index}`, "1"))
-        const file = (amount: string) => lines(open("a"), open("b"), ...before, deposit("a", "d-1", amount), ...after)
-        assertRefused(yield* importing(file("1.234")), /line 43: amount: has more than the 2 decimals/)
-        const { stdout } = yield* run("export")
-        for (let index = 0; index < 40; index++) assert.include(stdout, `"before-${index}"`)
-        const mended = JSON.parse((yield* importing(file("1.23"))).stdout) as Record<string, number>
-        assert.strictEqual((mended.applied ?? 0) + (mended.replayed ?? 0), 83)
-        assert.isAtLeast(mended.replayed ?? 0, 42)
-      })
-  )
-
-  it.scoped("says what is wrong with the file itself", () =>
-    Effect.gen(function* () {
-      const { folder, run } = yield* database()
-      assertRefused(yield* run("import", join(folder, "none"), "--format", "commands"), /there is no such file/)
-      assertRefused(yield* run("import", folder, "--format", "commands"), /is not a file/)
-      const cut = join(folder, "cut.gz")
-      writeFileSync(cut, gzipSync(lines(...some)).subarray(0, 60))
-      assertRefused(yield* run("import", cut, "--format", "commands"), /damaged gzip|cut off/)
-      const latin = join(folder, "latin.jsonl")
-      writeFileSync(latin, Buffer.from([0x22, 0xe9, 0x22, 0x0a]))
-      assertRefused(yield* run("import", latin, "--format", "commands"), /line 1: is not UTF-8/)
-    })
-  )
-})
+import { assertRefused, Database, database, deposit, lines, open, some, tamper } from "./Rows.ts"
 
 describe("daybook export and import --format events", () => {
   it.scoped(
@@ -194,9 +34,39 @@ describe("daybook export and import --format events", () => {
         assert.strictEqual((yield* run("export", "--out", file)).code, 0)
         assert.strictEqual(readFileSync(file, "utf8"), log)
         assertRefused(yield* run("export", "--out", file), /cannot be written/)
+        assert.strictEqual((yield* run("export", "--out", "-")).stdout, log)
         assertRefused(yield* run("import", file, "--format", "events"), /not empty/)
       }),
     60_000
+  )
+
+  it.scoped("leave no half of a file where the disk has no more room", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 300 }, (_, index) => deposit("a", `d-${index}`, "1"))
+      const { folder, file } = yield* database(open("a"), ...many)
+      const out = join(folder, "log.jsonl")
+      const [command, ...program] = Cli.program()
+      const exporting = (more: string) =>
+        Cli.run([], {
+          program: [
+            "bash",
+            "-c",
+            `ulimit -f 64; "$@" ${more}`,
+            "bash",
+            command,
+            ...program,
+            "export",
+            "--db",
+            `sqlite:${file}`
+          ]
+        })
+      assertRefused(yield* exporting(`--out ${out}`), /log.jsonl cannot be written: EFBIG/)
+      assert.deepStrictEqual(
+        readdirSync(folder).filter((name) => name.startsWith("log")),
+        []
+      )
+      assertRefused(yield* exporting("> /dev/full"), /standard output cannot be written: ENOSPC/)
+    })
   )
 })
 
@@ -237,6 +107,28 @@ describe("daybook verify", () => {
       writeFileSync(file, bytes)
       assertRefused(yield* run("verify"), /account-a version 2/)
       assertRefused(yield* run("inspect", "account-a"), /account-a version 2/)
+      const exported = yield* run("export")
+      assertRefused(exported, /account-a version 2 differs from its hash/)
+      assert.include(exported.stdout, '"end"')
+    })
+  )
+
+  it.scoped("DU16 finds an index that does not agree with its table", () =>
+    Effect.gen(function* () {
+      const { file, run } = yield* database(...some)
+      const connection = new Database(file)
+      const root = connection
+        .prepare("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'events' AND type = 'index'")
+        .pluck()
+        .get() as number
+      const pageSize = connection.pragma("page_size", { simple: true }) as number
+      connection.close()
+      const bytes = readFileSync(file)
+      bytes.write("account-x", bytes.indexOf("account-a", (root - 1) * pageSize))
+      writeFileSync(file, bytes)
+      const { code, stdout } = yield* run("verify")
+      assert.strictEqual(code, 1)
+      assert.match(stdout, /database version 0: .*index/)
     })
   )
 })
@@ -293,6 +185,17 @@ describe("daybook inspect and backup", () => {
         }
       }),
     60_000
+  )
+})
+
+describe("wrong usage", () => {
+  it.scoped("is one line that says what is wrong, and exit code 1", () =>
+    Effect.gen(function* () {
+      assertRefused(yield* Cli.run(["frobnicate"]), /'frobnicate'|Invalid subcommand/)
+      assertRefused(yield* Cli.run(["import", "rows.jsonl"]), /'--format'/)
+      const berka = ["import", "-", "--format", "berka", "--db", "sqlite::memory:"]
+      assertRefused(yield* Cli.run([...berka, "--overdraft", "1,5"]), /--overdraft is an amount/)
+    })
   )
 })
 
