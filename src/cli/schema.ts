@@ -4,7 +4,7 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Effect, Option, Schema } from "effect"
+import { Cause, Effect, Option, Schema } from "effect"
 import { Account } from "../account/Account.ts"
 import { Transfer } from "../account/Transfer.ts"
 import * as Aggregate from "../core/Aggregate.ts"
@@ -64,8 +64,11 @@ export const command = Command.make("schema", options, ({ check, fixtures, json,
       )
       problems.push(...broken, ...(check ? missing : []))
       const readable = yield* Effect.exit(EventFixtures.assertReadable(aggregate, fixtures))
-      if (readable._tag === "Failure")
-        problems.push(`a fixture of ${aggregate.aggregate} in ${fixtures} no longer decodes`)
+      if (readable._tag === "Failure") {
+        // What it was and what it is stands in the lines below the first.
+        const [why] = String((Cause.squash(readable.cause) as Error).message).split("\n")
+        problems.push(`a fixture of ${aggregate.aggregate} in ${fixtures} no longer decodes: ${why}`)
+      }
     }
     const names = aggregates.map(({ aggregate }) => aggregate)
     if (problems.length > 0) {

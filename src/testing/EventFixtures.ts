@@ -82,7 +82,7 @@ export const assertReadable = (aggregate: Declared, folder: string): Effect.Effe
     for (const [file, fixture] of read(folder)) {
       if (fixture.aggregate !== aggregate.aggregate) continue
       const events = rows(fixture).flatMap((row) =>
-        Either.getOrThrowWith(aggregate.codec.decode(row), (error) => error)
+        Either.getOrThrowWith(aggregate.codec.decode(row), (error) => new Error(`${file}: ${error.message}`))
       )
       deepStrictEqual(
         events.map((event) => encode(aggregate.codec, event)),

@@ -1,5 +1,5 @@
 /** The promises of the verbs: what they print, and one clear line with exit code 1 for everything that is wrong. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -185,6 +185,22 @@ describe("daybook inspect and backup", () => {
         }
       }),
     60_000
+  )
+})
+
+describe("databases of earlier releases", () => {
+  const folder = join(import.meta.dirname, "../fixtures/databases")
+  // The streams of these two are of no aggregate that the program has; their tests are beside what reads them.
+  const released = readdirSync(folder).filter((name) => name.endsWith(".db") && !/spine|versions/.test(name))
+
+  it.scoped.each(released)("%s opens, verifies and goes on", (name) =>
+    Effect.gen(function* () {
+      const { file, importing, run } = yield* database()
+      copyFileSync(join(folder, name), file)
+      assert.strictEqual((yield* importing(lines(open("new"), deposit("new", "new-1", "1")))).code, 0)
+      const { code, stdout } = yield* run("verify")
+      assert.strictEqual(code, 0, stdout)
+    })
   )
 })
 

@@ -2,6 +2,7 @@
  * The events of earlier releases (`test/fixtures/events`) through every reader there is, from every store. A reader that is
  * added to the package is added here.
  */
+import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Clock, Deferred, Effect, Either, Layer, Logger, Schema, Stream } from "effect"
@@ -26,7 +27,7 @@ import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as Reaction from "../../src/projection/Reaction.ts"
 import * as Subscription from "../../src/projection/Subscription.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
-import { AgedAccount } from "../../src/testing/AgedAccount.ts"
+import { AgedAccount, behaviour as agedBehaviour } from "../../src/testing/AgedAccount.ts"
 import * as EventFixtures from "../../src/testing/EventFixtures.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "../http/Service.ts"
@@ -49,6 +50,7 @@ type Reader<R> = (stored: Stored) => Effect.Effect<ReadonlyArray<unknown>, unkno
 const aggregates = [AgedAccount, Account, Transfer] as unknown as ReadonlyArray<
   Pick<typeof AgedAccount, "aggregate" | "codec"> & { readonly events: ReadonlyArray<Event.Any> }
 >
+const agedAccount = AgedAccount.define(agedBehaviour)
 const fixtures = [...EventFixtures.read(join(import.meta.dirname, "../fixtures/events"))]
 
 /** The clock by which the stores note when an event was stored; what waits, waits as ever. */
@@ -209,6 +211,32 @@ const cases = <R>(name: string, layer: Layer.Layer<Stores | R, unknown>, table: 
 
 cases<never>("memory", Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer), readers)
 for (const [name, layer] of Object.entries(stores)) cases<ProjectionStore>(name, layer, { ...readers, ...followers })
+
+describe("a database with every stored form that ever was", () => {
+  it.scoped("UP11 reads as the fixtures that were stored in it", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* Cli.folder, "daybook.db")
+      copyFileSync(join(import.meta.dirname, "../fixtures/databases/0004-versions.db"), filename)
+      yield* Effect.gen(function* () {
+        const events = yield* EventStore
+        const aged = fixtures.filter(([, { aggregate }]) => aggregate === AgedAccount.aggregate)
+        for (const [file, { current }] of aged) {
+          const streamId = StreamId.make(`agedAccount-${file.replace(".json", "")}`)
+          const { committed } = yield* Replay.recover(events, yield* SnapshotStore, agedAccount, streamId)
+          assert.strictEqual(committed.state.events, current.length, file)
+          const read = (yield* events.readStream(streamId)).flatMap((row) =>
+            Either.getOrThrow(AgedAccount.codec.decode(row))
+          )
+          assert.deepStrictEqual(
+            read.map((event) => EventFixtures.encode(AgedAccount.codec, event)),
+            current,
+            file
+          )
+        }
+      }).pipe(Effect.provide(SqliteStore.layer({ filename })))
+    })
+  )
+})
 
 describe("events of earlier releases of the account", () => {
   const own = fixtures.filter(([, { aggregate }]) => aggregate === "Account")
