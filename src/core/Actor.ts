@@ -565,7 +565,8 @@ export class Actor {
         }
         events.push(encoded.right)
         decisions.characters += encoded.right.data.length
-        after = definition.evolve(after, event)
+        // As it is stored: a recovery must come to the same state.
+        after = definition.evolve(after, encoded.right.asRead)
       }
       decided.push(success(definition, pending, events, after))
       decisions.version += events.length

@@ -16,8 +16,14 @@ export interface EncodedEvent {
   readonly data: string
 }
 
+/** `asRead` is the event as every reader will find it: a schema may lose something on the way, as milliseconds. */
+export interface Storable<E> extends EncodedEvent {
+  readonly asRead: E
+}
+
 export interface EventCodec<E extends { readonly _tag: string }> {
-  readonly encode: (event: E) => Either.Either<EncodedEvent, UnencodableEvent>
+  /** Refuses what could not be read again too, so that nobody meets it first when it stands in the log. */
+  readonly encode: (event: E) => Either.Either<Storable<E>, UnencodableEvent>
   /**
    * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in the
    * log. Does not look at the hash: see `EventHash.isIntact`.
@@ -115,7 +121,7 @@ const misfitting = (stored: StoredEvent, error: ParseResult.ParseError): Either.
 export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<Event.Of<T>> => {
   const types = index(events)
 
-  const encode = (event: Event.Of<T>): Either.Either<EncodedEvent, UnencodableEvent> => {
+  const encode: EventCodec<Event.Of<T>>["encode"] = (event) => {
     const { _tag: tag } = event as { readonly _tag: string }
     const known = types.get(tag)
     if (known === undefined || known.type.tag !== tag || known.type.fate !== undefined) {
@@ -126,7 +132,13 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     const { _tag: _, ...data } = encoded.right as Record<string, unknown>
     const bad = Json.misfit(data)
     if (bad !== undefined) return Either.left(new UnencodableEvent({ type: tag, ...bad }))
-    return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data) })
+    const again = known.decode(encoded.right)
+    if (Either.isLeft(again)) {
+      const { path } = misfit(again.left)
+      return Either.left(new UnencodableEvent({ type: tag, path, reason: "what is stored could not be read again" }))
+    }
+    const asRead = again.right as Event.Of<T>
+    return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data), asRead })
   }
 
   /** From the form of one version of a type to the events that it is today. */

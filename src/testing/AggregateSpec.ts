@@ -85,12 +85,10 @@ const after = <S, E extends Tagged>(
   { state, version }: History<S, E>,
   events: ReadonlyArray<E>
 ): History<S, E> => ({
-  state: events.reduce<S>((current, event, index) => {
-    const replayed = stored(definition, event, version + index + 1).reduce(definition.evolve, current)
-    // A live actor evolves the event as decided, a recovered one as stored: they must not part.
-    deepStrictEqual(replayed, definition.evolve(current, event))
-    return replayed
-  }, state),
+  state: events.reduce<S>(
+    (current, event, index) => stored(definition, event, version + index + 1).reduce(definition.evolve, current),
+    state
+  ),
   version: version + events.length
 })
 

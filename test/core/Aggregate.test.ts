@@ -2,7 +2,7 @@
 
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Schema, Stream } from "effect"
+import { Deferred, Effect, Either, Layer, Schema, Stream } from "effect"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import * as Event from "../../src/core/Event.ts"
@@ -60,6 +60,45 @@ describe("the name of an aggregate", () => {
   it("is the first part of its streams", () => {
     assert.strictEqual(named("OrderLine2").streamId("7"), "orderLine2-7")
   })
+})
+
+describe("an event whose schema loses something", () => {
+  const Days = Schema.transform(Schema.Int, Schema.Number, {
+    strict: true,
+    decode: (days) => days * 86_400,
+    encode: (seconds) => Math.floor(seconds / 86_400)
+  })
+  class Diary extends Aggregate.make("Diary", {
+    id: Schema.String,
+    state: Schema.Number,
+    initial: 0,
+    events: [Event.make("Written", { at: Days })],
+    commands: [Rpc.make("Write", { payload: { at: Schema.Number }, success: Schema.Number })]
+  }) {}
+
+  it.effect("changes the state to what a recovery makes of it", () =>
+    Effect.gen(function* () {
+      const layer = Diary.toLayer({
+        decide: { Write: ({ at }) => Either.right([{ _tag: "Written", at }]) },
+        evolve: { Written: (_, { at }) => at },
+        reply: { Write: (at) => at }
+      }).pipe(Layer.provide(ActorSystemLocal.layer))
+      const read = Effect.flatMap(Diary, (diaries) => diaries("a").state)
+      const stores = Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer)
+      yield* Effect.gen(function* () {
+        const lived = yield* Effect.provide(
+          Effect.zipRight(
+            Effect.flatMap(Diary, (diaries) => diaries("a").Write({ at: 86_401 })),
+            read
+          ),
+          Layer.fresh(layer)
+        )
+        const recovered = yield* Effect.provide(read, Layer.fresh(layer))
+        assert.strictEqual(lived.state, 86_400)
+        assert.strictEqual(recovered.state, lived.state)
+      }).pipe(Effect.provide(stores))
+    })
+  )
 })
 
 describe("a payload", () => {

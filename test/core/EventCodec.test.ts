@@ -132,6 +132,20 @@ describe("EventCodec", () => {
     assert.strictEqual(Either.getOrThrow(codec.encode(Rated.make({ rate: 1, note: undefined }))).data, '{"rate":1}')
   })
 
+  it("an event that could not be read again is refused before it is stored", () => {
+    const Even = Schema.transform(Schema.Int.pipe(Schema.multipleOf(2)), Schema.Int, {
+      strict: true,
+      decode: (stored) => stored,
+      encode: (value) => value
+    })
+    const Counted = Event.make("Counted", {
+      count: Schema.transform(Even, Even, { strict: true, decode: (n) => n + 1, encode: (n) => n })
+    })
+    const error = Either.getOrThrow(Either.flip(EventCodec.make([Counted]).encode(Counted.make({ count: 2 }))))
+    assert.strictEqual(error.path, "count")
+    assert.include(error.message, "could not be read again")
+  })
+
   it("ES32 data that nests too deep is refused, and __proto__ stays a plain field", () => {
     const Tree = Event.make("Tree", { value: Schema.Unknown })
     const trees = EventCodec.make([Tree])

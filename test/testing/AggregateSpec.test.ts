@@ -55,7 +55,7 @@ class Notes extends Aggregate.make("Notes", {
       success: Schema.Int,
       error: Refused
     }),
-    Rpc.make("Date", { payload: { at: Schema.Number } })
+    Rpc.make("Date", { payload: { at: Schema.Number }, success: Schema.Number })
   ]
 }) {}
 const NotesSpec = AggregateSpec.make(Notes, {
@@ -71,7 +71,7 @@ const NotesSpec = AggregateSpec.make(Notes, {
     Noted: (notes, { text }) => ({ ...notes, texts: [...notes.texts, text] }),
     Dated: (notes, { at }) => ({ ...notes, at })
   },
-  reply: { Note: ({ texts }) => texts.length, Date: () => undefined }
+  reply: { Note: ({ texts }) => texts.length, Date: ({ at }) => at }
 })
 
 describe("AggregateSpec", () => {
@@ -121,11 +121,10 @@ describe("AggregateSpec", () => {
     })
   )
 
-  it.effect("fails when an event comes back from a store as another", () =>
+  it.effect("evolves an event as it comes back from a store, and tells decide the time", () =>
     Effect.gen(function* () {
-      yield* NotesSpec.given().when("Date", { at: 2_000 }).replies(undefined)
-      yield* dies(NotesSpec.given().when("Date", { at: 2_001 }).replies(undefined))
-      yield* dies(NotesSpec.given().when("Date", { at: 2_000 }, { now: 1 }).replies(undefined))
+      yield* NotesSpec.given().when("Date", { at: 2_001 }).replies(2_000)
+      yield* NotesSpec.given().when("Date", { at: 2_000 }, { now: 1_001 }).replies(3_000)
     })
   )
 
