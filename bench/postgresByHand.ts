@@ -1,0 +1,176 @@
+/**
+ * What one would write by hand on PostgreSQL with `pg`: a transaction for each command, on a pool of connections, with
+ * prepared statements and the rows and hashes of Daybook. `textbook` gives positions under one lock and reloads the stream,
+ * as most articles show. `ordered` is the same with state in memory: it reads the stream's head alone. `unordered` gives up the
+ * order of the log for speed: it takes positions from a sequence and no lock, so whoever polls the log can miss events.
+ */
+import { createRequire } from "node:module"
+import * as CommandId from "../src/core/CommandId.ts"
+import * as EventHash from "../src/core/EventHash.ts"
+import type { Head } from "../src/core/EventStore.ts"
+import type { StoredEvent } from "../src/core/StoredEvent.ts"
+import { StreamId } from "../src/core/StreamId.ts"
+import { commandColumns, eventColumns, toEvent } from "../src/sql/LogTables.ts"
+import { deposit, depositData } from "./Ledger.ts"
+
+interface Query {
+  /** Prepared under this name at its first use on a connection. */
+  readonly name: string
+  readonly text: string
+  readonly values: ReadonlyArray<unknown>
+  readonly rowMode: "array"
+}
+interface Client {
+  readonly query: (query: Query | string) => Promise<{ readonly rows: ReadonlyArray<ReadonlyArray<unknown>> }>
+  readonly release: () => void
+}
+interface Pool {
+  readonly connect: () => Promise<Client>
+  readonly end: () => Promise<void>
+}
+// The driver comes with @effect/sql-pg, without types.
+const { Pool } = createRequire(import.meta.url)("pg") as {
+  readonly Pool: new (options: {
+    readonly connectionString: string
+    readonly max: number
+    readonly types: { readonly getTypeParser: (type: number) => (text: string) => unknown }
+  }) => Pool
+}
+const integers = new Set([20, 23])
+
+/** As many connections as serve this machine best; more make both slower. */
+const connections = 10
+
+export const open = (connectionString: string): Pool =>
+  new Pool({
+    connectionString,
+    max: connections,
+    types: { getTypeParser: (type) => (integers.has(type) ? Number : (text) => text) }
+  })
+
+/** A statement of its own. */
+export const query = async (pool: Pool, text: string) => {
+  const client = await pool.connect()
+  const { rows } = await client.query(text).finally(client.release)
+  return rows
+}
+
+const placeholders = (columns: string): string =>
+  columns
+    .split(", ")
+    .map((_, index) => `$${index + 1}`)
+    .join(", ")
+
+const statements = {
+  lock: "SELECT pg_advisory_xact_lock(1)",
+  known: "SELECT answer FROM commands WHERE command_id = $1",
+  load: `SELECT ${eventColumns} FROM events WHERE stream_id = $1 ORDER BY version`,
+  head: "SELECT version, position, hash FROM events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1",
+  last: "SELECT max(position) FROM events",
+  next: "SELECT nextval('positions')",
+  insertEvent: `INSERT INTO events (${eventColumns}) VALUES (${placeholders(eventColumns)})`,
+  insertCommand: `INSERT INTO commands (${commandColumns}) VALUES (${placeholders(commandColumns)})`
+}
+
+const write = async (
+  client: Client,
+  account: number,
+  number: number,
+  balance: bigint,
+  head: Head,
+  position: number
+) => {
+  const streamId = StreamId.make(`ledger-${account}`)
+  const data = depositData(number)
+  const commandId = CommandId.make()
+  const version = head.version + 1
+  const event: Omit<StoredEvent, "hash"> = {
+    position,
+    streamId,
+    version,
+    type: "Deposited",
+    schemaVersion: 1,
+    data,
+    commandId,
+    correlationId: commandId,
+    causationId: null,
+    traceparent: null,
+    recordedAt: Date.now(),
+    previousHash: head.hash
+  }
+  const stored = { ...event, hash: EventHash.compute(event) } as StoredEvent
+  const values = eventColumns.split(", ").map((column) => {
+    const key = column.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+    return stored[key as keyof StoredEvent]
+  })
+  await ask(client, "insertEvent", values)
+  const fingerprint = CommandId.fingerprint("Ledger", String(account), "Deposit", data)
+  const answer = JSON.stringify({ balance: String(balance), version, position })
+  await ask(client, "insertCommand", [commandId, streamId, fingerprint, "success", answer, version, position])
+}
+
+const ask = async (client: Client, name: keyof typeof statements, values: ReadonlyArray<unknown> = []) =>
+  (await client.query({ name, text: statements[name], values, rowMode: "array" })).rows
+
+/** One command in one transaction: `body` reads what is there and gives the new balance, the head and the position. */
+export type Body = (
+  client: Client,
+  account: number,
+  number: number
+) => Promise<{ readonly balance: bigint; readonly head: Head; readonly position: number }>
+
+export const textbook: Body = async (client, account, number) => {
+  await ask(client, "lock")
+  let balance = deposit(number).amount
+  let head: Head = { version: 0, position: 0, hash: EventHash.genesis }
+  for (const row of await ask(client, "load", [`ledger-${account}`])) {
+    const event = toEvent(row)
+    if (event.previousHash !== head.hash || !EventHash.isIntact(event)) throw new Error("the stream is damaged")
+    balance += BigInt((JSON.parse(event.data) as { readonly amount: string }).amount)
+    head = event
+  }
+  const [[last] = []] = await ask(client, "last")
+  return { balance, head, position: Number(last) + 1 }
+}
+
+const headOf = async (client: Client, account: number): Promise<Head> => {
+  const [row] = await ask(client, "head", [`ledger-${account}`])
+  if (row === undefined) throw new Error("the stream is missing")
+  const [version, position, hash] = row as [number, number, string]
+  return { version, position, hash } as Head
+}
+
+export const ordered: Body = async (client, account, number) => {
+  await ask(client, "lock")
+  const head = await headOf(client, account)
+  const [[last] = []] = await ask(client, "last")
+  return { balance: deposit(number).amount, head, position: Number(last) + 1 }
+}
+
+export const unordered: Body = async (client, account, number) => {
+  const head = await headOf(client, account)
+  const [[next] = []] = await ask(client, "next")
+  return { balance: deposit(number).amount, head, position: Number(next) }
+}
+
+/** Does one command, again when another took its version. */
+export const run = async (pool: Pool, body: Body, account: number, number: number): Promise<void> => {
+  const client = await pool.connect()
+  try {
+    for (;;) {
+      await client.query("BEGIN")
+      try {
+        if ((await ask(client, "known", [`command ${number}`])).length > 0) throw new Error("it was done before")
+        const { balance, head, position } = await body(client, account, number)
+        await write(client, account, number, balance, head, position)
+        await client.query("COMMIT")
+        return
+      } catch (error) {
+        await client.query("ROLLBACK")
+        if ((error as { readonly code?: string }).code !== "23505") throw error
+      }
+    }
+  } finally {
+    client.release()
+  }
+}
