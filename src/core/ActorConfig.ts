@@ -1,5 +1,6 @@
 /** `ActorConfig` holds every limit of the actor runtime in one place, with its unit and what happens at the limit. */
 import { Context, Duration, Layer } from "effect"
+import * as Limits from "./Limits.ts"
 
 export interface ActorLimits {
   /** Commands waiting in one mailbox, and reads waiting for one recovery; one more fails with `MailboxFull`. */
@@ -75,10 +76,8 @@ export const defaults: ActorLimits = {
   shutdownTimeout: Duration.seconds(8)
 }
 
-const day = 24 * 3_600_000
-
-/** What each limit may be, both ends included: counts are whole numbers, durations are compared in milliseconds. */
-const ranges: { readonly [L in keyof ActorLimits]: readonly [least: number, most: number] } = {
+const { day } = Limits
+const ranges: Limits.Ranges<ActorLimits> = {
   mailboxCapacity: [1, 1_000_000],
   maxBatch: [1, 100_000],
   maxBatchCharacters: [1, 1_000_000_000],
@@ -100,34 +99,10 @@ const ranges: { readonly [L in keyof ActorLimits]: readonly [least: number, most
   shutdownTimeout: [0, day]
 }
 
-/** A limit outside its range. With it actors would hang or spin, so nothing starts. */
-export class InvalidLimit extends Error {
-  override readonly name = "InvalidLimit"
-}
-
-const check = (limits: ActorLimits): ActorLimits => {
-  for (const [name, [least, most]] of Object.entries(ranges)) {
-    const value: unknown = limits[name as keyof ActorLimits]
-    const isDuration = Duration.isDuration(defaults[name as keyof ActorLimits])
-    const size = !isDuration ? value : Duration.isDuration(value) ? Duration.toMillis(value) : undefined
-    const isWhole = isDuration || Number.isSafeInteger(size)
-    if (typeof size === "number" && isWhole && size >= least && size <= most) continue
-    throw new InvalidLimit(
-      isDuration
-        ? `the limit ${name} is ${size === undefined ? value : `${size} milliseconds`}; it is a duration of ${least} to ${most} milliseconds`
-        : `the limit ${name} is ${value}; it is a whole number from ${least} to ${most}`
-    )
-  }
-  if (Duration.lessThan(limits.maxBackoff, limits.minBackoff)) {
-    throw new InvalidLimit("the limit maxBackoff is shorter than minBackoff; give it at least as much")
-  }
-  return limits
-}
-
 export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/ActorConfig", {
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. Throws `InvalidLimit` when one is outside its range. */
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
 export const layer = (limits: Partial<ActorLimits>): Layer.Layer<ActorConfig> =>
-  Layer.succeed(ActorConfig, check({ ...defaults, ...limits }))
+  Layer.succeed(ActorConfig, Limits.change(defaults, ranges, limits))

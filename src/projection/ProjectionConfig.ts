@@ -1,5 +1,6 @@
 /** `ProjectionConfig` holds every limit of the read side in one place, with its unit and what happens at the limit. */
 import { Context, Duration, Layer } from "effect"
+import * as Limits from "../core/Limits.ts"
 
 export interface ProjectionLimits {
   /** Most events that one transaction takes. */
@@ -36,10 +37,24 @@ export const defaults: ProjectionLimits = {
   maxAhead: 4_096
 }
 
+const { day } = Limits
+const ranges: Limits.Ranges<ProjectionLimits> = {
+  maxBatch: [1, 100_000],
+  busyBatch: [1, 100_000],
+  pollInterval: [1, day],
+  maxAttempts: [1, 1_000],
+  minBackoff: [0, day],
+  maxBackoff: [0, day],
+  maxDeadLetters: [0, 1_000_000],
+  heartbeat: [1, day],
+  maxInFlight: [1, 100_000],
+  maxAhead: [1, 10_000_000]
+}
+
 export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("daybook/projection/ProjectionConfig", {
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. */
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
 export const layer = (limits: Partial<ProjectionLimits>): Layer.Layer<ProjectionConfig> =>
-  Layer.succeed(ProjectionConfig, { ...defaults, ...limits })
+  Layer.succeed(ProjectionConfig, Limits.change(defaults, ranges, limits))
