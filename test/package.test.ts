@@ -1,5 +1,5 @@
 /** What users install: the packed package compiles and runs from each of its entry points, and its program starts. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -63,6 +63,24 @@ describe("the package", () => {
       const drivers = Object.keys(createRequire(import.meta.url).cache).filter((path) => /better-sqlite3|[/]pg[/]/.test(path))
       if (drivers.length > 0) throw new Error(drivers.join())`
     execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, stdio: "pipe" })
+  })
+
+  it("daybook/http/contract loads nothing that a browser has not", { timeout: 30_000 }, () => {
+    // Tells of each module that is resolved; those of Node are the ones without a file.
+    const hooks = `export const resolve = async (specifier, context, next) => {
+      const found = await next(specifier, context)
+      if (found.url.startsWith("node:")) process._rawDebug(found.url + " by " + context.parentURL)
+      return found
+    }`
+    const script = `
+      import { register } from "node:module"
+      register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hooks)}))
+      const { AccountsApi } = await import("daybook/http/contract")
+      if (AccountsApi === undefined) throw new Error("the contract is missing")`
+    const options = { cwd: project, encoding: "utf8" } as const
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], options)
+    assert.strictEqual(status, 0, stderr)
+    assert.strictEqual(stderr, "")
   })
 
   it("brings the program daybook", { timeout: 30_000 }, () => {

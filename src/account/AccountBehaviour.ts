@@ -5,7 +5,7 @@
 import { Effect, Either, type Layer } from "effect"
 import { ActorSystem, type Place } from "../core/ActorSystem.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
-import { Account, type AccountState, type Booking, type Leg, maxHolds } from "./Account.ts"
+import { Account, type AccountState, maxHolds } from "./Account.ts"
 import {
   AccountExists,
   AccountIsClosed,
@@ -39,6 +39,7 @@ import {
   TransfersSettled,
   Withdrawn
 } from "./AccountEvents.ts"
+import type { Booking, Leg } from "./AccountTerms.ts"
 import * as Money from "./Money.ts"
 import { hasEnded } from "./TransferEvents.ts"
 

@@ -13,8 +13,9 @@ import { InvalidArgument } from "../core/StoreError.ts"
 import * as Projection from "../projection/Projection.ts"
 import { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
-import { Account, AccountId } from "./Account.ts"
+import { Account } from "./Account.ts"
 import { type AccountEvent, events } from "./AccountEvents.ts"
+import { AccountId } from "./AccountTerms.ts"
 import * as Money from "./Money.ts"
 
 /** One account as the read model knows it. Amounts have exactly the currency's decimals. */

@@ -5,33 +5,10 @@
 import { Rpc } from "@effect/rpc"
 import { Schema } from "effect"
 import * as Aggregate from "../core/Aggregate.ts"
-import { AccountId, Amount, Currency, Reference, TransferId } from "./Account.ts"
 import { InvalidAmount, UnknownCurrency } from "./AccountError.ts"
+import { Reason, Request, TransferId, TransferView } from "./AccountTerms.ts"
 import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "./TransferError.ts"
 import { events } from "./TransferEvents.ts"
-
-/** Why no money changed hands. Those of the source before anything was taken, those of the target after all was given back. */
-export const Reason = Schema.Literal(
-  "insufficient-funds",
-  "source-not-found",
-  "source-closed",
-  "source-currency-mismatch",
-  "target-not-found",
-  "target-closed",
-  "currency-mismatch",
-  /** The target did not answer in time. */
-  "target-unavailable"
-)
-export type Reason = typeof Reason.Type
-
-export const Request = Schema.Struct({
-  from: AccountId,
-  to: AccountId,
-  /** That of the source, in which the amount is. */
-  currency: Currency,
-  amount: Amount,
-  reference: Schema.optionalWith(Reference, { exact: true })
-})
 
 /** `requested`, `debited` and `refunding` are under way; after the others comes nothing. */
 export const Status = Schema.Literal("none", "requested", "debited", "refunding", "completed", "refused")
@@ -48,17 +25,6 @@ export const TransferState = Schema.Struct({
   reason: Schema.NullOr(Schema.String)
 })
 export type TransferState = typeof TransferState.Type
-
-/** A transfer as clients see it. */
-export const TransferView = Schema.Struct({
-  transferId: Schema.String,
-  from: Schema.String,
-  to: Schema.String,
-  amount: Schema.String,
-  status: Schema.Literal("pending", "completed", "refused"),
-  reason: Schema.optionalWith(Schema.String, { exact: true })
-})
-export type TransferView = typeof TransferView.Type
 
 const step = { success: TransferView, error: Schema.Union(TransferNotFound, OutOfOrder) }
 

@@ -3,8 +3,9 @@ import { Either, type Layer } from "effect"
 import type { ActorSystem, DecideContext } from "../core/ActorSystem.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
 import { InvalidAmount, UnknownCurrency } from "./AccountError.ts"
+import type { TransferView } from "./AccountTerms.ts"
 import * as Money from "./Money.ts"
-import { Transfer, type TransferState, type TransferView } from "./Transfer.ts"
+import { Transfer, type TransferState } from "./Transfer.ts"
 import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "./TransferError.ts"
 import {
   RefundRequested,

@@ -1,6 +1,7 @@
 /** `AccountRows` turns lines of a file into commands of accounts, and applies them: each account's in order, many accounts at once. */
 import { Effect, Either, ParseResult, Schema } from "effect"
-import { Account, AccountId, Amount, BookedOn, Booking, Opening } from "../account/Account.ts"
+import { Account } from "../account/Account.ts"
+import { AccountId, Amount, BookedOn, Booking, Opening } from "../account/AccountTerms.ts"
 import type { RuntimeError } from "../core/ActorError.ts"
 import type { Reply } from "../core/Aggregate.ts"
 import * as StrictJson from "../http/StrictJson.ts"

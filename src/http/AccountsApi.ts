@@ -7,8 +7,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
-import * as Account from "../account/Account.ts"
-import * as Transfer from "../account/Transfer.ts"
+import * as Terms from "../account/AccountTerms.ts"
 import * as Access from "./Access.ts"
 import * as Problem from "./Problem.ts"
 
@@ -55,21 +54,19 @@ const keyedAndMatched = Schema.Struct({ ...keyed.fields, "if-match": optional(Ve
 const strict = { parseOptions: { onExcessProperty: "error", errors: "all" } } as const
 
 export const OpenBody = Schema.Struct({
-  accountId: optional(Account.AccountId),
-  ...Account.Opening.fields
+  accountId: optional(Terms.AccountId),
+  ...Terms.Opening.fields
 }).annotations({
   ...strict,
   identifier: "Opening",
-  examples: [
-    { accountId: "anna" as Account.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }
-  ]
+  examples: [{ accountId: "anna" as Terms.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }]
 })
-export const BookingBody = Account.Booking.annotations({
+export const BookingBody = Terms.Booking.annotations({
   ...strict,
   identifier: "Booking",
   examples: [{ amount: "12.50", reference: "invoice 7", bookedOn: "2026-01-31" }]
 })
-export const Receipt = Schema.Struct({ ...Account.Receipt.fields, commandId: Schema.String }).annotations({
+export const Receipt = Schema.Struct({ ...Terms.Receipt.fields, commandId: Schema.String }).annotations({
   identifier: "Receipt",
   description: "The account after the command. `version` is the one that the command produced.",
   examples: [
@@ -78,28 +75,28 @@ export const Receipt = Schema.Struct({ ...Account.Receipt.fields, commandId: Sch
 })
 export type Receipt = typeof Receipt.Type
 
-const { holdId: _, ...reserved } = Account.Reservation.fields
-export const HoldBody = Schema.Struct({ holdId: optional(Account.HoldId), ...reserved }).annotations({
+const { holdId: _, ...reserved } = Terms.Reservation.fields
+export const HoldBody = Schema.Struct({ holdId: optional(Terms.HoldId), ...reserved }).annotations({
   ...strict,
   identifier: "Hold",
   examples: [
-    { holdId: "order-7" as Account.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2026-01-31T12:00:00Z" }
+    { holdId: "order-7" as Terms.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2026-01-31T12:00:00Z" }
   ]
 })
-export const CaptureBody = Schema.Struct({ amount: optional(Account.Amount) }).annotations({
+export const CaptureBody = Schema.Struct({ amount: optional(Terms.Amount) }).annotations({
   ...strict,
   identifier: "Capture",
   description: "How much to take of what the hold reserves; the rest of it is released. Default: all of it.",
   examples: [{ amount: "10.00" }]
 })
 
-const { currency: __, ...ordered } = Transfer.Request.fields
-export const TransferBody = Schema.Struct({ transferId: optional(Account.TransferId), ...ordered }).annotations({
+const { currency: __, ...ordered } = Terms.Request.fields
+export const TransferBody = Schema.Struct({ transferId: optional(Terms.TransferId), ...ordered }).annotations({
   ...strict,
   identifier: "TransferRequest",
-  examples: [{ from: "anna" as Account.AccountId, to: "bert" as Account.AccountId, amount: "5.00", reference: "rent" }]
+  examples: [{ from: "anna" as Terms.AccountId, to: "bert" as Terms.AccountId, amount: "5.00", reference: "rent" }]
 })
-export const TransferView = Transfer.TransferView.annotations({
+export const TransferView = Terms.TransferView.annotations({
   identifier: "Transfer",
   description: "While it is pending, the money may be with neither account; refused, it is all with the source.",
   examples: [{ transferId: "rent-7", from: "anna", to: "bert", amount: "5.00", status: "completed" }]
@@ -215,7 +212,7 @@ export const ProjectionView = Schema.Struct({
 }).annotations({ identifier: "Projection" })
 export type ProjectionView = typeof ProjectionView.Type
 
-const id = Schema.Struct({ id: Account.AccountId })
+const id = Schema.Struct({ id: Terms.AccountId })
 
 const invalid = Problem.schema("invalid-request")
 const malformed = Problem.schema("malformed-json")
@@ -288,7 +285,7 @@ class Accounts extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.get("get", "/accounts/:id")
       .setPath(id)
-      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Account.Time) }))
+      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Terms.Time) }))
       .addSuccess(AccountView)
       .addError(Schema.Union(every, notFound, Problem.schema("version-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)
@@ -324,7 +321,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .middleware(Access.Read)
   ) {}
 
-const hold = Schema.Struct({ id: Account.AccountId, holdId: Account.HoldId })
+const hold = Schema.Struct({ id: Terms.AccountId, holdId: Terms.HoldId })
 const noHold = Problem.schema("hold-not-found")
 
 class Holds extends HttpApiGroup.make("holds")
@@ -386,7 +383,7 @@ class Transfers extends HttpApiGroup.make("transfers")
   )
   .add(
     HttpApiEndpoint.get("get", "/transfers/:id")
-      .setPath(Schema.Struct({ id: Account.TransferId }))
+      .setPath(Schema.Struct({ id: Terms.TransferId }))
       .addSuccess(TransferView)
       .addError(Schema.Union(every, Problem.schema("transfer-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)

@@ -1,6 +1,7 @@
 /** A stored event as clients see it: checked, and with its data as the current version reads. */
 import { Either } from "effect"
-import { Account, AccountId, TransferId } from "../account/Account.ts"
+import { Account } from "../account/Account.ts"
+import { AccountId, TransferId } from "../account/AccountTerms.ts"
 import { Transfer } from "../account/Transfer.ts"
 import type { EventCodec } from "../core/EventCodec.ts"
 import * as EventHash from "../core/EventHash.ts"

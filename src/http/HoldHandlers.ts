@@ -1,7 +1,8 @@
 /** The answers to requests about the holds of an account. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
-import { Account, HoldId } from "../account/Account.ts"
+import { Account } from "../account/Account.ts"
+import { HoldId } from "../account/AccountTerms.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as CommandAnswer from "./CommandAnswer.ts"
 import * as Failures from "./Failures.ts"

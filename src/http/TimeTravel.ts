@@ -1,7 +1,8 @@
 /** An account as it was, for the service: few such questions at once, and what each of them cannot have as a `Problem`. */
 import { Effect, Option } from "effect"
-import { Account, type AccountId, type AccountState } from "../account/Account.ts"
+import { Account, type AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
+import type { AccountId } from "../account/AccountTerms.ts"
 import type { Committed } from "../core/ActorSystem.ts"
 import { EventStore } from "../core/EventStore.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"

@@ -2,7 +2,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
-import { TransferId } from "../account/Account.ts"
+import { TransferId } from "../account/AccountTerms.ts"
 import { type Progress, Transfers } from "../account/Transfers.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as CommandAnswer from "./CommandAnswer.ts"

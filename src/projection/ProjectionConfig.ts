@@ -42,7 +42,7 @@ const ranges: Limits.Ranges<ProjectionLimits> = {
   maxBatch: [1, 100_000],
   busyBatch: [1, 100_000],
   pollInterval: [1, day],
-  maxAttempts: [1, 1_000],
+  maxAttempts: [1, Number.MAX_SAFE_INTEGER],
   minBackoff: [0, day],
   maxBackoff: [0, day],
   maxDeadLetters: [0, 1_000_000],

@@ -385,7 +385,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       strictEqual(attempts, 3)
 
       const retrying = ProjectionsLocal.layer([notes({ ...poison("one"), name: "stuck" })]).pipe(
-        Layer.provide(ProjectionConfig.layer({ minBackoff: Duration.hours(1) }))
+        Layer.provide(ProjectionConfig.layer({ minBackoff: Duration.hours(1), maxBackoff: Duration.hours(1) }))
       )
       yield* Effect.provide(
         until((now) => now.status === "backing off", "stuck"),

@@ -4,8 +4,9 @@
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Either, Exit, Layer, Scope } from "effect"
-import { Account, AccountId, TransferId } from "../account/Account.ts"
+import { Account } from "../account/Account.ts"
 import { AccountNotFound } from "../account/AccountError.ts"
+import { AccountId, TransferId } from "../account/AccountTerms.ts"
 import * as TransferConfig from "../account/TransferConfig.ts"
 import { SameAccount } from "../account/TransferError.ts"
 import * as TransferProcess from "../account/TransferProcess.ts"

@@ -1,7 +1,7 @@
 /** The promises of an account. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, FastCheck, Schema } from "effect"
-import { Account, AccountId } from "../../src/account/Account.ts"
+import { Account } from "../../src/account/Account.ts"
 import { behaviour } from "../../src/account/AccountBehaviour.ts"
 import {
   AccountExists,
@@ -13,6 +13,7 @@ import {
   UnknownCurrency
 } from "../../src/account/AccountError.ts"
 import { AccountClosed, AccountOpened, Deposited, Withdrawn } from "../../src/account/AccountEvents.ts"
+import { AccountId } from "../../src/account/AccountTerms.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const AccountSpec = AggregateSpec.make(Account, behaviour)

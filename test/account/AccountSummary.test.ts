@@ -2,9 +2,10 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { Account, AccountId } from "../../src/account/Account.ts"
+import { Account } from "../../src/account/Account.ts"
 import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
 import * as AccountSummary from "../../src/account/AccountSummary.ts"
+import { AccountId } from "../../src/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"

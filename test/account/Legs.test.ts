@@ -1,7 +1,7 @@
 /** The promises of an account about transfers and holds. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Account, AccountId, HoldId, maxHolds, TransferId } from "../../src/account/Account.ts"
+import { Account, maxHolds } from "../../src/account/Account.ts"
 import { behaviour, make } from "../../src/account/AccountBehaviour.ts"
 import {
   BalanceNotZero,
@@ -31,6 +31,7 @@ import {
   TransfersSettled,
   Withdrawn
 } from "../../src/account/AccountEvents.ts"
+import { AccountId, HoldId, TransferId } from "../../src/account/AccountTerms.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const AccountSpec = AggregateSpec.make(Account, behaviour)

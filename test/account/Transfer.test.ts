@@ -1,8 +1,8 @@
 /** The promises of a transfer's own stream: which steps it takes from where, and what it is then. */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { AccountId } from "../../src/account/Account.ts"
 import { InvalidAmount, UnknownCurrency } from "../../src/account/AccountError.ts"
+import { AccountId } from "../../src/account/AccountTerms.ts"
 import { Transfer } from "../../src/account/Transfer.ts"
 import { behaviour } from "../../src/account/TransferBehaviour.ts"
 import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "../../src/account/TransferError.ts"

@@ -5,7 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"
-import { Account, AccountId, HoldId, TransferId } from "../../src/account/Account.ts"
+import { Account } from "../../src/account/Account.ts"
+import { AccountId, HoldId, TransferId } from "../../src/account/AccountTerms.ts"
 import * as TransferConfig from "../../src/account/TransferConfig.ts"
 import * as Transfers from "../../src/account/Transfers.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
