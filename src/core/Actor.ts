@@ -57,13 +57,13 @@ export interface Host {
   /** Milliseconds by a clock that only goes forward: for all that waits. */
   readonly elapsed: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /** Nothing waits. The system may stop the actor at once. */
   readonly becameIdle: (actor: Actor) => void
   readonly becameBusy: (actor: Actor) => void
   /** Gives the actor's place to one that waits for a place, if any does; the actor waits for its next one. */
   readonly yieldPlace: (actor: Actor) => boolean
-  /** Those that wait for an append, or for the effect of a decision; each is told the time now and then by `expire`. */
+  /** Those that wait for the store, or for the effect of a decision; each is told the time now and then by `expire`. */
   readonly watched: Set<Actor>
   readonly accepted: () => void
   /** One of the accepted commands was answered. */
@@ -119,6 +119,8 @@ export class Actor {
   private deciding: Pending | undefined
   /** When the append or the effect began. */
   private busySince = 0
+  /** The reading of events that it waits for, and no longer than until then. */
+  private patience: { readonly deadline: number; readonly giveUp: () => void } | undefined
   private snapshotVersion = 0
   /** Failures in a row, of recoveries and of user code; the backoff grows with them. */
   private failures = 0
@@ -204,8 +206,12 @@ export class Actor {
     this.end()
   }
 
-  /** Gives up an append or a decision that takes too long. Tells which, when it did. */
+  /** Gives up what takes too long. Tells of an append or a decision which it was; a recovery tells of itself. */
   expire(now: number): "append" | "decision" | undefined {
+    if (this.patience !== undefined) {
+      if (now >= this.patience.deadline) this.patience.giveUp()
+      return undefined
+    }
     const { appendTimeout, decideTimeout } = this.host.limits
     const isDeciding = this.deciding !== undefined
     if (now - this.busySince < Duration.toMillis(isDeciding ? decideTimeout : appendTimeout)) return undefined
@@ -237,6 +243,7 @@ export class Actor {
     this.epoch++
     this.committed = undefined
     this.deciding = undefined
+    this.patience = undefined
     this.host.watched.delete(this)
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined
@@ -285,10 +292,32 @@ export class Actor {
     this.resumeAt = this.host.elapsed() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
   }
 
-  /** Ends the effect after so many milliseconds, even where it does not let itself be interrupted. */
-  private patiently<A, E>(millis: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Error> {
-    const onTimeout = () => new Error(`no answer within ${Duration.format(this.host.limits.recoveryTimeout)}`)
-    return effect.pipe(Effect.disconnect, Effect.timeoutFail({ duration: Math.max(0, millis), onTimeout }))
+  /**
+   * Ends the wait for the effect at the deadline, even where the effect does not let itself be interrupted. A fiber of its own
+   * and a look now and then: a timeout of Effect is three fibers and a timer, more than all else that a cold start takes.
+   */
+  private patiently<A, E>(deadline: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Error> {
+    return Effect.async((resume) => {
+      const { host } = this
+      const fiber = host.fork(effect)
+      const interrupt = () => fiber.unsafeInterruptAsFork(fiber.id())
+      const finish = (answer: Effect.Effect<A, E | Error>) => {
+        if (this.patience === patience) {
+          this.patience = undefined
+          host.watched.delete(this)
+        }
+        resume(answer)
+      }
+      const giveUp = () => {
+        interrupt()
+        finish(Effect.fail(new Error(`no answer within ${Duration.format(host.limits.recoveryTimeout)}`)))
+      }
+      const patience = { deadline, giveUp }
+      this.patience = patience
+      host.watched.add(this)
+      fiber.addObserver(finish)
+      return Effect.sync(interrupt)
+    })
   }
 
   private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
@@ -354,7 +383,7 @@ export class Actor {
     const attempt = Effect.suspend(() => {
       // From when it has a place: a cold start of many is no fault of the last one.
       deadline ??= host.elapsed() + Duration.toMillis(limits.recoveryTimeout)
-      return this.patiently(deadline - host.elapsed(), Replay.recover(store, snapshots, definition, streamId))
+      return this.patiently(deadline, Replay.recover(store, snapshots, definition, streamId))
     }).pipe(recoveries.withPermits(1))
     for (let attempts = 1; ; attempts++) {
       const exit = yield* Effect.exit(attempt)
@@ -675,7 +704,7 @@ export class Actor {
     error: VersionConflict
   ): Effect.fn.Return<void> {
     const { definition, streamId } = this
-    const { limits, store } = this.host
+    const { elapsed, limits, store } = this.host
     ActorMetrics.conflicted()
     for (const { pending } of decided) pending.conflicts++
     const [lost, others] = Arr.partition(decided, ({ pending }) => pending.conflicts <= limits.conflictRetries)
@@ -690,7 +719,8 @@ export class Actor {
     if (error.actual < committed.version) this.committed = undefined
     if (this.committed === undefined) return
     const missing = Replay.catchUp(store, definition, streamId, committed)
-    const exit = yield* Effect.exit(this.patiently(Duration.toMillis(limits.recoveryTimeout), missing))
+    const deadline = elapsed() + Duration.toMillis(limits.recoveryTimeout)
+    const exit = yield* Effect.exit(this.patiently(deadline, missing))
     // What cannot be caught up with is recovered from the start, which reports why it cannot be.
     this.committed = Exit.isSuccess(exit) ? exit.value : undefined
   }

@@ -200,7 +200,8 @@ const make = Effect.gen(function* () {
   const shortest = Math.min(
     idleMillis,
     Duration.toMillis(limits.appendTimeout),
-    Duration.toMillis(limits.decideTimeout)
+    Duration.toMillis(limits.decideTimeout),
+    Duration.toMillis(limits.recoveryTimeout)
   )
   const sweep = Effect.gen(function* () {
     const now = host.elapsed()
