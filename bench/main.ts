@@ -3,12 +3,13 @@ import process from "node:process"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
 import * as http from "./http.bench.ts"
+import * as memory from "./memory.bench.ts"
 import * as postgres from "./postgres.bench.ts"
 import * as rebuild from "./rebuild.bench.ts"
 import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as replay from "./replay.bench.ts"
 
-const benchmarks = { commands, deno, http, postgres, replay, rebuild, rebuildLatency }
+const benchmarks = { commands, deno, http, memory, postgres, replay, rebuild, rebuildLatency }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {
