@@ -1,7 +1,7 @@
 /** What only PostgreSQL can do wrong: the order of the log, connections that are lost, and other programs in its tables. */
 import { createServer, connect as dial, type Socket } from "node:net"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, Queue, Random, Schedule, type Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Queue, Schedule, type Scope, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
@@ -15,7 +15,7 @@ import * as SqlSnapshotStore from "../../src/sql/SqlSnapshotStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import * as PostgresServer from "../PostgresServer.ts"
 import { append, log } from "./Log.ts"
-import { client, postgresStore, schema, schemaOn } from "./Postgres.ts"
+import { client, postgresStore, schema } from "./Postgres.ts"
 
 /** The cases provoke faults that are logged. */
 const quiet = Logger.remove(Logger.defaultLogger)
@@ -169,50 +169,6 @@ describe("the order of the log on PostgreSQL", () => {
       )
     )
   }
-
-  it(
-    "ES19 a reader that polls gets every event once and in order, while writers pause, roll back and are killed",
-    onUrl((url) =>
-      Effect.gen(function* () {
-        const store = yield* EventStore
-        const sql = yield* client(url)
-        const committed: Array<string> = []
-        const write = (name: string) =>
-          Effect.gen(function* () {
-            const connection = yield* sql.reserve
-            yield* connection.executeRaw("BEGIN", [])
-            yield* connection.executeRaw(lock, [])
-            yield* connection.executeRaw(
-              `INSERT INTO events SELECT coalesce(max(position), 0) + 1, '${name}', 1, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', ''
-               FROM events`,
-              []
-            )
-            yield* connection.executeRaw(`SELECT pg_sleep(${yield* Random.nextRange(0, 0.01)})`, [])
-            const fate = yield* Random.next
-            if (fate < 0.1) return yield* connection.executeRaw("ROLLBACK", [])
-            if (fate < 0.2) return yield* connection.executeRaw("SELECT pg_terminate_backend(pg_backend_pid())", [])
-            yield* connection.executeRaw("COMMIT", [])
-            committed.push(name)
-          }).pipe(Effect.scoped, Effect.ignore)
-        const writers = yield* Effect.fork(
-          Effect.forEach(Array.from({ length: 200 }), (_, index) => write(`w-${index}`), { concurrency: 10 })
-        )
-        const read: Array<string> = []
-        let last = 0
-        const poll = Effect.gen(function* () {
-          for (const { position, streamId } of yield* store.readAll(last)) {
-            assert.strictEqual(position, last + 1)
-            last = position
-            read.push(streamId)
-          }
-        })
-        yield* Effect.raceFirst(Fiber.join(writers), Effect.forever(poll))
-        yield* poll
-        assert.isAbove(committed.length, 0)
-        assert.deepStrictEqual(read, committed)
-      }).pipe(Effect.provide(PostgresStore.layer({ url })), Effect.withRandom(Random.make("writers")))
-    )
-  )
 
   it(
     "ES21 gaps of rolled-back positions hold no reader up",
@@ -423,49 +379,6 @@ describe("lost connections to PostgreSQL", () => {
         yield* wakes
         yield* wake
       }).pipe(Effect.provide(PostgresStore.layer({ url })))
-    )
-  )
-
-  it(
-    "a server killed under load and started again: the store heals, and each command is stored once",
-    run(
-      Effect.gen(function* () {
-        const server = yield* Effect.acquireRelease(
-          Effect.promise(() => PostgresServer.start()),
-          ({ stop }) => Effect.promise(stop)
-        )
-        const [kills, clients] = process.env.DAYBOOK_LONG === undefined ? [1, 20] : [10, 200]
-        yield* Effect.gen(function* () {
-          let stopping = false
-          const acknowledged: Array<string> = []
-          let acknowledgedOnce = yield* Deferred.make<void>()
-          const load = (name: string) =>
-            Effect.gen(function* () {
-              for (let number = 0; !stopping; number++) {
-                const commandId = `${name}-${number}`
-                yield* Effect.retry(append(name, commandId), Schedule.spaced("20 millis"))
-                acknowledged.push(commandId)
-                yield* Deferred.succeed(acknowledgedOnce, undefined)
-              }
-            })
-          const fiber = yield* Effect.fork(
-            Effect.forEach(Array.from({ length: clients }), (_, index) => load(`s-${index}`), {
-              concurrency: "unbounded"
-            })
-          )
-          for (let kill = 0; kill < kills; kill++) {
-            yield* Deferred.await(acknowledgedOnce)
-            yield* Effect.promise(() => server.restart())
-            acknowledgedOnce = yield* Deferred.make<void>()
-          }
-          yield* Deferred.await(acknowledgedOnce)
-          stopping = true
-          yield* Fiber.join(fiber)
-          assert.deepStrictEqual((yield* commandIds).sort(), acknowledged.sort())
-        }).pipe(
-          Effect.provide(Layer.unwrapScoped(Effect.map(schemaOn(server.url), (url) => PostgresStore.layer({ url }))))
-        )
-      })
     )
   )
 })

@@ -17,19 +17,17 @@ export const client = (url: string) =>
   )
 
 /** The address of a new schema, which is gone with its scope. */
-export const schemaOn = (server: string) =>
-  Effect.gen(function* () {
-    const schema = `test_${randomUUID().replaceAll("-", "")}`
-    const sql = yield* client(server)
-    yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA ${schema}`), () =>
-      Effect.orDie(sql.unsafe(`DROP SCHEMA ${schema} CASCADE`))
-    )
-    const url = new URL(server)
-    url.searchParams.set("options", `-c search_path=${schema}`)
-    return url.href
-  })
-
-export const schema = Effect.suspend(() => schemaOn(inject("postgres")))
+export const schema = Effect.gen(function* () {
+  const server = inject("postgres")
+  const schema = `test_${randomUUID().replaceAll("-", "")}`
+  const sql = yield* client(server)
+  yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA ${schema}`), () =>
+    Effect.orDie(sql.unsafe(`DROP SCHEMA ${schema} CASCADE`))
+  )
+  const url = new URL(server)
+  url.searchParams.set("options", `-c search_path=${schema}`)
+  return url.href
+})
 
 /** The stores on a new schema. */
 export const postgresStore = (options: Omit<PostgresOptions, "url"> & WriterOptions = {}) =>
