@@ -1,9 +1,12 @@
 /** While the database is locked by another process, or its disk is full: reads answer, commands say so, and it passes. */
+import { execFileSync, spawnSync } from "node:child_process"
+import { closeSync, openSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
 import { Writer } from "../../src/sql/Writer.ts"
+import * as Cli from "../cli/Cli.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -26,6 +29,29 @@ const assertReads = (url: string, id: string, balance: string) =>
       assert.strictEqual((yield* ask(`${url}${path}`)).status, 200, path)
     }
   })
+
+/** A disk of its own, of a few megabytes; undefined where this user may not mount one. */
+const disk = Effect.acquireRelease(
+  Effect.map(temporaryFolder, (folder) => {
+    const mounting = spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder])
+    return mounting.status === 0 ? folder : undefined
+  }),
+  (folder) => Effect.sync(() => (folder === undefined ? undefined : execFileSync("umount", ["-l", folder])))
+)
+
+/** Takes all that is left of a disk. */
+const fill = (file: string): void => {
+  const descriptor = openSync(file, "w")
+  try {
+    for (let size = 1 << 20; size > 0; size >>= 1) {
+      try {
+        for (;;) if (writeSync(descriptor, Buffer.alloc(size)) === 0) break
+      } catch {}
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
 
 const untilReady = (url: string) => Effect.repeat(ask(`${url}/health/ready`), { until: ({ status }) => status === 200 })
 
@@ -60,7 +86,42 @@ describe("faults", () => {
   )
 
   it.scopedLive(
-    "the disk is full: commands are 503, nothing answered is lost, and they go on when there is room",
+    "a real disk is full: commands are 503, nothing answered is lost, and they go on when there is room",
+    ({ skip }) =>
+      Effect.gen(function* () {
+        const folder = yield* disk
+        if (folder === undefined)
+          return skip("this user may not mount a disk; the next test fills the database instead")
+        const filename = join(folder, "d.db")
+        const { stderr, url } = yield* Service.start(["--db", `sqlite:${filename}`])
+        const id = yield* Service.open(url)
+        const deposit = (n: number) =>
+          ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
+        fill(join(folder, "others"))
+        let done = 0
+        let answer = yield* deposit(done)
+        while (answer.status === 200) answer = yield* deposit(++done)
+        assert.oneOf(answer.json.code, ["store-unavailable", "outcome-unknown"])
+        assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
+        yield* assertReads(url, id, `${done}.00`)
+        assert.include(stderr(), "The store takes no writes at present")
+
+        rmSync(join(folder, "others"))
+        yield* untilReady(url)
+        assert.strictEqual((yield* deposit(done)).json.version, done + 2)
+        for (let n = 0; n <= done; n++) {
+          assert.strictEqual((yield* deposit(n)).headers.get("idempotency-replayed"), "true")
+        }
+        const { json } = yield* ask(`${url}/accounts/${id}/summary?minPosition=${done + 2}`)
+        assert.strictEqual(json.currentBalance, `${done + 1}.00`)
+        const { code, stdout } = yield* Cli.run(["verify", "--db", `sqlite:${filename}`])
+        assert.strictEqual(code, 0, stdout)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "the database is full: commands are 503, nothing answered is lost, and they go on when there is room",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
