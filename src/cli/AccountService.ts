@@ -20,6 +20,8 @@ export interface Settings {
   readonly port: number
   /** The file of the tokens that are accepted. */
   readonly tokens: Option.Option<string>
+  /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
+  readonly cluster: Option.Option<string>
 }
 
 const isLoopback = (host: string): boolean =>
@@ -38,11 +40,30 @@ const readTokens = (file: string): Effect.Effect<ReadonlyArray<Tokens.Token>, Us
     })
   })
 
+/** The actors: of this process, or of all nodes that join on this database. Its code is loaded by those who join. */
+const actorSystem = (db: string, address: Option.Option<string>) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      if (address._tag === "None") return ActorSystemLocal.layer
+      const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address.value) ?? []
+      const host = bracketed ?? plain
+      const port = Number(digits)
+      if (host === undefined || port < 1 || port > 65_535) {
+        return yield* new UsageError({ reason: "--cluster is HOST:PORT, where the other nodes reach this one" })
+      }
+      if (!Database.isPostgres(db)) {
+        return yield* new UsageError({ reason: "the nodes of a cluster meet on PostgreSQL; give --db postgres://…" })
+      }
+      const { ActorSystemCluster, ClusterNode } = yield* Effect.promise(() => import("../cluster/index.ts"))
+      return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db, host, port })))
+    })
+  )
+
 /** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
 const shutdownTimeout = Duration.seconds(1)
 
 /** Serves until it is interrupted. */
-export const run = ({ db, durability, host, port, tokens: file }: Settings) =>
+export const run = ({ cluster, db, durability, host, port, tokens: file }: Settings) =>
   Effect.gen(function* () {
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
@@ -55,7 +76,7 @@ export const run = ({ db, durability, host, port, tokens: file }: Settings) =>
     }
     const domain = Layer.mergeAll(
       Transfers.layer.pipe(
-        Layer.provide(ActorSystemLocal.layer),
+        Layer.provide(actorSystem(db, cluster)),
         Layer.provide(ActorConfig.layer({ shutdownTimeout }))
       ),
       ReadModels.layer

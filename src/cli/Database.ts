@@ -14,11 +14,13 @@ export const databaseOption = Options.text("db").pipe(
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
 export type Mode = "create" | "existing" | "readOnly"
 
+export const isPostgres = (address: string): boolean => /^postgres(?:ql)?:\/\/./.test(address)
+
 /** The stores behind a database's address, which may hold a password and so is never repeated. */
 export const layer = (address: string, mode: Mode, durability: "full" | "normal" = "full") =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      if (/^postgres(?:ql)?:\/\/./.test(address)) return PostgresStore.layer({ url: address, mode, durability })
+      if (isPostgres(address)) return PostgresStore.layer({ url: address, mode, durability })
       const filename = /^sqlite:(.+)$/.exec(address)?.[1]
       if (filename === undefined) {
         return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE or postgres://…" })

@@ -25,6 +25,11 @@ const options = {
     Options.withFallbackConfig(Config.string("DAYBOOK_TOKENS")),
     Options.optional,
     Options.withDescription("JSON file of the tokens that are accepted")
+  ),
+  cluster: Options.text("cluster").pipe(
+    Options.withFallbackConfig(Config.string("DAYBOOK_CLUSTER")),
+    Options.optional,
+    Options.withDescription("HOST:PORT where the other nodes of a cluster reach this one, on a private network")
   )
 }
 

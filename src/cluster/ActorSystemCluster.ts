@@ -4,7 +4,7 @@
  *
  * Ownership saves conflicts and nothing else. Where two nodes believe that they own a stream, the store's version check
  * lets one of them append, and the other reloads and decides again. A command that may have been lost on the way is asked
- * again under its id, under which the store holds it once. A state is read on the node that is asked, from the store.
+ * again under its id, under which the store holds it once; so a refusal is kept too, since its answer may be lost. A state is read on the node that is asked, from the store.
  */
 import { createHash } from "node:crypto"
 import * as Entity from "@effect/cluster/Entity"
@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly attemptTimeout?: Duration.DurationInput
   /** Longest wait in all; then the answer is `OutcomeUnknown`. Default 30 seconds. */
   readonly deadline?: Duration.DurationInput
+  /** Commands of this node that wait for an answer; a further one gets `MailboxFull`. Default 16,384. */
+  readonly maxWaiting?: number
 }
 
 const Failure = Schema.Union(
@@ -63,7 +65,6 @@ const AskRpc = Rpc.make("Ask", {
     command: Schema.String,
     payload: Schema.String,
     commandId: Schema.String,
-    retryable: Schema.Boolean,
     fingerprint: Schema.String,
     expectedVersion: Schema.UndefinedOr(Schema.Int),
     correlationId: Schema.String,
@@ -103,12 +104,13 @@ const shareOf = (streamId: string): string =>
 /** Wait before a command is asked again: no longer than it takes a node to hear of its new shards. */
 const pauses = Schedule.exponential("20 millis").pipe(Schedule.union(Schedule.spaced("500 millis")), Schedule.jittered)
 
-const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds" }: ClusterOptions) =>
+const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaiting = 16_384 }: ClusterOptions) =>
   Effect.gen(function* () {
     const sharding = yield* Sharding
     const client = yield* Share.client
     const definitions = new Map<string, AnyDefinition>()
     let stopping = false
+    let waiting = 0
 
     const serve = (sent: typeof AskRpc.payloadSchema.Type) =>
       Effect.gen(function* () {
@@ -116,7 +118,7 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds" }: Cluster
         // A node that starts has its shards before its aggregates.
         if (definition === undefined) return yield* new ShuttingDown()
         const payload = yield* definition.decodePayload(sent.command, sent.payload)
-        const { value, ...answer } = yield* local.ask({ ...sent, payload })
+        const { value, ...answer } = yield* local.ask({ ...sent, payload, retryable: true })
         return { ...answer, value: definition.encodeAnswer(sent.command, answer.outcome, value) }
       }).pipe(
         Effect.exit,
@@ -153,31 +155,49 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds" }: Cluster
         const definition = definitions.get(asked.aggregate)
         // Not from here: the local system says why.
         if (definition === undefined || stopping) return yield* local.ask(asked)
+        const streamId = definition.streamId(asked.id)
+        if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })
         const payload = yield* definition.encodePayload(asked.command, asked.payload)
-        const { Ask } = client(shareOf(definition.streamId(asked.id)))
+        const { Ask } = client(shareOf(streamId))
+        /** Whether an attempt may have been done whose answer is lost. */
+        let isOpen = false
+        const lost = (cause: unknown) => {
+          isOpen = true
+          return new Lost({ cause })
+        }
         const attempt = Ask({ ...asked, payload }).pipe(
           Effect.sandbox,
-          Effect.mapError((cause) => new Lost({ cause: Cause.squash(cause) })),
+          Effect.mapError((cause) => lost(Cause.squash(cause))),
           // A node that stands still does not answer to an interruption either.
           Effect.disconnect,
           Effect.timeoutFail({
             duration: attemptTimeout,
-            onTimeout: () => new Lost({ cause: "the node of the stream did not answer in time" })
+            onTimeout: () => lost("the node of the stream did not answer in time")
           }),
-          Effect.flatMap(
-            ({ exit, moving }): Effect.Effect<Sent, RuntimeError | Lost> =>
-              moving && !stopping ? new Lost({ cause: "the node takes no commands" }) : exit
-          )
+          Effect.flatMap(({ exit, moving }): Effect.Effect<Sent, RuntimeError | Lost> => {
+            if (moving && !stopping) return new Lost({ cause: "the node takes no commands" })
+            const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+            if (error === undefined || isSettled(error)) return exit
+            if (error._tag === "OutcomeUnknown") return lost(error.cause)
+            // That this attempt did nothing says nothing of those before.
+            return isOpen ? new Lost({ cause: error }) : exit
+          })
         )
+        waiting++
         const answer = yield* Effect.retry(attempt, {
           schedule: pauses,
           while: (error) => error._tag === "Lost" && !stopping
         }).pipe(
           Effect.timeoutFail({
             duration: deadline,
-            onTimeout: () => new OutcomeUnknown({ cause: "no node answered" })
+            onTimeout: () => new OutcomeUnknown({ cause: "no node answered in time" })
           }),
-          Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause }))
+          Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause })),
+          Effect.ensuring(
+            Effect.sync(() => {
+              waiting--
+            })
+          )
         )
         return { ...answer, value: definition.decodeAnswer(asked.command, answer.outcome, answer.value) }
       })
@@ -190,6 +210,10 @@ type Sent = Effect.Effect.Success<(typeof AskRpc.successSchema.Type)["exit"]>
 
 /** The command may have arrived or not: asked again. */
 class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) {}
+
+/** Whether a failure is the command's for good, whatever became of it before: the store was asked for its id. */
+const isSettled = ({ _tag }: RuntimeError): boolean =>
+  ["VersionMismatch", "CommandIdReused", "InvalidArgument", "UnencodableEvent"].includes(_tag)
 
 const isShuttingDown = (cause: Cause.Cause<RuntimeError>): boolean =>
   Option.exists(Cause.failureOption(cause), (error) => error._tag === "ShuttingDown")

@@ -2,13 +2,16 @@
  * `ClusterNode` is one process's place in the cluster: the address under which the others reach it, and the shards it holds.
  * Nodes find each other in two tables beside the log. They trust each other: their network must be a private one.
  */
+import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import { RunnerAddress } from "@effect/cluster/RunnerAddress"
 import type { Sharding } from "@effect/cluster/Sharding"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import { SocketServerError } from "@effect/platform/SocketServer"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { SqlError } from "@effect/sql/SqlError"
+import { Cause, Effect, FiberId, Layer, Option, Redacted, Schema } from "effect"
 
 export interface NodeOptions {
   /** `postgres://…` of the log: nodes of one log are one cluster. */
@@ -16,6 +19,26 @@ export interface NodeOptions {
   /** Where the other nodes reach this one. */
   readonly host: string
   readonly port: number
+  /** Has also what a node sends to itself encoded and decoded, so that tests of one node see what two would. Default false. */
+  readonly encodesAll?: boolean
+}
+
+/** The process is no part of the cluster, and nothing was changed. */
+export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
+  host: Schema.String,
+  port: Schema.Int,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    const code = (this.cause as { readonly code?: string } | null)?.code
+    const at = `cannot join the cluster as ${this.host} port ${this.port}`
+    if (code === "EADDRINUSE") return `${at}: the port is taken; choose another with --cluster`
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+      return `${at}: the address is none of this machine's; give one of its own with --cluster`
+    }
+    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return `${at}: ${why}; check the database, and that its user may create tables`
+  }
 }
 
 /**
@@ -29,8 +52,7 @@ const settings = {
   refreshAssignmentsInterval: "1 second",
   runnerHealthCheckInterval: "2 seconds",
   sendRetryInterval: "50 millis",
-  entityTerminationTimeout: "2 seconds",
-  simulateRemoteSerialization: false
+  entityTerminationTimeout: "2 seconds"
 } as const
 
 /** Its own connections; the driver is loaded by those who join. */
@@ -42,15 +64,37 @@ const database = (url: string) =>
     )
   )
 
-/** Joins the cluster, and leaves it when the scope closes. A database or an address that cannot be used is a defect. */
-export const layer = ({ host, port, url }: NodeOptions): Layer.Layer<Sharding> => {
-  const shardingConfig = { ...settings, runnerAddress: Option.some(RunnerAddress.make({ host, port })) }
+/** What went wrong, without the wrappers. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof SocketServerError || error instanceof PersistenceError || error instanceof SqlError
+    ? rootOf(error.cause)
+    : error
+
+/** Joins the cluster, and leaves it when the scope closes. */
+export const layer = ({
+  encodesAll: simulateRemoteSerialization = false,
+  host,
+  port,
+  url
+}: NodeOptions): Layer.Layer<Sharding, JoinFailed> => {
+  const shardingConfig = {
+    ...settings,
+    simulateRemoteSerialization,
+    runnerAddress: Option.some(RunnerAddress.make({ host, port }))
+  }
   return NodeClusterSocket.layer({ storage: "byo", shardingConfig }).pipe(
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(
       SqlRunnerStorage.layerWith({ prefix: "daybook" }).pipe(Layer.provide(ShardingConfig.layer(shardingConfig)))
     ),
     Layer.provide(database(url)),
-    Layer.orDie
+    // Some of it comes as a defect: that of the connection for the leases, for one.
+    Layer.catchAllCause((cause) =>
+      Layer.failCause(
+        Cause.isInterruptedOnly(cause)
+          ? Cause.interrupt(FiberId.none)
+          : Cause.fail(new JoinFailed({ host, port, cause: rootOf(Cause.squash(cause)) }))
+      )
+    )
   )
 }

@@ -1,5 +1,4 @@
 /** The suite of `ActorSystem` on a cluster of one node, whose shards are on PostgreSQL. */
-import { createServer } from "node:net"
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { Clock, Context, Effect, FiberRef, HashSet, Layer, Logger, Schedule } from "effect"
@@ -9,15 +8,7 @@ import * as ClusterNode from "../../src/cluster/ClusterNode.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
-
-/** A port that nobody listens on. */
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
+import { freePort } from "./Ports.ts"
 
 /** The cases move the clock of the actors and break their logger; the node keeps its leases by the true clock, in silence. */
 const trueClock = Clock.make()
@@ -39,7 +30,9 @@ const node = Layer.scoped(
   Sharding,
   Effect.gen(function* () {
     const url = yield* schema
-    const services = yield* Layer.build(ClusterNode.layer({ url, host: "127.0.0.1", port: yield* freePort }))
+    const services = yield* Layer.build(
+      ClusterNode.layer({ url, host: "127.0.0.1", port: yield* freePort, encodesAll: true })
+    )
     const sharding = Context.get(services, Sharding)
     yield* whole(sharding)
     return sharding
@@ -49,7 +42,7 @@ const node = Layer.scoped(
 const system = Layer.succeed(SystemUnderTest, {
   layer: (limits) =>
     // Beyond every jump of a case's clock: here no command is lost on its way.
-    ActorSystemCluster.layer({ attemptTimeout: "3650 days", deadline: "3650 days" }).pipe(
+    ActorSystemCluster.layer({ attemptTimeout: "3650 days", deadline: "3650 days", maxWaiting: 1_000_000 }).pipe(
       Layer.provide(node),
       Layer.provide(ActorConfig.layer(limits))
     )
