@@ -7,6 +7,7 @@ import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as AccountServer from "../http/AccountServer.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import * as Tokens from "../http/Tokens.ts"
+import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as ReadModels from "./ReadModels.ts"
@@ -59,6 +60,9 @@ const actorSystem = (db: string, address: Option.Option<string>) =>
     })
   )
 
+/** Several processes may serve one PostgreSQL database: one of them keeps its read models and drives its transfers. */
+const lease = Duration.seconds(6)
+
 /** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
 const shutdownTimeout = Duration.seconds(1)
 
@@ -80,7 +84,7 @@ export const run = ({ cluster, db, durability, host, port, tokens: file }: Setti
         Layer.provide(ActorConfig.layer({ shutdownTimeout }))
       ),
       ReadModels.layer
-    )
+    ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
     const server = AccountServer.layer({ host, port, tokens }).pipe(
       Layer.provide(domain),
       Layer.provide(Database.layer(db, "create", durability)),

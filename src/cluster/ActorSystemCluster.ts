@@ -178,7 +178,6 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
             if (moving && !stopping) return new Lost({ cause: "the node takes no commands" })
             const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
             if (error === undefined || isSettled(error)) return exit
-            if (error._tag === "OutcomeUnknown") return lost(error.cause)
             // That this attempt did nothing says nothing of those before.
             return isOpen ? new Lost({ cause: error }) : exit
           })

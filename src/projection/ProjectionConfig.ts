@@ -7,7 +7,7 @@ export interface ProjectionLimits {
   readonly maxBatch: number
   /** The same of a rebuild while commands are done: bounds how long it holds the writer, and so a command's latency. */
   readonly busyBatch: number
-  /** How often a projection looks for what no wake-up told of: commits and requests of other processes. */
+  /** How often a projection looks for what no wake-up told of: commits, requests and the ends of leases of other processes. */
   readonly pollInterval: Duration.Duration
   /** Failures on one event after which a projection halts or parks the event's stream. */
   readonly maxAttempts: number
@@ -18,6 +18,11 @@ export interface ProjectionLimits {
   readonly maxDeadLetters: number
   /** How often a process that runs projections says so. Another one believes it for three times as long. */
   readonly heartbeat: Duration.Duration
+  /**
+   * How long a process that runs a projection or a reaction keeps it from the others, renewed in time; after its death
+   * another takes over. Null: all who run it do, whoever moves a checkpoint first wins, and no commits are spent on leases.
+   */
+  readonly lease: Duration.Duration | null
   /** Events that a reaction has under way, each of another stream. */
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
@@ -33,6 +38,7 @@ export const defaults: ProjectionLimits = {
   maxBackoff: Duration.seconds(30),
   maxDeadLetters: 1_000,
   heartbeat: Duration.seconds(2),
+  lease: null,
   maxInFlight: 64,
   maxAhead: 4_096
 }

@@ -9,7 +9,7 @@
  * - a swap puts one whole model in the place of another: no query sees both or none.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { Context, type Effect, type Option } from "effect"
+import { Context, type Duration, type Effect, type Option } from "effect"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import type { Projection } from "./Projection.ts"
 import type { ApplyFailed, CheckpointMoved } from "./ProjectionError.ts"
@@ -128,6 +128,13 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
 
     /** How many events the log has up to a position near its end. */
     readonly countEvents: (position: number) => Effect.Effect<number, StoreUnavailable>
+    /**
+     * Takes the right to run this projection or reaction, or keeps it, for so long from now by the clock of the database.
+     * Gives whether it was free, expired, or the owner's own.
+     */
+    readonly lease: (name: string, owner: string, duration: Duration.DurationInput) => Written<boolean>
+    /** Gives it back, where the owner has it. */
+    readonly endLease: (name: string, owner: string) => Written
     /** Says that a process runs the projections of this database now. */
     readonly beat: (owner: string) => Written
     /** When a process last said so, and which; null where none ever did or the last one stopped in order. */

@@ -7,6 +7,7 @@ import process from "node:process"
 import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Stream } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Batch from "./Batch.ts"
+import * as Lease from "./Lease.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
@@ -155,7 +156,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
         Stream.runForEach(() => own.offer(undefined)),
         Effect.forkScoped
       )
-      yield* Effect.forkScoped(ProjectionRunner.run(projection, own, tellMoved))
+      yield* Effect.forkScoped(Lease.whileHeld(name, ProjectionRunner.run(projection, own, tellMoved)))
     }
     const owner = hash("sha256", `${process.pid} ${yield* Clock.currentTimeNanos}`).slice(0, 16)
     yield* Effect.ignore(store.beat(owner)).pipe(

@@ -28,6 +28,7 @@ import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
+import * as Lease from "./Lease.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
 import { type Checkpoint, type DeadLetter, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
@@ -321,7 +322,7 @@ export const layer = <E extends { readonly _tag: string }, R>(
     Effect.flatMap(ProjectionStore, (store) =>
       // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
       Effect.ignore(store.register(reaction.name, "reaction")).pipe(
-        Effect.zipRight(Effect.forkScoped(Effect.scoped(run(reaction))))
+        Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, Effect.scoped(run(reaction)))))
       )
     )
   )

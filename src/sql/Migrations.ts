@@ -166,6 +166,17 @@ const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<D
          beat_at INTEGER NOT NULL
        ) STRICT`
     ]
+  },
+  {
+    name: "leases",
+    up: [
+      // `expires_at` is in milliseconds of the database's own clock.
+      `CREATE TABLE projection_leases (
+         projection TEXT PRIMARY KEY,
+         owner TEXT NOT NULL,
+         expires_at INTEGER NOT NULL
+       ) STRICT, WITHOUT ROWID`
+    ]
   }
 ]
 

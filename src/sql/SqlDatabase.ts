@@ -24,6 +24,8 @@ export interface Dialect {
   readonly isConstraint: (error: unknown) => boolean
   /** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
   readonly isFault: (error: unknown) => boolean
+  /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */
+  readonly now: string
   /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
   readonly selectHeads: string
   /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */

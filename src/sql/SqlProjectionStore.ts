@@ -5,7 +5,7 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Clock, Effect, Layer, Option } from "effect"
+import { Cause, Clock, Duration, Effect, Layer, Option } from "effect"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { tablesOf } from "../projection/Projection.ts"
 import { ApplyFailed, CheckpointMoved } from "../projection/ProjectionError.ts"
@@ -389,6 +389,17 @@ const make = Effect.gen(function* () {
     dropShadow: (shadow) => ride((connection) => dropTables(connection, shadow)),
 
     countEvents: (position) => Effect.map(read(countUpTo, [position]), ([row]) => row?.[0] as number),
+    lease: (name, owner, duration) => {
+      const { now } = database.dialect
+      // Its own it may take again at any time; that of another is free when it has expired.
+      const sql = `INSERT INTO projection_leases (projection, owner, expires_at) VALUES (?, ?, ${now} + ?)
+        ON CONFLICT (projection) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
+        WHERE projection_leases.owner = excluded.owner OR projection_leases.expires_at <= ${now} RETURNING owner`
+      const params = [name, owner, Math.ceil(Duration.toMillis(duration))]
+      return ride((connection) => Effect.map(connection.executeValues(sql, params), (rows) => rows.length > 0))
+    },
+    endLease: (name, owner) =>
+      Effect.asVoid(run("DELETE FROM projection_leases WHERE projection = ? AND owner = ?", [name, owner])),
     beat: (owner) => Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.asVoid(run(upsertHost, [owner, now]))),
     host: Effect.map(read("SELECT owner, beat_at FROM projection_host", []), ([row]) =>
       row === undefined ? null : { owner: row[0] as string, beatAt: row[1] as number }

@@ -2,7 +2,7 @@
  * The promises of the read side as cases: projections, rebuilds, subscriptions and reactions over a `ProjectionStore`. A store
  * author runs each with fresh, empty stores. Faults are in the projection, the wake-ups or the events, never in the store.
  *
- * Where a case waits, it waits for a condition. PR3, PR13 and leases (PR10) are not promised: see the contract's list.
+ * Where a case waits, it waits for a condition. PR3 and PR13 are not promised: see the contract's list.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { SqlClient } from "@effect/sql/SqlClient"
@@ -462,6 +462,58 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       strictEqual((yield* beside(projections, status())).position, end)
       const texts = ["one", ...Array.from({ length: 60 }, (_, number) => `n${number}`)]
       deepStrictEqual(yield* model(), { a: `61: ${texts.join(" ")}` })
+    })
+  },
+  {
+    name: "PR10 a lease keeps a projection to one of two runners, and goes to the other when that one leaves or dies",
+    run: Effect.gen(function* () {
+      const store = yield* ProjectionStore
+      const lease = (name: string, owner: string, duration: Duration.DurationInput = "1 hour") =>
+        store.lease(name, owner, duration)
+      deepStrictEqual(
+        [yield* lease("a", "one"), yield* lease("a", "two"), yield* lease("b", "two")],
+        [true, false, true]
+      )
+      yield* store.endLease("a", "two")
+      deepStrictEqual(
+        [yield* lease("a", "two"), yield* lease("a", "one", 0), yield* lease("a", "two")],
+        [false, true, true]
+      )
+      yield* store.endLease("a", "two")
+      strictEqual(yield* lease("a", "one"), true)
+
+      /** Who was at work. */
+      const active: Array<string> = []
+      const start = (label: string, duration: Duration.Duration) =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const before = () => Effect.sync(() => void active.push(label))
+          const runner = ProjectionsLocal.layer([notes({ before })]).pipe(
+            Layer.provide(ProjectionConfig.layer({ ...fast, lease: duration }))
+          )
+          yield* Layer.buildWithScope(runner, scope)
+          return Scope.close(scope, Exit.void)
+        })
+      const workers = Effect.gen(function* () {
+        active.length = 0
+        const end = yield* note("a", "one", "two")
+        yield* beside([notes()], caughtUp(end))
+        return [...new Set(active)]
+      })
+
+      // Renewed for as long as its process lives, and left behind by its death.
+      const dead = yield* start("first", Duration.seconds(1)).pipe(
+        Effect.provideService(ProjectionStore, { ...store, endLease: () => Effect.void })
+      )
+      deepStrictEqual(yield* workers, ["first"])
+      yield* dead
+      const leave = yield* start("second", Duration.hours(1))
+      deepStrictEqual(yield* workers, ["second"])
+      const end = yield* start("third", Duration.hours(1))
+      deepStrictEqual(yield* workers, ["second"])
+      yield* leave
+      deepStrictEqual(yield* workers, ["third"])
+      yield* end
     })
   },
   {

@@ -8,7 +8,7 @@ import * as ClusterNode from "../../src/cluster/ClusterNode.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
-import { freePort } from "./Ports.ts"
+import { freePort } from "./Nodes.ts"
 
 /** The cases move the clock of the actors and break their logger; the node keeps its leases by the true clock, in silence. */
 const trueClock = Clock.make()

@@ -1,44 +1,22 @@
 /** `daybook serve --cluster` as an operator meets it: two processes on loopback, one of which is asked for what the other has. */
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "../http/Service.ts"
-import { client, schema } from "../sql/Postgres.ts"
-import { freePort } from "./Ports.ts"
+import { schema } from "../sql/Postgres.ts"
+import * as Nodes from "./Nodes.ts"
 
 const { ask } = Service
-
-/** A node, and the address under which the others know it. */
-const join = Effect.fnUntraced(function* (url: string) {
-  const address = `127.0.0.1:${yield* freePort}`
-  return { ...(yield* Service.start(["--db", url, "--cluster", address])), address }
-})
-
-/** How many of the cluster's shards each address holds. */
-const holders = (url: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const sql = yield* client(url)
-      const rows = yield* sql.unsafe<{ readonly address: string; readonly count: number }>(
-        "SELECT address, count(*)::int AS count FROM daybook_locks GROUP BY address"
-      )
-      return new Map(rows.map(({ address, count }) => [address, count]))
-    })
-  )
-
-const until = <A, E>(look: Effect.Effect<A, E>, isSo: (value: A) => boolean) =>
-  Effect.repeat(look, { until: isSo, schedule: Schedule.spaced("100 millis") })
 
 describe("serve --cluster", () => {
   it.scopedLive("any node reaches any account, and one that leaves in order is replaced at once", () =>
     Effect.gen(function* () {
       const url = yield* schema
-      const nodes = yield* Effect.all([join(url), join(url)], { concurrency: 2 })
-      const [first, second] = nodes
+      const [first, second] = yield* Nodes.start(url, 2)
+      assert(first !== undefined && second !== undefined)
+      // Both hold some of the shards, so that each of them owns some of the accounts.
       const ids = Array.from({ length: 24 }, (_, number) => `account-${number}`)
-      // Both hold some of the 300 shards, so that each of them owns some of the accounts.
-      yield* until(holders(url), (held) => nodes.every(({ address }) => (held.get(address) ?? 0) > 90))
       const deposit = (node: Service.Running, accountId: string, key: string) =>
         ask(`${node.url}/accounts/${accountId}/deposits`, { body: { amount: "1" }, key })
       const each = <A, E, R>(run: (accountId: string) => Effect.Effect<A, E, R>) =>
@@ -48,7 +26,9 @@ describe("serve --cluster", () => {
         Effect.gen(function* () {
           const opened = yield* ask(`${first.url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR" } })
           assert.strictEqual(opened.status, 201)
-          const through = yield* Effect.forEach(nodes, (node, at) => deposit(node, accountId, `${accountId}-${at}`))
+          const through = yield* Effect.forEach([first, second], (node, at) =>
+            deposit(node, accountId, `${accountId}-${at}`)
+          )
           assert.deepStrictEqual(
             through.map(({ json, status }) => [status, json.version]),
             [
@@ -61,7 +41,7 @@ describe("serve --cluster", () => {
 
       first.process.kill("SIGTERM")
       assert.strictEqual(yield* first.ended, 0)
-      assert.isFalse((yield* holders(url)).has(first.address), "it left its shards behind")
+      assert.isFalse((yield* Nodes.holders(url)).has(first.address), "it left its shards behind")
       yield* each((accountId) =>
         Effect.gen(function* () {
           const again = yield* deposit(second, accountId, `${accountId}-0`)

@@ -1,0 +1,49 @@
+/** Nodes of a cluster on the loopback: `daybook serve --cluster`, each a process of its own. */
+import { createServer } from "node:net"
+import { Effect, Schedule } from "effect"
+import * as Service from "../http/Service.ts"
+import { client } from "../sql/Postgres.ts"
+
+/** A port that nobody listens on. */
+export const freePort = Effect.async<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+export interface Node extends Service.Running {
+  /** Under which the others know it. */
+  readonly address: string
+}
+
+const join = Effect.fnUntraced(function* (url: string) {
+  const address = `127.0.0.1:${yield* freePort}`
+  return { ...(yield* Service.start(["--db", url, "--cluster", address])), address } satisfies Node
+})
+
+/** How many of the 300 shards each address holds. */
+export const holders = (url: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const sql = yield* client(url)
+      const rows = yield* sql.unsafe<{ readonly address: string; readonly count: number }>(
+        "SELECT address, count(*)::int AS count FROM daybook_locks GROUP BY address"
+      )
+      return new Map(rows.map(({ address, count }) => [address, count]))
+    })
+  )
+
+/** So many nodes on the log of the address, once each of them holds its part of the shards. */
+export const start = Effect.fnUntraced(function* (url: string, count: number) {
+  const nodes = yield* Effect.all(
+    Array.from({ length: count }, () => join(url)),
+    { concurrency: "unbounded" }
+  )
+  // A share is random, and hardly less than half of an equal one.
+  const hasPart = (held: ReadonlyMap<string, number>) =>
+    nodes.every(({ address }) => (held.get(address) ?? 0) > 300 / count / 2)
+  yield* Effect.repeat(holders(url), { until: hasPart, schedule: Schedule.spaced("100 millis") })
+  return nodes
+})
