@@ -18,10 +18,10 @@ const endTimeout = "1 second"
 /** Runs it whenever this process holds its lease, from the start each time, and stops it when the lease is lost. */
 export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effect.Effect<unknown, never, R>) {
   const { lease, pollInterval } = yield* ProjectionConfig
-  if (lease === null) return yield* run
+  const lasts = Duration.toMillis(lease)
+  if (lasts === 0) return yield* run
   const store = yield* ProjectionStore
   const owner = randomUUID()
-  const lasts = Duration.toMillis(lease)
 
   /** Takes or keeps it. Gives when it is over at the earliest, or undefined where another process has it. */
   const take = Effect.gen(function* () {

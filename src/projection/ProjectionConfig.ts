@@ -20,9 +20,9 @@ export interface ProjectionLimits {
   readonly heartbeat: Duration.Duration
   /**
    * How long a process that runs a projection or a reaction keeps it from the others, renewed in time; after its death
-   * another takes over. Null: all who run it do, whoever moves a checkpoint first wins, and no commits are spent on leases.
+   * another takes over. 0: all who run it do, whoever moves a checkpoint first wins, and no commits are spent on leases.
    */
-  readonly lease: Duration.Duration | null
+  readonly lease: Duration.Duration
   /** Events that a reaction has under way, each of another stream. */
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
@@ -38,7 +38,7 @@ export const defaults: ProjectionLimits = {
   maxBackoff: Duration.seconds(30),
   maxDeadLetters: 1_000,
   heartbeat: Duration.seconds(2),
-  lease: null,
+  lease: Duration.zero,
   maxInFlight: 64,
   maxAhead: 4_096
 }
@@ -53,6 +53,7 @@ const ranges: Limits.Ranges<ProjectionLimits> = {
   maxBackoff: [0, day],
   maxDeadLetters: [0, 1_000_000],
   heartbeat: [1, day],
+  lease: [0, day],
   maxInFlight: [1, 100_000],
   maxAhead: [1, 10_000_000]
 }
