@@ -7,6 +7,7 @@ import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as AccountServer from "../http/AccountServer.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import * as Tokens from "../http/Tokens.ts"
+import * as Trust from "../http/Trust.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -24,9 +25,6 @@ export interface Settings {
   /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
   readonly cluster: Option.Option<string>
 }
-
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
 
 const readTokens = (file: string): Effect.Effect<ReadonlyArray<Tokens.Token>, UsageError> =>
   Effect.gen(function* () {
@@ -73,7 +71,7 @@ export const run = ({ cluster, db, durability, host, port, tokens: file }: Setti
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
     }
     const tokens = file._tag === "Some" ? yield* readTokens(file.value) : null
-    if (tokens === null && !isLoopback(host)) {
+    if (tokens === null && !Trust.isLoopback(host)) {
       return yield* new UsageError({
         reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`
       })

@@ -15,9 +15,10 @@ import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as Tokens from "./Tokens.ts"
 import * as TransferHandlers from "./TransferHandlers.ts"
+import * as Trust from "./Trust.ts"
 
 export interface Options extends NodeServer.Address {
-  /** Null: whoever reaches the address may do everything. */
+  /** Null: whoever reaches the address may do everything, but for the web pages of others. */
   readonly tokens: ReadonlyArray<Tokens.Token> | null
 }
 
@@ -33,7 +34,7 @@ const handlers = Layer.mergeAll(
 /** Serves while its scope is open. When it closes, no new request is taken and the accepted ones are answered. */
 export const layer = ({ host, port, tokens }: Options) =>
   NodeServer.layer({ host, port }).pipe(
-    Layer.provide(Boundary.layer),
+    Layer.provide(Boundary.layer(tokens === null ? (headers) => Trust.refusal(host, headers) : () => undefined)),
     Layer.provide(HttpApiBuilder.api(AccountsApi)),
     Layer.provide(handlers),
     Layer.provide(Tokens.layer),

@@ -228,7 +228,14 @@ const behind = Problem.schema("view-behind")
 const damaged = Problem.schema("data-damaged")
 
 /** What any request may meet. */
-const every = Schema.Union(invalid, unavailable, damaged, Problem.schema("internal"), Problem.schema("shutting-down"))
+const every = Schema.Union(
+  invalid,
+  unavailable,
+  damaged,
+  Problem.schema("foreign-page"),
+  Problem.schema("internal"),
+  Problem.schema("shutting-down")
+)
 /** What any command may meet. */
 const everyCommand = Schema.Union(
   every,

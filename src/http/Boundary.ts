@@ -96,8 +96,11 @@ type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
 /** Answers are of now, and are what they say they are. */
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
+/** Why a request is refused whatever it asks for; undefined when it is not. */
+type Refusal = (headers: Readonly<Record<string, string | undefined>>) => string | undefined
+
 const around =
-  (lifecycle: Lifecycle["Type"], readiness: Readiness["Type"]) =>
+  (refusalOf: Refusal, lifecycle: Lifecycle["Type"], readiness: Readiness["Type"]) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
       const start = performance.now()
@@ -118,6 +121,8 @@ const around =
         )
       }
       const reply = (): App => {
+        const refusal = refusalOf(request.headers)
+        if (refusal !== undefined) return answer(new Problem.Problem("foreign-page", { detail: refusal }))
         if (!("path" in found)) {
           const headers = { allow: found.join(", ") }
           if (found.length === 0) return answer(new Problem.Problem("route-not-found"))
@@ -140,6 +145,7 @@ const around =
       })
     })
 
-export const layer: Layer.Layer<never, never, Lifecycle | Readiness> = HttpApiBuilder.middleware(
-  Effect.map(Effect.all([Lifecycle, Readiness]), ([lifecycle, readiness]) => around(lifecycle, readiness))
-)
+export const layer = (refusalOf: Refusal): Layer.Layer<never, never, Lifecycle | Readiness> =>
+  HttpApiBuilder.middleware(
+    Effect.map(Effect.all([Lifecycle, Readiness]), ([lifecycle, readiness]) => around(refusalOf, lifecycle, readiness))
+  )

@@ -22,6 +22,7 @@ export const codes = define({
   "invalid-cursor": { status: 400, title: "The cursor was not made by this server for this query." },
   unauthorized: { status: 401, title: "The request has no bearer token, or one that is not known." },
   forbidden: { status: 403, title: "The token's scope does not cover the request." },
+  "foreign-page": { status: 403, title: "The request looks as if a web page of somebody else had made it." },
   "route-not-found": { status: 404, title: "There is no such resource." },
   "account-not-found": { status: 404, title: "There is no such account." },
   "transfer-not-found": { status: 404, title: "There is no such transfer." },

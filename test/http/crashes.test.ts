@@ -126,7 +126,7 @@ describe("crashes", () => {
           yield* Effect.scoped(
             Effect.flatMap(Service.connection(url), ({ send }) =>
               send(
-                `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n` +
+                `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
                   `idempotency-key: dropped ${n}\r\ncontent-length: ${text.length}\r\n\r\n${text}`
               )
             )

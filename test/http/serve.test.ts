@@ -114,13 +114,13 @@ describe("serve", () => {
         const id = yield* Service.open(service.url)
         const feed = yield* follow(`${service.url}/events/stream`)
         yield* nextEvent(feed)
-        const head = `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n`
+        const head = `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`
         const body = JSON.stringify({ amount: "1" })
         // Accepted before the signal; its last byte comes after it.
         const slow = yield* Service.connection(service.url)
         yield* slow.send(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, -1)}`)
         const idle = yield* Service.connection(service.url)
-        yield* idle.send("GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n")
+        yield* idle.send("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
         yield* idle.receive("200 OK")
         service.process.kill("SIGTERM")
         yield* feed.ended
@@ -142,7 +142,7 @@ describe("serve", () => {
         const id = yield* Service.open(service.url)
         const slow = yield* Service.connection(service.url)
         yield* slow.send(
-          `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n`
+          `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n`
         )
         const feed = yield* follow(`${service.url}/events/stream`)
         yield* nextEvent(feed)

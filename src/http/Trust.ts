@@ -1,0 +1,35 @@
+/**
+ * `Trust` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
+ * without tokens trusts whoever reaches it, and a browser on the same machine reaches it for any page: by the address, which
+ * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows.
+ */
+
+/** Whether only this machine reaches the address. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
+
+/** The name in a `Host` field, without port and brackets. */
+const nameOf = (field: string): string | undefined => {
+  const found = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d*)?$/i.exec(field)
+  return found?.[1] ?? found?.[2]
+}
+
+/**
+ * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send both
+ * fields, each `Origin` of another place included; who sends none is no browser.
+ */
+export const refusal = (
+  host: string,
+  headers: { readonly host?: string | undefined; readonly origin?: string | undefined }
+): string | undefined => {
+  const field = headers.host?.toLowerCase()
+  if (field !== undefined) {
+    const name = nameOf(field)
+    if (name === undefined || !(isLoopback(name) || name === host.toLowerCase())) {
+      return "Without tokens the service answers only to localhost and its own address, not to the name in Host."
+    }
+  }
+  const origin = headers.origin?.toLowerCase()
+  if (origin === undefined || (field !== undefined && origin.replace(/^https?:\/\//, "") === field)) return undefined
+  return "Without tokens the service takes no requests from the web pages of others."
+}
