@@ -11,7 +11,7 @@ const floors: Record<string, ReadonlyArray<string>> = {
   cluster: ["core"],
   account: ["core", "projection"],
   http: ["core", "projection", "account"],
-  cli: ["core", "projection", "sql", "account", "http", "testing"],
+  cli: ["core", "projection", "sql", "account", "http", "testing", "cluster"],
   testing: ["core", "projection", "account"]
 }
 

@@ -53,7 +53,9 @@ const actorSystem = (db: string, address: Option.Option<string>) =>
       if (!Database.isPostgres(db)) {
         return yield* new UsageError({ reason: "the nodes of a cluster meet on PostgreSQL; give --db postgres://…" })
       }
-      const { ActorSystemCluster, ClusterNode } = yield* Effect.promise(() => import("../cluster/index.ts"))
+      const [ActorSystemCluster, ClusterNode] = yield* Effect.promise(() =>
+        Promise.all([import("../cluster/ActorSystemCluster.ts"), import("../cluster/ClusterNode.ts")])
+      )
       return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db, host, port })))
     })
   )
