@@ -8,8 +8,9 @@ import * as postgres from "./postgres.bench.ts"
 import * as rebuild from "./rebuild.bench.ts"
 import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as replay from "./replay.bench.ts"
+import * as transfers from "./transfers.bench.ts"
 
-const benchmarks = { commands, deno, http, memory, postgres, replay, rebuild, rebuildLatency }
+const benchmarks = { commands, deno, http, memory, postgres, replay, rebuild, rebuildLatency, transfers }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {

@@ -83,8 +83,12 @@ interface Parked {
   wake: Deferred.Deferred<void>
 }
 
-/** The checkpoint is written after so many events, and when there is nothing to do: what is not written is done again. */
+/**
+ * The checkpoint is written after so many events, or so many milliseconds after the last time: seldom, since it shares the
+ * writer with the commands, and what is not written is only done again.
+ */
 const saveEvery = 256
+const saveIntervalMs = 100
 
 /** Longest single attempt. */
 const attemptTimeout = Duration.seconds(30)
@@ -293,6 +297,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     Effect.forkScoped
   )
   let lastLook: number | undefined
+  let lastSave = 0
   for (;;) {
     const now = yield* Elapsed.millis
     if (lastLook === undefined || now - lastLook >= Duration.toMillis(limits.pollInterval)) {
@@ -306,9 +311,17 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       readTo = stored.position
       yield* enqueue(stored)
     }
-    const done = ahead.findIndex(({ isDone }) => !isDone)
-    if (done === -1 || done >= saveEvery || page.length === 0) yield* save
-    if (page.length === 0) yield* Effect.timeoutOption(Queue.take(wakes), limits.pollInterval)
+    const open = ahead.findIndex(({ isDone }) => !isDone)
+    const done = open === -1 ? ahead.length : open
+    let untilSave = done === 0 ? Number.POSITIVE_INFINITY : done >= saveEvery ? 0 : lastSave + saveIntervalMs - now
+    if (untilSave <= 0) {
+      yield* save
+      lastSave = now
+      untilSave = Number.POSITIVE_INFINITY
+    }
+    if (page.length === 0) {
+      yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave))
+    }
     // The embedded store answers without a pause: let others run between two pages.
     yield* Effect.yieldNow()
   }
