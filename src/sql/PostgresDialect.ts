@@ -7,8 +7,13 @@ import { type Dialect, innermost } from "./SqlDatabase.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
-/** "Dayb", and the schema: stores in two schemas of one database do not wait for each other. */
-const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, current_schema()::regnamespace::oid::int4)`
+/**
+ * "Dayb", and the schema that holds the events: stores in two schemas of one database do not wait for each other, and roles
+ * that come to the same tables on different search paths do. Before there are tables, the schema that they will be made in.
+ */
+const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, coalesce(
+  (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')),
+  (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)::int4)`
 
 const numbered = new Map<string, string>()
 
@@ -49,7 +54,7 @@ const stateOf = (error: unknown): string => {
 const isDisconnected = (error: unknown): boolean => {
   const cause = innermost(error)
   return (
-    /^(?:E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|ERR_SOCKET)/.test(codeOf(cause)) ||
+    /^(?:E(?:CONN|PIPE|PROTO|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|ERR_(?:SOCKET|STREAM|SSL))/.test(codeOf(cause)) ||
     (cause instanceof Error && /^Connection terminated|^Client |connecting|to connect$/.test(cause.message))
   )
 }

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
+import { isLong } from "../Random.ts"
 import { client, schema } from "../sql/Postgres.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
-import { importBerka, rows } from "./Berka.ts"
+import { assertBalances, importBerka, importInto, rows } from "./Berka.ts"
 import * as Cli from "./Cli.ts"
 
 const accounts = 615
@@ -50,10 +52,26 @@ describe("copy", () => {
     240_000
   )
 
+  it.runIf(isLong)(
+    "Berka imported into PostgreSQL ends at the oracle's balances, and again it applies nothing",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* schema
+        const summary = { applied: rows, replayed: 0, refused: 0 }
+        assert.deepStrictEqual(JSON.parse((yield* importInto(url)).stdout), summary)
+        yield* Effect.provide(assertBalances, PostgresStore.layer({ url, mode: "existing" }))
+        const again = { ...summary, applied: 0, replayed: rows }
+        assert.deepStrictEqual(JSON.parse((yield* importInto(url)).stdout), again)
+        const verified = JSON.parse(yield* daybook("verify", "--db", url, "--json"))
+        assert.deepInclude(verified, { ok: true, events: rows + accounts })
+      }).pipe(Effect.scoped, Effect.runPromise),
+    240_000
+  )
+
   it.scoped("writes nothing where the target is not empty, or a byte of the source was changed", () =>
     Effect.gen(function* () {
       const [url, other] = [yield* schema, yield* schema]
-      const open = { commandId: "c-1", accountId: "a", command: "Open", owner: "Ann\0", currency: "EUR" }
+      const open = { commandId: "c-1", accountId: "a", command: "Open", owner: "Ann", currency: "EUR" }
       const stdin = JSON.stringify(open)
       const imported = yield* Cli.run(["import", "-", "--format", "commands", "--db", url], { stdin })
       assert.strictEqual(imported.code, 0, imported.stderr)

@@ -33,6 +33,10 @@ const commandIds = Effect.map(log, (events) => events.map(({ commandId }) => com
 
 const event = (position: string, version: number, streamId = "a") =>
   `INTO events VALUES (${position}, '${streamId}', ${version}, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', '')`
+/** Whoever has the lock of this schema, or waits for it. */
+const held = (granted: boolean) =>
+  `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = ${granted} AND classid = 1147238754
+   AND objid = current_schema()::regnamespace::oid`
 const lock = "SELECT pg_advisory_xact_lock(1147238754, current_schema()::regnamespace::oid::int4)"
 
 describe("the tables on PostgreSQL", () => {
@@ -152,7 +156,7 @@ describe("the order of the log on PostgreSQL", () => {
           yield* other.executeRaw(lock, [])
           yield* other.executeRaw(`INSERT ${event("1", 1, "other")}`, [])
           const late = yield* Effect.fork(append("a", "late"))
-          yield* until(sql, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+          yield* until(sql, held(false))
           assert.deepStrictEqual(yield* store.readAll(0), [])
           yield* other.executeRaw(end, [])
           yield* Fiber.join(late)
@@ -169,6 +173,34 @@ describe("the order of the log on PostgreSQL", () => {
       )
     )
   }
+
+  it(
+    "ES19 who comes to the same tables on another search path waits for the same lock",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const sql = yield* client(url)
+        const [{ name } = {}] = yield* sql.unsafe<{ readonly name?: string }>("SELECT current_schema() AS name")
+        // Of one's own, before the shared one: as a role has whose path is "$user", public.
+        yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA "${name}_Own"`), () =>
+          Effect.orDie(sql.unsafe(`DROP SCHEMA "${name}_Own"`))
+        )
+        const other = url.replace(/search_path(=|%3D).*/, `search_path$1"${name}_Own",${name}`)
+        const writer = yield* Writer
+        const gate = yield* Deferred.make<void>()
+        const first = yield* Effect.fork(writer.transact(() => Deferred.await(gate)))
+        yield* until(sql, held(true))
+        const second = yield* Effect.fork(Effect.provide(append("a", "c-1"), PostgresStore.layer({ url: other })))
+        const waits = Effect.as(until(sql, held(false)), "waits")
+        const what = yield* Effect.raceFirst(waits, Effect.as(Fiber.join(second), "writes")).pipe(
+          Effect.ensuring(Deferred.succeed(gate, undefined))
+        )
+        assert.strictEqual(what, "waits")
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+        assert.deepStrictEqual(yield* commandIds, ["c-1"])
+      }).pipe(Effect.provide(PostgresStore.layer({ url })))
+    )
+  )
 
   it(
     "ES21 gaps of rolled-back positions hold no reader up",
@@ -406,6 +438,22 @@ describe("opening a PostgreSQL database", () => {
         assert.strictEqual(yield* problem({ url }), "migrationChanged")
         yield* sql.unsafe(`INSERT INTO migrations VALUES (${count + 1}, 'x', 'x', 0)`)
         assert.strictEqual(yield* problem({ url }), "newer")
+      })
+    )
+  )
+
+  it(
+    "makes its tables in a schema whose name needs quotes",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const sql = yield* client(url)
+        const [{ name } = {}] = yield* sql.unsafe<{ readonly name?: string }>("SELECT current_schema() AS name")
+        yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA "${name}_Quoted"`), () =>
+          Effect.orDie(sql.unsafe(`DROP SCHEMA "${name}_Quoted" CASCADE`))
+        )
+        const quoted = url.replace(/search_path(=|%3D).*/, `search_path$1"${name}_Quoted"`)
+        yield* Effect.provide(append("a", "c-1"), PostgresStore.layer({ url: quoted }))
+        assert.isNotEmpty(yield* sql.unsafe(`SELECT 1 FROM "${name}_Quoted".events`))
       })
     )
   )
