@@ -89,6 +89,23 @@ describe("feed", () => {
     }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ maxSubscribers: 1 })))))
   )
 
+  it.scopedLive("takes no more clients than it may have, however many come at once", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const come = Effect.acquireRelease(
+        Effect.promise(() => fetch(`${url}/events/stream`)),
+        ({ body }) => Effect.promise(async () => body?.cancel())
+      )
+      const answers = yield* Effect.all(
+        Array.from({ length: 40 }, () => come),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(answers.filter(({ status }) => status === 200).length, 3)
+      const { text } = yield* ask(`${url}/metrics`)
+      assert.include(text, "daybook_http_subscribers 3")
+    }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ maxSubscribers: 3 })))))
+  )
+
   it.scopedLive(
     "ends a client that reads nothing, so that it costs nothing more",
     () =>
