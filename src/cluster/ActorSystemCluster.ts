@@ -182,8 +182,7 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
             return isOpen ? new Lost({ cause: error }) : exit
           })
         )
-        waiting++
-        const answer = yield* Effect.retry(attempt, {
+        const attempts = Effect.retry(attempt, {
           schedule: pauses,
           while: (error) => error._tag === "Lost" && !stopping
         }).pipe(
@@ -191,12 +190,12 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
             duration: deadline,
             onTimeout: () => new OutcomeUnknown({ cause: "no node answered in time" })
           }),
-          Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause })),
-          Effect.ensuring(
-            Effect.sync(() => {
-              waiting--
-            })
-          )
+          Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause }))
+        )
+        const answer = yield* Effect.acquireUseRelease(
+          Effect.sync(() => waiting++),
+          () => attempts,
+          () => Effect.sync(() => waiting--)
         )
         return { ...answer, value: definition.decodeAnswer(asked.command, answer.outcome, answer.value) }
       })
