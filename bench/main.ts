@@ -2,6 +2,7 @@
 import process from "node:process"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
+import * as growth from "./growth.bench.ts"
 import * as http from "./http.bench.ts"
 import * as memory from "./memory.bench.ts"
 import * as postgres from "./postgres.bench.ts"
@@ -10,7 +11,7 @@ import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as replay from "./replay.bench.ts"
 import * as transfers from "./transfers.bench.ts"
 
-const benchmarks = { commands, deno, http, memory, postgres, replay, rebuild, rebuildLatency, transfers }
+const benchmarks = { commands, deno, growth, http, memory, postgres, replay, rebuild, rebuildLatency, transfers }
 
 const wanted = process.argv.slice(2)
 for (const [name, benchmark] of Object.entries(benchmarks)) {

@@ -91,7 +91,8 @@ const checksumOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>): string =>
     )
     .toString()
 
-const raw = (log: string): Contestant => ({
+/** Folds a copy of the log, of so many events. */
+export const raw = (log: string, count: number): Contestant => ({
   name: "raw",
   run: async (folder) => {
     const filename = join(folder, "raw.db")
@@ -153,7 +154,7 @@ const raw = (log: string): Contestant => ({
   }
 })
 
-const daybook = (log: string): Contestant => ({
+export const daybook = (log: string, count: number): Contestant => ({
   name: "daybook",
   run: (folder) => {
     const filename = join(folder, "daybook.db")
@@ -183,7 +184,7 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "daybook-bench-"))
   try {
     const log = await makeLog(folder, count)
-    return [await compare("rebuild of account_summary", "events/s", [raw(log), daybook(log)])]
+    return [await compare("rebuild of account_summary", "events/s", [raw(log, count), daybook(log, count)])]
   } finally {
     rmSync(folder, { recursive: true })
   }
