@@ -164,11 +164,18 @@ export const daybook = (log: string, count: number): Contestant => ({
       const projections = yield* Projections
       yield* projections.awaitPosition("account_summary", count, "10 minutes")
       const seconds = (performance.now() - start) / 1_000
-      const { accounts: all } = yield* AccountSummary.list({ limit: 1_000 })
-      const rows = all.map(({ currentBalance, transactionCount }) => [
-        currentBalance.replace(".", ""),
-        transactionCount
-      ])
+      const rows: Array<ReadonlyArray<unknown>> = []
+      let after: string | null = null
+      do {
+        const page: Effect.Effect.Success<ReturnType<typeof AccountSummary.list>> = yield* AccountSummary.list({
+          limit: 1_000,
+          ...(after !== null && { after })
+        })
+        for (const { currentBalance, transactionCount } of page.accounts) {
+          rows.push([currentBalance.replace(".", ""), transactionCount])
+        }
+        after = page.nextCursor
+      } while (after !== null)
       return { count, seconds, checksum: checksumOf(rows) }
     }).pipe(
       Effect.provide(
