@@ -1,6 +1,6 @@
 /**
  * Question: how many deposits per second over HTTP, and how much of what the HTTP server itself can do is that?
- * Method: 64 connections that wait for each answer, over 1,000 accounts, each deposit with an idempotency key of its own;
+ * Method: 1, 8, 64 and 256 connections that wait for each answer, over 1,000 accounts, each deposit with an idempotency key of its own;
  * against the same server, contract and middleware with accounts that answer a constant. Server and clients are two
  * processes; the clients are plain sockets, which cost little. SQLite at synchronous=FULL, the read model running beside.
  * Not measured: TLS, networks, slow clients.
@@ -10,11 +10,12 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { join } from "node:path"
 import process from "node:process"
-import { type Contestant, compare, type Result, ratio, size } from "./harness.ts"
+import { type Contestant, compare, isFull, type Result, ratio, size } from "./harness.ts"
 
-const connections = 64
+const connectionCounts = isFull ? [1, 8, 64, 256] : [1, 64]
 const accounts = size(10, 1_000)
-const deposits = size(500, 30_000)
+/** One connection waits for a commit each time, so it gets fewer to send. */
+const depositsOf = (connections: number): number => size(500, Math.min(30_000, 3_000 * connections))
 
 const request = (path: string, body: object, key: string): string => {
   const text = JSON.stringify(body)
@@ -45,13 +46,13 @@ const client = (url: URL, next: () => string | undefined): Promise<void> =>
     socket.on("connect", send).on("error", reject)
   })
 
-const all = async (url: URL, count: number, text: (number: number) => string): Promise<void> => {
+const all = async (url: URL, connections: number, count: number, text: (number: number) => string): Promise<void> => {
   let sent = 0
   const next = () => (sent < count ? text(sent++) : undefined)
   await Promise.all(Array.from({ length: connections }, () => client(url, next)))
 }
 
-const contestant = (mode: "daybook" | "constant"): Contestant => ({
+const contestant = (mode: "daybook" | "constant", connections: number, deposits: number): Contestant => ({
   name: mode,
   run: async (folder) => {
     const script = join(import.meta.dirname, "httpServer.js")
@@ -60,9 +61,9 @@ const contestant = (mode: "daybook" | "constant"): Contestant => ({
       const [address] = (await once(server.stdout, "data")) as [Buffer]
       const url = new URL(address.toString().trim())
       const opening = (number: number) => ({ accountId: `account-${number}`, owner: "Anna", currency: "EUR" })
-      await all(url, accounts, (number) => request("/accounts", opening(number), `open ${number}`))
+      await all(url, 64, accounts, (number) => request("/accounts", opening(number), `open ${number}`))
       const start = performance.now()
-      await all(url, deposits, (number) =>
+      await all(url, connections, deposits, (number) =>
         request(`/accounts/account-${(number * 7_919) % accounts}/deposits`, { amount: "12.50" }, `deposit ${number}`)
       )
       const seconds = (performance.now() - start) / 1_000
@@ -73,12 +74,16 @@ const contestant = (mode: "daybook" | "constant"): Contestant => ({
   }
 })
 
-export const run = async (): Promise<ReadonlyArray<Result>> => [
-  await compare(`deposits over HTTP, connections: ${connections}`, "requests/s", [
-    contestant("constant"),
-    contestant("daybook")
-  ])
-]
+export const run = async (): Promise<ReadonlyArray<Result>> => {
+  const results: Array<Result> = []
+  for (const connections of connectionCounts) {
+    const contestants = (["constant", "daybook"] as const).map((mode) =>
+      contestant(mode, connections, depositsOf(connections))
+    )
+    results.push(await compare(`deposits over HTTP, connections: ${connections}`, "requests/s", contestants))
+  }
+  return results
+}
 
 export const aims = (results: ReadonlyArray<Result>) =>
   results.map((result) => ({
