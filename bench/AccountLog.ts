@@ -106,7 +106,8 @@ export const writer = (database: BetterSqlite3.Database, accounts: number) => {
 export const build = async (filename: string, count: number, accounts: number): Promise<Array<Head>> => {
   await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
   const database = new Database(filename)
-  for (const pragma of ["journal_mode = OFF", "synchronous = OFF", "cache_size = -1500000"]) database.pragma(pragma)
+  for (const pragma of ["journal_mode = DELETE", "journal_mode = OFF", "synchronous = OFF", "cache_size = -1500000"])
+    database.pragma(pragma)
   const triggers = database
     .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('events', 'commands')")
     .all() as ReadonlyArray<{ readonly name: string; readonly sql: string }>
