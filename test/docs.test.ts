@@ -25,8 +25,9 @@ const blocks = (page: string, language: string): string =>
 
 /** The entry points are what a user imports; here they are the sources. */
 const withSources = (code: string): string =>
-  code.replaceAll(/from "daybook(?:\/([a-z]+))?"/g, (_, entry: string | undefined) => {
-    return `from ${JSON.stringify(relative(folder, join(root, "src", entry ?? "core", "index.ts")))}`
+  code.replaceAll(/from "daybook(?:\/([a-z/]+))?"/g, (_, entry = "core") => {
+    const source = entry.includes("/") ? `${entry}.ts` : `${entry}/index.ts`
+    return `from ${JSON.stringify(relative(folder, join(root, "src", source)))}`
   })
 
 const fileOf = (page: string): string => join(folder, `${page.replaceAll(/[^A-Za-z0-9]/g, "-")}.ts`)
