@@ -10,9 +10,9 @@ import { isLong, random } from "../Random.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { ask, start } from "./Service.ts"
 
-const lives = isLong ? 20 : 3
+/** How long the clients work, and the longest life of the service, in milliseconds. */
+const [whole, longest] = isLong ? [60_000, 4_000] : [4_500, 2_000]
 const clients = 16
-const lifeMillis = 3_000
 const accounts = Array.from({ length: 8 }, (_, index) => `account-${index}`)
 
 const readLog = Effect.gen(function* () {
@@ -35,10 +35,11 @@ describe("a bank that is killed", () => {
         const filename = join(yield* temporaryFolder, "bank.db")
         const answered = new Map<string, number>()
         let number = 0
+        let lives = 0
 
-        for (let life = 0; life <= lives; life++) {
+        for (let left = whole; left > 0; lives++) {
           const { process, ended, url } = yield* start(["--db", `sqlite:${filename}`])
-          if (life === 0) {
+          if (lives === 0) {
             for (const accountId of accounts) {
               yield* ask(`${url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR" } })
               yield* ask(`${url}/accounts/${accountId}/deposits`, { body: { amount: "12.50" } })
@@ -48,7 +49,7 @@ describe("a bank that is killed", () => {
           const client = Effect.gen(function* () {
             while (!(yield* Ref.get(isOver))) {
               const transferId = `t${++number}`
-              const body = { transferId, from: pick(), to: pick(), amount: (draw() * 5 + 0.01).toFixed(2) }
+              const body = { transferId, from: pick(), to: pick(), amount: (0.01 + draw() * 4.99).toFixed(2) }
               // Whoever dies does not answer: the next life tells.
               yield* ask(`${url}/transfers`, { body, key: transferId }).pipe(
                 Effect.tap(({ status }) => Effect.sync(() => answered.set(transferId, status))),
@@ -62,11 +63,11 @@ describe("a bank that is killed", () => {
               { concurrency: "unbounded" }
             )
           )
-          if (life < lives) {
-            yield* Effect.sleep(lifeMillis * draw())
-            process.kill("SIGKILL")
-          } else {
-            yield* Effect.sleep(500)
+          const life = Math.min(left, longest * (0.25 + 0.75 * draw()))
+          left -= life
+          yield* Effect.sleep(life)
+          if (left > 0) process.kill("SIGKILL")
+          else {
             yield* Ref.set(isOver, true)
             yield* Fiber.join(work)
             const pending = () =>
@@ -98,7 +99,9 @@ describe("a bank that is killed", () => {
           if (status === 409) assert.isFalse(completed.has(transferId), `${transferId} was answered 409`)
         }
         assert.isAbove(completed.size, 0)
-        console.log(`bank: ${events.length} events, ${completed.size} transfers completed, ${answered.size} answered`)
+        console.log(
+          `bank: killed ${lives - 1} times in ${whole / 1_000} s, ${events.length} events, ${completed.size} transfers completed, ${answered.size} answered`
+        )
       }),
     600_000
   )
