@@ -4,11 +4,16 @@ import process from "node:process"
 /** Whether the long forms run, as `npm run test:long` does. */
 export const isLong = process.env.DAYBOOK_LONG === "1"
 
-const seed = Number(process.env.DAYBOOK_SEED ?? Math.floor(Math.random() * 2 ** 31))
+export const seed = Number(process.env.DAYBOOK_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-/** Numbers from 0 to 1, the same for a name and a seed. Mulberry32. */
+/** Numbers from 0 to 1, the same for a name and a seed. The seed is printed. */
 export const random = (name: string): (() => number) => {
   console.log(`${name}: DAYBOOK_SEED=${seed}`)
+  return sequence(name)
+}
+
+/** The same for one of many, whose failure names the seed. Mulberry32. */
+export const sequence = (name: string): (() => number) => {
   let state = [...name].reduce((sum, letter) => (Math.imul(sum, 31) + (letter.codePointAt(0) ?? 0)) | 0, seed)
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -1,5 +1,6 @@
 /** `TransferConfig` holds every limit of transfers, with its unit and what happens at the limit. */
 import { Context, Duration, Layer } from "effect"
+import * as Limits from "../core/Limits.ts"
 
 export interface TransferLimits {
   /** From the request on: when its target has not answered by then, a transfer is refunded at its next attempt. */
@@ -23,6 +24,14 @@ export class TransferConfig extends Context.Reference<TransferConfig>()("daybook
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. */
+const { day } = Limits
+const ranges: Limits.Ranges<TransferLimits> = {
+  targetTimeout: [0, Number.POSITIVE_INFINITY],
+  answerTimeout: [1, day],
+  clientTimeout: [0, day],
+  lookInterval: [1, day]
+}
+
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
 export const layer = (limits: Partial<TransferLimits>): Layer.Layer<TransferConfig> =>
-  Layer.succeed(TransferConfig, { ...defaults, ...limits })
+  Layer.succeed(TransferConfig, Limits.change(defaults, ranges, limits))

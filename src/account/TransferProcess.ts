@@ -8,8 +8,9 @@
  * ended. So a timeout needs no certainty about the target, and nothing is compensated blindly. The debit has an id of its own
  * and a refusal of it is kept, so it too has one answer for ever.
  *
- * The timer is the time at which the request was stored: it lives through restarts, and whatever the clock does, it only
- * chooses when the refund is tried.
+ * The timer is the time at which the request was stored, which lives through restarts, or how long this process has seen the
+ * target not answer, whichever says first: a clock that is set back delays the refund by one timeout at most. Whatever the clocks
+ * do, they only choose when the refund is tried.
  */
 import { Clock, Duration, Effect, Either, type Layer } from "effect"
 import type { Recorded } from "../core/Aggregate.ts"
@@ -83,7 +84,8 @@ export const react = Effect.fnUntraced(function* (
   else if (credit.left._tag === "CreditRefused") yield* refund(ofTarget(credit.left.reason))
   else if (credit.left._tag === "CommandIdReused") yield* transfer.NoteRefund(undefined, options("end"))
   else {
-    const waited = (yield* Clock.currentTimeMillis) - stored.recordedAt
+    const sinceStored = (yield* Clock.currentTimeMillis) - stored.recordedAt
+    const waited = Math.max(sinceStored, yield* waits.waited(transferId))
     if (waited < Duration.toMillis(targetTimeout)) {
       // Where the money is while the reaction tries again.
       yield* transfer.NoteDebit(undefined, options("noteDebit"))

@@ -12,13 +12,14 @@ export class InvalidLimit extends Error {
   override readonly name = "InvalidLimit"
 }
 
+/** Those that belong together, where there are any. */
 interface Backoff {
-  readonly minBackoff: Duration.Duration
-  readonly maxBackoff: Duration.Duration
+  readonly minBackoff?: Duration.Duration
+  readonly maxBackoff?: Duration.Duration
 }
 
 /** The defaults with some limits changed. Throws `InvalidLimit` when one is outside its range. */
-export const change = <L extends Backoff>(defaults: L, ranges: Ranges<L>, changes: Partial<L>): L => {
+export const change = <L extends Backoff & object>(defaults: L, ranges: Ranges<L>, changes: Partial<L>): L => {
   const limits = { ...defaults, ...changes }
   for (const name of Object.keys(ranges) as Array<keyof L & string>) {
     const [least, most] = ranges[name]
@@ -33,7 +34,8 @@ export const change = <L extends Backoff>(defaults: L, ranges: Ranges<L>, change
         : `the limit ${name} is ${value}; it is a whole number from ${least} to ${most}`
     )
   }
-  if (Duration.lessThan(limits.maxBackoff, limits.minBackoff)) {
+  const { maxBackoff, minBackoff } = limits
+  if (maxBackoff !== undefined && minBackoff !== undefined && Duration.lessThan(maxBackoff, minBackoff)) {
     throw new InvalidLimit("the limit maxBackoff is shorter than minBackoff; give it at least as much")
   }
   return limits

@@ -186,21 +186,25 @@ export const EventPage = Schema.Struct({
   next: Schema.NullOr(Schema.Int)
 }).annotations({ identifier: "EventPage", description: "`next` is the next `after`, null at the end." })
 
+/** An event that failed, without the text of its error, which may quote what is stored. */
+const FailedEvent = Schema.Struct({
+  position: Schema.Int,
+  streamId: Schema.String,
+  version: Schema.Int,
+  type: Schema.String,
+  attempts: Schema.Int
+})
 export const ProjectionView = Schema.Struct({
   name: Schema.String,
   kind: Schema.Literal("projection", "reaction"),
   status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused"),
   position: Schema.Int,
   lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
-  lastError: Schema.NullOr(
-    Schema.Struct({
-      position: Schema.Int,
-      streamId: Schema.String,
-      version: Schema.Int,
-      type: Schema.String,
-      attempts: Schema.Int
-    })
-  ),
+  lastError: Schema.NullOr(FailedEvent),
+  stuck: Schema.Array(FailedEvent).annotations({
+    description:
+      "Streams that wait behind an event that failed too often; of a reaction it is tried again now and then."
+  }),
   rebuild: Schema.NullOr(
     Schema.Struct({
       position: Schema.Int,
@@ -438,11 +442,17 @@ class Projections extends HttpApiGroup.make("projections")
 
 const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
+const ReadyHealth = Schema.Struct({ ...Health.fields, stuck: Schema.Int }).annotations({
+  identifier: "Ready",
+  description:
+    "`stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
+})
+
 class Operations extends HttpApiGroup.make("operations")
   .add(HttpApiEndpoint.get("live", "/health/live").addSuccess(Health))
   .add(
     HttpApiEndpoint.get("ready", "/health/ready")
-      .addSuccess(Health)
+      .addSuccess(ReadyHealth)
       .addError(Schema.Union(Problem.schema("not-ready"), Problem.schema("shutting-down")))
   )
   .add(

@@ -35,9 +35,15 @@ const docsPage = Effect.gen(function* () {
 const readings = Effect.gen(function* () {
   const { list } = yield* Projections
   const all = yield* list
-  return all.flatMap(({ lag, name }): ReadonlyArray<Prometheus.Reading> => {
+  return all.flatMap(({ deadLetters, lag, name }): ReadonlyArray<Prometheus.Reading> => {
     const labels = { projection: name }
     return [
+      {
+        name: "daybook.projection.stuck",
+        description: "Streams that wait behind an event that failed too often",
+        labels,
+        value: deadLetters.length
+      },
       { name: "daybook.projection.lag", description: "Positions behind the log", labels, value: lag.events },
       { name: "daybook.projection.lag.duration", description: "Seconds behind the log", labels, value: lag.seconds }
     ]
@@ -57,7 +63,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) 
         Effect.gen(function* () {
           if (lifecycle.isStopping()) return yield* Effect.fail(new Problem("shutting-down"))
           if (!(yield* readiness.isReady)) return yield* Effect.fail(new Problem("not-ready"))
-          return ok
+          const all = yield* Effect.mapError(projections.list, () => new Problem("not-ready"))
+          return { ...ok, stuck: all.reduce((sum, { deadLetters }) => sum + deadLetters.length, 0) }
         })
       )
       .handle("metrics", () =>

@@ -1,6 +1,7 @@
 /** The answers to requests about projections: how they are, and to build one anew. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
+import type { Failure } from "../projection/ProjectionStore.ts"
 import type { ProjectionStatus } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
 import { AccountsApi, type ProjectionView } from "./AccountsApi.ts"
@@ -9,24 +10,27 @@ import { Problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 
 /** Without the text of the error, which may quote what is stored: it is in the log and in `daybook projections`. */
-const view = ({ kind, lag, lastError, name, position, rebuild, status }: ProjectionStatus): ProjectionView => ({
-  name,
-  kind,
-  status,
+const failed = ({ attempts, position, streamId, type, version }: Failure) => ({
   position,
-  lag,
-  lastError:
-    lastError === null
-      ? null
-      : {
-          position: lastError.position,
-          streamId: lastError.streamId,
-          version: lastError.version,
-          type: lastError.type,
-          attempts: lastError.attempts
-        },
-  rebuild
+  streamId,
+  version,
+  type,
+  attempts
 })
+
+const view = (projection: ProjectionStatus): ProjectionView => {
+  const { deadLetters, kind, lag, lastError, name, position, rebuild, status } = projection
+  return {
+    name,
+    kind,
+    status,
+    position,
+    lag,
+    lastError: lastError === null ? null : failed(lastError),
+    stuck: deadLetters.map(failed),
+    rebuild
+  }
+}
 
 export const layer = HttpApiBuilder.group(AccountsApi, "projections", (handlers) =>
   Effect.map(Projections, (projections) =>

@@ -1,6 +1,6 @@
 /** What the process of a transfer sends for each thing that can happen on its way. */
 import { describe, it } from "@effect/vitest"
-import { Effect, Layer, TestClock } from "effect"
+import { type Clock, Effect, Layer, TestClock } from "effect"
 import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
 import { CreditRefused, DebitRefused, NothingToRefund } from "../../src/account/AccountError.ts"
 import * as TransferBehaviour from "../../src/account/TransferBehaviour.ts"
@@ -77,6 +77,40 @@ describe("the process of a transfer", () => {
       const given = TransferSpec.given(fails("account-bert", "Credit", unknown))
       yield* tooLate
       yield* given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund)
+    })
+  )
+
+  it.effect("gives the money back in time on a clock that is set back, and at once on one that jumps ahead", () =>
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      const wall = (by: number): Clock.Clock =>
+        Object.assign(Object.create(clock), {
+          currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + by)
+        })
+      const back = Effect.withClock(wall(-3_600_000))
+      // What one process remembers between two attempts.
+      const waits = yield* Effect.provide(TransferWaits.TransferWaits, TransferWaits.layer)
+      const remembering = make(
+        TransferProcess.reaction,
+        Layer.mergeAll(
+          AccountBehaviour.layer,
+          TransferBehaviour.layer,
+          Layer.succeed(TransferWaits.TransferWaits, waits)
+        )
+      )
+      const given = remembering.given(fails("account-bert", "Credit", unknown))
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* TestClock.adjust("59 seconds")
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* TestClock.adjust("1 second")
+      yield* back(given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund))
+      // It is forgotten with its end, and another process knows only when the request was stored.
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* Effect.withClock(wall(3_600_000))(
+        TransferSpec.given(fails("account-bert", "Credit", unknown))
+          .when(requested)
+          .sends(debit, credit, requestRefund, refund, noteRefund)
+      )
     })
   )
 

@@ -7,12 +7,13 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { AccountId } from "../../src/account/AccountTerms.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { AccountsApi } from "../../src/http/AccountsApi.ts"
 import * as OpenApiDocument from "../../src/http/OpenApiDocument.ts"
 import { codes } from "../../src/http/Problem.ts"
+import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "./Service.ts"
 
@@ -22,9 +23,10 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
   it.effect("HT18 is live while it runs and ready when the store takes a commit", () =>
     Effect.gen(function* () {
       const url = yield* Url
-      for (const path of ["live", "ready"]) {
+      const bodies = { live: { status: "ok" }, ready: { status: "ok", stuck: 0 } }
+      for (const [path, body] of Object.entries(bodies)) {
         const answer = yield* ask(`${url}/health/${path}`)
-        assert.deepStrictEqual([answer.status, answer.json], [200, { status: "ok" }])
+        assert.deepStrictEqual([answer.status, answer.json], [200, body])
         assert.strictEqual(answer.headers.get("cache-control"), "no-store")
       }
     })
@@ -125,6 +127,33 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
       )
       assert.deepInclude(moved, { _tag: "version-mismatch", status: 412 })
     }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})
+
+layer(Service.layer(), { excludeTestServices: true })("operations, where something is stuck", (it) => {
+  it.effect("TR10 show it in the list, in the metrics and in the health, without a word of its error", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const store = yield* ProjectionStore
+      const id = yield* Service.open(url)
+      const { json } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
+      yield* ask(`${url}/accounts/${id}/summary?minPosition=${json.position}`)
+      const live = Option.flatMapNullable(yield* store.find("account_summary"), (row) => row.live)
+      const failure = { position: json.position, streamId: `account-${id}`, version: 2, type: "Deposited", attempts: 5 }
+      yield* store.park(
+        yield* live,
+        { to: json.position, events: 0, rate: 0 },
+        { ...failure, error: "it quotes 12.50 of Anna" }
+      )
+      const listed = yield* ask(`${url}/projections`)
+      const [summary] = listed.json.projections
+      assert.deepStrictEqual(summary.stuck, [failure])
+      assert.notInclude(listed.text, "Anna")
+      assert.deepStrictEqual((yield* ask(`${url}/health/ready`)).json, { status: "ok", stuck: 1 })
+      const { text } = yield* ask(`${url}/metrics`)
+      assert.match(text, /^daybook_projection_stuck\{projection="account_summary"\} 1$/m)
+      assert.match(text, /^daybook_projection_stuck\{projection="transfers"\} 0$/m)
+    })
   )
 })
 
