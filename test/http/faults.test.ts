@@ -95,6 +95,8 @@ describe("faults", () => {
         const filename = join(folder, "d.db")
         const { stderr, url } = yield* Service.start(["--db", `sqlite:${filename}`])
         const id = yield* Service.open(url)
+        // The read model is there before the disk is full.
+        yield* ask(`${url}/accounts/${id}/summary?minPosition=1`)
         const deposit = (n: number) =>
           ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
         fill(join(folder, "others"))
