@@ -55,6 +55,33 @@ const fill = (file: string): void => {
 
 const untilReady = (url: string) => Effect.repeat(ask(`${url}/health/ready`), { until: ({ status }) => status === 200 })
 
+/** Deposits until there is no room, looks at what still answers, makes room, and finds all that was answered. */
+const assertSurvivesFullness = <E, R>(url: string, fillUp: Effect.Effect<unknown, E, R>, makeRoom: typeof fillUp) =>
+  Effect.gen(function* () {
+    const id = yield* Service.open(url)
+    // The read model is there before.
+    yield* ask(`${url}/accounts/${id}/summary?minPosition=1`)
+    yield* fillUp
+    const deposit = (n: number) =>
+      ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
+    let done = 0
+    let answer = yield* deposit(done)
+    while (answer.status === 200) answer = yield* deposit(++done)
+    // Of a commit that fails nobody knows more, until the command comes again.
+    assertProblem(answer, answer.json.code === "outcome-unknown" ? "outcome-unknown" : "store-unavailable")
+    assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
+    yield* assertReads(url, id, `${done}.00`)
+
+    yield* makeRoom
+    yield* untilReady(url)
+    assert.strictEqual((yield* deposit(done)).json.version, done + 2)
+    for (let n = 0; n <= done; n++) {
+      assert.strictEqual((yield* deposit(n)).headers.get("idempotency-replayed"), "true")
+    }
+    const { json } = yield* ask(`${url}/accounts/${id}/summary?minPosition=${done + 2}`)
+    assert.strictEqual(json.currentBalance, `${done + 1}.00`)
+  })
+
 describe("faults", () => {
   it.scopedLive(
     "locked by another process: commands are 503 and leave no trace, and go on when the lock is gone",
@@ -93,29 +120,14 @@ describe("faults", () => {
         if (folder === undefined)
           return skip("this user may not mount a disk; the next test fills the database instead")
         const filename = join(folder, "d.db")
+        const others = join(folder, "others")
         const { stderr, url } = yield* Service.start(["--db", `sqlite:${filename}`])
-        const id = yield* Service.open(url)
-        // The read model is there before the disk is full.
-        yield* ask(`${url}/accounts/${id}/summary?minPosition=1`)
-        const deposit = (n: number) =>
-          ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
-        fill(join(folder, "others"))
-        let done = 0
-        let answer = yield* deposit(done)
-        while (answer.status === 200) answer = yield* deposit(++done)
-        assert.oneOf(answer.json.code, ["store-unavailable", "outcome-unknown"])
-        assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
-        yield* assertReads(url, id, `${done}.00`)
+        yield* assertSurvivesFullness(
+          url,
+          Effect.sync(() => fill(others)),
+          Effect.sync(() => rmSync(others))
+        )
         assert.include(stderr(), "The store takes no writes at present")
-
-        rmSync(join(folder, "others"))
-        yield* untilReady(url)
-        assert.strictEqual((yield* deposit(done)).json.version, done + 2)
-        for (let n = 0; n <= done; n++) {
-          assert.strictEqual((yield* deposit(n)).headers.get("idempotency-replayed"), "true")
-        }
-        const { json } = yield* ask(`${url}/accounts/${id}/summary?minPosition=${done + 2}`)
-        assert.strictEqual(json.currentBalance, `${done + 1}.00`)
         const { code, stdout } = yield* Cli.run(["verify", "--db", `sqlite:${filename}`])
         assert.strictEqual(code, 0, stdout)
       }),
@@ -128,29 +140,10 @@ describe("faults", () => {
       Effect.gen(function* () {
         const url = yield* Url
         const writer = yield* Writer
-        const id = yield* Service.open(url)
         const limit = (pages: number) =>
           writer.transact((connection) => connection.executeValues(`PRAGMA max_page_count = ${pages}`, []))
         // As many pages as it has now: SQLite never goes below.
-        yield* limit(1)
-        const deposit = (n: number) =>
-          ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) }, key: `full ${n}` })
-        let done = 0
-        let answer = yield* deposit(done)
-        while (answer.status === 200) answer = yield* deposit(++done)
-        assertProblem(answer, "store-unavailable")
-        assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
-        assert.isAbove(done, 0)
-        yield* assertReads(url, id, `${done}.00`)
-
-        yield* limit(1_000_000)
-        yield* untilReady(url)
-        assert.strictEqual((yield* deposit(done)).json.version, done + 2)
-        for (let n = 0; n <= done; n++) {
-          assert.strictEqual((yield* deposit(n)).headers.get("idempotency-replayed"), "true")
-        }
-        const { json } = yield* ask(`${url}/accounts/${id}/summary?minPosition=${done + 2}`)
-        assert.strictEqual(json.currentBalance, `${done + 1}.00`)
+        yield* assertSurvivesFullness(url, limit(1), limit(1_000_000))
       }).pipe(Effect.provide(Service.layer({ filename: ":memory:" }))),
     timeout
   )
