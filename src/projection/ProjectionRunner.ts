@@ -28,6 +28,8 @@ interface Pace {
   notBefore: number
   /** Events a second, of late. */
   rate: number
+  /** Events of released streams taken up since the model last moved. */
+  takenUp: number
 }
 
 /** Whether a turn found something to do. `lost`: another runner is at work. */
@@ -54,7 +56,7 @@ export const run = Effect.fnUntraced(function* (
   const paceOf = ({ generation }: Model): Pace => {
     const known = paces.get(generation)
     if (known !== undefined) return known
-    const made = { generation, limit: limits.maxBatch, failures: 0, notBefore: 0, rate: 0 }
+    const made = { generation, limit: limits.maxBatch, failures: 0, notBefore: 0, rate: 0, takenUp: 0 }
     paces.set(generation, made)
     return made
   }
@@ -151,20 +153,27 @@ export const run = Effect.fnUntraced(function* (
     if (model.failure?.halted === true || pace.notBefore > start) return "idle" as const
     const { excluded, letters } = yield* excludedOf(model)
     const released = letters.find(({ retry }) => retry)
-    if (released !== undefined) {
+    // So many at most: the other streams go on meanwhile.
+    if (released !== undefined && pace.takenUp < limits.busyBatch) {
+      pace.takenUp++
       yield* unpark(model, released, excluded.positions)
       return "moved" as const
     }
+    pace.takenUp = 0
     const page = yield* readPages(model.position, Math.min(pace.limit, most))
     const [first] = page
-    if (first === undefined) return "idle" as const
+    if (first === undefined) return released === undefined ? "idle" : "moved"
     const batch = Batch.make(projection, model.position, page, excluded)
     if (batch.unreadable !== undefined && batch.passed === 0) {
       yield* fail(model, first, batch.unreadable.error, true)
       return "moved" as const
     }
     return yield* store
-      .advance(model, { to: batch.to, events: batch.passed, rate: pace.rate }, change(model, batch))
+      .advance(
+        model,
+        { to: batch.to, events: batch.passed, rate: pace.rate, parked: letters.length },
+        change(model, batch)
+      )
       .pipe(
         Effect.zipRight(
           Effect.map(Elapsed.millis, (now) => {
@@ -249,7 +258,7 @@ export const run = Effect.fnUntraced(function* (
 
   const sleep = (atMost: Duration.DurationInput) => Effect.timeoutOption(Queue.take(wakes), atMost)
 
-  let outage: Pace = { generation: 0, limit: 0, failures: 0, notBefore: 0, rate: 0 }
+  let outage: Pace = { generation: 0, limit: 0, failures: 0, notBefore: 0, rate: 0, takenUp: 0 }
   for (;;) {
     const now = yield* Elapsed.millis
     const turned: Turn | "down" = yield* cycle.pipe(

@@ -72,6 +72,11 @@ export interface Move {
   /** Events that it passes. */
   readonly events: number
   readonly rate: number
+  /**
+   * Streams that the mover left out because they are parked. Where there are no longer so many, one was taken up beside it,
+   * and the move fails with `CheckpointMoved`: it would pass over that stream's events.
+   */
+  readonly parked?: number
 }
 
 export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionStore")<
@@ -89,7 +94,7 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
       move: Move,
       change: Effect.Effect<void, ApplyFailed, SqlClient>
     ) => Written<void, ApplyFailed | CheckpointMoved>
-    /** Notes what a model is stuck at, or with null that it no longer is. */
+    /** Notes what a model is stuck at, or with null that it no longer is. An event that was skipped meanwhile is no failure. */
     readonly noteFailure: (at: Checkpoint, failure: Model["failure"]) => Written<void, CheckpointMoved>
     /** Makes a dead letter of the event's stream and moves the checkpoint, or leaves it where it is. */
     readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<void, CheckpointMoved>

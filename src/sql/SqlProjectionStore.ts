@@ -86,6 +86,13 @@ const holding = (connection: Connection, at: Checkpoint, sql: string, params: Re
       : new CheckpointMoved({ projection: at.projection, generation: at.generation, expected: at.position })
   )
 
+/**
+ * Gives a row while so many streams are parked. To park one moves the checkpoint, so at one checkpoint their number only falls,
+ * and the same number is the same streams.
+ */
+const stillParked =
+  "SELECT count(*) FROM projection_dead_letters WHERE projection = ? AND generation = ? HAVING count(*) = CAST(? AS INTEGER)"
+
 /** All but the last ones: SQLite counts a whole table in its smallest index, and a part of it row by row. */
 const countUpTo = "SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE position > ?)"
 
@@ -178,8 +185,20 @@ const make = Effect.gen(function* () {
           })
         )
 
-  const insertLetter = (connection: Connection, at: Checkpoint, letter: DeadLetter): Effect.Effect<unknown, SqlError> =>
-    connection.executeRaw(
+  /** Whether an operator had it passed over: perhaps since the runner, which tried it, last looked. */
+  const isSkipped = (connection: Connection, { projection, version }: Checkpoint, { position }: Failure) =>
+    Effect.map(
+      connection.executeValues("SELECT 1 FROM projection_skips WHERE projection = ? AND version = ? AND position = ?", [
+        projection,
+        version,
+        position
+      ]),
+      (rows) => rows.length > 0
+    )
+
+  const insertLetter = Effect.fnUntraced(function* (connection: Connection, at: Checkpoint, letter: DeadLetter) {
+    const retry = letter.retry || (yield* isSkipped(connection, at, letter))
+    yield* connection.executeRaw(
       `INSERT INTO projection_dead_letters (projection, generation, ${letterColumns})
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (projection, generation, stream_id) DO UPDATE SET version = excluded.version,
@@ -195,9 +214,10 @@ const make = Effect.gen(function* () {
         letter.error,
         letter.attempts,
         letter.parkedAt,
-        letter.retry ? 1 : 0
+        retry ? 1 : 0
       ]
     )
+  })
 
   return ProjectionStore.of({
     register: (name, kind) =>
@@ -233,20 +253,27 @@ const make = Effect.gen(function* () {
       ),
     list: Effect.zipWith(read(`${selectProjections} ORDER BY name`, []), read(selectModels, []), toRows),
 
-    advance: (from, { events, rate, to }, change) =>
+    advance: (from, { events, parked, rate, to }, change) =>
       ride((connection) =>
-        Effect.zipRight(
+        Effect.gen(function* () {
           // The checkpoint first: whoever lost the race does no work.
-          holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)]),
-          contained(from, change)
-        )
+          yield* holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)])
+          if (parked !== undefined)
+            yield* holding(connection, from, stillParked, [from.projection, from.generation, parked])
+          yield* contained(from, change)
+        })
       ),
     noteFailure: (at, failure) =>
       ride((connection) =>
-        holding(connection, at, `UPDATE projection_models SET failure = ? WHERE ${here} RETURNING generation`, [
-          failure === null ? null : JSON.stringify(failure),
-          ...keyOf(at)
-        ])
+        Effect.gen(function* () {
+          const isOver = failure === null || (yield* isSkipped(connection, at, failure))
+          yield* holding(
+            connection,
+            at,
+            `UPDATE projection_models SET failure = ? WHERE ${here} RETURNING generation`,
+            [isOver ? null : JSON.stringify(failure), ...keyOf(at)]
+          )
+        })
       ),
     park: (from, { events, rate, to }, failure) =>
       Effect.flatMap(Clock.currentTimeMillis, (parkedAt) =>

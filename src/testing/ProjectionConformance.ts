@@ -374,6 +374,74 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
+    name: "PR6 a skip that comes while the event is tried is done, whether the stream is parked or the projection halts",
+    run: Effect.forEach(["park", "halt"] as const, (name) =>
+      Effect.gen(function* () {
+        const store = yield* ProjectionStore
+        let isAsked = false
+        /** An operator's skip, between the last attempt and the note that it failed. */
+        const skipFirst = Effect.suspend(() => {
+          if (isAsked) return Effect.void
+          isAsked = true
+          return store.release(name, name, "skip")
+        })
+        const late = ProjectionStore.of({
+          ...store,
+          noteFailure: (at, failure) =>
+            Effect.zipRight(
+              Effect.when(skipFirst, () => failure?.halted === true),
+              store.noteFailure(at, failure)
+            ),
+          unpark: (at, letter, rest, change) =>
+            Effect.zipRight(
+              Effect.when(skipFirst, () => rest?.retry === false),
+              store.unpark(at, letter, rest, change)
+            )
+        })
+        const end = yield* note(name, "good", `bad ${name}`, "later")
+        yield* running(
+          [notes({ ...poison(`bad ${name}`), name, onFailure: name })],
+          Effect.gen(function* () {
+            yield* caughtUp(end, name)
+            if (name === "park") yield* Effect.flatMap(service, (asked) => asked.retry(name, name))
+            yield* until(({ deadLetters }) => isAsked && deadLetters.length === 0, name)
+          })
+        ).pipe(Effect.provideService(ProjectionStore, late))
+        strictEqual((yield* model(name))[name], "2: good later")
+      })
+    )
+  },
+  {
+    name: "PR6 while a long stream is taken up again the others go on",
+    run: Effect.gen(function* () {
+      let isBroken = true
+      const applied: Array<string> = []
+      const before = (batch: ReadonlyArray<Recorded<Noted>>) =>
+        Effect.suspend(() => {
+          if (isBroken && batch.some(({ event }) => event.text === "bad")) return Effect.fail(new Error("cannot"))
+          for (const { event } of batch) applied.push(event.text)
+          return Effect.void
+        })
+      const texts = ["bad", ...Array.from({ length: 20 }, (_, number) => `n${number}`)]
+      const end = yield* note("a", ...texts)
+      yield* running(
+        [notes({ before, onFailure: "park" })],
+        Effect.gen(function* () {
+          const asked = yield* Projections
+          yield* caughtUp(end)
+          isBroken = false
+          yield* asked.pause("notes")
+          yield* asked.retry("notes", "a")
+          yield* note("b", "meanwhile")
+          yield* asked.resume("notes")
+          yield* until(({ deadLetters }) => deadLetters.length === 0)
+        }),
+        ProjectionConfig.layer({ ...fast, busyBatch: 4 })
+      )
+      deepStrictEqual(applied, [...texts.slice(0, 4), "meanwhile", ...texts.slice(4)])
+    })
+  },
+  {
     name: "PR7 a defect is tried again with a delay; stopping works while it is",
     run: Effect.gen(function* () {
       let attempts = 0
@@ -462,6 +530,29 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       strictEqual((yield* beside(projections, status())).position, end)
       const texts = ["one", ...Array.from({ length: 60 }, (_, number) => `n${number}`)]
       deepStrictEqual(yield* model(), { a: `61: ${texts.join(" ")}` })
+    })
+  },
+  {
+    name: "PR10 a stream that another runner took up meanwhile loses no event to one that still leaves it out",
+    run: Effect.gen(function* () {
+      const store = yield* ProjectionStore
+      const projections = [notes({ ...poison("bad"), onFailure: "park" })]
+      const parked = yield* note("a", "good", "bad")
+      yield* running(projections, caughtUp(parked))
+      const end = yield* note("a", "last")
+      let isTakenUp = false
+      const late = ProjectionStore.of({
+        ...store,
+        advance: (from, move, change) =>
+          Effect.gen(function* () {
+            const [letter] = isTakenUp ? [] : yield* store.deadLetters(from)
+            isTakenUp = true
+            if (letter !== undefined) yield* store.unpark(from, letter, null, Effect.void)
+            yield* store.advance(from, move, change)
+          })
+      })
+      yield* Effect.provideService(running(projections, caughtUp(end)), ProjectionStore, late)
+      deepStrictEqual(yield* model(), { a: "2: good last" })
     })
   },
   {
