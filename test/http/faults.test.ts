@@ -46,7 +46,10 @@ const fill = (file: string): void => {
     for (let size = 1 << 20; size > 0; size >>= 1) {
       try {
         for (;;) if (writeSync(descriptor, Buffer.alloc(size)) === 0) break
-      } catch {}
+      } catch (error) {
+        // No room for so much: then for half of it.
+        if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error
+      }
     }
   } finally {
     closeSync(descriptor)
