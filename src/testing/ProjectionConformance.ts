@@ -383,7 +383,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         const skipFirst = Effect.suspend(() => {
           if (isAsked) return Effect.void
           isAsked = true
-          return store.release(name, name, "skip")
+          return Effect.asVoid(store.release(name, name, "skip"))
         })
         const late = ProjectionStore.of({
           ...store,
