@@ -4,9 +4,9 @@
  *
  * What Node refuses before there is a request (a header that is too large or too slow, or is no HTTP) is a problem as well.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { Duplex } from "node:stream"
+import { type Duplex, finished } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -40,8 +40,22 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 /** How often Node looks for connections that are over their time. */
 const checkInterval = 1_000
 
-const create = (limits: HttpLimits): Server => {
+/**
+ * Calls back an `end` when the client has gone away as well. Node does so only once all was sent, and the fiber of a request,
+ * which `@effect/platform-node` lets wait for it, would stay in memory for ever, with all that it holds.
+ */
+class Response extends ServerResponse {
+  override end(...args: ReadonlyArray<unknown>): this {
+    const callback = args.at(-1)
+    if (typeof callback !== "function") return super.end(...(args as [unknown, BufferEncoding]))
+    finished(this, () => callback())
+    return super.end(...(args.slice(0, -1) as [unknown, BufferEncoding]))
+  }
+}
+
+const create = (limits: HttpLimits): Server<typeof IncomingMessage, typeof Response> => {
   const server = createServer({
+    ServerResponse: Response,
     headersTimeout: Duration.toMillis(limits.headerTimeout),
     requestTimeout: Duration.toMillis(limits.requestTimeout),
     keepAliveTimeout: Duration.toMillis(limits.keepAlive),

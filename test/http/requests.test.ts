@@ -1,11 +1,13 @@
 /** What requests may look like: the HT cases of JSON, sizes, types, methods and fields. */
 import { gzipSync } from "node:zlib"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Option } from "effect"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import type { codes } from "../../src/http/Problem.ts"
+import { random } from "../Random.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
 
@@ -211,5 +213,31 @@ describe("limits", () => {
       for (const n of numbers) assert.strictEqual((yield* send(n)).status, 200)
       assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.version, 1 + numbers.length)
     }).pipe(Effect.provide(Service.layer().pipe(Layer.provide(ActorConfig.layer({ mailboxCapacity: 2 })))))
+  )
+
+  it.scopedLive("a client that goes away at any moment leaves no fiber of its request behind", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      const next = random("gone")
+      const isOfRequest = ({ currentContext }: Fiber.RuntimeFiber<unknown, unknown>) =>
+        Option.isSome(Context.getOption(currentContext, HttpServerRequest.HttpServerRequest))
+      const open = Effect.map(Fiber.roots, (roots) => Array.from(roots).filter(isOfRequest))
+      const text = '{"amount":"1"}'
+      const deposit = `content-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`
+      for (let n = 0; n < 100; n++) {
+        const [line, rest] = [
+          [`POST /accounts/${id}/deposits`, deposit],
+          [`GET /accounts/${id}`, "\r\n"],
+          ["GET /events/stream", "\r\n"]
+        ][n % 3] as [string, string]
+        yield* Effect.scoped(
+          Effect.flatMap(Service.connection(url), ({ send }) =>
+            send(`${line} HTTP/1.1\r\nhost: localhost\r\n${rest}`).pipe(Effect.zipRight(Effect.sleep(next() * 10)))
+          )
+        )
+      }
+      yield* Effect.repeat(Effect.delay(open, 10), { until: ({ length }) => length === 0 })
+    }).pipe(Effect.provide(Service.layer()))
   )
 })
