@@ -1,5 +1,6 @@
 /** What the read side can answer besides rows. Each says where, and what to do. */
 import { Schema } from "effect"
+import type { StoredEvent } from "../core/StoredEvent.ts"
 
 /**
  * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all the
@@ -71,12 +72,28 @@ export class ApplyFailed extends Schema.TaggedError<ApplyFailed>()("ApplyFailed"
   }
 }
 
+/**
+ * The log was read otherwise than it is stored: this event cannot be the next one. Nothing was done with what was read; it is
+ * read again. Where it stays so, the log is damaged: see `daybook verify`.
+ */
+export class OutOfOrder extends Schema.TaggedError<OutOfOrder>()("OutOfOrder", {
+  event: Schema.Any as Schema.Schema<StoredEvent>,
+  reason: Schema.String
+}) {
+  override get message() {
+    return this.reason
+  }
+}
+
 /** The subscriber took too long and was cut off, so that what waits for it stays bounded. Subscribe again from where it was. */
 export class SlowConsumer extends Schema.TaggedError<SlowConsumer>()("SlowConsumer", {
-  /** Position of the last event it was given, or where it began: resume after it. */
+  /** The stream it followed; null: the log. */
+  streamId: Schema.NullOr(Schema.String),
+  /** The last event it was given, or where it began: resume after it. In the log a position, in a stream a version. */
   resumeAfter: Schema.Int
 }) {
   override get message() {
-    return `the subscriber took too long; subscribe again after position ${this.resumeAfter}`
+    const place = this.streamId === null ? "position" : `version of ${this.streamId}:`
+    return `the subscriber took too long; subscribe again after ${place} ${this.resumeAfter}`
   }
 }

@@ -14,18 +14,23 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import { type Any, tablesOf } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import { ApplyFailed } from "./ProjectionError.ts"
+import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
 import { type DeadLetter, type Failure, type Model, type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
+import * as Source from "./Source.ts"
 
-/** What the loop remembers of one model between its turns. It may be lost. */
-interface Pace {
-  readonly generation: number
-  /** Events that the next batch takes: halved by a failure, down to the one at fault, and doubled by a success. */
-  limit: number
+/** When to try again what failed. */
+interface Backoff {
   /** Failures in a row, for the delay. */
   failures: number
   /** No attempt before this time, in milliseconds. */
   notBefore: number
+}
+
+/** What the loop remembers of one model between its turns. It may be lost. */
+interface Pace extends Backoff {
+  readonly generation: number
+  /** Events that the next batch takes: halved by a failure, down to the one at fault, and doubled by a success. */
+  limit: number
   /** Events a second, of late. */
   rate: number
   /** Events of released streams taken up since the model last moved. */
@@ -34,6 +39,9 @@ interface Pace {
 
 /** Whether a turn found something to do. `lost`: another runner is at work. */
 type Turn = "moved" | "idle" | "lost"
+
+/** Most positions whose events are counted in one statement. */
+const countPage = 10_000
 
 /** How much of the last measurement stays in the rate. */
 const smoothing = 0.8
@@ -52,6 +60,11 @@ export const run = Effect.fnUntraced(function* (
   let begun = false
   /** Where the log ended when the rebuild last looked: it makes way while commands are done. */
   let lastEnd = 0
+  /** The events of the log up to where the shadow is, counted apart from it. */
+  let counted = { generation: 0, position: 0, events: 0 }
+  /** Of rebuilds that did not pass each event once, and of a store that does not answer. */
+  const restarts: Backoff = { failures: 0, notBefore: 0 }
+  const outage: Backoff = { failures: 0, notBefore: 0 }
 
   const paceOf = ({ generation }: Model): Pace => {
     const known = paces.get(generation)
@@ -62,7 +75,7 @@ export const run = Effect.fnUntraced(function* (
   }
 
   /** Delays the next attempt: doubled for each failure in a row, jittered so that those that failed together part. */
-  const backOff = Effect.fnUntraced(function* (pace: Pace) {
+  const backOff = Effect.fnUntraced(function* (pace: Backoff) {
     const least = Duration.toMillis(limits.minBackoff)
     const delay = Math.min(least * 2 ** Math.min(pace.failures, 30), Duration.toMillis(limits.maxBackoff))
     pace.failures++
@@ -93,6 +106,16 @@ export const run = Effect.fnUntraced(function* (
     if (isLast) return yield* log("error", "an event failed too often: the projection halts", failure)
     yield* log("warn", "a projection failed and tries again", failure)
     yield* backOff(pace)
+  })
+
+  /** The source gave what cannot be the log. Nothing of it is taken, however often: it is no fault of the event. */
+  const refuse = Effect.fnUntraced(function* (model: Model, { event, reason }: OutOfOrder) {
+    const pace = paceOf(model)
+    const failure = Batch.failureOf(event, reason, pace.failures + 1)
+    yield* store.noteFailure(model, { ...failure, halted: false })
+    yield* log("error", "the log was read out of order or with a hole, and is read again", failure)
+    yield* backOff(pace)
+    return "moved" as const
   })
 
   const excludedOf = Effect.fnUntraced(function* (model: Model) {
@@ -135,22 +158,21 @@ export const run = Effect.fnUntraced(function* (
 
   /** The next events of the log, as many pages as that takes. */
   const readPages = Effect.fnUntraced(function* (after: number, limit: number) {
-    const first = yield* events.readAll(after, Math.min(limit, maxPage))
+    const first = yield* Source.read(events, after, Math.min(limit, maxPage))
     const read = [...first]
     for (let last = first.at(-1); last !== undefined && read.length < limit; ) {
       yield* Effect.yieldNow()
-      const page = yield* events.readAll(last.position, Math.min(limit - read.length, maxPage))
+      const page = yield* Source.read(events, last.position, Math.min(limit - read.length, maxPage))
       for (const event of page) read.push(event)
       last = page.at(-1)
     }
     return read
   })
 
-  /** The next batch of a model. */
-  const turn = Effect.fnUntraced(function* (model: Model, most: number) {
+  /** Tries the next batch of a model. */
+  const takeNext = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
     const start = yield* Elapsed.millis
-    if (model.failure?.halted === true || pace.notBefore > start) return "idle" as const
     const { excluded, letters } = yield* excludedOf(model)
     const released = letters.find(({ retry }) => retry)
     // So many at most: the other streams go on meanwhile.
@@ -160,9 +182,11 @@ export const run = Effect.fnUntraced(function* (
       return "moved" as const
     }
     pace.takenUp = 0
+    const otherwise = released === undefined ? "idle" : "moved"
+    if (model.failure?.halted === true || pace.notBefore > start) return otherwise
     const page = yield* readPages(model.position, Math.min(pace.limit, most))
     const [first] = page
-    if (first === undefined) return released === undefined ? "idle" : "moved"
+    if (first === undefined) return otherwise
     const batch = Batch.make(projection, model.position, page, excluded)
     if (batch.unreadable !== undefined && batch.passed === 0) {
       yield* fail(model, first, batch.unreadable.error, true)
@@ -195,23 +219,38 @@ export const run = Effect.fnUntraced(function* (
       )
   })
 
+  /** The same, and what follows where the log was not read as it is. */
+  const turn = (model: Model, most: number) =>
+    Effect.catchTag(takeNext(model, most), "OutOfOrder", (error) => refuse(model, error))
+
+  /** Counts on, one page at most: commands wait while SQLite counts. */
+  const count = Effect.fnUntraced(function* ({ generation, position }: Model) {
+    if (counted.generation !== generation || counted.position > position)
+      counted = { generation, position: 0, events: 0 }
+    if (counted.position >= position) return
+    const to = Math.min(position, counted.position + countPage)
+    counted = { generation, position: to, events: counted.events + (yield* store.countEvents(counted.position, to)) }
+  })
+
   /** Lets a shadow that has caught up serve. */
   const finish = Effect.fnUntraced(function* (shadow: Model, live: Model | null) {
     // Another process may have moved it since.
     if (live !== null && live.position > shadow.position) return "idle" as const
     // Each batch counted what it passed in its own transaction: together they are the log, each event once.
-    const counted = yield* store.countEvents(shadow.position)
-    if (counted !== shadow.events) {
+    if (counted.position < shadow.position) return "moved" as const
+    if (counted.events !== shadow.events) {
       yield* Effect.logError("a rebuild did not pass each event once, and begins anew").pipe(
-        Effect.annotateLogs({ projection: name, counted, passed: shadow.events })
+        Effect.annotateLogs({ projection: name, counted: counted.events, passed: shadow.events })
       )
       yield* store.dropShadow(shadow)
+      yield* backOff(restarts)
       return "moved" as const
     }
     yield* store.swap(shadow, live)
     paces.clear()
+    restarts.failures = 0
     yield* Effect.logInfo("a read model was built and serves").pipe(
-      Effect.annotateLogs({ projection: name, version, events: counted })
+      Effect.annotateLogs({ projection: name, version, events: counted.events })
     )
     return "moved" as const
   })
@@ -223,6 +262,7 @@ export const run = Effect.fnUntraced(function* (
     // A newer release is at work here, or was: its model is not ours to touch.
     if (shadow !== null && shadow.version > version) return "idle" as const
     if (!isOurs) {
+      if (restarts.notBefore > (yield* Elapsed.millis)) return "idle" as const
       yield* store.beginShadow(projection)
       return "moved" as const
     }
@@ -232,6 +272,7 @@ export const run = Effect.fnUntraced(function* (
     lastEnd = end
     const turned: Turn = yield* turn(shadow, most)
     const after = Option.getOrNull(yield* store.find(name))
+    if (after?.shadow != null) yield* count(after.shadow)
     // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
     if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
       return turned
@@ -258,13 +299,12 @@ export const run = Effect.fnUntraced(function* (
 
   const sleep = (atMost: Duration.DurationInput) => Effect.timeoutOption(Queue.take(wakes), atMost)
 
-  let outage: Pace = { generation: 0, limit: 0, failures: 0, notBefore: 0, rate: 0, takenUp: 0 }
   for (;;) {
     const now = yield* Elapsed.millis
     const turned: Turn | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
-          outage = { ...outage, failures: 0 }
+          outage.failures = 0
         })
       ),
       // The store failed, or a defect of this code: nothing was lost, since all that is remembered is in the store.
@@ -280,7 +320,7 @@ export const run = Effect.fnUntraced(function* (
     if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
     if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
     if (turned === "idle") {
-      const waits = [...paces.values()].flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
+      const waits = [...paces.values(), restarts].flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
       yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
     // The embedded store answers without a pause: let others run between two turns.

@@ -121,7 +121,10 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     readonly clearFailures: (projection: string) => Written
     readonly setPaused: (projection: string, paused: boolean) => Written
 
-    /** Remembers that a rebuild is wanted, once however often it is asked. Ends a pause, in which none would be done. */
+    /**
+     * Remembers that a rebuild is wanted, once however often it is asked. Ends a pause, in which none would be done, and has one
+     * that halted tried again.
+     */
     readonly requestRebuild: (projection: string) => Written
     /** Creates the tables of a new generation, empty, in place of one that was begun and not finished. */
     // biome-ignore lint/suspicious/noExplicitAny: any projection.
@@ -131,8 +134,8 @@ export class ProjectionStore extends Context.Tag("daybook/projection/ProjectionS
     /** Removes a model that is not to serve. */
     readonly dropShadow: (shadow: Checkpoint) => Written
 
-    /** How many events the log has up to a position near its end. */
-    readonly countEvents: (position: number) => Effect.Effect<number, StoreUnavailable>
+    /** How many events the log has after one position and up to another. Reads them all: ask for few thousand at once. */
+    readonly countEvents: (after: number, to: number) => Effect.Effect<number, StoreUnavailable>
     /**
      * Takes the right to run this projection or reaction, or keeps it, for so long from now by the clock of the database.
      * Gives whether it was free, expired, or the owner's own.

@@ -32,6 +32,7 @@ import * as Lease from "./Lease.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
 import { type Checkpoint, type DeadLetter, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
+import * as Source from "./Source.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
 export type CommandIdOf = (n?: number) => string
@@ -306,7 +307,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     }
     const row = Option.getOrNull(yield* persistently(store.find(name)))
     const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
-    const page = room <= 0 ? [] : yield* persistently(events.readAll(readTo, Math.min(room, maxPage)))
+    const page = room <= 0 ? [] : yield* persistently(Source.read(events, readTo, Math.min(room, maxPage)))
     for (const stored of page) {
       readTo = stored.position
       yield* enqueue(stored)

@@ -28,15 +28,16 @@ export interface Options {
   readonly patience?: Duration.DurationInput
 }
 
-/** Where a subscriber is: it was given all events up to here. */
-interface Place {
-  readonly position: number
-  readonly version: number
+/** What is followed, by the number that counts there: positions of the log, or versions of a stream. */
+interface Followed {
+  readonly streamId: StreamId | null
+  readonly numberOf: (event: StoredEvent) => number
+  readonly read: (store: EventStore["Type"], after: number) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
 }
 
 const follow = (
-  start: Place,
-  read: (after: Place) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>,
+  { numberOf, read, streamId }: Followed,
+  start: number,
   { patience = defaultPatience, types }: Options
 ): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
   Stream.unwrapScoped(
@@ -46,22 +47,22 @@ const follow = (
       const wakes = yield* Queue.sliding<void>(1)
       const ended = yield* Deferred.make<never, ReadError | SlowConsumer>()
       /** The last event that the subscriber was given. */
-      let given = start.position
+      let given = start
 
       yield* Stream.merge(store.commits, Stream.tick(pollInterval)).pipe(
         Stream.runForEach(() => Queue.offer(wakes, undefined)),
         Effect.forkScoped
       )
-      const tooSlow = Effect.suspend(() => new SlowConsumer({ resumeAfter: given }))
+      const tooSlow = Effect.suspend(() => new SlowConsumer({ streamId, resumeAfter: given }))
       const readOn = Effect.gen(function* () {
         for (let after = start; ; ) {
-          const page = yield* read(after)
+          const page = yield* read(store, after)
           const last = page.at(-1)
           if (last === undefined) {
             yield* Queue.take(wakes)
             continue
           }
-          after = last
+          after = numberOf(last)
           const wanted = types === undefined ? page : page.filter(({ type }) => types.has(type))
           if (wanted.length > 0) {
             yield* Effect.timeoutOption(Queue.offer(pages, wanted), patience).pipe(
@@ -87,7 +88,7 @@ const follow = (
             isDone ? Deferred.await(ended) : Effect.raceFirst(Queue.take(pages), Deferred.await(ended))
           ),
           (page) => {
-            given = page.at(-1)?.position ?? given
+            for (const last of page.slice(-1)) given = numberOf(last)
             return Chunk.unsafeFromArray(page as Array<StoredEvent>)
           }
         )
@@ -100,10 +101,14 @@ export const log = (
   after: number,
   options: Options = {}
 ): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
-  Stream.unwrap(
-    Effect.map(EventStore, (store) =>
-      follow({ position: after, version: 0 }, ({ position }) => store.readAll(position, pageSize), options)
-    )
+  follow(
+    {
+      streamId: null,
+      numberOf: ({ position }) => position,
+      read: (store, position) => store.readAll(position, pageSize)
+    },
+    after,
+    options
   )
 
 /** One stream after a version. */
@@ -112,15 +117,12 @@ export const stream = (
   afterVersion: number,
   options: Options = {}
 ): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const store = yield* EventStore
-      const [last] =
-        afterVersion === 0 ? [] : yield* store.readStream(streamId, { from: afterVersion, to: afterVersion })
-      return follow(
-        { position: last?.position ?? 0, version: afterVersion },
-        ({ version }) => store.readStream(streamId, { from: version + 1, limit: pageSize }),
-        options
-      )
-    })
+  follow(
+    {
+      streamId,
+      numberOf: ({ version }) => version,
+      read: (store, version) => store.readStream(streamId, { from: version + 1, limit: pageSize })
+    },
+    afterVersion,
+    options
   )

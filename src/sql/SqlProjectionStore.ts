@@ -93,9 +93,6 @@ const holding = (connection: Connection, at: Checkpoint, sql: string, params: Re
 const stillParked =
   "SELECT count(*) FROM projection_dead_letters WHERE projection = ? AND generation = ? HAVING count(*) = CAST(? AS INTEGER)"
 
-/** All but the last ones: SQLite counts a whole table in its smallest index, and a part of it row by row. */
-const countUpTo = "SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE position > ?)"
-
 const dropTables = Effect.fnUntraced(function* (
   connection: Connection,
   { generation, projection }: Pick<Checkpoint, "projection" | "generation">
@@ -353,7 +350,16 @@ const make = Effect.gen(function* () {
       Effect.asVoid(run("UPDATE projections SET paused = ? WHERE name = ?", [paused ? 1 : 0, projection])),
 
     requestRebuild: (projection) =>
-      Effect.asVoid(run("UPDATE projections SET rebuild_requested = 1, paused = 0 WHERE name = ?", [projection])),
+      ride((connection) =>
+        Effect.zipRight(
+          connection.executeRaw("UPDATE projections SET rebuild_requested = 1, paused = 0 WHERE name = ?", [
+            projection
+          ]),
+          connection.executeRaw("UPDATE projection_models SET failure = NULL WHERE projection = ? AND live = 0", [
+            projection
+          ])
+        )
+      ),
     beginShadow: (projection) =>
       ride(
         Effect.fnUntraced(function* (connection) {
@@ -415,7 +421,11 @@ const make = Effect.gen(function* () {
       ),
     dropShadow: (shadow) => ride((connection) => dropTables(connection, shadow)),
 
-    countEvents: (position) => Effect.map(read(countUpTo, [position]), ([row]) => row?.[0] as number),
+    countEvents: (after, to) =>
+      Effect.map(
+        read("SELECT count(*) FROM events WHERE position > ? AND position <= ?", [after, to]),
+        ([row]) => row?.[0] as number
+      ),
     lease: (name, owner, duration) => {
       const { now } = database.dialect
       // Its own it may take again at any time; that of another is free when it has expired.

@@ -18,8 +18,8 @@ import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import { OutcomeUnknown, StoreUnavailable, VersionConflict } from "../../src/core/StoreError.ts"
 import * as Conservation from "../../src/testing/Conservation.ts"
 import { isLong, seed, sequence } from "../Random.ts"
+import * as VirtualClock from "../VirtualClock.ts"
 import * as ProjectionStoreFake from "./ProjectionStoreFake.ts"
-import * as VirtualClock from "./VirtualClock.ts"
 
 const histories = isLong ? 5_000 : 100
 const accountIds = ["a", "b", "c", "d"].map((id) => AccountId.make(id))

@@ -56,6 +56,6 @@ describe("a projection whose process is killed", () => {
         }
         assert.isAbove(events, 0)
       }).pipe(Effect.scoped, Effect.provide(Logger.remove(Logger.defaultLogger)), Effect.runPromise),
-    120_000
+    isLong ? 600_000 : 120_000
   )
 })
