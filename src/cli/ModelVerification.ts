@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Option } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
+import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
 import { type Any, tablesOf } from "../projection/Projection.ts"
 import { ApplyFailed } from "../projection/ProjectionError.ts"
@@ -88,7 +89,7 @@ const difference = Effect.fnUntraced(function* (
       return `${table}: the row ${key} is not what its events give`
     }
     if (have.length < pageRows) return undefined
-    yield* Effect.yieldNow()
+    yield* turn
   }
 })
 

@@ -8,6 +8,7 @@ import { EventStore, maxPage, type StoredCommand } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
 import { checksum, type Snapshot, type SnapshotCursor, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { turn } from "../core/Turn.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as ModelVerification from "./ModelVerification.ts"
@@ -85,7 +86,7 @@ export const run = Effect.gen(function* () {
     }
     events += page.length
     if (page.length < maxPage) break
-    yield* Effect.yieldNow()
+    yield* turn
   }
   for (const stray of yield* LogCopy.strays) found(stray, stray.problem)
 

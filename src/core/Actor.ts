@@ -27,11 +27,13 @@ import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./A
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import type { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
 import { OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
+import { turn } from "./Turn.ts"
 
 type Resume = (answer: Effect.Effect<Answer, RuntimeError>) => void
 
@@ -51,7 +53,7 @@ export interface Host {
   readonly store: EventStore["Type"]
   readonly snapshots: SnapshotStore["Type"]
   readonly saver: SnapshotSaver
-  readonly recoveries: Effect.Semaphore
+  readonly recoveries: Permits
   /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
   readonly now: () => number
   /** Milliseconds by a clock that only goes forward: for all that waits. */
@@ -384,7 +386,11 @@ export class Actor {
       // From when it has a place: a cold start of many is no fault of the last one.
       deadline ??= host.elapsed() + Duration.toMillis(limits.recoveryTimeout)
       return this.patiently(deadline, Replay.recover(store, snapshots, definition, streamId))
-    }).pipe(recoveries.withPermits(1))
+    }).pipe(
+      // Those that have recovered are served before the next ones, however many there are and however fast the store is.
+      Effect.zipLeft(turn),
+      recoveries.within
+    )
     for (let attempts = 1; ; attempts++) {
       const exit = yield* Effect.exit(attempt)
       if (Exit.isSuccess(exit)) {

@@ -21,6 +21,7 @@ import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
 import { EventStore } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
 import * as SnapshotSaver from "./SnapshotSaver.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
@@ -69,7 +70,7 @@ const make = Effect.gen(function* () {
     store,
     snapshots,
     saver,
-    recoveries: yield* Effect.makeSemaphore(limits.maxRecoveries),
+    recoveries: new Permits(limits.maxRecoveries),
     now: () => clock.unsafeCurrentTimeMillis(),
     elapsed: () => Elapsed.of(clock),
     fork: (effect) => fork(effect, { immediate: false }),

@@ -9,6 +9,7 @@ import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type { StreamId } from "./StreamId.ts"
+import { turn } from "./Turn.ts"
 
 /** Why stored events give no state; except for the store's own faults, trying again gives the same. */
 export type FoldError = StreamDamaged | EvolveFailed | DecodeError
@@ -82,7 +83,7 @@ export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
     current = folded.right
     if (page.length < maxPage) return current
     // The embedded store answers without a pause: let others run between two pages.
-    yield* Effect.yieldNow()
+    yield* turn
   }
 })
 

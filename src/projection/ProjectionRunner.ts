@@ -11,6 +11,7 @@ import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { type Any, tablesOf } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -161,7 +162,7 @@ export const run = Effect.fnUntraced(function* (
     const first = yield* Source.read(events, after, Math.min(limit, maxPage))
     const read = [...first]
     for (let last = first.at(-1); last !== undefined && read.length < limit; ) {
-      yield* Effect.yieldNow()
+      yield* turn
       const page = yield* Source.read(events, last.position, Math.min(limit - read.length, maxPage))
       for (const event of page) read.push(event)
       last = page.at(-1)
@@ -170,7 +171,7 @@ export const run = Effect.fnUntraced(function* (
   })
 
   /** Tries the next batch of a model. */
-  const takeNext = Effect.fnUntraced(function* (model: Model, most: number) {
+  const tryNext = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
     const start = yield* Elapsed.millis
     const { excluded, letters } = yield* excludedOf(model)
@@ -220,8 +221,8 @@ export const run = Effect.fnUntraced(function* (
   })
 
   /** The same, and what follows where the log was not read as it is. */
-  const turn = (model: Model, most: number) =>
-    Effect.catchTag(takeNext(model, most), "OutOfOrder", (error) => refuse(model, error))
+  const take = (model: Model, most: number) =>
+    Effect.catchTag(tryNext(model, most), "OutOfOrder", (error) => refuse(model, error))
 
   /** Counts on, one page at most: commands wait while SQLite counts. */
   const count = Effect.fnUntraced(function* ({ generation, position }: Model) {
@@ -270,7 +271,7 @@ export const run = Effect.fnUntraced(function* (
     // Twice as many as came, so that it gains on whoever writes.
     const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
     lastEnd = end
-    const turned: Turn = yield* turn(shadow, most)
+    const turned: Turn = yield* take(shadow, most)
     const after = Option.getOrNull(yield* store.find(name))
     if (after?.shadow != null) yield* count(after.shadow)
     // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
@@ -292,7 +293,7 @@ export const run = Effect.fnUntraced(function* (
     if (row === null || row.paused) return "idle" as const
     const { live } = row
     const turns: Array<Turn> = []
-    if (live !== null && live.version === version) turns.push(yield* turn(live, limits.maxBatch))
+    if (live !== null && live.version === version) turns.push(yield* take(live, limits.maxBatch))
     turns.push(yield* rebuild(row))
     return turns.includes("moved") ? "moved" : "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
@@ -324,6 +325,6 @@ export const run = Effect.fnUntraced(function* (
       yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
     // The embedded store answers without a pause: let others run between two turns.
-    yield* Effect.yieldNow()
+    yield* turn
   }
 })

@@ -26,7 +26,9 @@ import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
+import { Permits } from "../core/Permits.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import * as Lease from "./Lease.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -102,7 +104,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   const scope = yield* Effect.scope
   const wakes = yield* Queue.sliding<void>(1)
   const wake = Queue.offer(wakes, undefined)
-  const places = yield* Effect.makeSemaphore(limits.maxInFlight)
+  const places = new Permits(limits.maxInFlight)
   const writing = yield* Effect.makeSemaphore(1)
 
   const ahead: Array<Item> = []
@@ -184,7 +186,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
         onSuccess: () => Effect.succeed(undefined),
         onFailure: (cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.succeed(Cause.squash(cause)))
       }),
-      places.withPermits(1)
+      places.within
     )
   }
 
@@ -324,7 +326,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave))
     }
     // The embedded store answers without a pause: let others run between two pages.
-    yield* Effect.yieldNow()
+    yield* turn
   }
 })
 

@@ -9,6 +9,7 @@ import { Cause, Chunk, Deferred, Duration, Effect, Exit, Option, Queue, Stream }
 import { EventStore, type ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
+import { turn } from "../core/Turn.ts"
 import { SlowConsumer } from "./ProjectionError.ts"
 
 /** Most events in a page. */
@@ -70,7 +71,7 @@ const follow = (
             )
           }
           // The embedded store answers without a pause: let others run between two pages.
-          yield* Effect.yieldNow()
+          yield* turn
         }
       })
       yield* Effect.forkScoped(

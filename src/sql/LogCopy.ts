@@ -7,6 +7,7 @@ import * as EventHash from "../core/EventHash.ts"
 import { EventStore, type Head, maxPage, type ReadError, type StoredCommand } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { turn } from "../core/Turn.ts"
 import { RestoreRefused } from "./DatabaseError.ts"
 import { commandColumns, toCommand } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -122,7 +123,7 @@ const findStrays = Effect.fnUntraced(function* <E>(
       }
       if (rows.length < pageSize) break
       after = rows.at(-1)?.[0]
-      yield* Effect.yieldNow()
+      yield* turn
     }
   }
   return strays
@@ -183,7 +184,7 @@ export const restore = <E, R>(
       yield* log.insertCommands(connection, commands)
       written.events += events.length
       written.commands += commands.length
-      yield* Effect.yieldNow()
+      yield* turn
     })
 
     yield* writer

@@ -11,13 +11,13 @@
  * - the process is never held for longer than one group; waiting for another process's lock holds it for milliseconds;
  * - when a commit fails and the connection cannot be shown to be clean, it stops for good: then only a restart helps.
  */
-import { setImmediate } from "node:timers"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Stream } from "effect"
 import type { AppendError, AppendResult } from "../core/EventStore.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
 import type { LogStatements } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -116,14 +116,6 @@ const unavailable = (cause: unknown) => new StoreUnavailable({ operation: "appen
 
 /** The fault of the database behind an error, if it is one. */
 const asFault = <E>(error: E): Failed<E> => (error instanceof SqlError ? unavailable(error) : (error as Failed<E>))
-
-/**
- * Lets everything else run: other fibers until they wait, and the event loop once. So whoever was answered by the last group
- * can be in the next one, and sockets and timers are served even when the queue is never empty.
- */
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
@@ -292,7 +284,7 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     Effect.gen(function* () {
       while (queue.length > 0 || !ended) {
         yield* waitForWork
-        // Who was answered by the last group gets into this one.
+        // Who was answered by the last group gets into this one; and sockets and timers are served in between.
         yield* turn
         for (const jobs of groupsOf(takeAll())) {
           const [only] = jobs

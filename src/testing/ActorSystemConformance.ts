@@ -83,6 +83,9 @@ const behaviour = (decide: Decide = decideAdd, changes: Partial<CounterBehaviour
   ...changes
 })
 
+/** What the cases ask, for systems whose actors live in other processes than the case. */
+export const conformanceDefinition = Counter.define(behaviour())
+
 interface Setting {
   readonly limits?: Partial<ActorLimits>
   readonly behaviour?: CounterBehaviour
@@ -757,6 +760,39 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         )
       })
     )
+  },
+  {
+    name: "AC14 a cold start of many answers the first while the last wait for their recovery",
+    run: Effect.gen(function* () {
+      const ids = Array.from({ length: 500 }, (_, number) => `cold-${number}`)
+      yield* running(
+        {},
+        Effect.forEach(ids, (id) => add(id, 1), { concurrency: "unbounded", discard: true })
+      )
+      const read = new Set<string>()
+      let readBeforeFirst = 0
+      yield* running(
+        {
+          limits: { maxRecoveries: 4 },
+          store: (store) => ({
+            readStream: (id, options) => {
+              read.add(id)
+              return store.readStream(id, options)
+            }
+          })
+        },
+        Effect.forEach(
+          ids,
+          (id) =>
+            Effect.map(add(id, 1), ({ count }) => {
+              strictEqual(count, 2)
+              if (readBeforeFirst === 0) readBeforeFirst = read.size
+            }),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      ok(readBeforeFirst < ids.length / 2, `${readBeforeFirst} of ${ids.length}`)
+    })
   },
   {
     name: "AC15 20,000 commands that wait for a recovery are done in order",
