@@ -18,12 +18,13 @@ export const Database = createRequire(import.meta.url)("better-sqlite3") as type
 
 export const streamOf = (account: number): StreamId => StreamId.make(`ledger-${account}`)
 
-/** A database of Daybook's own schema with its pragmas, and the statements that write one command. */
+/** A database of Daybook's own schema with its pragmas, made where there is none, and the statements that write one command. */
 export const open = (filename: string) => {
   const database = new Database(filename)
   database.pragma("journal_mode = WAL")
   database.pragma("synchronous = FULL")
-  for (const { up } of migrationsOf(sqlite)) for (const statement of up) database.exec(statement)
+  const isNew = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'events'").get() === undefined
+  if (isNew) for (const { up } of migrationsOf(sqlite)) for (const statement of up) database.exec(statement)
   const insertEvent = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
     command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -31,10 +32,16 @@ export const open = (filename: string) => {
     version, position) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 
   /** Writes the event and the answer of one deposit after the head, and gives the new head. */
-  const write = (account: number, number: number, balance: bigint, head: Head, position: number): Head => {
+  const write = (
+    account: number,
+    number: number,
+    balance: bigint,
+    head: Head,
+    position: number,
+    commandId = CommandId.make()
+  ): Head => {
     const streamId = streamOf(account)
     const data = depositData(number)
-    const commandId = CommandId.make()
     const version = head.version + 1
     const event = {
       streamId,

@@ -9,7 +9,7 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import process from "node:process"
 import { promisify } from "node:util"
-import { type Contestant, compare, type Result, ratio } from "./harness.ts"
+import { type Contestant, compare, type Ratio, type Result, ratio } from "./harness.ts"
 
 /** The program and its first arguments, for a folder that it may write in. */
 type Host = (folder: string) => readonly [string, ...ReadonlyArray<string>]
@@ -52,5 +52,5 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   return results
 }
 
-export const aims = (results: ReadonlyArray<Result>) =>
+export const ratios = (results: ReadonlyArray<Result>): ReadonlyArray<Ratio> =>
   results.map((result) => ({ what: `${result.benchmark}, deno against node`, ratio: ratio(result, "deno", "node") }))

@@ -7,7 +7,7 @@ import { type Contestant, size } from "./harness.ts"
 import * as replay from "./replay.bench.ts"
 
 const contestants: Readonly<Record<string, Contestant>> = {
-  replay: replay.daybook("current"),
+  replay: replay.daybook(),
   hot: commands.daybook(1, size(2_000, 50_000)),
   wide: commands.daybook(1_000, size(2_000, 50_000))
 }

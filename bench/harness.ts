@@ -2,9 +2,12 @@
  * One small harness for every benchmark: contestants take turns for some rounds, on fresh files, in one process, and what
  * is reported is the median of each and the ratios between them. Machines are shared and noisy, so a ratio within one run
  * says something where an absolute time says nothing.
+ *
+ * A round ends with a checksum of what was done. Contestants that did as much must come to the same one in every round;
+ * else the benchmark fails.
  */
 import { mkdtempSync, rmSync } from "node:fs"
-import { cpus, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 
@@ -16,79 +19,128 @@ export interface Work {
   /** How much was done, in the unit that the benchmark names. */
   readonly count: number
   readonly seconds: number
-  /** Shows that the work was done, and the same by each contestant. */
+  /** Of what came of it, such as all balances: shows that the work was done, and the same by each contestant. */
   readonly checksum: string
 }
 
-export interface Contestant {
+export interface Contestant<W extends Work = Work> {
   readonly name: string
   /** Gets a folder of its own for its files. Times only what is compared. */
-  readonly run: (folder: string) => Promise<Work>
+  readonly run: (folder: string) => Promise<W>
 }
 
+/** One contestant's rounds, or one of several figures of the same rounds. */
 export interface Measured {
   readonly name: string
-  /** Per second: the median over the rounds, and the smallest and largest. */
-  readonly rate: number
+  /** The median over the rounds, and the smallest and largest, in the unit of the result. */
+  readonly median: number
   readonly least: number
   readonly most: number
+  /** Empty where the figure is not of work that is compared. */
   readonly checksum: string
 }
 
 export interface Result {
+  /** What was done, with its sizes. */
   readonly benchmark: string
   readonly unit: string
   readonly rounds: number
   readonly measured: ReadonlyArray<Measured>
-  readonly machine: string
 }
 
-const median = (values: ReadonlyArray<number>): number =>
-  [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN
+/** A ratio that a benchmark is made for. */
+export interface Ratio {
+  readonly what: string
+  readonly ratio: number
+  /** What it is to be, where it is to be something. */
+  readonly atLeast?: number
+  readonly atMost?: number
+}
 
-const inFolder = async (contestant: Contestant): Promise<Work> => {
+export const isMet = ({ atLeast = -Infinity, atMost = Infinity, ratio }: Ratio): boolean =>
+  ratio >= atLeast && ratio <= atMost
+
+const ranked = (values: ReadonlyArray<number>): ReadonlyArray<number> => [...values].sort((left, right) => left - right)
+
+/** Such as 0.99 of the values are not above it. */
+export const quantile = (values: ReadonlyArray<number>, part: number): number => {
+  const sorted = ranked(values)
+  return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? Number.NaN
+}
+
+/** One value for each round. */
+export const summary = (name: string, values: ReadonlyArray<number>, checksum = ""): Measured => ({
+  name,
+  median: quantile(values, 0.5),
+  least: Math.min(...values),
+  most: Math.max(...values),
+  checksum
+})
+
+/** A folder for the files of a benchmark, gone when it ends. */
+export const withFolder = async <A>(use: (folder: string) => Promise<A>): Promise<A> => {
   const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "daybook-bench-"))
   try {
-    return await contestant.run(folder)
+    return await use(folder)
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-export const machine = (): string =>
-  `${cpus()[0]?.model ?? "unknown"} x${cpus().length}, ${process.platform}, node ${process.version}`
+/** Throws where two that did as much came to something else. */
+const assertAlike = (benchmark: string, works: ReadonlyMap<string, ReadonlyArray<Work>>): void => {
+  const known = new Map<number, readonly [name: string, checksum: string]>()
+  for (const [name, all] of works) {
+    for (const { checksum, count } of all) {
+      const [first, expected] = known.get(count) ?? [name, checksum]
+      known.set(count, [first, expected])
+      if (checksum !== expected) {
+        throw new Error(`${benchmark}: ${name} came to ${checksum}, and ${first} to ${expected}, after the same work`)
+      }
+    }
+  }
+}
 
-/** Runs the contestants in turn, once to warm up and then `rounds` times. */
+/** Runs the contestants in turn, some rounds to warm up and then those that count. */
+export const inTurn = async <W extends Work>(
+  benchmark: string,
+  contestants: ReadonlyArray<Contestant<W>>,
+  rounds: number,
+  warmUps = isFull ? 1 : 0
+): Promise<ReadonlyMap<string, ReadonlyArray<W>>> => {
+  const works = new Map<string, Array<W>>(contestants.map(({ name }) => [name, []]))
+  for (let round = -warmUps; round < rounds; round++) {
+    for (const { name, run } of contestants) {
+      const work = await withFolder(run)
+      if (round >= 0) works.get(name)?.push(work)
+    }
+  }
+  assertAlike(benchmark, works)
+  return works
+}
+
+const rates = (works: ReadonlyArray<Work>): ReadonlyArray<number> => works.map(({ count, seconds }) => count / seconds)
+
+/** How much each did in a second. */
+export const toResult = (benchmark: string, unit: string, works: ReadonlyMap<string, ReadonlyArray<Work>>): Result => {
+  const measured = Array.from(works, ([name, all]) => summary(name, rates(all), all[0]?.checksum))
+  return { benchmark, unit, rounds: Math.max(...Array.from(works.values(), ({ length }) => length)), measured }
+}
+
 export const compare = async (
   benchmark: string,
   unit: string,
   contestants: ReadonlyArray<Contestant>,
   rounds = size(1, 5)
-): Promise<Result> => {
-  const works = new Map<string, Array<Work>>(contestants.map(({ name }) => [name, []]))
-  for (let round = isFull ? -1 : 0; round < rounds; round++) {
-    for (const contestant of contestants) {
-      const work = await inFolder(contestant)
-      if (round >= 0) works.get(contestant.name)?.push(work)
-    }
-  }
-  const measured = [...works].map(([name, all]) => {
-    const rates = all.map(({ count, seconds }) => count / seconds)
-    const checksums = new Set(all.map(({ checksum }) => checksum))
-    if (checksums.size !== 1) throw new Error(`${benchmark}, ${name}: the rounds did different work`)
-    return {
-      name,
-      rate: median(rates),
-      least: Math.min(...rates),
-      most: Math.max(...rates),
-      checksum: all[0]?.checksum ?? ""
-    }
-  })
-  return { benchmark, unit, rounds, measured, machine: machine() }
-}
+): Promise<Result> => toResult(benchmark, unit, await inTurn(benchmark, contestants, rounds))
 
-/** How often faster the first is than the second, by their medians. */
-export const ratio = (result: Result, name: string, against: string): number => {
-  const rate = (wanted: string) => result.measured.find((one) => one.name === wanted)?.rate ?? Number.NaN
-  return rate(name) / rate(against)
-}
+const medianOf = (result: Result | undefined, name: string): number =>
+  result?.measured.find((one) => one.name === name)?.median ?? Number.NaN
+
+/** The first's median as so many times the second's. */
+export const ratio = (result: Result | undefined, name: string, against: string): number =>
+  medianOf(result, name) / medianOf(result, against)
+
+/** The same across two results. */
+export const ratioOf = (result: Result | undefined, against: Result | undefined, name: string): number =>
+  medianOf(result, name) / medianOf(against, name)

@@ -1,22 +1,88 @@
-/** Runs the benchmarks named on the command line, or all: ratios first, then what they were made from. */
+/**
+ * Runs the benchmarks named on the command line, or all, and prints ratios first, then what they were made from. Full sizes
+ * are kept in `bench/results`; `--report` runs nothing, and writes `docs/benchmarks.md` from what is kept there.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
 import * as growth from "./growth.bench.ts"
+import { isFull, isMet, type Ratio, type Result } from "./harness.ts"
 import * as http from "./http.bench.ts"
+import * as lag from "./lag.bench.ts"
+import { machine } from "./machine.ts"
 import * as memory from "./memory.bench.ts"
 import * as postgres from "./postgres.bench.ts"
 import * as rebuild from "./rebuild.bench.ts"
 import * as rebuildLatency from "./rebuildLatency.bench.ts"
+import * as recovery from "./recovery.bench.ts"
 import * as replay from "./replay.bench.ts"
+import { type Kept, render } from "./report.ts"
 import * as transfers from "./transfers.bench.ts"
 
-const benchmarks = { commands, deno, growth, http, memory, postgres, replay, rebuild, rebuildLatency, transfers }
+interface Benchmark {
+  readonly run: () => Promise<ReadonlyArray<Result>>
+  readonly ratios: (results: ReadonlyArray<Result>) => ReadonlyArray<Ratio>
+}
+
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  replay,
+  recovery,
+  commands,
+  rebuild,
+  rebuildLatency,
+  lag,
+  http,
+  transfers,
+  memory,
+  growth,
+  postgres,
+  deno
+}
+
+/** `npm run bench` runs in the folder of the package. */
+const results = "bench/results"
+
+const aimOf = ({ atLeast, atMost }: Ratio): string =>
+  atLeast === undefined && atMost === undefined
+    ? ""
+    : `(aim: at ${atLeast === undefined ? `most ${atMost}` : `least ${atLeast}`})`
+
+const runAll = async (names: ReadonlyArray<string>): Promise<void> => {
+  for (const name of names) {
+    const benchmark = benchmarks[name]
+    if (benchmark === undefined) throw new Error(`no benchmark is called ${name}; there are ${Object.keys(benchmarks)}`)
+  }
+  for (const [name, { ratios, run }] of Object.entries(benchmarks)) {
+    if (names.length > 0 && !names.includes(name)) continue
+    const measured = await run()
+    const kept: Kept = {
+      name,
+      at: new Date().toISOString(),
+      machine: machine(),
+      ratios: ratios(measured),
+      results: measured
+    }
+    for (const one of kept.ratios) {
+      console.log(`${one.ratio.toFixed(2)} x  ${one.what} ${aimOf(one)}${isMet(one) ? "" : " MISSED"}`)
+    }
+    console.log(JSON.stringify(kept))
+    if (!isFull) continue
+    mkdirSync(results, { recursive: true })
+    writeFileSync(`${results}/${name}.json`, `${JSON.stringify(kept, null, 1)}\n`)
+  }
+}
+
+const report = (): void => {
+  const kept = Object.keys(benchmarks).flatMap((name): ReadonlyArray<Kept> => {
+    if (!readdirSync(results).includes(`${name}.json`)) return []
+    return [JSON.parse(readFileSync(`${results}/${name}.json`, "utf8"))]
+  })
+  const head = (name: string) => readFileSync(`bench/${name}.bench.ts`, "utf8")
+  mkdirSync("docs/benchmarks", { recursive: true })
+  for (const [path, text] of render(kept, head)) writeFileSync(path, text)
+}
 
 const wanted = process.argv.slice(2)
-for (const [name, benchmark] of Object.entries(benchmarks)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
-  const results = await benchmark.run()
-  for (const { ratio, what } of benchmark.aims(results)) console.log(`${ratio.toFixed(2)} x  ${what}`)
-  for (const result of results) console.log(JSON.stringify(result))
-}
+if (wanted.includes("--report")) report()
+else await runAll(wanted)

@@ -13,7 +13,7 @@ import * as Transfers from "../src/account/Transfers.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
-import { type Contestant, compare, type Result, ratio, size } from "./harness.ts"
+import { type Contestant, compare, type Ratio, type Result, ratio, size } from "./harness.ts"
 
 const accounts = size(20, 1_000)
 const clients = 64
@@ -82,8 +82,9 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   return [await compare(`transfers, ${clients} clients`, "per second", [deposits, transfers])]
 }
 
-export const aims = (results: ReadonlyArray<Result>) =>
+export const ratios = (results: ReadonlyArray<Result>): ReadonlyArray<Ratio> =>
   results.map((result) => ({
     what: `${result.benchmark}, against deposits`,
-    ratio: ratio(result, "transfers", "deposits")
+    ratio: ratio(result, "transfers", "deposits"),
+    atLeast: 0.1
   }))

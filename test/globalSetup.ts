@@ -2,11 +2,11 @@
  * What is made once for each run: a build of the package, for tests that need processes of their own (Node 20 runs no
  * TypeScript), and a PostgreSQL server, where a test file needs it.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
 import process from "node:process"
-import ts from "typescript"
 import type { TestProject } from "vitest/node"
+import { build } from "./Build.ts"
 import * as PostgresServer from "./PostgresServer.ts"
 
 declare module "vitest" {
@@ -16,14 +16,6 @@ declare module "vitest" {
     /** The address of a PostgreSQL server, whose `public` schema no test uses. Empty where no file needs it. */
     readonly postgres: string
   }
-}
-
-/** File by file and unchecked, which takes a tenth of the compiler's time. */
-const compilerOptions: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  verbatimModuleSyntax: true,
-  rewriteRelativeImportExtensions: true
 }
 
 /** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`. */
@@ -42,14 +34,7 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   const root = join(import.meta.dirname, "..")
   // Within node_modules, so that the build finds its packages; named after the process, so that two runs do not meet.
   const dist = join(root, "node_modules/.cache/daybook", String(process.pid))
-  for (const file of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".ts")) continue
-    const source = readFileSync(join(root, "src", file), "utf8")
-    const target = join(dist, file.replace(/ts$/, "js"))
-    mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, ts.transpileModule(source, { compilerOptions }).outputText)
-  }
-  writeFileSync(join(dist, "package.json"), '{ "type": "module" }')
+  build(join(root, "src"), dist)
   project.provide("dist", dist)
   const postgres = await starting
   project.provide("postgres", postgres.url)
