@@ -1,5 +1,5 @@
 /** A PostgreSQL server for tests, on a free port of this machine and in a folder of its own. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -38,12 +38,15 @@ export interface PostgresServer {
   readonly url: string
   /** Kills it where it stands, as a loss of power would its process, and starts it again. */
   readonly restart: () => Promise<void>
+  /** Stops it and starts it as a standby that follows nobody, until `SELECT pg_promote()`. */
+  readonly demote: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 export const start = async (): Promise<PostgresServer> => {
   const databaseDir = mkdtempSync(join(tmpdir(), "daybook-postgres-"))
   const port = await freePort()
+  let onLog = (_message: string): void => {}
   const server = new EmbeddedPostgres({
     databaseDir,
     port,
@@ -52,7 +55,7 @@ export const start = async (): Promise<PostgresServer> => {
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--locale=C", "--no-sync"],
     postgresFlags: Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    onLog: () => {}
+    onLog: (message) => onLog(message)
   })
   await server.initialise()
   await server.start()
@@ -64,6 +67,15 @@ export const start = async (): Promise<PostgresServer> => {
       // It also waits for the process that is gone.
       await server.stop()
       await server.start()
+    },
+    demote: async () => {
+      await server.stop()
+      writeFileSync(join(databaseDir, "standby.signal"), "")
+      await new Promise<void>((resolve, reject) => {
+        onLog = (message) => message.includes("ready to accept read-only connections") && resolve()
+        // It resolves when the standby is promoted; of one that was never, it rejects at its end.
+        server.start().catch(() => reject(new Error("the standby ended before it could be reached")))
+      })
     },
     stop: async () => {
       await server.stop()

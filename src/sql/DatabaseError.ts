@@ -23,6 +23,11 @@ const problems = {
   damaged: ["is damaged", "restore a backup"],
   notDurable: ["does not keep the durability it was opened with", "report this with the version of its driver"],
   fsyncOff: ["runs with fsync off, so a commit may be lost with the power", "turn it on, or ask for durability normal"],
+  oldServer: ["is on a PostgreSQL older than 15", "upgrade the server"],
+  standby: [
+    "is read only at present, and its tables are to be made or migrated first",
+    "give the address of the primary"
+  ],
   notUtf8: ["is not encoded in UTF-8", "create it with ENCODING 'UTF8'"],
   unreachable: ["cannot be reached", "check the address and that the server runs"],
   unopenable: ["cannot be opened", "see the cause"]

@@ -33,6 +33,9 @@ export interface PostgresOptions {
   readonly statementTimeout?: Duration.DurationInput
 }
 
+/** The oldest release that its makers still mend, and that the tests were run on, as `server_version_num` says it. */
+const minVersion = 150_000
+
 /** Longest wait for a connection, whether it is new or in use. */
 const connectTimeout = "5 seconds"
 
@@ -137,6 +140,8 @@ const problemOf = (cause: unknown): Problem => {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
   if (code === "3D000") return "missing"
   if (code === "42501" || code.startsWith("28")) return "noAccess"
+  // Only the making of the tables asks for it here.
+  if (code === "25006") return "standby"
   // Tables of these names that are not ours.
   if (code === "42703" || code === "42P07") return "foreign"
   return "unreachable"
@@ -145,10 +150,12 @@ const problemOf = (cause: unknown): Problem => {
 const check = (connection: Connection, durability: "full" | "normal") =>
   Effect.gen(function* () {
     const [row] = yield* connection.executeValues(
-      "SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('synchronous_commit')",
+      `SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('synchronous_commit'),
+        current_setting('server_version_num')`,
       []
     )
-    const [encoding, fsync, synchronousCommit] = row ?? []
+    const [encoding, fsync, synchronousCommit, version] = row ?? []
+    if (Number(version) < minVersion) return yield* Effect.fail<Problem>("oldServer")
     if (encoding !== "UTF8") return yield* Effect.fail<Problem>("notUtf8")
     if (durability === "normal") return "off"
     if (fsync !== "on") return yield* Effect.fail<Problem>("fsyncOff")

@@ -60,7 +60,20 @@ const isDisconnected = (error: unknown): boolean => {
 }
 
 const isFault = (error: unknown): boolean =>
-  /^(?:08|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
+  /^(?:08|25006|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
+
+/** As the server itself says it to a statement that writes; but before there is one, so that nothing is read there either. */
+const readOnly = () =>
+  new SqlError({
+    cause: Object.assign(new Error("the server is read only: a standby, or default_transaction_read_only is on"), {
+      severity: "ERROR",
+      code: "25006"
+    })
+  })
+
+/** Whether one of the results of a message says that its transaction may not write. */
+const isReadOnly = (results: unknown): boolean =>
+  Array.isArray(results) && results.some((result) => result?.rows?.[0]?.transaction_read_only === "on")
 
 export interface PostgresDialectOptions {
   /**
@@ -78,6 +91,9 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
   // The transaction of a connection that is lost is over; the pool replaces the connection.
   const rollBack = (connection: Connection) =>
     Effect.asVoid(Effect.catchIf(run(connection, "ROLLBACK"), isFault, () => Effect.void))
+  // A connection that ends itself reports that as an error.
+  const leave = (connection: Connection) =>
+    Effect.ignore(run(connection, "SELECT pg_terminate_backend(pg_backend_pid())"))
   const settings = [
     `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(statementTimeoutMs / 3)}`,
@@ -104,12 +120,18 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     /**
      * One message of several statements. The lock is a statement of its own, and what is read after it is newer than all that
      * was committed before it: so positions are given in the order of commits.
+     *
+     * It does not ask to write where the server's default says no: an operator who sets that before a switch to another server
+     * would lose what is written after it. The connection to a server that is read only is ended, so that the next transaction
+     * goes to wherever the address leads by then.
      */
     begin: (connection, lockTimeout) => {
       const lockTimeoutMs = Math.max(1, Math.round(Duration.toMillis(lockTimeout)))
-      const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+      const begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SHOW transaction_read_only"
       return run(connection, `${begin}; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${settings}; ${lock}`).pipe(
-        Effect.tapError(() => rollBack(connection))
+        Effect.filterOrElse((results) => !isReadOnly(results), readOnly),
+        Effect.tapError(() => rollBack(connection)),
+        Effect.tapError((error) => (stateOf(error) === "25006" ? leave(connection) : Effect.void))
       )
     },
     commit: (connection, hasEvents) =>

@@ -1,7 +1,7 @@
 /** What only PostgreSQL can do wrong: the order of the log, connections that are lost, and other programs in its tables. */
 import { createServer, connect as dial, type Socket } from "node:net"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, Queue, Schedule, type Scope, Stream } from "effect"
+import { Deferred, Effect, Either, Exit, Fiber, Layer, Logger, Queue, Schedule, type Scope, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
@@ -415,12 +415,142 @@ describe("lost connections to PostgreSQL", () => {
   )
 })
 
+/** Why it cannot be opened. */
+const problem = (options: Parameters<typeof PostgresStore.layer>[0]) =>
+  Effect.map(Effect.flip(Effect.provide(Effect.void, PostgresStore.layer(options))), ({ message, problem }) => {
+    assert.notInclude(message, "daybook:daybook")
+    return problem
+  })
+
+const server = Effect.acquireRelease(
+  Effect.promise(() => PostgresServer.start()),
+  ({ stop }) => Effect.promise(stop)
+)
+
+describe("a PostgreSQL server that cannot serve for a while", () => {
+  it(
+    "ES23 whatever it fails with is a fault to be waited out, after which the next call is served",
+    onStore(
+      Effect.gen(function* () {
+        const { dialect } = yield* SqlDatabase
+        const writer = yield* Writer
+        const states = [
+          "08006",
+          "25006",
+          "40001",
+          "40P01",
+          "53100",
+          "53300",
+          "55P03",
+          "57014",
+          "57P01",
+          "57P02",
+          "57P03",
+          "58030"
+        ]
+        for (const state of states) {
+          const raise = `DO $$ BEGIN RAISE EXCEPTION 'as if' USING ERRCODE = '${state}'; END $$`
+          const error = yield* Effect.flip(writer.transact((connection) => connection.executeRaw(raise, [])))
+          assert.strictEqual(error._tag, "StoreUnavailable", state)
+          assert.isTrue(dialect.isFault(error.cause), state)
+          yield* append("a", state)
+        }
+        assert.deepStrictEqual(yield* commandIds, states)
+      })
+    )
+  )
+
+  it(
+    "refuses to write where an operator said so, on a standby, and without connections, and writes again without a restart",
+    run(
+      Effect.gen(function* () {
+        const { demote, url } = yield* server
+        const sql = yield* client(url)
+        yield* sql.unsafe("CREATE SCHEMA empty")
+        yield* sql.unsafe("CREATE ROLE clerk LOGIN PASSWORD 'clerk'")
+        yield* sql.unsafe("GRANT CREATE, USAGE ON SCHEMA public TO clerk")
+        const asClerk = new URL(url)
+        asClerk.username = asClerk.password = "clerk"
+        yield* Effect.gen(function* () {
+          const writer = yield* Writer
+          const { dialect } = yield* SqlDatabase
+          const pid = writer.transact((connection) => connection.executeValues("SELECT pg_backend_pid()", []))
+          const stored: Array<string> = []
+          let number = 0
+          const attempt = Effect.suspend(() => {
+            const commandId = `c-${number++}`
+            return Effect.tap(append("a", commandId), () => stored.push(commandId))
+          })
+          /** Appends until it is refused so. What was refused before then must be known not to be written, too. */
+          const refused = (as: RegExp) =>
+            Effect.gen(function* () {
+              for (let why = ""; !as.test(why); yield* Effect.sleep("10 millis")) {
+                const answer = yield* Effect.either(attempt)
+                if (Either.isRight(answer)) continue
+                assert.strictEqual(answer.left._tag, "StoreUnavailable")
+                why = answer.left.message
+              }
+              // Not even what would write nothing is served: it might be from a state that others have left behind.
+              assert.strictEqual((yield* Effect.flip(append("a", "c-0")))._tag, "StoreUnavailable")
+            })
+          const healed = Effect.retry(attempt, Schedule.spaced("10 millis"))
+          const reload = sql.unsafe("SELECT pg_reload_conf()")
+          yield* attempt
+
+          const before = yield* pid
+          yield* sql.unsafe("ALTER SYSTEM SET default_transaction_read_only = on")
+          yield* reload
+          yield* refused(/read.only/)
+          assert.strictEqual((yield* commandIds).length, stored.length)
+          yield* sql.unsafe("ALTER SYSTEM RESET default_transaction_read_only")
+          yield* reload
+          yield* healed
+          // It went to wherever the address leads by then.
+          assert.notDeepEqual(yield* pid, before)
+
+          yield* sql.unsafe("ALTER ROLE clerk CONNECTION LIMIT 0")
+          yield* sql.unsafe("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'")
+          yield* refused(/too many connections/)
+          yield* sql.unsafe("ALTER ROLE clerk CONNECTION LIMIT -1")
+          yield* healed
+
+          yield* Effect.promise(demote)
+          yield* refused(/read.only/)
+          const write = yield* Effect.flip(sql.unsafe("CREATE TABLE other ()"))
+          assert.isTrue(dialect.isFault(write))
+          assert.strictEqual((yield* commandIds).length, stored.length)
+          yield* Effect.provide(Effect.map(log, assert.isNotEmpty), PostgresStore.layer({ url: asClerk.href }))
+          const empty = new URL(url)
+          empty.searchParams.set("options", "-c search_path=empty")
+          assert.strictEqual(yield* problem({ url: empty.href }), "standby")
+          yield* sql.unsafe("SELECT pg_promote()")
+          yield* healed
+          assert.deepStrictEqual(yield* commandIds, stored)
+        }).pipe(Effect.provide(PostgresStore.layer({ url: asClerk.href })))
+      })
+    )
+  )
+})
+
 describe("opening a PostgreSQL database", () => {
-  const problem = (options: Parameters<typeof PostgresStore.layer>[0]) =>
-    Effect.map(Effect.flip(Effect.provide(Effect.void, PostgresStore.layer(options))), ({ message, problem }) => {
-      assert.notInclude(message, "daybook:daybook")
-      return problem
-    })
+  it(
+    "refuses a server of a release before the oldest that is tested",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const sql = yield* client(url)
+        yield* sql.unsafe(
+          `CREATE FUNCTION current_setting(text) RETURNS text LANGUAGE sql
+           AS $$ SELECT CASE $1 WHEN 'server_version_num' THEN '140022' ELSE pg_catalog.current_setting($1) END $$`
+        )
+        // Found before the server's own.
+        assert.strictEqual(
+          yield* problem({ url: url.replace(/(search_path(?:=|%3D)\w+)/, "$1,pg_catalog") }),
+          "oldServer"
+        )
+        assert.isEmpty(yield* sql.unsafe("SELECT 1 WHERE to_regclass('events') IS NOT NULL"))
+      })
+    )
+  )
 
   it(
     "ES36 of many that make it at once one does; who only reads makes none; a newer or changed one is refused",
@@ -482,10 +612,7 @@ describe("opening a PostgreSQL database", () => {
     "refuses a database that is not in UTF-8, and a server that would lose commits with the power, unless that is asked for",
     run(
       Effect.gen(function* () {
-        const { url } = yield* Effect.acquireRelease(
-          Effect.promise(() => PostgresServer.start()),
-          ({ stop }) => Effect.promise(stop)
-        )
+        const { url } = yield* server
         const sql = yield* client(url)
         yield* sql.unsafe("CREATE DATABASE plain ENCODING 'SQL_ASCII' TEMPLATE template0")
         assert.strictEqual(yield* problem({ url: url.replace(/postgres$/, "plain") }), "notUtf8")
