@@ -77,7 +77,7 @@ const bars = ({ benchmark, measured, unit }: Result, top: number): ReadonlyArray
 const style = `text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}rect{fill:#4a7fb5}path{stroke:#d08a2e;stroke-width:2}
 @media (prefers-color-scheme:dark){text{fill:#d8dee4}rect{fill:#5b92c9}}`
 
-const draw = (results: ReadonlyArray<Result>): string => {
+const draw = (name: string, results: ReadonlyArray<Result>): string => {
   const rows: Array<string> = []
   let top = 0
   for (const result of results) {
@@ -87,6 +87,7 @@ const draw = (results: ReadonlyArray<Result>): string => {
   const size = `width="${chart.width}" height="${top}" viewBox="0 0 ${chart.width} ${top}"`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">`,
+    `<title>${toXml(name)}</title>`,
     `<style>${style}</style>`,
     ...rows,
     "</svg>",
@@ -131,6 +132,6 @@ export const render = (
   const page = [introduction, ...ratioRows(aimed), "", ...all.flatMap((kept) => section(kept, sourceOf(kept.name)))]
   return [
     ["docs/benchmarks.md", page.join("\n")],
-    ...all.map(({ name, results }) => [`docs/benchmarks/${name}.svg`, draw(results)] as const)
+    ...all.map(({ name, results }) => [`docs/benchmarks/${name}.svg`, draw(name, results)] as const)
   ]
 }
