@@ -1,8 +1,9 @@
 /** Nodes of a cluster on the loopback: `daybook serve --cluster`, each a process of its own. */
 import { createServer } from "node:net"
 import { Effect, Schedule } from "effect"
-import * as Service from "../http/Service.ts"
-import { client } from "../sql/Postgres.ts"
+import type { Program } from "../cli/Cli.ts"
+import * as Serve from "../http/Serve.ts"
+import { client } from "../sql/PostgresClient.ts"
 
 /** A port that nobody listens on. */
 export const freePort = Effect.async<number>((resume) => {
@@ -13,14 +14,14 @@ export const freePort = Effect.async<number>((resume) => {
   })
 })
 
-export interface Node extends Service.Running {
+export interface Node extends Serve.Running {
   /** Under which the others know it. */
   readonly address: string
 }
 
-const join = Effect.fnUntraced(function* (url: string) {
+const join = Effect.fnUntraced(function* (program: Program, url: string) {
   const address = `127.0.0.1:${yield* freePort}`
-  return { ...(yield* Service.start(["--db", url, "--cluster", address])), address } satisfies Node
+  return { ...(yield* Serve.start(program, ["--db", url, "--cluster", address])), address } satisfies Node
 })
 
 /** How many of the 300 shards each address holds. */
@@ -36,9 +37,9 @@ export const holders = (url: string) =>
   )
 
 /** So many nodes on the log of the address, once each of them holds its part of the shards. */
-export const start = Effect.fnUntraced(function* (url: string, count: number) {
+export const start = Effect.fnUntraced(function* (program: Program, url: string, count: number) {
   const nodes = yield* Effect.all(
-    Array.from({ length: count }, () => join(url)),
+    Array.from({ length: count }, () => join(program, url)),
     { concurrency: "unbounded" }
   )
   // A share is random, and hardly less than half of an equal one.

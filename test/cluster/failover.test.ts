@@ -31,7 +31,7 @@ describe("three nodes", () => {
       Effect.gen(function* () {
         const pick = random("failover")
         const url = yield* schema
-        const nodes = yield* Nodes.start(url, 3)
+        const nodes = yield* Nodes.start(Cli.program(), url, 3)
         const urls = nodes.map((node) => node.url)
         const idOf = (number: number) => `account-${number}`
         const acknowledged: Array<Acknowledged> = []

@@ -13,7 +13,7 @@ describe("serve --cluster", () => {
   it.scopedLive("any node reaches any account, and one that leaves in order is replaced at once", () =>
     Effect.gen(function* () {
       const url = yield* schema
-      const [first, second] = yield* Nodes.start(url, 2)
+      const [first, second] = yield* Nodes.start(Cli.program(), url, 2)
       assert(first !== undefined && second !== undefined)
       // Both hold some of the shards, so that each of them owns some of the accounts.
       const ids = Array.from({ length: 24 }, (_, number) => `account-${number}`)

@@ -1,5 +1,4 @@
 /** The account service for tests: in this process, or as a process of its own; and a plain client without retries. */
-import { type ChildProcess, spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
@@ -17,6 +16,7 @@ import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import * as Serve from "./Serve.ts"
 
 export interface Answer {
   readonly status: number
@@ -98,48 +98,11 @@ const inThisProcess = (options: ServiceOptions) =>
     Layer.provide(Logger.remove(Logger.defaultLogger))
   )
 
-export interface Running {
-  readonly url: string
-  readonly process: ChildProcess
-  /** Its exit code, or the signal that ended it. */
-  readonly ended: Effect.Effect<number | string | null>
-  readonly stderr: () => string
-}
+export type { Running } from "./Serve.ts"
 
 /** `daybook serve` as a process of its own, once it listens. It ends with the scope, if not before. */
-export const start = (
-  args: ReadonlyArray<string>,
-  options: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {}
-) =>
-  Effect.gen(function* () {
-    const [command, ...first] = Cli.program()
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(command, [...first, "serve", "--port", String(options.port ?? 0), ...args], {
-          stdio: ["ignore", "pipe", "pipe"],
-          env: { ...process.env, ...options.env }
-        })
-      ),
-      (child) => Effect.sync(() => child.kill("SIGKILL"))
-    )
-    let stderr = ""
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text
-    })
-    const exit = new Promise<number | string | null>((resolve) => {
-      child.once("close", (code, signal) => resolve(code ?? signal))
-    })
-    const url = yield* Effect.async<string, Error>((resume) => {
-      let stdout = ""
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        stdout += text
-        const found = /^listening on (\S+)$/m.exec(stdout)?.[1]
-        if (found !== undefined) resume(Effect.succeed(found))
-      })
-      void exit.then((code) => resume(Effect.fail(new Error(`it ended with ${code}: ${stderr}`))))
-    })
-    return { url, process: child, ended: Effect.promise(() => exit), stderr: () => stderr } satisfies Running
-  })
+export const start = (args: ReadonlyArray<string>, options: Serve.ServeOptions = {}) =>
+  Effect.suspend(() => Serve.start(Cli.program(), args, options))
 
 /** The problem of an answer. */
 export const problem = ({ json }: Answer): Body => json

@@ -1,20 +1,13 @@
 /** PostgreSQL for tests: a schema of its own for each, on the server that `globalSetup.ts` started. */
 import { randomUUID } from "node:crypto"
-import * as Reactivity from "@effect/experimental/Reactivity"
-import type { SqlClient } from "@effect/sql/SqlClient"
-import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { inject } from "vitest"
 import type { PostgresOptions } from "../../src/sql/PostgresDatabase.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import type { WriterOptions } from "../../src/sql/Writer.ts"
+import { client } from "./PostgresClient.ts"
 
-/** A client of another program, in the schema of the address. */
-export const client = (url: string) =>
-  PgClient.make({ url: Redacted.make(url) }).pipe(
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.map((sql): SqlClient => sql)
-  )
+export { client }
 
 /** The address of a new schema, which is gone with its scope. */
 export const schema = Effect.gen(function* () {
