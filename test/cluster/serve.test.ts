@@ -2,12 +2,27 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { EventStore, type ProposedCommand } from "../../src/core/EventStore.ts"
+import { StreamId } from "../../src/core/StreamId.ts"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "../http/Service.ts"
 import { schema } from "../sql/Postgres.ts"
 import * as Nodes from "./Nodes.ts"
 
 const { ask } = Service
+
+/** As a node of a later release does it. */
+const command: Omit<ProposedCommand, "events"> = {
+  commandId: "later",
+  isNew: true,
+  fingerprint: "later",
+  correlationId: "later",
+  causationId: null,
+  traceparent: null,
+  outcome: "success",
+  answer: () => "{}"
+}
 
 describe("serve --cluster", () => {
   it.scopedLive("any node reaches any account, and one that leaves in order is replaced at once", () =>
@@ -50,6 +65,43 @@ describe("serve --cluster", () => {
         })
       )
     })
+  )
+
+  it.scopedLive(
+    "two schemas of one database are two clusters, and an event of a later release stops its account alone",
+    () =>
+      Effect.gen(function* () {
+        const urls = [yield* schema, yield* schema]
+        const nodes = yield* Effect.all(
+          urls.map((url) => {
+            // As the page writes it.
+            const address = url.replace("c+search_path", "c%20search_path")
+            assert.notStrictEqual(address, url)
+            return Nodes.start(Cli.program(), address, 1)
+          }),
+          { concurrency: 2 }
+        )
+        for (const [at, [node]] of nodes.entries()) {
+          assert.deepStrictEqual([...(yield* Nodes.holders(urls[at] ?? ""))], [[node?.address, 300]])
+          for (const accountId of ["anna", "bert"]) {
+            const opened = yield* ask(`${node?.url}/accounts`, { body: { accountId, owner: "Anna", currency: "EUR" } })
+            assert.strictEqual(opened.status, 201, "the other cluster's account is in its way")
+          }
+        }
+
+        const [url = ""] = urls
+        const node = nodes[0]?.[0]?.url
+        const streamId = StreamId.make("account-anna")
+        const later = { type: "Deposited", schemaVersion: 99, data: '{"of":"a later release"}' }
+        yield* Effect.flatMap(EventStore, (store) =>
+          store.append([{ streamId, expectedVersion: 1, commands: [{ ...command, events: [later] }] }])
+        ).pipe(Effect.provide(PostgresStore.layer({ url })))
+        const deposit = (accountId: string) =>
+          ask(`${node}/accounts/${accountId}/deposits`, { body: { amount: "1" }, key: `d-${accountId}` })
+        const failed = yield* deposit("anna")
+        assert.deepStrictEqual([failed.status, Service.problem(failed).code], [500, "data-damaged"])
+        assert.strictEqual((yield* deposit("bert")).status, 200)
+      })
   )
 
   it.scopedLive("says in one line what keeps it from joining, and ends with a code that is not 0", () =>
