@@ -8,9 +8,11 @@
  */
 import { createHash } from "node:crypto"
 import * as Entity from "@effect/cluster/Entity"
+import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { Rpc } from "@effect/rpc"
-import { Cause, Context, type Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
+import { Cause, Context, Deferred, type Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
+import { ActorConfig } from "../core/ActorConfig.ts"
 import {
   DecisionTimedOut,
   MailboxFull,
@@ -32,6 +34,7 @@ import {
   StoreUnavailable,
   VersionConflict
 } from "../core/StoreError.ts"
+import { Bursts } from "./Bursts.ts"
 
 export interface ClusterOptions {
   /** Longest wait for one node before the command is asked again, of whoever owns the stream then. Default 5 seconds. */
@@ -101,6 +104,9 @@ const shares = 1_024
 const shareOf = (streamId: string): string =>
   String(createHash("sha256").update(streamId).digest().readUInt32BE(0) % shares)
 
+/** Commands that are sent before the event loop turns. */
+const maxBurst = 256
+
 /** Wait before a command is asked again: no longer than it takes a node to hear of its new shards. */
 const pauses = Schedule.exponential("20 millis").pipe(Schedule.union(Schedule.spaced("500 millis")), Schedule.jittered)
 
@@ -111,6 +117,10 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
     const definitions = new Map<string, AnyDefinition>()
     let stopping = false
     let waiting = 0
+    /** Those of them that are at another node. */
+    let away = 0
+    const returned = yield* Deferred.make<void>()
+    const bursts = new Bursts(maxBurst)
 
     const serve = (sent: typeof AskRpc.payloadSchema.Type) =>
       Effect.gen(function* () {
@@ -135,9 +145,12 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
     })
     // After the entity, and so stopped before it: while it answers what it has accepted, the way to the callers is open.
     const local = Context.get(yield* Layer.build(ActorSystemLocal.layer), ActorSystem)
+    const { shutdownTimeout } = yield* ActorConfig
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         stopping = true
+        // What is here the local system waits for.
+        return away === 0 ? Effect.void : Effect.timeoutOption(Deferred.await(returned), shutdownTimeout)
       })
     )
 
@@ -158,7 +171,9 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
         const streamId = definition.streamId(asked.id)
         if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })
         const payload = yield* definition.encodePayload(asked.command, asked.payload)
-        const { Ask } = client(shareOf(streamId))
+        const share = shareOf(streamId)
+        const { Ask } = client(share)
+        const isAway = !sharding.hasShardId(sharding.getShardId(EntityId.make(share), "default"))
         /** Whether an attempt may have been done whose answer is lost. */
         let isOpen = false
         const lost = (cause: unknown) => {
@@ -193,9 +208,17 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
           Effect.catchTag("Lost", ({ cause }) => new OutcomeUnknown({ cause }))
         )
         const answer = yield* Effect.acquireUseRelease(
-          Effect.sync(() => waiting++),
-          () => attempts,
-          () => Effect.sync(() => waiting--)
+          Effect.sync(() => {
+            waiting++
+            if (isAway) away++
+          }),
+          () => Effect.zipRight(bursts.room, attempts),
+          () =>
+            Effect.suspend(() => {
+              waiting--
+              if (isAway) away--
+              return stopping && away === 0 ? Deferred.succeed(returned, undefined) : Effect.void
+            })
         )
         return { ...answer, value: definition.decodeAnswer(asked.command, answer.outcome, answer.value) }
       })

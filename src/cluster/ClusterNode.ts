@@ -11,7 +11,7 @@ import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import { SocketServerError } from "@effect/platform/SocketServer"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Effect, FiberId, Layer, Option, Redacted, Schema } from "effect"
+import { Cause, Effect, FiberId, Layer, Option, Redacted, Schedule, Schema } from "effect"
 
 export interface NodeOptions {
   /** `postgres://…` of the log: nodes of one log are one cluster. */
@@ -70,6 +70,12 @@ const rootOf = (error: unknown): unknown =>
     ? rootOf(error.cause)
     : error
 
+/** PostgreSQL lets one of those who make a table at the same time fail, also where it is to be made only if it is not there. */
+const isRace = (error: SqlError): boolean => {
+  const { code } = rootOf(error) as { readonly code?: string }
+  return code === "23505" || code === "42P07"
+}
+
 /** Joins the cluster, and leaves it when the scope closes. */
 export const layer = ({
   encodesAll: simulateRemoteSerialization = false,
@@ -85,7 +91,10 @@ export const layer = ({
   return NodeClusterSocket.layer({ storage: "byo", shardingConfig }).pipe(
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(
-      SqlRunnerStorage.layerWith({ prefix: "daybook" }).pipe(Layer.provide(ShardingConfig.layer(shardingConfig)))
+      SqlRunnerStorage.layerWith({ prefix: "daybook" }).pipe(
+        Layer.retry(Schedule.whileInput(Schedule.intersect(Schedule.recurs(5), Schedule.spaced("50 millis")), isRace)),
+        Layer.provide(ShardingConfig.layer(shardingConfig))
+      )
     ),
     Layer.provide(database(url)),
     // Some of it comes as a defect: that of the connection for the leases, for one.

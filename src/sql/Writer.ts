@@ -205,7 +205,9 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     Effect.scoped(
       Effect.gen(function* () {
         if (stopped !== undefined) return yield* stopped
-        const connection = dialect.adapt(yield* Effect.mapError(client.reserve, unavailable))
+        const connection = dialect.adapt(
+          yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report))
+        )
         open = connection
         yield* dialect.begin(connection, lockTimeout).pipe(Effect.mapError(unavailable), Effect.tapError(report))
         const result = yield* Effect.onError(Effect.interruptible(body(connection)), () => rollBack(connection))
