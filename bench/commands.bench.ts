@@ -235,9 +235,9 @@ const percentiles = [
 /** The rates, and how long Daybook's clients waited. */
 const measure = async (
   load: Load,
-  contestants: ReadonlyArray<Contestant<Answered>>
+  contestants: ReadonlyArray<Contestant<Answered>>,
+  rounds: number
 ): Promise<ReadonlyArray<Result>> => {
-  const rounds = size(1, 5)
   const works = await inTurn(load.title, contestants, rounds)
   const answered = works.get("daybook") ?? []
   const batches = summary(
@@ -266,15 +266,17 @@ const wide = load(size(20, 1_000))
 
 export const run = async (): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
-  for (const each of [hot, wide]) results.push(...(await measure(each, [raw(each), textbook(each), daybookOf(each)])))
+  for (const each of [hot, wide]) {
+    results.push(...(await measure(each, [raw(each), textbook(each), daybookOf(each)], size(1, 5))))
+  }
   const others = [
     load(1, { clients: 1, commands: size(100, 5_000) }),
     load(size(10, 100)),
     load(size(30, 10_000), { eventsEach: 10 }),
     load(size(30, 10_000), { eventsEach: 10, isZipf: true }),
-    load(size(40, 100_000), { eventsEach: 2 })
+    load(size(40, 100_000), { eventsEach: 1 })
   ]
-  for (const each of others) results.push(...(await measure(each, [raw(each), daybookOf(each)])))
+  for (const each of others) results.push(...(await measure(each, [raw(each), daybookOf(each)], size(1, 2))))
   return results
 }
 

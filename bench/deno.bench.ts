@@ -9,7 +9,7 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import process from "node:process"
 import { promisify } from "node:util"
-import { type Contestant, compare, type Ratio, type Result, ratio } from "./harness.ts"
+import { type Contestant, compare, type Ratio, type Result, ratio, size } from "./harness.ts"
 
 /** The program and its first arguments, for a folder that it may write in. */
 type Host = (folder: string) => readonly [string, ...ReadonlyArray<string>]
@@ -47,7 +47,9 @@ const benchmarks = [
 export const run = async (): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
   for (const [benchmark, title, unit] of benchmarks) {
-    results.push(await compare(`${title}, by host`, unit, [on("node", node, benchmark), on("deno", deno, benchmark)]))
+    results.push(
+      await compare(`${title}, by host`, unit, [on("node", node, benchmark), on("deno", deno, benchmark)], size(1, 3))
+    )
   }
   return results
 }

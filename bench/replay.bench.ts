@@ -8,6 +8,7 @@
  * on the same rows, medians; each comes to the same sum of amounts.
  * Not measured: snapshots, which are there to make this rare (`recovery.bench.ts`); the disk, since the pages are in memory.
  */
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { Rpc } from "@effect/rpc"
 import { Effect, Either, Schema } from "effect"
@@ -21,7 +22,7 @@ import { eventColumns } from "../src/sql/LogTables.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { AgedAccount, behaviour as agedBehaviour } from "../src/testing/AgedAccount.ts"
 import { Database } from "./byHand.ts"
-import { type Contestant, compare, type Ratio, type Result, ratio, size, type Work } from "./harness.ts"
+import { type Contestant, compare, type Ratio, type Result, ratio, size, type Work, withFolder } from "./harness.ts"
 
 const fields = { amount: Schema.BigInt, text: Schema.String }
 type Stored = { readonly amount: string; readonly text: string }
@@ -136,6 +137,21 @@ const write = (folder: string, log: Log): Promise<string> => {
   return Effect.runPromise(Effect.provide(program, SqliteStore.layer({ filename })))
 }
 
+/** What has been written for all rounds: they only read. */
+const written = new Map<Log, Promise<string>>()
+/** The folder of the whole run, if there is one. */
+let shared: string | undefined
+const fileOf = (folder: string, log: Log): Promise<string> => {
+  if (shared === undefined) return write(folder, log)
+  const known = written.get(log)
+  if (known !== undefined) return known
+  const own = join(shared, String(written.size))
+  mkdirSync(own)
+  const made = write(own, log)
+  written.set(log, made)
+  return made
+}
+
 const timed = async (work: () => Promise<Omit<Work, "seconds">> | Omit<Work, "seconds">): Promise<Work> => {
   const start = performance.now()
   const { checksum, count } = await work()
@@ -146,7 +162,7 @@ const timed = async (work: () => Promise<Omit<Work, "seconds">> | Omit<Work, "se
 const raw = (log: Log): Contestant => ({
   name: "raw",
   run: async (folder) => {
-    const database = new Database(await write(folder, log))
+    const database = new Database(await fileOf(folder, log), { readonly: true })
     const where = log.streams === 1 ? `stream_id = '${streamOf(log, 0)}' AND version` : "position"
     const column = log.streams === 1 ? 2 : 0
     const page = database
@@ -174,7 +190,7 @@ const onStore = <A>(filename: string, use: (store: EventStore["Type"]) => Effect
 const recovered = (name: string, log: Log): Contestant => ({
   name,
   run: async (folder) =>
-    onStore(await write(folder, log), (store) =>
+    onStore(await fileOf(folder, log), (store) =>
       Effect.promise(() =>
         timed(() =>
           Effect.runPromise(
@@ -197,7 +213,7 @@ const recovered = (name: string, log: Log): Contestant => ({
 const paged = (name: string, log: Log, isHashed: boolean): Contestant => ({
   name,
   run: async (folder) =>
-    onStore(await write(folder, log), (store) =>
+    onStore(await fileOf(folder, log), (store) =>
       Effect.promise(() =>
         timed(() =>
           Effect.runPromise(
@@ -242,7 +258,7 @@ const sizes = [100, 1_000, 10_000].map((bytes) => {
   return { title: `replay of events of ${bytes} bytes`, log: notedLog({ events, text: "x".repeat(bytes - 30) }) }
 })
 
-export const run = async (): Promise<ReadonlyArray<Result>> => {
+const measure = async (): Promise<ReadonlyArray<Result>> => {
   const whole = notedLog({ streams: size(20, 1_000), text: "a reference of usual length" })
   const results = [
     await compare(titles.stream, "events/s", [
@@ -266,6 +282,12 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   }
   return results
 }
+
+export const run = (): Promise<ReadonlyArray<Result>> =>
+  withFolder((folder) => {
+    shared = folder
+    return measure()
+  })
 
 export const ratios = (results: ReadonlyArray<Result>): ReadonlyArray<Ratio> => {
   const of = (title: string) => results.find(({ benchmark }) => benchmark === title)
