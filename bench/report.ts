@@ -121,6 +121,8 @@ To run them yourself: \`npm ci\`, then \`npm run bench\` for all (an hour or two
 different results.
 
 ## What was aimed at
+
+Why one of these aims is missed, and what the profile says of it, is in [decision 10](decisions/0010-twenty-times-the-textbook.md).
 `
 
 /** Path and content of each file. `sourceOf` gives the source of a benchmark, which says what it measures. */
