@@ -11,7 +11,7 @@ import * as Entity from "@effect/cluster/Entity"
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { Rpc } from "@effect/rpc"
-import { Cause, Context, Deferred, type Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
+import { Cause, Context, Deferred, type Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema } from "effect"
 import { ActorConfig } from "../core/ActorConfig.ts"
 import {
   DecisionTimedOut,
@@ -147,10 +147,16 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
     const local = Context.get(yield* Layer.build(ActorSystemLocal.layer), ActorSystem)
     const { shutdownTimeout } = yield* ActorConfig
     yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         stopping = true
         // What is here the local system waits for.
-        return away === 0 ? Effect.void : Effect.timeoutOption(Deferred.await(returned), shutdownTimeout)
+        if (away === 0) return
+        // A finalizer cannot be interrupted, and so not be timed out: the time ends what it waits for.
+        const timer = yield* Effect.forkDaemon(
+          Effect.interruptible(Effect.delay(Deferred.succeed(returned, undefined), shutdownTimeout))
+        )
+        yield* Deferred.await(returned)
+        yield* Fiber.interrupt(timer)
       })
     )
 
