@@ -102,14 +102,17 @@ const daybook = (filename: string, accounts: number, heads: Array<Head>): Contes
           const command = {
             commandId,
             isNew: false,
+            command: "Test",
             fingerprint: AccountLog.fingerprintOf(account, data),
             correlationId: commandId,
             causationId: null,
             traceparent: null,
             events: [{ type: AccountLog.typeOf(position, version + 1), schemaVersion: 1, data }],
             outcome: "success",
-            answer: (at: { readonly version: number; readonly position: number }) =>
-              AccountLog.answerOf(account, at.version, at.position)
+            answer: (at: { readonly version: number; readonly position: number }) => ({
+              text: AccountLog.answerOf(account, at.version, at.position),
+              version: 1
+            })
           } as const
           const request = { streamId: AccountLog.streamOf(account), expectedVersion: version, commands: [command] }
           return Effect.map(store.append([request]), (result) => {

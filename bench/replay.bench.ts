@@ -103,13 +103,14 @@ const write = (folder: string, log: Log): Promise<string> => {
   const command = (numbers: ReadonlyArray<number>): ProposedCommand => ({
     commandId: `command-${numbers[0]}`,
     isNew: true,
+    command: "Test",
     fingerprint: "",
     correlationId: `command-${numbers[0]}`,
     causationId: null,
     traceparent: null,
     events: numbers.map((number) => ({ type: "Deposited", ...log.eventOf(number) })),
     outcome: "success",
-    answer: () => "{}"
+    answer: () => ({ text: "{}", version: 1 })
   })
   const each = Math.max(1, Math.ceil(1_000 / log.streams))
   const program = Effect.gen(function* () {

@@ -34,7 +34,10 @@ const CommandLine = Schema.Struct({
     fingerprint: Schema.String,
     outcome: Schema.Literal("success", "refusal"),
     answer: Schema.String,
-    ...Place
+    ...Place,
+    // Missing in exports of earlier releases.
+    command: Schema.optionalWith(Schema.NullOr(Schema.String), { exact: true, default: () => null }),
+    answerVersion: Schema.optionalWith(Schema.Int, { exact: true, default: () => 1 })
   })
 })
 const EndLine = Schema.Struct({
@@ -68,7 +71,9 @@ const commandLine = (command: StoredCommand): string =>
       outcome: command.outcome,
       answer: command.answer,
       version: command.version,
-      position: command.position
+      position: command.position,
+      command: command.command,
+      answerVersion: command.answerVersion
     } satisfies Record<keyof StoredCommand, unknown>
   })
 

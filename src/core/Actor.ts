@@ -745,13 +745,14 @@ const conflictDelay = 5
 const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
 const propose = (
-  { ask: { causationId, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,
+  { ask: { causationId, command, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,
   events: ReadonlyArray<EncodedEvent>,
   outcome: ProposedCommand["outcome"],
   answer: ProposedCommand["answer"]
 ): ProposedCommand => ({
   commandId,
   isNew: !retryable,
+  command,
   fingerprint,
   correlationId,
   causationId,
@@ -763,7 +764,7 @@ const propose = (
 
 const unkept = (pending: Pending, result: Decided["result"], answer: Decided["answer"]): Decided => ({
   pending,
-  proposed: propose(pending, [], "unkept", () => ""),
+  proposed: propose(pending, [], "unkept", () => ({ text: "", version: 1 })),
   answer,
   result
 })
@@ -774,7 +775,7 @@ const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): D
     Effect.succeed<Answer>({ outcome: "refusal", value: error, replayed: false, version, position })
   // A caller that did not choose the id cannot come again with it.
   if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer)
-  const text = () => definition.encodeAnswer(ask.command, "refusal", error)
+  const text = () => ({ text: definition.encodeAnswer(ask.command, "refusal", error), version: 1 })
   return { pending, proposed: propose(pending, [], "refusal", text), answer, result: "refusal" }
 }
 
@@ -789,7 +790,7 @@ const success = (
   let value: unknown
   const text = (at: Place) => {
     value = definition.reply(command, after, at)
-    return definition.encodeAnswer(command, "success", value)
+    return { text: definition.encodeAnswer(command, "success", value), version: 1 }
   }
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "success", value, replayed: false, version, position })

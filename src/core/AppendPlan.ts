@@ -27,7 +27,7 @@ export const maxPayloadBytes = 1_048_576
 
 /** Largest answer to keep of one command, in bytes of UTF-8. */
 export const maxAnswerBytes = 1_048_576
-/** Longest event type, fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
+/** Longest event type, command name, fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
 const maxTextLength = 1_024
 
 export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
@@ -49,7 +49,7 @@ export interface AppendPlan {
 export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
-const texts = ["commandId", "fingerprint", "correlationId", "causationId", "traceparent"] as const
+const texts = ["commandId", "command", "fingerprint", "correlationId", "causationId", "traceparent"] as const
 const wellFormed = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 /** Most texts need not be measured: no character takes more than 3 bytes for each of its code units. */
@@ -99,11 +99,13 @@ const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
 export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): Either.Either<AppendPlan, Refusal> => {
   const before: Array<StoredCommand> = []
   for (const { streamId, commands } of requests) {
-    for (const { commandId, fingerprint } of commands) {
+    for (const { commandId, fingerprint, recognizes } of commands) {
       const stored = state.command(commandId)
       if (stored === undefined) continue
-      // A fingerprint may be the caller's own and say nothing of the stream.
-      const isSame = stored.fingerprint === fingerprint && stored.streamId === streamId
+      // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
+      const isSame =
+        stored.streamId === streamId &&
+        (stored.fingerprint === fingerprint || recognizes?.(stored.fingerprint) === true)
       if (!isSame) return Either.left(new CommandIdReused({ commandId }))
       before.push(stored)
     }
@@ -124,6 +126,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
     }
     for (const {
       commandId,
+      command,
       fingerprint,
       outcome,
       answer,
@@ -155,10 +158,20 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       }
       const { version, position: at } = head
       try {
-        const text = answer({ version, position: at })
+        const { text, version: answerVersion } = answer({ version, position: at })
         if (isOver(text, maxAnswerBytes)) return Either.left(invalid("answer", `is over ${maxAnswerBytes} bytes`))
         if (!wellFormed(text)) return Either.left(invalid("answer", "holds U+0000 or a lone surrogate"))
-        stored.push({ commandId, streamId, fingerprint, outcome, answer: text, version, position: at })
+        stored.push({
+          commandId,
+          streamId,
+          command,
+          fingerprint,
+          outcome,
+          answer: text,
+          answerVersion,
+          version,
+          position: at
+        })
       } catch (cause) {
         return Either.left(new AnswerFailed({ commandId, cause }))
       }

@@ -32,8 +32,12 @@ export interface ProposedCommand {
   readonly commandId: string
   /** Whether the id was made for this command, so that none of this name can have been stored: spares its look-up. */
   readonly isNew: boolean
-  /** Digest of the command's body: the same id with another digest, or for another stream, is `CommandIdReused`. */
+  /** The command's name in its aggregate. */
+  readonly command: string
+  /** What is the same command: the same id with another fingerprint, or for another stream, is `CommandIdReused`. */
   readonly fingerprint: string
+  /** Whether a stored fingerprint that differs was made of this command by an earlier rule. Default: none was. */
+  readonly recognizes?: (fingerprint: string) => boolean
   readonly correlationId: string
   readonly causationId: string | null
   readonly traceparent: string | null
@@ -41,10 +45,18 @@ export interface ProposedCommand {
   /** `unkept`: is not stored, and among the result's commands only when its id was stored before. */
   readonly outcome: "success" | "refusal" | "unkept"
   /**
-   * The answer to keep, as JSON text. Pure: called within the transaction, where version and position are known. When it
-   * throws, the append fails with `AnswerFailed`; with `InvalidArgument` when it is over 1 MiB. Nothing is written then.
+   * The answer to keep. Pure: called within the transaction, where version and position are known. When it throws, the
+   * append fails with `AnswerFailed`; with `InvalidArgument` when its text is over 1 MiB. Nothing is written then.
    */
-  readonly answer: (at: { readonly version: number; readonly position: number }) => string
+  readonly answer: (at: { readonly version: number; readonly position: number }) => KeptAnswer
+}
+
+/** An answer as it is stored. */
+export interface KeptAnswer {
+  /** JSON text of its stored form. */
+  readonly text: string
+  /** Version of that form, from 1. */
+  readonly version: number
 }
 
 /** Commands decided one after the other on one stream. Without commands it only checks the version. */
@@ -57,9 +69,13 @@ export interface AppendRequest {
 export interface StoredCommand {
   readonly commandId: string
   readonly streamId: StreamId
+  /** The command's name; null where an earlier release stored it, which did not keep it. */
+  readonly command: string | null
   readonly fingerprint: string
   readonly outcome: "success" | "refusal"
   readonly answer: string
+  /** Version of the answer's stored form, from 1. */
+  readonly answerVersion: number
   /** Version and position of its last event; of the stream's head where it has none. */
   readonly version: number
   readonly position: number

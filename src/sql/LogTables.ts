@@ -76,8 +76,18 @@ export const toEvent = (row: Row): StoredEvent =>
 
 const commands: Table<StoredCommand> = {
   name: "commands",
-  columns: ["command_id", "stream_id", "fingerprint", "outcome", "answer", "version", "position"],
-  numbers: new Set(["version", "position"]),
+  columns: [
+    "command_id",
+    "stream_id",
+    "fingerprint",
+    "outcome",
+    "answer",
+    "version",
+    "position",
+    "command",
+    "answer_version"
+  ],
+  numbers: new Set(["version", "position", "answer_version"]),
   push: (values, command) =>
     values.push(
       command.commandId,
@@ -86,7 +96,9 @@ const commands: Table<StoredCommand> = {
       command.outcome,
       command.answer,
       command.version,
-      command.position
+      command.position,
+      command.command,
+      command.answerVersion
     )
 }
 
@@ -100,7 +112,9 @@ export const toCommand = (row: Row): StoredCommand =>
     outcome: row[3],
     answer: row[4],
     version: row[5],
-    position: row[6]
+    position: row[6],
+    command: row[7],
+    answerVersion: row[8]
   }) as StoredCommand
 
 type Select<A, B> = (connection: Connection, given: A) => Effect.Effect<B, SqlError>

@@ -177,6 +177,13 @@ const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<D
          expires_at INTEGER NOT NULL
        ) STRICT, WITHOUT ROWID`
     ]
+  },
+  {
+    name: "answers",
+    up: [
+      "ALTER TABLE commands ADD COLUMN command TEXT",
+      `ALTER TABLE commands ADD COLUMN answer_version INTEGER NOT NULL DEFAULT 1 CHECK (answer_version ${exact})`
+    ]
   }
 ]
 

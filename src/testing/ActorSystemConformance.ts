@@ -155,13 +155,14 @@ const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =
 const rival = (commandId: string): ProposedCommand => ({
   commandId,
   isNew: false,
+  command: "Test",
   fingerprint: "",
   correlationId: commandId,
   causationId: null,
   traceparent: null,
   events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }],
   outcome: "success",
-  answer: () => "{}"
+  answer: () => ({ text: "{}", version: 1 })
 })
 const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
 export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [

@@ -19,13 +19,14 @@ import type { Case } from "./Conformance.ts"
 const command = (commandId: string, data: ReadonlyArray<string>): ProposedCommand => ({
   commandId,
   isNew: false,
+  command: "Test",
   fingerprint: hash("sha256", data.join()),
   correlationId: commandId,
   causationId: null,
   traceparent: null,
   events: data.map((text) => ({ type: "Noted", schemaVersion: 1, data: text })),
   outcome: "success",
-  answer: (at) => JSON.stringify(at)
+  answer: (at) => ({ text: JSON.stringify(at), version: 1 })
 })
 /** One command of `count` events with the data 1, 2, 3, …  */
 const events = (commandId: string, count: number): ProposedCommand =>
@@ -319,7 +320,7 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       for (const [index, id] of [long, own].entries()) yield* append(request("a", index, command(id, [String(index)])))
       const fits = command("fits", ["1"])
       const answer = `"${"é".repeat(maxAnswerBytes / 2 - 1)}"`
-      yield* append(request("a", 2, { ...fits, answer: () => answer }))
+      yield* append(request("a", 2, { ...fits, answer: () => ({ text: answer, version: 1 }) }))
       const refused: ReadonlyArray<Partial<ProposedCommand>> = [
         { commandId: "" },
         { commandId: `${long}x` },
@@ -331,8 +332,8 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
         { causationId: "x".repeat(1_025) },
         { traceparent: "x".repeat(1_025) },
         { events: [{ type: "x".repeat(1_025), schemaVersion: 1, data: "1" }] },
-        { answer: () => `${answer} ` },
-        { answer: () => '"a\0b"' }
+        { answer: () => ({ text: `${answer} `, version: 1 }) },
+        { answer: () => ({ text: '"a\0b"', version: 1 }) }
       ]
       for (const change of refused) {
         const error = yield* Effect.flip(append(request("a", 3, { ...fits, commandId: "over", ...change })))

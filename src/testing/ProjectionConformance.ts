@@ -50,6 +50,7 @@ const appendRaw = (stream: string, events: ReadonlyArray<Raw>) =>
         commands: [
           {
             commandId,
+            command: "Test",
             fingerprint: "f",
             correlationId: commandId,
             causationId: null,
@@ -57,7 +58,7 @@ const appendRaw = (stream: string, events: ReadonlyArray<Raw>) =>
             isNew: true,
             events: events.map(({ data, schemaVersion = 1, type = "Noted" }) => ({ type, schemaVersion, data })),
             outcome: "success",
-            answer: () => "{}"
+            answer: () => ({ text: "{}", version: 1 })
           }
         ]
       }

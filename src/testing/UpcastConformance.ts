@@ -25,13 +25,14 @@ const store = (...rows: ReadonlyArray<Stored>) =>
     const command: ProposedCommand = {
       commandId,
       isNew: false,
+      command: "Test",
       fingerprint: "",
       correlationId: commandId,
       causationId: null,
       traceparent: null,
       events: rows.map(([type, schemaVersion, data]) => ({ type, schemaVersion, data })),
       outcome: "success",
-      answer: () => "{}"
+      answer: () => ({ text: "{}", version: 1 })
     }
     return events.append([{ streamId, expectedVersion: "any", commands: [command] }])
   })

@@ -16,12 +16,13 @@ const { ask } = Service
 const command: Omit<ProposedCommand, "events"> = {
   commandId: "later",
   isNew: true,
+  command: "Test",
   fingerprint: "later",
   correlationId: "later",
   causationId: null,
   traceparent: null,
   outcome: "success",
-  answer: () => "{}"
+  answer: () => ({ text: "{}", version: 1 })
 }
 
 describe("serve --cluster", () => {

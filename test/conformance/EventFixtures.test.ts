@@ -69,8 +69,15 @@ const store = (fixture: EventFixtures.EventFixture, streamId: StreamId) =>
     const events = yield* EventStore
     for (const { commandId, data, recordedAt, schemaVersion, type, version } of EventFixtures.rows(fixture, streamId)) {
       now = recordedAt
-      const command = { commandId, correlationId: commandId, causationId: null, traceparent: null, fingerprint: "" }
-      const answer = { isNew: true, outcome: "success", answer: () => "{}" } as const
+      const command = {
+        commandId,
+        correlationId: commandId,
+        causationId: null,
+        traceparent: null,
+        command: "Test",
+        fingerprint: ""
+      }
+      const answer = { isNew: true, outcome: "success", answer: () => ({ text: "{}", version: 1 }) } as const
       const commands = [{ ...command, ...answer, events: [{ type, schemaVersion, data }] }]
       yield* events.append([{ streamId, expectedVersion: version - 1, commands }])
     }

@@ -14,13 +14,14 @@ export const request = (id: string, commandId: string, expectedVersion: Expected
     {
       commandId,
       isNew: false,
+      command: "Test",
       fingerprint: "f",
       correlationId: commandId,
       causationId: null,
       traceparent: null,
       events: [{ type: "Noted", schemaVersion: 1, data: "{}" }],
       outcome: "success",
-      answer: (at) => JSON.stringify(at)
+      answer: (at) => ({ text: JSON.stringify(at), version: 1 })
     }
   ]
 })

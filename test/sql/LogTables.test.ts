@@ -38,7 +38,7 @@ describe("the tables", () => {
     "a position is before the last": `INSERT ${event("2", 1, "b")}`,
     "a command is changed": "UPDATE commands SET answer = ''",
     "a command is deleted": "DELETE FROM commands",
-    "a command is replaced": "REPLACE INTO commands VALUES ('c-1', 'a', '', 'success', '', 1, 1)"
+    "a command is replaced": "REPLACE INTO commands VALUES ('c-1', 'a', '', 'success', '', 1, 1, 'Do', 1)"
   })) {
     it(
       `ES34 refuse when ${what}`,
