@@ -3,9 +3,9 @@
  * written, without its transactions. The ids of streams and commands are scattered, as clients choose them, so that every
  * insert after it lands anywhere in the indices.
  */
+import { hash } from "node:crypto"
 import type BetterSqlite3 from "better-sqlite3"
 import { Effect } from "effect"
-import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
 import { EventStore, type Head } from "../src/core/EventStore.ts"
 import { StreamId } from "../src/core/StreamId.ts"
@@ -46,7 +46,7 @@ export const dataOf = (position: number, account: number, version: number): stri
 export const answerOf = (account: number, version: number, position: number): string =>
   JSON.stringify({ accountId: hex(account + 1), balance: "123456.50", currency: "CZK", version, position })
 export const fingerprintOf = (account: number, data: string): string =>
-  CommandId.fingerprint("Account", hex(account + 1), "Deposit", data)
+  hash("sha256", `Account\0${hex(account + 1)}\0Deposit\0${data}`).slice(0, 32)
 
 const insertEvent = `INSERT INTO events (position, stream_id, version, type, schema_version, data, command_id, correlation_id,
   causation_id, traceparent, recorded_at, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`

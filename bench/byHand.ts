@@ -3,6 +3,7 @@
  * as Daybook's. `raw` is the limit of the machine: it knows every stream's head, checks nothing, and puts 1,000 commands
  * into one transaction. `textbook` is what most articles show: one transaction per command, which reloads the stream.
  */
+import { hash as digest } from "node:crypto"
 import { createRequire } from "node:module"
 import type BetterSqlite3 from "better-sqlite3"
 import * as CommandId from "../src/core/CommandId.ts"
@@ -73,7 +74,7 @@ export const open = (filename: string) => {
       head.hash,
       hash
     )
-    const fingerprint = CommandId.fingerprint("Ledger", String(account), "Deposit", data)
+    const fingerprint = digest("sha256", `Ledger\0${String(account)}\0Deposit\0${data}`).slice(0, 32)
     const answer = JSON.stringify({ balance: String(balance), version, position })
     insertCommand.run(commandId, streamId, fingerprint, "success", answer, version, position)
     return { version, position, hash }

@@ -4,6 +4,7 @@
  * as most articles show. `ordered` is the same with state in memory: it reads the stream's head alone. `unordered` gives up the
  * order of the log for speed: it takes positions from a sequence and no lock, so whoever polls the log can miss events.
  */
+import { hash } from "node:crypto"
 import { createRequire } from "node:module"
 import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
@@ -104,7 +105,7 @@ const write = async (
     return stored[key as keyof StoredEvent]
   })
   await ask(client, "insertEvent", values)
-  const fingerprint = CommandId.fingerprint("Ledger", String(account), "Deposit", data)
+  const fingerprint = hash("sha256", `Ledger\0${String(account)}\0Deposit\0${data}`).slice(0, 32)
   const answer = JSON.stringify({ balance: String(balance), version, position })
   await ask(client, "insertCommand", [commandId, streamId, fingerprint, "success", answer, version, position])
 }

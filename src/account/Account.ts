@@ -105,5 +105,12 @@ export class Account extends Aggregate.make("Account", {
     Rpc.make("Refund", { payload: Leg, success: Receipt, error: NothingToRefund })
   ],
   // Mistakes in the request, and what may yet be opened: the same command may fare better later.
-  unkept: ["AccountNotFound", "InvalidAmount", "UnknownCurrency", "HoldNotFound", "CreditRefused", "NothingToRefund"]
+  transientErrors: [
+    "AccountNotFound",
+    "InvalidAmount",
+    "UnknownCurrency",
+    "HoldNotFound",
+    "CreditRefused",
+    "NothingToRefund"
+  ]
 }) {}

@@ -3,8 +3,9 @@
  * depend on whether transfers have ended, which the log knows and the account does not.
  */
 import { Effect, Either, type Layer } from "effect"
-import { ActorSystem, type Place } from "../core/ActorSystem.ts"
+import { ActorSystem } from "../core/ActorSystem.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
+import type { Place } from "../core/Definition.ts"
 import { Account, type AccountState, maxHolds } from "./Account.ts"
 import {
   AccountExists,

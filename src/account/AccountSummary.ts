@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { type Duration, Effect, Option, Schema } from "effect"
-import type { Recorded } from "../core/Aggregate.ts"
+import type { Recorded } from "../core/Recorded.ts"
 import { InvalidArgument } from "../core/StoreError.ts"
 import * as Projection from "../projection/Projection.ts"
 import { ProjectionStore } from "../projection/ProjectionStore.ts"

@@ -3,7 +3,8 @@
  * that a client may share it.
  */
 import { Schema } from "effect"
-import { amountPattern } from "./Money.ts"
+import * as StoredForm from "../core/StoredForm.ts"
+import { amountPattern, shortest } from "./Money.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -25,12 +26,15 @@ export const Owner = Schema.String.pipe(
   })
 )
 export const Currency = Schema.String.pipe(Schema.pattern(/^[A-Z]{3}$/))
-/** Decimal text in the account's currency, such as `12.50`; whether its decimals fit, the account decides. */
+/**
+ * Decimal text in the account's currency, such as `12.50`; whether its decimals fit, the account decides. `12.5` says the same.
+ */
 export const Amount = Schema.String.pipe(
   Schema.pattern(amountPattern),
-  Schema.filter((text) => /[1-9]/.test(text), { message: () => "an amount is more than zero" })
+  Schema.filter((text) => /[1-9]/.test(text), { message: () => "an amount is more than zero" }),
+  StoredForm.identifiedBy(shortest)
 )
-export const OverdraftLimit = Schema.String.pipe(Schema.pattern(amountPattern))
+export const OverdraftLimit = Schema.String.pipe(Schema.pattern(amountPattern), StoredForm.identifiedBy(shortest))
 export const Reference = Schema.String.pipe(Schema.maxLength(500))
 /** A day of the calendar, `YYYY-MM-DD`. */
 export const BookedOn = Schema.String.pipe(
@@ -49,7 +53,9 @@ export const Time = Schema.String.pipe(
   Schema.filter(
     (text) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text)),
     { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
-  )
+  ),
+  // Zeros behind the point say nothing.
+  StoredForm.identifiedBy((text) => text.replace(/\.(\d*?)0*Z$/, (_, digits) => (digits === "" ? "Z" : `.${digits}Z`)))
 )
 
 /** The answer to every command: the account after it. `balance` has exactly the currency's decimals. */

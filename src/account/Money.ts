@@ -39,6 +39,10 @@ export const decimalsOf = (currency: string): number | undefined => decimalsByCu
  */
 export const amountPattern = /^(?:0|[1-9]\d{0,14})(?:\.\d{1,4})?$/
 
+/** The same amount without the zeros at its end: `12.5` for `12.50`, `12` for `12.00`. */
+export const shortest = (text: string): string =>
+  text.replace(/\.(\d*?)0*$/, (_, digits) => (digits === "" ? "" : `.${digits}`))
+
 /** What keeps a text from being an amount of this currency. */
 export type Misfit = "malformed" | "tooManyDecimals"
 

@@ -55,5 +55,5 @@ export class Transfer extends Aggregate.make("Transfer", {
     Rpc.make("RequestRefund", { ...step, payload: { reason: Reason } }),
     Rpc.make("NoteRefund", step)
   ],
-  unkept: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "OutOfOrder"]
+  transientErrors: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "OutOfOrder"]
 }) {}

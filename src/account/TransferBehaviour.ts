@@ -1,7 +1,8 @@
 /** What a transfer does: how far it may go with each thing that its process saw. Plain functions, without effects. */
 import { Either, type Layer } from "effect"
-import type { ActorSystem, DecideContext } from "../core/ActorSystem.ts"
+import type { ActorSystem } from "../core/ActorSystem.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
+import type { DecideContext } from "../core/Definition.ts"
 import { InvalidAmount, UnknownCurrency } from "./AccountError.ts"
 import type { TransferView } from "./AccountTerms.ts"
 import * as Money from "./Money.ts"

@@ -13,8 +13,8 @@
  * do, they only choose when the refund is tried.
  */
 import { Clock, Duration, Effect, Either, type Layer } from "effect"
-import type { Recorded } from "../core/Aggregate.ts"
 import type { EventStore } from "../core/EventStore.ts"
+import type { Recorded } from "../core/Recorded.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import * as Reaction from "../projection/Reaction.ts"
 import { Account } from "./Account.ts"
@@ -63,8 +63,8 @@ export const react = Effect.fnUntraced(function* (
   /** Gives the money back, unless the target has it. */
   const refund = (reason: Reason) =>
     Effect.gen(function* () {
-      // After a restart the reason may be another one. It is the same command all the same, and the first reason stays.
-      yield* transfer.RequestRefund({ reason }, { ...options("requestRefund"), fingerprint: "any reason" })
+      // After a restart the reason may be another one. By its id it is the same command, and the first reason stays.
+      yield* transfer.RequestRefund({ reason }, options("requestRefund"))
       const refunded = yield* Effect.either(source.Refund({ ...leg, account: to }, options("settle")))
       if (Either.isRight(refunded)) yield* transfer.NoteRefund(undefined, options("end"))
       else if (refunded.left._tag === "CommandIdReused") yield* complete

@@ -4,8 +4,9 @@
  */
 import { Context, Effect, Either, Layer } from "effect"
 import type { RuntimeError } from "../core/ActorError.ts"
-import type { ActorSystem, Committed } from "../core/ActorSystem.ts"
+import type { ActorSystem } from "../core/ActorSystem.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
+import type { Committed } from "../core/Definition.ts"
 import type { EventStore } from "../core/EventStore.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Account } from "./Account.ts"

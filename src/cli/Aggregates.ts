@@ -3,7 +3,7 @@ import { Account } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import { Transfer } from "../account/Transfer.ts"
 import * as TransferBehaviour from "../account/TransferBehaviour.ts"
-import type { AnyDefinition } from "../core/ActorSystem.ts"
+import type { AnyDefinition } from "../core/Definition.ts"
 
 const definitions: ReadonlyArray<AnyDefinition> = [
   Account.define(AccountBehaviour.behaviour),

@@ -20,12 +20,16 @@ import {
   type RuntimeError,
   ShuttingDown,
   TooManyActors,
+  UnreadableAnswer,
   VersionMismatch
 } from "../core/ActorError.ts"
-import { ActorSystem, type Answer, type AnyDefinition, type Ask } from "../core/ActorSystem.ts"
+import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import type * as CommandIdentity from "../core/CommandIdentity.ts"
+import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
 import type { EventStore } from "../core/EventStore.ts"
+import * as Json from "../core/Json.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import {
   CommandIdReused,
@@ -51,6 +55,7 @@ const Failure = Schema.Union(
   VersionMismatch,
   DecisionTimedOut,
   RecoveryFailed,
+  UnreadableAnswer,
   ShuttingDown,
   VersionConflict,
   CommandIdReused,
@@ -60,20 +65,42 @@ const Failure = Schema.Union(
   OutcomeUnknown
 )
 
+/** Version of a stored form; a node of a release before there were versions names none. */
+const version = Schema.optionalWith(Schema.Int, { exact: true, default: () => 1 })
+
+/** See `CommandIdentity.Earlier`. */
+const Earlier = Schema.Struct({
+  given: Schema.optionalWith(Schema.Unknown, { exact: true }),
+  form: Schema.optionalWith(Schema.Unknown, { exact: true }),
+  defaulted: Schema.Array(Schema.String),
+  fingerprints: Schema.Array(Schema.String),
+  orders: Schema.Array(Schema.Array(Schema.String))
+})
+const nothingEarlier: CommandIdentity.Earlier = {
+  given: undefined,
+  form: undefined,
+  defaulted: [],
+  fingerprints: [],
+  orders: []
+}
+
 /** A command between two nodes. Its payload and its answer are text: only the aggregate knows their types. */
 const AskRpc = Rpc.make("Ask", {
-  payload: {
+  payload: Schema.Struct({
     aggregate: Schema.String,
     id: Schema.String,
     command: Schema.String,
     payload: Schema.String,
+    payloadVersion: version,
     commandId: Schema.String,
     fingerprint: Schema.String,
+    /** By what a release with an earlier rule may have known the command; not from nodes of such a release. */
+    earlier: Schema.optionalWith(Schema.parseJson(Earlier), { exact: true }),
     expectedVersion: Schema.UndefinedOr(Schema.Int),
     correlationId: Schema.String,
     causationId: Schema.NullOr(Schema.String),
     traceparent: Schema.NullOr(Schema.String)
-  },
+  }),
   // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
   success: Schema.Struct({
     /** Whether the node takes no more commands, or none yet: nothing was done, and another node will. */
@@ -82,6 +109,7 @@ const AskRpc = Rpc.make("Ask", {
       success: Schema.Struct({
         outcome: Schema.Literal("success", "refusal"),
         value: Schema.String,
+        valueVersion: version,
         replayed: Schema.Boolean,
         version: Schema.Int,
         position: Schema.Int
@@ -127,9 +155,12 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
         const definition = definitions.get(sent.aggregate)
         // A node that starts has its shards before its aggregates.
         if (definition === undefined) return yield* new ShuttingDown()
-        const payload = yield* definition.decodePayload(sent.command, sent.payload)
-        const { value, ...answer } = yield* local.ask({ ...sent, payload, retryable: true })
-        return { ...answer, value: definition.encodeAnswer(sent.command, answer.outcome, value) }
+        const { command, payload: text, payloadVersion } = sent
+        const payload = yield* definition.commands.readPayload(command, { text, version: payloadVersion })
+        const earlier = { ...nothingEarlier, ...sent.earlier }
+        const { value, ...answer } = yield* local.ask({ ...sent, payload, earlier, retryable: true })
+        const written = definition.commands.writeAnswer(command, answer.outcome, value)
+        return { ...answer, value: written.text, valueVersion: written.version }
       }).pipe(
         Effect.exit,
         Effect.map((exit) => ({
@@ -176,7 +207,8 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
         if (definition === undefined || stopping) return yield* local.ask(asked)
         const streamId = definition.streamId(asked.id)
         if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })
-        const payload = yield* definition.encodePayload(asked.command, asked.payload)
+        const payload = yield* definition.commands.writePayload(asked.command, asked.payload)
+        const earlier = { ...asked.earlier, given: sendable(asked.earlier.given) }
         const share = shareOf(streamId)
         const { Ask } = client(share)
         const isAway = !sharding.hasShardId(sharding.getShardId(EntityId.make(share), "default"))
@@ -186,7 +218,7 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
           isOpen = true
           return new Lost({ cause })
         }
-        const attempt = Ask({ ...asked, payload }).pipe(
+        const attempt = Ask({ ...asked, earlier, payload: payload.text, payloadVersion: payload.version }).pipe(
           Effect.sandbox,
           Effect.mapError((cause) => lost(Cause.squash(cause))),
           // A node that stands still does not answer to an interruption either.
@@ -226,11 +258,21 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
               return stopping && away === 0 ? Deferred.succeed(returned, undefined) : Effect.void
             })
         )
-        return { ...answer, value: definition.decodeAnswer(asked.command, answer.outcome, answer.value) }
+        const { value: text, valueVersion, ...place } = answer
+        const read = definition.commands.readAnswer(asked.command, answer.outcome, { text, version: valueVersion })
+        return { ...place, value: yield* read }
       })
 
     return ActorSystem.of({ ...local, register, ask })
   })
+
+/** What of a value is JSON, field by field: all that an earlier rule can have seen of it. */
+const sendable = (given: unknown): unknown =>
+  Json.isPlainObject(given)
+    ? Object.fromEntries(Object.entries(given).filter(([, value]) => Json.misfit(value) === undefined))
+    : Json.misfit(given) === undefined
+      ? given
+      : undefined
 
 /** An answer on its way. */
 type Sent = Effect.Effect.Success<(typeof AskRpc.successSchema.Type)["exit"]>
@@ -240,7 +282,7 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) 
 
 /** Whether a failure is the command's for good, whatever became of it before: the store was asked for its id. */
 const isSettled = ({ _tag }: RuntimeError): boolean =>
-  ["VersionMismatch", "CommandIdReused", "InvalidArgument", "UnencodableEvent"].includes(_tag)
+  ["VersionMismatch", "CommandIdReused", "InvalidArgument", "UnencodableEvent", "UnreadableAnswer"].includes(_tag)
 
 const isShuttingDown = (cause: Cause.Cause<RuntimeError>): boolean =>
   Option.exists(Cause.failureOption(cause), (error) => error._tag === "ShuttingDown")

@@ -23,7 +23,9 @@ import {
   VersionMismatch
 } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
-import type { Answer, AnyDefinition, Ask, Committed, Decision, Place } from "./ActorSystem.ts"
+import type { Answer, Ask } from "./ActorSystem.ts"
+import * as CommandIdentity from "./CommandIdentity.ts"
+import type { AnyDefinition, Committed, Decision, Place } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
@@ -31,6 +33,7 @@ import type { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
+import * as Staging from "./Staging.ts"
 import { OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 import { turn } from "./Turn.ts"
@@ -590,22 +593,16 @@ export class Actor {
       return undefined
     }
     try {
-      const events: Array<EncodedEvent> = []
-      let after = decisions.state
-      for (const event of outcome.right) {
-        const encoded = definition.codec.encode(event)
-        if (Either.isLeft(encoded)) {
-          decided.push(unkept(pending, "error", () => encoded.left))
-          return undefined
-        }
-        events.push(encoded.right)
-        decisions.characters += encoded.right.data.length
-        // As it is stored: a recovery must come to the same state.
-        after = definition.evolve(after, encoded.right.asRead)
+      const staged = Staging.stage(definition, decisions.state, outcome.right)
+      if (Either.isLeft(staged)) {
+        decided.push(unkept(pending, "error", () => staged.left))
+        return undefined
       }
-      decided.push(success(definition, pending, events, after))
+      const { characters, events, state } = staged.right
+      decided.push(success(definition, pending, events, state))
+      decisions.characters += characters
       decisions.version += events.length
-      decisions.state = after
+      decisions.state = state
       return undefined
     } catch (error) {
       return this.defect(decisions, pending, Cause.die(error))
@@ -632,11 +629,13 @@ export class Actor {
         continue
       }
       this.counters.count(ask.command, "replayed")
-      const { outcome, position, version } = command
-      const answer = Effect.sync(() => {
-        const value = definition.decodeAnswer(ask.command, outcome, command.answer)
-        return { outcome, value, replayed: true, version, position }
-      })
+      const { answer: text, answerVersion, outcome, position, version } = command
+      const answer = Effect.suspend(() =>
+        Either.map(
+          definition.commands.readAnswer(ask.command, outcome, { text, version: answerVersion }),
+          (value): Answer => ({ outcome, value, replayed: true, version, position })
+        )
+      )
       this.resume(one.pending, answer)
     }
     this.again(again)
@@ -745,18 +744,19 @@ const conflictDelay = 5
 const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
 const propose = (
-  { ask: { causationId, command, commandId, correlationId, fingerprint, retryable, traceparent } }: Pending,
+  { ask }: Pending,
   events: ReadonlyArray<EncodedEvent>,
   outcome: ProposedCommand["outcome"],
   answer: ProposedCommand["answer"]
 ): ProposedCommand => ({
-  commandId,
-  isNew: !retryable,
-  command,
-  fingerprint,
-  correlationId,
-  causationId,
-  traceparent,
+  commandId: ask.commandId,
+  isNew: !ask.retryable,
+  command: ask.command,
+  fingerprint: ask.fingerprint,
+  recognizes: (stored) => CommandIdentity.recognizes(ask, ask.commandId, ask.earlier, stored),
+  correlationId: ask.correlationId,
+  causationId: ask.causationId,
+  traceparent: ask.traceparent,
   events,
   outcome,
   answer
@@ -771,12 +771,17 @@ const unkept = (pending: Pending, result: Decided["result"], answer: Decided["an
 
 const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): Decided => {
   const { ask } = pending
+  let value = error
   const answer = ({ position, version }: Place) =>
-    Effect.succeed<Answer>({ outcome: "refusal", value: error, replayed: false, version, position })
+    Effect.succeed<Answer>({ outcome: "refusal", value, replayed: false, version, position })
   // A caller that did not choose the id cannot come again with it.
   if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer)
-  const text = () => ({ text: definition.encodeAnswer(ask.command, "refusal", error), version: 1 })
-  return { pending, proposed: propose(pending, [], "refusal", text), answer, result: "refusal" }
+  const keep = () => {
+    const written = definition.commands.writeAnswer(ask.command, "refusal", error)
+    value = written.value
+    return written
+  }
+  return { pending, proposed: propose(pending, [], "refusal", keep), answer, result: "refusal" }
 }
 
 const success = (
@@ -786,13 +791,14 @@ const success = (
   after: unknown
 ): Decided => {
   const { command } = pending.ask
-  // Kept beside its text: whoever waits here needs no decoding.
+  // As it reads from its text: a later caller gets the same.
   let value: unknown
-  const text = (at: Place) => {
-    value = definition.reply(command, after, at)
-    return { text: definition.encodeAnswer(command, "success", value), version: 1 }
+  const keep = (at: Place) => {
+    const written = definition.commands.writeAnswer(command, "success", definition.reply(command, after, at))
+    value = written.value
+    return written
   }
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "success", value, replayed: false, version, position })
-  return { pending, proposed: propose(pending, events, "success", text), answer, result: "success" }
+  return { pending, proposed: propose(pending, events, "success", keep), answer, result: "success" }
 }

@@ -107,6 +107,43 @@ export class DecisionTimedOut extends Schema.TaggedError<DecisionTimedOut>()("De
   }
 }
 
+/**
+ * The kept answer of a command is not one that this code can read: it was stored by newer code, or the contract changed without
+ * a new version. The command was done, once; its answer is in the log.
+ */
+export class UnreadableAnswer extends Schema.TaggedError<UnreadableAnswer>()("UnreadableAnswer", {
+  aggregate: Schema.String,
+  command: Schema.String,
+  outcome: Schema.Literal("success", "refusal"),
+  /** Version of the answer's stored form. */
+  answerVersion: Schema.Int,
+  /** As `lines.0.amount`; empty when it is the whole answer. */
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    const where = this.path === "" ? "" : ` at ${this.path}`
+    return `the kept ${this.outcome} of ${this.aggregate}.${this.command} (version ${this.answerVersion}) cannot be read${where}: ${this.reason}`
+  }
+}
+
+/** A defect of the behaviour: an answer that is not what the contract says, told by its command and field. Nothing was stored. */
+export class InvalidAnswer extends Error {
+  override readonly name = "InvalidAnswer"
+}
+
+/** A state would not come back from a snapshot as it is, so none is stored. Make `evolve` give what the state's schema says. */
+export class UnstorableState extends Schema.TaggedError<UnstorableState>()("UnstorableState", {
+  aggregate: Schema.String,
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    const where = this.path === "" ? "" : ` at ${this.path}`
+    return `a snapshot cannot hold the state of ${this.aggregate}${where}: ${this.reason}`
+  }
+}
+
 /** The system stops, or the layer of the aggregate was closed: it takes no more commands. Nothing was done. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
   override get message() {
@@ -121,6 +158,7 @@ export type RuntimeError =
   | VersionMismatch
   | DecisionTimedOut
   | RecoveryFailed
+  | UnreadableAnswer
   | ShuttingDown
   | VersionConflict
   | CommandIdReused

@@ -1,6 +1,6 @@
 /** The figures that the actor runtime keeps, under names that follow OpenTelemetry's conventions. */
 import { Metric, MetricBoundaries, MetricKey } from "effect"
-import type { Outcome } from "./ActorSystem.ts"
+import type { Outcome } from "./Definition.ts"
 
 /** Updated without an effect of its own: one per command would cost more than the command. */
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })

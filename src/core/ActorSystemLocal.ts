@@ -16,7 +16,8 @@ import {
   TooManyActors
 } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
-import { ActorSystem, type Answer, type AnyDefinition, type Ask, type Committed } from "./ActorSystem.ts"
+import { ActorSystem, type Answer, type Ask } from "./ActorSystem.ts"
+import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
 import { EventStore } from "./EventStore.ts"

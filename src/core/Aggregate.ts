@@ -4,32 +4,25 @@
  */
 import { hash } from "node:crypto"
 import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
-import { Chunk, Context, Effect, Either, Layer, Option, ParseResult, Schema, type SchemaAST, Stream } from "effect"
-import type { RuntimeError, StreamDamaged } from "./ActorError.ts"
-import {
-  ActorSystem,
-  type Answer,
-  type Committed,
-  type DecideContext,
-  type Decision,
-  type Definition,
-  type Outcome,
-  type Place
-} from "./ActorSystem.ts"
+import { Chunk, Context, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
+import { type RuntimeError, type StreamDamaged, UnstorableState } from "./ActorError.ts"
+import { ActorSystem, type Answer } from "./ActorSystem.ts"
+import * as CommandCodec from "./CommandCodec.ts"
 import * as CommandId from "./CommandId.ts"
-import * as CompiledSchema from "./CompiledSchema.ts"
+import type { Committed, DecideContext, Decision, Definition, Place, SnapshotPolicy } from "./Definition.ts"
 import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
 import { maxPage, type ReadError } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
-import * as Json from "./Json.ts"
+import * as HeldValue from "./HeldValue.ts"
+import type { Step } from "./Recorded.ts"
 import * as Replay from "./Replay.ts"
 import * as SchemaForm from "./SchemaForm.ts"
-import type { StoredEvent } from "./StoredEvent.ts"
+import * as SchemaPath from "./SchemaPath.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
+import * as TextCodec from "./TextCodec.ts"
 
 /** Identifies the aggregate of this name in an Effect's requirements. */
 export interface Service<Name extends string> {
@@ -45,10 +38,12 @@ export interface CommandOptions {
   /** The version that the aggregate must have when the command is decided, else `VersionMismatch`. */
   readonly expectedVersion?: number
   /**
-   * What "the same command" means to the same aggregate, where the payload does not say it. Up to 1,024 characters. Default: a
-   * digest of name and payload.
+   * What "the same command" means where the payload does not say it: the same aggregate, id, command and fingerprint. Default:
+   * the same aggregate, id, command and fields, as they were given.
    */
   readonly fingerprint?: string
+  /** One that an earlier release of your code gave to this command: what was stored under it is recognized. */
+  readonly formerFingerprint?: string
   /** The conversation that the command belongs to. Default: its own id. */
   readonly correlationId?: string
   /** The event that caused it. Default: none. */
@@ -61,18 +56,6 @@ export interface Reply<A, E> extends Place {
   readonly commandId: string
   /** Whether the answer was given before, to the same command id. */
   readonly replayed: boolean
-}
-
-/** An event as its readers get it, upcast and decoded, with what is stored of it. */
-export interface Recorded<E> {
-  readonly event: E
-  readonly stored: StoredEvent
-}
-
-/** One place in the log as its readers get it: one event; several where it was split, none where it was retired. */
-export interface Step<E> {
-  readonly events: ReadonlyArray<E>
-  readonly stored: StoredEvent
 }
 
 type Commands<R extends Rpc.Any> = {
@@ -112,18 +95,30 @@ export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc
   readonly reply: { readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K> }
 }
 
+/** The tags of the errors that the commands declare. */
+export type ErrorTag<R extends Rpc.Any> =
+  Rpc.Error<R> extends infer E ? (E extends { readonly _tag: infer T extends string } ? T : never) : never
+
 export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any> {
   readonly id: Schema.Schema<Id, string>
   readonly state: Schema.Schema<S, SI>
   readonly initial: NoInfer<S>
   readonly events: ReadonlyArray<E>
   readonly commands: ReadonlyArray<R>
-  /** Errors, by tag, that are no answer for ever: the same command id is decided anew when it comes again. */
-  readonly unkept?: ReadonlyArray<string>
+  /** Errors, by tag, that are not an answer for ever: the same command id is decided again when it comes again. */
+  readonly transientErrors?: ReadonlyArray<ErrorTag<R>>
+  /**
+   * Of commands with more than 7 fields: the orders in which the payload's fields were declared before Daybook had rules of
+   * identity with numbers, so that retries from then are recognized. The lock keeps them; see `daybook schema`.
+   */
+  readonly formerOrders?: CommandCodec.FormerOrders
   readonly snapshot?: {
     /** Events between two snapshots. Default: as `ActorConfig` says. */
     readonly every?: number
-    /** Raise it when `evolve` computes another state from the same events; older snapshots are then ignored. */
+    /**
+     * Raise it when `evolve` gives another state for the same events, else states go on from snapshots of the old one. Older
+     * snapshots are then ignored. `AggregateSpec` and `daybook verify` find where it was forgotten.
+     */
     readonly version?: number
   }
 }
@@ -137,6 +132,7 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
   readonly events: ReadonlyArray<Event.Any>
+  readonly state: Schema.Schema.AnyNoContext
   readonly streamId: (id: Id) => StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
   readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
@@ -152,7 +148,7 @@ export const isAggregate = (
 ): value is Pick<AggregateClass<string, unknown, unknown, Tagged, never>, Tool> =>
   typeof value === "function" && "aggregate" in value && "codec" in value && "events" in value
 /** What tools use that know no aggregate by name. */
-type Tool = "aggregate" | "codec" | "events"
+type Tool = "aggregate" | "codec" | "events" | "protocol" | "state"
 type Tagged = { readonly _tag: string }
 
 /** A defect of the declaration, found when the aggregate is made. */
@@ -160,90 +156,12 @@ export class InvalidAggregate extends Error {
   override readonly name = "InvalidAggregate"
 }
 
-/** Whether a value is the same after it was encoded and decoded, and nothing in it could change. */
-const isPrimitive = (ast: SchemaAST.AST): boolean => {
-  switch (ast._tag) {
-    case "StringKeyword":
-    case "BooleanKeyword":
-    case "BigIntKeyword":
-    case "Literal":
-    case "TemplateLiteral":
-    case "Enums":
-    case "UndefinedKeyword":
-    case "VoidKeyword":
-      return true
-    // Any number may be NaN, which JSON has not; a refined one says which numbers it takes.
-    case "Refinement":
-      return ast.from._tag === "NumberKeyword" || isPrimitive(ast.from)
-    case "Union":
-      return ast.types.every(isPrimitive)
-    // Any other may lose something, and then the fingerprint does not tell two values apart.
-    case "Transformation":
-      return ast === Schema.BigInt.ast
-    default:
-      return false
-  }
-}
-/** Whether a copy of the fields is a copy of the value. */
-const isFlat = (ast: SchemaAST.AST): boolean =>
-  ast._tag === "TypeLiteral" &&
-  ast.indexSignatures.length === 0 &&
-  ast.propertySignatures.every(({ type }) => isPrimitive(type))
-
-/** A defect of the behaviour: an answer that is not what the contract says. */
-export class InvalidAnswer extends Error {
-  override readonly name = "InvalidAnswer"
-}
-
-const orThrow =
-  (encode: (value: unknown) => Either.Either<unknown, ParseResult.ParseError>) =>
-  (value: unknown): unknown =>
-    Either.getOrThrowWith(encode(value), (error) => error)
-
-/** The schemas of one command, compiled. */
-const compile = (rpc: Rpc.AnyWithProps) => {
-  const success = rpc.successSchema as Schema.Schema<unknown, unknown>
-  const error = rpc.errorSchema as Schema.Schema<unknown, unknown>
-  const payload = rpc.payloadSchema as unknown as Schema.Schema<unknown, unknown>
-  const { ast } = payload
-  const isConstructed = "fields" in payload && "make" in payload
-  return {
-    /** Whether what `complete` gives is out of the caller's reach. What is not is decided as it was encoded. */
-    isOwn: isPrimitive(ast) || (isConstructed && isFlat(ast)),
-    // A struct's own constructor fills in its defaults, and copies the fields.
-    complete: isConstructed
-      ? (values: unknown) =>
-          (payload.make as (values: unknown, options: { disableValidation: boolean }) => unknown)(values, {
-            disableValidation: true
-          })
-      : (value: unknown) => value,
-    encodePayload: CompiledSchema.encodeUnknownEither(payload),
-    decodePayload: Schema.decodeUnknownEither(payload),
-    encode: { success: orThrow(CompiledSchema.encodeUnknownEither(success)), refusal: Schema.encodeSync(error) },
-    decode: { success: Schema.decodeUnknownSync(success), refusal: Schema.decodeUnknownSync(error) }
-  }
-}
-
-/** The error without what it quotes, where it is one of the schema or of JSON. */
-const discreet = (what: string, error: unknown): unknown =>
-  ParseResult.isParseError(error)
-    ? new InvalidAnswer(`${what} does not fit its schema at ${Fault.pathOf(error) || "the whole value"}`)
-    : error instanceof SyntaxError
-      ? new InvalidAnswer(`${what} is not JSON`)
-      : error
-
-/** JSON has no undefined, which is what a command without payload or success has: it is the empty text. */
-const toText = (value: unknown): string => JSON.stringify(value) ?? ""
-const fromText = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
-
-/** Where a payload does not fit, without quoting it. */
-const misfit = (command: string, error: ParseResult.ParseError): InvalidArgument => {
-  const argument = [command, Fault.pathOf(error)].filter(Boolean).join(".")
-  return new InvalidArgument({ argument, reason: "does not fit its schema" })
-}
-
-const notJson = (command: string, { path, reason }: Json.Misfit): InvalidArgument =>
-  new InvalidArgument({ argument: [command, path].filter(Boolean).join("."), reason })
+/** Where an id does not fit, without quoting it. */
+const wrongId = (error: ParseResult.ParseError): InvalidArgument =>
+  new InvalidArgument({
+    argument: ["id", SchemaPath.of(error)].filter(Boolean).join("."),
+    reason: "does not fit its schema"
+  })
 
 /** Changes with the stored form of the state, with what that is decoded to, and with the version of evolve. */
 const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
@@ -256,6 +174,40 @@ const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
       SchemaForm.of(Schema.typeSchema(state))
     ])
   )
+
+/** The state before the first event, with nothing in it that somebody else could change. */
+const initialOf = <S>(codec: TextCodec.TextCodec<S>, given: S): (() => S) => {
+  const held = HeldValue.hold(HeldValue.copy(given))
+  const frozen = HeldValue.freeze(held)
+  if (HeldValue.isPlain(frozen)) return () => frozen
+  const written = codec.write(frozen)
+  if (Either.isLeft(written)) return () => frozen
+  const form: unknown = JSON.parse(written.right.text)
+  // A date or a map cannot be frozen: each who asks gets one of its own.
+  return () => HeldValue.freeze(Either.getOrThrow(codec.read(form)))
+}
+
+/** Snapshots hold states that come back as they are, or none. */
+const snapshotPolicy = <S>(
+  aggregate: string,
+  state: Schema.Schema.AnyNoContext,
+  codec: TextCodec.TextCodec<S>,
+  { every, version = 1 }: { readonly every?: number; readonly version?: number } = {}
+): SnapshotPolicy<S> => ({
+  every,
+  fingerprint: stateFingerprint(state, version),
+  encode: (value) => {
+    const written = Either.getOrThrowWith(codec.write(value), (misfit) => new UnstorableState({ aggregate, ...misfit }))
+    const path = HeldValue.difference(value, written.asRead)
+    if (path === undefined) return written.text
+    throw new UnstorableState({ aggregate, path, reason: "it reads back as another value" })
+  },
+  decode: (data) =>
+    Either.getOrThrowWith(
+      Either.flatMap(TextCodec.parse(data), codec.read),
+      (misfit) => new UnstorableState({ aggregate, ...misfit })
+    )
+})
 
 const isName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9]*$/.test(name)
 /** What an aggregate has beside its commands; with `then` it would be taken for a promise. */
@@ -277,12 +229,11 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     throw new InvalidAggregate(`${JSON.stringify(name)} is no name: give a letter, then letters and digits`)
   }
   const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
-  const commands = new Map(contract.commands.map((rpc) => [rpc._tag, compile(rpc as never)]))
-  if (commands.size < contract.commands.length) throw new InvalidAggregate(`${name} declares a command twice`)
-  for (const {
-    _tag: tag,
-    successSchema
-  } of contract.commands as ReadonlyArray<unknown> as ReadonlyArray<Rpc.AnyWithProps>) {
+  const rpcs = contract.commands as ReadonlyArray<unknown> as ReadonlyArray<Rpc.AnyWithProps>
+  if (new Set(rpcs.map(({ _tag }) => _tag)).size < rpcs.length) {
+    throw new InvalidAggregate(`${name} declares a command twice`)
+  }
+  for (const { _tag: tag, successSchema } of rpcs) {
     if (RpcSchema.isStreamSchema(successSchema)) {
       throw new InvalidAggregate(`${name}.${tag} answers with a stream; a command has one answer, to keep`)
     }
@@ -290,30 +241,19 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       throw new InvalidAggregate(`${name}: a command cannot be named ${JSON.stringify(tag)}`)
     }
   }
-  const command = (tag: string) => {
-    const found = commands.get(tag)
-    if (found === undefined) throw new InvalidAggregate(`${name} has no command ${tag}`)
-    return found
+  const commands = CommandCodec.make(name, rpcs, contract.formerOrders)
+  const transient: ReadonlySet<string> = new Set(contract.transientErrors ?? [])
+  for (const tag of transient) {
+    if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)
   }
 
   const prefix = `${name.charAt(0).toLowerCase()}${name.slice(1)}-`
   // Checked where an actor is made, not for each command.
   const streamOf = (id: string): StreamId => `${prefix}${id}` as StreamId
   const encodeId = Schema.encodeEither(contract.id)
-  const encodePayload = (tag: string, payload: unknown): Either.Either<string, InvalidArgument> => {
-    const { encodePayload, isOwn } = command(tag)
-    const encoded = encodePayload(payload)
-    if (Either.isLeft(encoded)) return Either.left(misfit(tag, encoded.left))
-    // The schema gives the fields of a flat one in its own order; it says nothing of the order in a record.
-    if (isOwn || encoded.right === undefined) return Either.right(toText(encoded.right))
-    const bad = Json.misfit(encoded.right)
-    return bad === undefined ? Either.right(Json.canonical(encoded.right)) : Either.left(notJson(tag, bad))
-  }
-  const decodePayload = (tag: string, text: string): Either.Either<unknown, InvalidArgument> =>
-    Either.mapLeft(command(tag).decodePayload(fromText(text)), (error) => misfit(tag, error))
-
-  const encodeState = Schema.encodeSync(contract.state)
-  const decodeState = Schema.decodeUnknownSync(contract.state)
+  const stateCodec = TextCodec.make<S, SI>(contract.state, { refuseExcess: true })
+  const initial = initialOf(stateCodec, contract.initial)
+  const hold = HeldValue.holder<S>(contract.state as Schema.Schema.AnyNoContext)
 
   const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
@@ -327,7 +267,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       if (found === undefined) throw new InvalidAggregate(`${name} has no ${what} for ${tag}`)
       return found
     }
-    for (const tag of commands.keys()) {
+    for (const tag of commands.tags) {
       own(decide, "decide", tag)
       own(reply, "reply", tag)
     }
@@ -336,45 +276,28 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       name,
       streamId: streamOf,
       codec,
-      initial: contract.initial,
+      commands,
+      get initial() {
+        return initial()
+      },
       evolve: (state, event) => own(evolve, "evolve", event._tag)(state, event),
+      hold,
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
-      isKept: (error) => !(contract.unkept ?? []).includes((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      encodeAnswer: (tag: string, outcome: Outcome, value) => {
-        try {
-          return toText(command(tag).encode[outcome](value))
-        } catch (error) {
-          throw discreet(`the ${outcome} of ${name}.${tag}`, error)
-        }
-      },
-      decodeAnswer: (tag: string, outcome: Outcome, text) => {
-        try {
-          return command(tag).decode[outcome](fromText(text))
-        } catch (error) {
-          throw discreet(`the stored ${outcome} of ${name}.${tag}`, error)
-        }
-      },
-      encodePayload,
-      decodePayload,
-      snapshot: {
-        every: contract.snapshot?.every,
-        fingerprint: stateFingerprint(contract.state, contract.snapshot?.version ?? 1),
-        encode: (state) => JSON.stringify(encodeState(state)),
-        decode: (data) => decodeState(JSON.parse(data))
-      }
+      isKept: (error) => !transient.has((error as { readonly _tag?: string } | null)?._tag ?? ""),
+      snapshot: snapshotPolicy(name, contract.state as Schema.Schema.AnyNoContext, stateCodec, contract.snapshot)
     }
   }
 
   /** What an id that does not fit its schema gives: the same error to all that is asked. */
   const unusable = (error: InvalidArgument): Ref<S, Evt, R> => {
-    const methods = Object.fromEntries([...commands.keys(), "ask"].map((tag) => [tag, () => error]))
+    const methods = Object.fromEntries([...commands.tags, "ask"].map((tag) => [tag, () => error]))
     return { ...methods, changes: () => Stream.fail(error), state: error } as never
   }
 
   const ref = (system: ActorSystem["Type"], id: Id): Ref<S, Evt, R> => {
     const encoded = encodeId(id)
-    if (Either.isLeft(encoded)) return unusable(misfit("id", encoded.left))
+    if (Either.isLeft(encoded)) return unusable(wrongId(encoded.left))
     const encodedId = encoded.right
 
     const send = <A>(
@@ -384,21 +307,14 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>
     ): Effect.Effect<A, unknown> =>
       Effect.withFiberRuntime((fiber) => {
-        const { complete, isOwn } = command(tag)
-        const completed = complete(given)
-        const encoded = encodePayload(tag, completed)
-        if (Either.isLeft(encoded)) return encoded.left
-        let payload = completed
-        if (!isOwn) {
-          const decoded = decodePayload(tag, encoded.right)
-          if (Either.isLeft(decoded)) return decoded.left
-          payload = decoded.right
-        }
+        const commandId = options?.commandId ?? CommandId.make()
+        const received = commands.receive(tag, encodedId, given, commandId, options)
+        if (Either.isLeft(received)) return received.left
         const expectedVersion = options?.expectedVersion
         if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
           return new InvalidArgument({ argument: "expectedVersion", reason: "is not 0 or a positive integer" })
         }
-        const commandId = options?.commandId ?? CommandId.make()
+        const { earlier, fingerprint, payload } = received.right
         const span = fiber.currentSpan
         const answer = system.ask({
           aggregate: name,
@@ -407,7 +323,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           payload,
           commandId,
           retryable: options?.commandId !== undefined,
-          fingerprint: options?.fingerprint ?? CommandId.fingerprint(name, encodedId, tag, encoded.right),
+          fingerprint,
+          earlier,
           expectedVersion,
           correlationId: options?.correlationId ?? commandId,
           causationId: options?.causationId ?? null,
@@ -451,7 +368,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       })
 
     const methods = Object.fromEntries(
-      [...commands.keys()].map((tag) => [
+      commands.tags.map((tag) => [
         tag,
         (payload: unknown, options?: CommandOptions) => send(tag, payload, options, own)
       ])
@@ -464,6 +381,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
     static readonly events = contract.events
+    static readonly state = contract.state
     static readonly streamId = (id: Id): StreamId => streamOf(Either.getOrThrow(encodeId(id)))
     static readonly define = define
     static readonly toLayer = <X, Req>(behaviour: Behaviour<S, Evt, R> | Effect.Effect<Behaviour<S, Evt, R>, X, Req>) =>

@@ -1,6 +1,6 @@
-/** Ids and fingerprints of commands: what makes a retry the same command. */
+/** Ids of commands. What else makes a retry the same command is in `CommandIdentity.ts`. */
 import { Buffer } from "node:buffer"
-import { hash, randomFillSync } from "node:crypto"
+import { randomFillSync } from "node:crypto"
 
 /**
  * Longest command id, in UTF-16 code units; as long as an `Idempotency-Key` may be. Those that Daybook makes for itself begin
@@ -9,9 +9,11 @@ import { hash, randomFillSync } from "node:crypto"
 export const maxLength = 255
 export const maxOwnLength = 1_024
 
+/** Whether Daybook made it from an event, as reactions do. A client's or an imported one may not begin so. */
+export const isDerived = (id: string): boolean => id.startsWith("\u0001")
+
 /** Whether it is short enough, and not empty. */
-export const fits = (id: string): boolean =>
-  id !== "" && id.length <= (id.startsWith("\u0001") ? maxOwnLength : maxLength)
+export const fits = (id: string): boolean => id !== "" && id.length <= (isDerived(id) ? maxOwnLength : maxLength)
 
 const random = new Uint8Array(16 * 256)
 let offset = random.length
@@ -33,7 +35,3 @@ export const make = (): string => {
   const hex = bytes.toString("hex")
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
-
-/** 128 bits of SHA-256, as 32 hexadecimal digits, over a command's target, name and payload. Only the last may hold U+0000. */
-export const fingerprint = (aggregate: string, id: string, command: string, payload: string): string =>
-  hash("sha256", `${aggregate}\0${id}\0${command}\0${payload}`).slice(0, 32)

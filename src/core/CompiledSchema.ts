@@ -2,97 +2,171 @@
  * A schema as functions that are as quick as those one would write by hand, for what every event and every command pass.
  *
  * They take what is plainly right and give exactly what the schema would; whatever else comes, the schema itself looks at,
- * and says what is wrong with it.
+ * and says what is wrong with it. What is encoded is what JSON gives back: no -0, no key whose value is undefined, and not
+ * the object that was given.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
 
 /** What the quick way does not take. */
-const unfit = Symbol("daybook/core/CompiledSchema/unfit")
+export const unfit = Symbol("daybook/core/CompiledSchema/unfit")
 type Step = (input: unknown) => unknown
 type Direction = "decode" | "encode"
 
-const passing =
-  (is: (input: unknown) => boolean): Step =>
-  (input) =>
-    is(input) ? input : unfit
+/** One way through a schema, and what was proved of it. */
+interface Compiled {
+  readonly step: Step
+  /** Whether all that it gives is JSON. */
+  readonly isJson: boolean
+  /** Whether what it encodes is also what the schema decodes from that, so that nobody need look. */
+  readonly isExact: boolean
+  readonly admitsUndefined: boolean
+}
+
+const passing = (is: (input: unknown) => boolean, proof: Partial<Compiled> = {}): Compiled => ({
+  step: (input) => (is(input) ? input : unfit),
+  isJson: true,
+  isExact: true,
+  admitsUndefined: false,
+  ...proof
+})
 
 const isText = passing((input) => typeof input === "string")
-const isNumber = passing((input) => typeof input === "number")
 const isBoolean = passing((input) => typeof input === "boolean")
-const isBigInt = passing((input) => typeof input === "bigint")
-const isUndefined = passing((input) => input === undefined)
+const isBigInt = passing((input) => typeof input === "bigint", { isJson: false, isExact: false })
+const isUndefined = passing((input) => input === undefined, { admitsUndefined: true })
+const isNumber = passing((input) => typeof input === "number")
+/** NaN and the infinities are no JSON; -0 is 0 there. */
+const asNumber: Compiled = {
+  ...isNumber,
+  step: (input) => (typeof input === "number" && Number.isFinite(input) ? (input === 0 ? 0 : input) : unfit)
+}
 
 /** The schema's own way, for the kinds that have no quick one. */
-const interpret = (ast: SchemaAST.AST, direction: Direction): Step => {
+const interpret = (ast: SchemaAST.AST, { direction, refuseExcess }: Context): Compiled => {
   const schema = Schema.make<unknown, unknown>(ast)
-  const parse = direction === "decode" ? Schema.decodeUnknownEither(schema) : Schema.encodeUnknownEither(schema)
-  return (input) => Either.getOrElse(parse(input), () => unfit)
-}
-
-const refinement = (ast: SchemaAST.Refinement, direction: Direction): Step => {
-  if (direction === "encode") {
-    let inner = ast.from
-    while (SchemaAST.isRefinement(inner)) inner = inner.from
-    const check = compile(SchemaAST.typeAST(ast), "decode")
-    const encode = compile(inner, "encode")
-    return (input) => (check(input) === unfit ? unfit : encode(input))
-  }
-  const from = compile(ast.from, "decode")
-  return (input) => {
-    const value = from(input)
-    if (value === unfit) return unfit
-    return ast.filter(value as never, SchemaAST.defaultParseOption, ast)._tag === "None" ? value : unfit
+  const options = excessOf(refuseExcess)
+  const parse =
+    direction === "decode" ? Schema.decodeUnknownEither(schema, options) : Schema.encodeUnknownEither(schema, options)
+  return {
+    step: (input) => Either.getOrElse(parse(input), () => unfit),
+    isJson: false,
+    isExact: false,
+    admitsUndefined: true
   }
 }
 
-const transformation = (ast: SchemaAST.Transformation, direction: Direction): Step => {
+interface Context {
+  readonly direction: Direction
+  /** Whether a field that the schema does not name is a mistake. */
+  readonly refuseExcess: boolean
+}
+
+const excessOf = (refuseExcess: boolean): SchemaAST.ParseOptions => ({
+  onExcessProperty: refuseExcess ? "error" : "ignore"
+})
+
+const refinement = (ast: SchemaAST.Refinement, context: Context): Compiled => {
+  const isFitting = (value: unknown): boolean =>
+    ast.filter(value as never, SchemaAST.defaultParseOption, ast)._tag === "None"
+  if (context.direction === "decode") {
+    const from = compile(ast.from, context)
+    return {
+      ...from,
+      step: (input) => {
+        const value = from.step(input)
+        return value !== unfit && isFitting(value) ? value : unfit
+      }
+    }
+  }
+  const encode = compile(ast.from, context)
+  // What is stored is what must fit, where it is the value itself.
+  if (encode.isExact) {
+    return {
+      ...encode,
+      step: (input) => {
+        const value = encode.step(input)
+        return value !== unfit && isFitting(value) ? value : unfit
+      }
+    }
+  }
+  const check = compile(SchemaAST.typeAST(ast), { ...context, direction: "decode" })
+  return { ...encode, step: (input) => (check.step(input) === unfit ? unfit : encode.step(input)) }
+}
+
+const transformation = (ast: SchemaAST.Transformation, context: Context): Compiled => {
+  const { direction } = context
   const isDecoding = direction === "decode"
   const { transformation } = ast
-  if (transformation._tag === "TypeLiteralTransformation") return interpret(ast, direction)
-  const from = compile(isDecoding ? ast.from : ast.to, direction)
-  const to = compile(isDecoding ? ast.to : ast.from, direction)
+  if (transformation._tag === "TypeLiteralTransformation") return interpret(ast, context)
+  const from = compile(isDecoding ? ast.from : ast.to, context)
+  const to = compile(isDecoding ? ast.to : ast.from, context)
   const change = transformation._tag === "FinalTransformation" ? transformation[direction] : Either.right
-  return (input) => {
-    const before = from(input)
-    if (before === unfit) return unfit
-    const after = change(before as never, SchemaAST.defaultParseOption, ast, input as never)
-    // An effect is not for this way either.
-    return Either.isEither(after) && Either.isRight(after) ? to(after.right) : unfit
+  return {
+    step: (input) => {
+      const before = from.step(input)
+      if (before === unfit) return unfit
+      const after = change(before as never, SchemaAST.defaultParseOption, ast, input as never)
+      // An effect is not for this way either.
+      return Either.isEither(after) && Either.isRight(after) ? to.step(after.right) : unfit
+    },
+    isJson: to.isJson,
+    isExact: false,
+    admitsUndefined: to.admitsUndefined
   }
 }
 
-const struct = (ast: SchemaAST.TypeLiteral, direction: Direction): Step => {
-  const fields = ast.propertySignatures.map(({ isOptional, name, type }) => ({
+const struct = (ast: SchemaAST.TypeLiteral, context: Context): Compiled => {
+  const isEncoding = context.direction === "encode"
+  const refusesExcess = isEncoding && context.refuseExcess
+  const compiled = ast.propertySignatures.map(({ isOptional, name, type }) => ({
     name: name as string,
     isOptional,
-    step: compile(type, direction)
+    of: compile(type, context)
   }))
-  return (input) => {
-    if (typeof input !== "object" || input === null || Array.isArray(input)) return unfit
-    const output: Record<string, unknown> = {}
-    for (const { isOptional, name, step } of fields) {
-      if (!Object.hasOwn(input, name)) {
-        if (isOptional) continue
-        return unfit
+  const fields = compiled.map(({ isOptional, name, of: { step } }) => ({ name, isOptional, step }))
+  return {
+    step: (input) => {
+      if (typeof input !== "object" || input === null || Array.isArray(input)) return unfit
+      const output: Record<string, unknown> = {}
+      let found = 0
+      for (const { isOptional, name, step } of fields) {
+        if (!Object.hasOwn(input, name)) {
+          if (isOptional) continue
+          return unfit
+        }
+        found++
+        const value = step((input as Record<string, unknown>)[name])
+        if (value === unfit) return unfit
+        if (value !== undefined || !isEncoding) output[name] = value
       }
-      const value = step((input as Record<string, unknown>)[name])
-      if (value === unfit) return unfit
-      output[name] = value
-    }
-    return output
+      return refusesExcess && found !== Object.keys(input).length ? unfit : output
+    },
+    isJson: compiled.every(({ of: { isJson } }) => isJson),
+    // A missing field that must be there is decoded as one that is there and undefined.
+    isExact: compiled.every(
+      ({ isOptional, of: { admitsUndefined, isExact } }) => isExact && (isOptional || !admitsUndefined)
+    ),
+    admitsUndefined: false
   }
 }
 
-const list = (item: Step): Step => {
-  return (input) => {
-    if (!Array.isArray(input)) return unfit
-    const output: Array<unknown> = []
-    for (const one of input) {
-      const value = item(one)
-      if (value === unfit) return unfit
-      output.push(value)
-    }
-    return output
+const list = (item: Compiled, { direction }: Context): Compiled => {
+  const { step } = item
+  const isEncoding = direction === "encode"
+  return {
+    step: (input) => {
+      if (!Array.isArray(input)) return unfit
+      const output: Array<unknown> = []
+      for (const one of input) {
+        const value = step(one)
+        if (value === unfit || (isEncoding && value === undefined)) return unfit
+        output.push(value)
+      }
+      return output
+    },
+    isJson: item.isJson,
+    isExact: item.isExact,
+    admitsUndefined: false
   }
 }
 
@@ -107,73 +181,136 @@ const isScalar = (ast: SchemaAST.AST): boolean =>
       SchemaAST.isBigIntKeyword(ast) ||
       SchemaAST.isUndefinedKeyword(ast)
 
-const union = (ast: SchemaAST.Union, direction: Direction): Step => {
-  if (!ast.types.every(isScalar)) return interpret(ast, direction)
-  const members = ast.types.map((member) => compile(member, direction))
-  return (input) => {
-    for (const member of members) {
-      const value = member(input)
-      if (value !== unfit) return value
-    }
-    return unfit
+const union = (ast: SchemaAST.Union, context: Context): Compiled => {
+  if (!ast.types.every(isScalar)) return interpret(ast, context)
+  const members = ast.types.map((member) => compile(member, context))
+  const steps = members.map(({ step }) => step)
+  return {
+    step: (input) => {
+      for (const step of steps) {
+        const value = step(input)
+        if (value !== unfit) return value
+      }
+      return unfit
+    },
+    isJson: members.every(({ isJson }) => isJson),
+    isExact: members.every(({ isExact }) => isExact),
+    admitsUndefined: members.some(({ admitsUndefined }) => admitsUndefined)
   }
 }
 
-const compile = (ast: SchemaAST.AST, direction: Direction): Step => {
+const compile = (ast: SchemaAST.AST, context: Context): Compiled => {
   const { annotations } = ast
   if (SchemaAST.ParseOptionsAnnotationId in annotations || SchemaAST.DecodingFallbackAnnotationId in annotations) {
-    return interpret(ast, direction)
+    return interpret(ast, context)
   }
   switch (ast._tag) {
     case "StringKeyword":
       return isText
     case "NumberKeyword":
-      return isNumber
+      return context.direction === "encode" ? asNumber : isNumber
     case "BooleanKeyword":
       return isBoolean
     case "BigIntKeyword":
       return isBigInt
     case "UndefinedKeyword":
+    case "VoidKeyword":
       return isUndefined
     case "Literal":
-      return passing((input) => input === ast.literal)
+      return passing(
+        (input) => input === ast.literal,
+        typeof ast.literal === "bigint" ? { isJson: false, isExact: false } : {}
+      )
     case "Refinement":
-      return refinement(ast, direction)
+      return refinement(ast, context)
     case "Transformation":
-      return transformation(ast, direction)
+      return transformation(ast, context)
     case "TypeLiteral": {
       const { indexSignatures, propertySignatures } = ast
       const isPlain = propertySignatures.every(({ name }) => typeof name === "string" && name !== "__proto__")
       return indexSignatures.length === 0 && propertySignatures.length > 0 && isPlain
-        ? struct(ast, direction)
-        : interpret(ast, direction)
+        ? struct(ast, context)
+        : interpret(ast, context)
     }
     case "TupleType": {
       const [rest, ...more] = ast.rest
       return ast.elements.length === 0 && rest !== undefined && more.length === 0
-        ? list(compile(rest.type, direction))
-        : interpret(ast, direction)
+        ? list(compile(rest.type, context), context)
+        : interpret(ast, context)
     }
     case "Union":
-      return union(ast, direction)
+      return union(ast, context)
     default:
-      return interpret(ast, direction)
+      return interpret(ast, context)
   }
 }
 
 type Parse<A> = (input: unknown) => Either.Either<A, ParseResult.ParseError>
 
-const withSchema =
-  <A>(step: Step, parse: Parse<A>): Parse<A> =>
-  (input) => {
+/** As `Schema.decodeUnknownEither`. */
+export const decodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<A> => {
+  const { step } = compile(schema.ast, { direction: "decode", refuseExcess: false })
+  const parse = Schema.decodeUnknownEither(schema)
+  return (input) => {
     const output = step(input)
     return output === unfit ? parse(input) : Either.right(output as A)
   }
+}
 
-/** As `Schema.decodeUnknownEither`. */
-export const decodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<A> =>
-  withSchema(compile(schema.ast, "decode"), Schema.decodeUnknownEither(schema))
+export interface Encoder<I> extends Pick<Compiled, "isExact" | "isJson"> {
+  /** The quick way: the encoded value, or `unfit`, which says nothing of whether the value fits. */
+  readonly quick: (value: unknown) => I | typeof unfit
+  /** As `Schema.encodeUnknownEither`. What it gives may hold what JSON cannot. */
+  readonly slow: Parse<I>
+}
 
-/** As `Schema.encodeUnknownEither`. */
-export const encodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<I> =>
-  withSchema(compile(schema.ast, "encode"), Schema.encodeUnknownEither(schema))
+/** `isExact` and `isJson` hold of what the quick way gives. */
+export const encoder = <A, I>(schema: Schema.Schema<A, I>, refuseExcess: boolean): Encoder<I> => {
+  const { isExact, isJson, step } = compile(schema.ast, { direction: "encode", refuseExcess })
+  return {
+    quick: step as Encoder<I>["quick"],
+    slow: Schema.encodeUnknownEither(schema, excessOf(refuseExcess)),
+    isExact,
+    isJson
+  }
+}
+
+/** Whether a value of the schema may hold a key whose value is undefined. */
+export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean => {
+  const seen = new Set<SchemaAST.AST>()
+  const look = (ast: SchemaAST.AST): boolean => {
+    if (seen.has(ast)) return false
+    seen.add(ast)
+    switch (ast._tag) {
+      case "UndefinedKeyword":
+      case "VoidKeyword":
+      case "Declaration":
+      case "UnknownKeyword":
+      case "AnyKeyword":
+      case "ObjectKeyword":
+        return true
+      case "TypeLiteral":
+        return (
+          ast.propertySignatures.some(({ isOptional, type }) =>
+            // Decoded from JSON such a field is there or not there, and never undefined.
+            isOptional && SchemaAST.isUnion(type)
+              ? type.types.some((member) => !SchemaAST.isUndefinedKeyword(member) && look(member))
+              : look(type)
+          ) || ast.indexSignatures.some(({ type }) => look(type))
+        )
+      case "TupleType":
+        return [...ast.elements, ...ast.rest].some(({ type }) => look(type))
+      case "Union":
+        return ast.types.some(look)
+      case "Refinement":
+        return look(ast.from)
+      case "Transformation":
+        return look(ast.to)
+      case "Suspend":
+        return look(ast.f())
+      default:
+        return false
+    }
+  }
+  return look(SchemaAST.typeAST(schema.ast))
+}

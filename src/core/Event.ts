@@ -12,9 +12,7 @@
  */
 import { Schema } from "effect"
 import type { EventMetadata } from "./StoredEvent.ts"
-
-/** One step from a stored form to the next, as the codec runs it. */
-export type Upcast = (previous: never, metadata: EventMetadata) => unknown
+import type { History, Upcast } from "./StoredForm.ts"
 
 /** An event in a stored form of a certain version: what an event that was split becomes. */
 export interface Piece<Tag extends string> {
@@ -30,17 +28,14 @@ export interface Fate {
   readonly split: (last: never, metadata: EventMetadata) => ReadonlyArray<Piece<string>>
 }
 
-export interface EventType<Tag extends string, A, I> {
+/** The forms are those of its fields, without `_tag`; its upcasters get the event's metadata too. */
+export interface EventType<Tag extends string, A, I> extends History {
   readonly tag: Tag
   /** Names under which it was stored before it was renamed. */
   readonly formerTags: ReadonlyArray<string>
   /** The current version: 1 and one more for each `next`. */
   readonly version: number
   readonly schema: Schema.Schema<A, I>
-  /** Of each version, from 1, the schema of its fields. */
-  readonly forms: ReadonlyArray<Schema.Schema.AnyNoContext>
-  /** `upcasts[n - 1]` leads from version n to n + 1. */
-  readonly upcasts: ReadonlyArray<Upcast>
   /** Set when it is only read, and gives other events or none. */
   readonly fate: Fate | undefined
   /** An event of the current version. Not checked here: `EventCodec.encode` checks each event once, before it is stored. */
@@ -91,12 +86,10 @@ export interface Former<Tag extends string> extends EventType<Tag, never, never>
 export type Any = EventType<string, any, any> | EventType<string, never, never>
 export type Of<E extends Any> = E extends EventType<string, infer A, infer _I> ? A : never
 
-interface Parts<Tag extends string, F extends Fields> {
+interface Parts<Tag extends string, F extends Fields> extends History {
   readonly tag: Tag
   readonly fields: F
   readonly formerTags: ReadonlyArray<string>
-  readonly forms: ReadonlyArray<Schema.Schema.AnyNoContext>
-  readonly upcasts: ReadonlyArray<Upcast>
 }
 
 const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): EventOfFields<Tag, F> => {

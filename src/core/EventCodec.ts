@@ -2,13 +2,12 @@
  * `EventCodec` is the one way from events to stored text and back. Every reader (replay, projections, subscriptions,
  * HTTP) decodes through it and so sees the same upcasters.
  */
-import { Either, type ParseResult, Schema, SchemaAST } from "effect"
-import * as CompiledSchema from "./CompiledSchema.ts"
+import { Either, type Schema, SchemaAST } from "effect"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
-import * as Fault from "./Fault.ts"
-import * as Json from "./Json.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
+import * as StoredForm from "./StoredForm.ts"
+import * as TextCodec from "./TextCodec.ts"
 
 export interface EncodedEvent {
   readonly type: string
@@ -36,28 +35,15 @@ export class InvalidEvents extends Error {
   override readonly name = "InvalidEvents"
 }
 
-/** The first place where a value does not fit, as `lines.0.amount`. The schema's message would quote amounts and owners. */
-const misfit = (error: ParseResult.ParseError): { readonly path: string; readonly reason: string } => ({
-  path: Fault.pathOf(error),
-  reason: "the field does not fit the schema"
-})
-
 const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : typeof cause)
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-type Check = (value: unknown) => Either.Either<unknown, ParseResult.ParseError>
-
 interface Known {
   readonly type: Event.Any
-  readonly encode: Check
-  readonly decode: Check
-  /**
-   * Of each version, from 1, whether a value is of its stored form. An upcaster believes its type: given `null` for an
-   * amount, `Math.round` makes 0 of it, and nothing after it would see that.
-   */
-  readonly fits: ReadonlyArray<Check>
+  readonly codec: TextCodec.TextCodec<unknown>
+  readonly upcaster: StoredForm.Upcaster
 }
 
 /** Every name under which an event was ever stored, with its type. */
@@ -65,12 +51,7 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
   const types = new Map<string, Known>()
   for (const type of events) {
     const schema = type.schema as Schema.Schema.AnyNoContext
-    const known = {
-      type,
-      encode: CompiledSchema.encodeUnknownEither(schema),
-      decode: CompiledSchema.decodeUnknownEither(schema),
-      fits: type.forms.map((form) => Schema.validateEither(Schema.encodedBoundSchema(form)))
-    }
+    const known = { type, codec: TextCodec.make(schema), upcaster: StoredForm.upcaster(type) }
     if (type.tag === "" || /\0|\p{Surrogate}/u.test(type.tag)) {
       throw new InvalidEvents(`${JSON.stringify(type.tag)} cannot be stored as the name of an event`)
     }
@@ -112,9 +93,16 @@ const whereOf = ({ position, schemaVersion, streamId, type, version }: StoredEve
 })
 const undecodable = (stored: StoredEvent, path: string, reason: string): Either.Either<never, UndecodableEvent> =>
   Either.left(new UndecodableEvent({ ...whereOf(stored), path, reason }))
-const misfitting = (stored: StoredEvent, error: ParseResult.ParseError): Either.Either<never, UndecodableEvent> => {
-  const { path, reason } = misfit(error)
-  return undecodable(stored, path, reason)
+const dataOf = (form: unknown): string => {
+  const { _tag: _, ...data } = form as Record<string, unknown>
+  return JSON.stringify(data)
+}
+
+/** The text of an event's fields out of that of the whole event, whose name stands first; undefined where it does not. */
+const withoutTag = (text: string, tag: string): string | undefined => {
+  const start = `{"_tag":${JSON.stringify(tag)}`
+  if (!text.startsWith(start)) return undefined
+  return text[start.length] === "," ? `{${text.slice(start.length + 1)}` : "{}"
 }
 
 /** Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. */
@@ -127,43 +115,25 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     if (known === undefined || known.type.tag !== tag || known.type.fate !== undefined) {
       return Either.left(new UnencodableEvent({ type: tag, path: "", reason: "the aggregate does not declare it" }))
     }
-    const encoded = known.encode(event)
-    if (Either.isLeft(encoded)) return Either.left(new UnencodableEvent({ type: tag, ...misfit(encoded.left) }))
-    const { _tag: _, ...data } = encoded.right as Record<string, unknown>
-    const bad = Json.misfit(data)
-    if (bad !== undefined) return Either.left(new UnencodableEvent({ type: tag, ...bad }))
-    const again = known.decode(encoded.right)
-    if (Either.isLeft(again)) {
-      const { path } = misfit(again.left)
-      return Either.left(new UnencodableEvent({ type: tag, path, reason: "what is stored could not be read again" }))
-    }
-    const asRead = again.right as Event.Of<T>
-    return Either.right({ type: tag, schemaVersion: known.type.version, data: JSON.stringify(data), asRead })
+    const written = known.codec.write(event)
+    if (Either.isLeft(written)) return Either.left(new UnencodableEvent({ type: tag, ...written.left }))
+    const { asRead, form, text } = written.right
+    const data = withoutTag(text, tag) ?? dataOf(form)
+    return Either.right({ type: tag, schemaVersion: known.type.version, data, asRead: asRead as Event.Of<T> })
   }
 
   /** From the form of one version of a type to the events that it is today. */
   const current = (stored: StoredEvent, known: Known, from: number, form: unknown): Decoded<T> => {
-    const { fate, tag, upcasts, version } = known.type
+    const { fate, tag } = known.type
     if (!isObject(form)) return undecodable(stored, "", "the stored form is not an object")
-    // The current version is checked when it is decoded.
-    const fit = from < version || fate !== undefined ? known.fits[from - 1]?.(form) : undefined
-    if (fit !== undefined && Either.isLeft(fit)) return misfitting(stored, fit.left)
-    let data: object = form
-    for (let at = from; at < version; at++) {
-      try {
-        data = upcasts[at - 1]?.(data as never, stored) as object
-      } catch (cause) {
-        return undecodable(stored, "", `the upcaster from version ${at} to ${at + 1} threw ${nameOf(cause)}`)
-      }
-    }
+    const upcast = known.upcaster.upcast(form, from, [stored], fate !== undefined)
+    if (Either.isLeft(upcast)) return undecodable(stored, upcast.left.path, upcast.left.reason)
+    const data = upcast.right as object
     if (fate !== undefined) return pieces(stored, fate, data)
-    let decoded: Either.Either<unknown, ParseResult.ParseError>
-    try {
-      decoded = known.decode({ ...data, _tag: tag })
-    } catch (cause) {
-      return undecodable(stored, "", `its schema threw ${nameOf(cause)}`)
-    }
-    return Either.isRight(decoded) ? Either.right([decoded.right as Event.Of<T>]) : misfitting(stored, decoded.left)
+    const decoded = known.codec.read({ ...data, _tag: tag })
+    return Either.isRight(decoded)
+      ? Either.right([decoded.right as Event.Of<T>])
+      : undecodable(stored, decoded.left.path, decoded.left.reason)
   }
 
   /** All of them or none: half a split is never seen. */
@@ -195,14 +165,9 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     if (!Number.isInteger(schemaVersion) || schemaVersion < 1) {
       return undecodable(stored, "", "versions are counted from 1")
     }
-    let form: unknown
-    try {
-      form = JSON.parse(stored.data)
-    } catch {
-      // The parser's own message quotes the text, which may hold what a log must not.
-      return undecodable(stored, "", "the stored text is not JSON")
-    }
-    return current(stored, known, schemaVersion, form)
+    const form = TextCodec.parse(stored.data)
+    if (Either.isLeft(form)) return undecodable(stored, "", form.left.reason)
+    return current(stored, known, schemaVersion, form.right)
   }
 
   return { encode, decode }

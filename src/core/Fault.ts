@@ -5,6 +5,7 @@
 import { Cause, Chunk, Effect, type LogLevel, ParseResult } from "effect"
 import * as ActorError from "./ActorError.ts"
 import * as EventError from "./EventError.ts"
+import * as SchemaPath from "./SchemaPath.ts"
 import * as StoreError from "./StoreError.ts"
 
 /** Errors whose messages are made of ids, places and numbers of versions; that of a driver says what befell the database. */
@@ -12,10 +13,6 @@ const discreet = [...Object.values(ActorError), ...Object.values(EventError), ..
   // Its message is that of its cause, whatever that is.
   (type) => type !== ActorError.RecoveryFailed
 )
-
-/** The first place where a value did not fit its schema, as `lines.0.amount`. */
-export const pathOf = (error: ParseResult.ParseError): string =>
-  ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".") ?? ""
 
 /** Places in the code, the innermost first. */
 const framesOf = (error: Error): ReadonlyArray<string> =>
@@ -26,7 +23,7 @@ const framesOf = (error: Error): ReadonlyArray<string> =>
     .map((line) => line.trim())
 
 const ofOne = (error: unknown): string => {
-  if (ParseResult.isParseError(error)) return `ParseError at ${pathOf(error) || "the whole value"}`
+  if (ParseResult.isParseError(error)) return `ParseError at ${SchemaPath.of(error) || "the whole value"}`
   if (!(error instanceof Error)) return typeof error
   if (discreet.some((type) => error instanceof type)) return `${error.name}: ${error.message}${inner(error.cause)}`
   return [error.name, ...framesOf(error)].join("\n    ") + inner(error.cause)

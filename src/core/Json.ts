@@ -9,34 +9,48 @@ export interface Misfit {
   readonly reason: string
 }
 
+/** An object whose keys say all of it: not a Date, a Map, or an instance of a class. */
+export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
+  if (typeof value !== "object" || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
 /**
- * The first place where a value would not come back as it went in (NaN becomes null, undefined and a Date change, a bigint
- * throws), or undefined when all would. -0 comes back as 0, which equals it.
+ * The first place where a value would not come back as it went in (NaN becomes null, undefined in a list too, a Date changes,
+ * a bigint throws), or undefined when all would. -0 comes back as 0, and a key whose value is undefined not at all.
  */
 export const misfit = (value: unknown, path = "", depth = 0): Misfit | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined
   if (typeof value === "number") return Number.isFinite(value) ? undefined : { path, reason: `${value} is not JSON` }
   if (typeof value !== "object") return { path, reason: `${typeof value} is not JSON` }
   if (depth === maxDepth) return { path, reason: `nests deeper than ${maxDepth} levels` }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) {
-    return { path, reason: "only plain objects are JSON" }
+  const at = (key: string | number): string => (path === "" ? String(key) : `${path}.${key}`)
+  if (Array.isArray(value)) {
+    // By number: a hole has no key, and comes back as null.
+    for (let index = 0; index < value.length; index++) {
+      const found = misfit(value[index], at(index), depth + 1)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
+  if (!isPlainObject(value)) return { path, reason: "only plain objects are JSON" }
   for (const [key, child] of Object.entries(value)) {
     // An absent optional field and an undefined one are stored alike, as absent.
-    if (child === undefined && !Array.isArray(value)) continue
-    const found = misfit(child, path === "" ? key : `${path}.${key}`, depth + 1)
+    const found = child === undefined ? undefined : misfit(child, at(key), depth + 1)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== "object" || value === null) return value
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]))
+/** The same text for values that differ only in the order of keys, at any depth. Of a value that fits; see `misfit`. */
+export const canonical = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
+  let text = ""
+  for (const key of Object.keys(value).sort()) {
+    const inner = (value as Record<string, unknown>)[key]
+    if (inner !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonical(inner)}`
+  }
+  return `{${text}}`
 }
-
-/** The same text for values that differ only in the order of keys. Of a value that fits; see `misfit`. */
-export const canonical = (value: unknown): string => JSON.stringify(sorted(value))

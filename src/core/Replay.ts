@@ -1,11 +1,12 @@
 /** `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. */
 import { Effect, Either, LogLevel, Option } from "effect"
 import { EvolveFailed, SnapshotAhead, StreamDamaged } from "./ActorError.ts"
-import type { Committed, Definition } from "./ActorSystem.ts"
+import type { Committed, Definition } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
 import { type EventStore, maxPage, type ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -57,7 +58,7 @@ export const fold = <S, E extends Tagged>(
     const decoded = definition.codec.decode(stored)
     if (Either.isLeft(decoded)) return Either.left(decoded.left)
     try {
-      for (const event of decoded.right) state = definition.evolve(state, event)
+      for (const event of decoded.right) state = definition.hold(definition.evolve(state, event), state)
     } catch (cause) {
       const { streamId, type, version } = stored
       return Either.left(new EvolveFailed({ streamId, version, type, cause }))
@@ -112,6 +113,12 @@ const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
   }
 })
 
+/** What is kept is not changed in place. While events are folded the state is nobody else's. */
+const kept = <S>(committed: Committed<S>): Committed<S> => {
+  HeldValue.freeze(committed.state)
+  return committed
+}
+
 export interface Recovered<S> {
   readonly committed: Committed<S>
   /** Version of the snapshot it began with, 0 without one. */
@@ -129,7 +136,7 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   const start = yield* usable(snapshots, definition, streamId, to)
   if (start === undefined) {
     const committed = yield* catchUp(store, definition, streamId, initial(definition), to)
-    return { committed, snapshotVersion: 0 }
+    return { committed: kept(committed), snapshotVersion: 0 }
   }
   const { snapshot, state } = start
   const { version } = snapshot
@@ -143,6 +150,6 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   if (event.hash !== snapshot.eventHash || event.position !== snapshot.position || !EventHash.isIntact(event)) {
     return yield* new StreamDamaged({ streamId, version, reason: "the snapshot was made of another event" })
   }
-  const at = { state, version, position: event.position, hash: event.hash }
-  return { committed: yield* catchUp(store, definition, streamId, at, to), snapshotVersion: version }
+  const at = { state: definition.hold(state), version, position: event.position, hash: event.hash }
+  return { committed: kept(yield* catchUp(store, definition, streamId, at, to)), snapshotVersion: version }
 })

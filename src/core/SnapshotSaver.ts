@@ -5,7 +5,7 @@
 import { Cause, Clock, Effect, LogLevel, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
-import type { AnyDefinition, Committed } from "./ActorSystem.ts"
+import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"

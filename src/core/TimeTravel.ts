@@ -1,7 +1,7 @@
 /** `TimeTravel` gives the state of an aggregate as it was: at a version of its stream, or at a time. */
 import { Effect } from "effect"
 import { NoSuchVersion } from "./ActorError.ts"
-import type { Committed, Definition } from "./ActorSystem.ts"
+import type { Committed, Definition } from "./Definition.ts"
 import { EventStore, type ReadError } from "./EventStore.ts"
 import * as Replay from "./Replay.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"

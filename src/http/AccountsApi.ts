@@ -248,6 +248,7 @@ const everyCommand = Schema.Union(
   tooLarge,
   mediaType,
   reused,
+  Problem.schema("answer-unreadable"),
   Problem.schema("account-busy"),
   Problem.schema("outcome-unknown")
 )

@@ -8,10 +8,10 @@ import { CurrentCommand } from "./Boundary.ts"
 import * as Failures from "./Failures.ts"
 
 /**
- * The same for the same request, whatever the order and the white space of its JSON; and another for any other value, even of
- * an equal amount. Kept with the command, so it does not follow the shape of the payload in memory.
+ * By what releases before rule 2 of `CommandIdentity` knew a request, so that retries of what they stored are recognized: the
+ * same whatever the order and the white space of its JSON, and another for any other value, even of an equal amount.
  */
-const fingerprint = (route: string, body: object): string =>
+const formerFingerprint = (route: string, body: object): string =>
   hash("sha256", JSON.stringify([route, Object.entries(body).sort(([left], [right]) => (left < right ? -1 : 1))]))
 
 /** The id of an account, transfer or hold that was made without one: a retry finds the same. */
@@ -23,7 +23,7 @@ export const options = Effect.fnUntraced(function* (route: string, body: object,
   const { commandId } = yield* CurrentCommand
   return {
     commandId,
-    fingerprint: fingerprint(`POST ${route}`, body),
+    formerFingerprint: formerFingerprint(`POST ${route}`, body),
     ...(expectedVersion !== undefined && { expectedVersion })
   }
 })

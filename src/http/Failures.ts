@@ -88,6 +88,8 @@ export const ofCommand = (error: RuntimeError) => {
       return new Problem("version-mismatch", { detail: `the account is at version ${error.actual}` })
     case "RecoveryFailed":
       return recoveryFailed(error)
+    case "UnreadableAnswer":
+      return new Problem("answer-unreadable", { cause: error })
     case "ShuttingDown":
       return new Problem("shutting-down")
     case "CommandIdReused":
@@ -119,7 +121,7 @@ const without =
 /** The same for a command without an expected version. */
 export const ofOpening = without("version-mismatch")
 /** The same where only state was read. */
-export const ofState = without("version-mismatch", "idempotency-key-reused", "outcome-unknown")
+export const ofState = without("version-mismatch", "idempotency-key-reused", "outcome-unknown", "answer-unreadable")
 
 /** What the request of a transfer answers that led to none. */
 export const ofTransfer = (error: RequestError) => {

@@ -49,6 +49,10 @@ export const codes = define({
   "headers-too-large": { status: 431, title: "The header fields are larger than 16 KiB." },
   internal: { status: 500, title: "The service failed in a way that it does not foresee." },
   "data-damaged": { status: 500, title: "What is stored cannot be read as it was written." },
+  "answer-unreadable": {
+    status: 500,
+    title: "The command was done before, and its kept answer is not one that this release can read."
+  },
   "account-busy": { status: 503, title: "Too many commands wait for this account.", retryAfter: 1 },
   "too-many-subscribers": { status: 503, title: "As many clients follow the feed as may.", retryAfter: 5 },
   "store-unavailable": { status: 503, title: "The store cannot be used at present; nothing was done.", retryAfter: 2 },

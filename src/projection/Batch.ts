@@ -1,7 +1,7 @@
 /** `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it cannot take. */
 import { Either } from "effect"
-import type { Recorded } from "../core/Aggregate.ts"
 import * as EventHash from "../core/EventHash.ts"
+import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Projection } from "./Projection.ts"
 import type { Failure } from "./ProjectionStore.ts"

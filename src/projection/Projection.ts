@@ -8,9 +8,9 @@
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"
-import type { Recorded } from "../core/Aggregate.ts"
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
+import type { Recorded } from "../core/Recorded.ts"
 
 /** The tables of one generation, by the names that the projection gave them. */
 export type Tables<T extends string> = { readonly [K in T]: string }

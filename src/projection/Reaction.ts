@@ -20,13 +20,13 @@ import {
   Random,
   Stream
 } from "effect"
-import type { Recorded } from "../core/Aggregate.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { Permits } from "../core/Permits.ts"
+import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"

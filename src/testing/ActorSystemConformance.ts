@@ -23,8 +23,9 @@ import {
   TestContext
 } from "effect"
 import type { ActorLimits } from "../core/ActorConfig.ts"
-import { ActorSystem, type Decision } from "../core/ActorSystem.ts"
+import { ActorSystem } from "../core/ActorSystem.ts"
 import * as Aggregate from "../core/Aggregate.ts"
+import type { Decision } from "../core/Definition.ts"
 import * as Event from "../core/Event.ts"
 import * as EventHash from "../core/EventHash.ts"
 import { EventStore, type ProposedCommand } from "../core/EventStore.ts"
@@ -62,7 +63,7 @@ class Counter extends Aggregate.make("Counter", {
       error: Schema.Union(TooMuch, NotYet)
     })
   ],
-  unkept: ["NotYet"]
+  transientErrors: ["NotYet"]
 }) {}
 type Added = Event.Of<typeof Added>
 type CounterBehaviour = Parameters<typeof Counter.define>[0]

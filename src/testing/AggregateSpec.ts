@@ -4,16 +4,18 @@
  *     const AccountSpec = AggregateSpec.make(Account, behaviour)
  *     AccountSpec.given(opened, deposited(500n)).when("Withdraw", { amount: "9.00" }).failsWith(InsufficientFunds)
  *
- * Each check is an effect that dies with an `AssertionError`, so that any test runner can run it. A test cannot leave what
- * the runtime allows: payloads must fit their command, events must be storable, and evolve must do the same with an event
- * fresh from decide and with the one that comes back from a store.
+ * Each check is an effect that dies with an `AssertionError`, so that any test runner can run it. A spec runs what an actor
+ * runs, and finds what could differ between a state in memory and one that was recovered: payloads, events and answers are
+ * read back from their text, states and events are frozen, and after each event the state is taken from a snapshot too.
  */
 import { AssertionError, deepStrictEqual, fail, ok } from "node:assert"
 import type { Rpc } from "@effect/rpc"
 import { Effect, Either } from "effect"
-import type { DecideContext, Definition } from "../core/ActorSystem.ts"
 import type { AggregateClass, Behaviour } from "../core/Aggregate.ts"
+import type { DecideContext, Definition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
+import * as HeldValue from "../core/HeldValue.ts"
+import * as Staging from "../core/Staging.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 
 type Tagged = { readonly _tag: string }
@@ -50,16 +52,31 @@ export interface Spec<E, R extends Rpc.Any> {
 interface History<S, E> {
   readonly state: S
   readonly version: number
-  readonly last?: { readonly command: string; readonly outcome: Either.Either<ReadonlyArray<E>, unknown> }
+  readonly last?: Last<E>
 }
 
-/** How a schema's constructor fills in defaults. */
-type Complete = (values: unknown, options: { readonly disableValidation: true }) => unknown
+interface Last<E> {
+  readonly command: string
+  readonly outcome: Either.Either<ReadonlyArray<E>, unknown>
+  /** The answer as every caller gets it, where the command succeeded. */
+  readonly answer: unknown
+}
 
 const orFail = <A>(what: string, result: Either.Either<A, { readonly message: string }>): A =>
   Either.getOrThrowWith(result, ({ message }) => new AssertionError({ message: `${what}: ${message}` }))
 
-/** What comes back from a store for the event. */
+/** What user code throws, told as what was being done. */
+const attempt = <A>(what: string, run: () => A): A => {
+  try {
+    return run()
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const hint = cause instanceof TypeError ? "; a state or an event is never changed in place, return a new one" : ""
+    throw new AssertionError({ message: `${what}: ${message}${hint}` })
+  }
+}
+
+/** What comes back from a store for the event, frozen. */
 const stored = <S, E extends Tagged>(
   { codec, streamId }: Definition<S, E>,
   event: E,
@@ -77,7 +94,39 @@ const stored = <S, E extends Tagged>(
     recordedAt: 0,
     previousHash: EventHash.genesis
   }
-  return orFail("the stored event cannot be read", codec.decode({ ...row, hash: EventHash.compute(row) }))
+  return HeldValue.freeze(
+    orFail("the stored event cannot be read", codec.decode({ ...row, hash: EventHash.compute(row) }))
+  )
+}
+
+/** The state as a recovery from a snapshot has it. */
+const fromSnapshot = <S, E extends Tagged>({ hold, name, snapshot }: Definition<S, E>, state: S): S => {
+  const text = attempt(`a snapshot cannot be made of the state of ${name}`, () => snapshot.encode(state))
+  return HeldValue.freeze(hold(snapshot.decode(text)))
+}
+
+/** The state after one event, which must be the same live, recovered, and from a snapshot before or after the event. */
+const evolve = <S, E extends Tagged>(definition: Definition<S, E>, state: S, event: E, version: number): S => {
+  const { name } = definition
+  const what = `evolve of ${name} threw on ${event._tag}`
+  const fold = (from: S) =>
+    HeldValue.freeze(
+      attempt(what, () =>
+        stored(definition, event, version).reduce((at, each) => definition.hold(definition.evolve(at, each), at), from)
+      )
+    )
+  const recovered = fold(state)
+  const live = attempt(
+    what,
+    () => orFail("the event cannot be stored", Staging.stage(definition, state, [event])).state
+  )
+  const others = { live, "from a snapshot before it": fold(fromSnapshot(definition, state)) }
+  for (const [where, other] of Object.entries(others)) {
+    const path = HeldValue.difference(other, recovered)
+    if (path !== undefined) fail(`after ${event._tag} the state of ${name} ${where} is another at ${path}`)
+  }
+  fromSnapshot(definition, recovered)
+  return recovered
 }
 
 const after = <S, E extends Tagged>(
@@ -85,12 +134,24 @@ const after = <S, E extends Tagged>(
   { state, version }: History<S, E>,
   events: ReadonlyArray<E>
 ): History<S, E> => ({
-  state: events.reduce<S>(
-    (current, event, index) => stored(definition, event, version + index + 1).reduce(definition.evolve, current),
-    state
-  ),
+  state: events.reduce<S>((at, event, index) => evolve(definition, at, event, version + index + 1), state),
   version: version + events.length
 })
+
+/** The answer as its first and every later caller gets it. */
+const answerOf = <S, E extends Tagged>(
+  definition: Definition<S, E>,
+  command: string,
+  outcome: "success" | "refusal",
+  make: () => unknown
+): unknown => {
+  const { commands, name } = definition
+  const { text, value, version } = attempt(`${name}.${command}`, () => commands.writeAnswer(command, outcome, make()))
+  const again = orFail("the kept answer cannot be read", commands.readAnswer(command, outcome, { text, version }))
+  const path = HeldValue.difference(value, again)
+  if (path !== undefined) fail(`the ${outcome} of ${name}.${command} is another when it is given again, at ${path}`)
+  return value
+}
 
 export const make = <S, E extends Tagged, R extends Rpc.Any>(
   // biome-ignore lint/suspicious/noExplicitAny: the name and the id of the aggregate play no part here.
@@ -99,20 +160,15 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
 ): Spec<E, R> => {
   const definition = aggregate.define(behaviour)
 
-  /** The payload as decide gets it: with the defaults of its schema, fitting it, and as it comes back from its text. */
-  const received = (command: string, payload: unknown): unknown => {
-    const rpc: unknown = aggregate.protocol.requests.get(command)
-    const schema = (rpc as Rpc.AnyWithProps).payloadSchema as { readonly make?: Complete }
-    const complete = schema.make === undefined ? payload : schema.make(payload, { disableValidation: true })
-    const text = orFail("the command cannot be sent", definition.encodePayload(command, complete))
-    return orFail("the command cannot be read", definition.decodePayload(command, text))
-  }
-
-  const decide = (command: string, payload: unknown, context: Partial<DecideContext>) =>
+  const decide = (command: string, given: unknown, context: Partial<DecideContext>) =>
     Effect.fnUntraced(function* (before: History<S, E>) {
       const { state, version } = before
       const commandId = context.commandId ?? "command"
-      const decision = definition.decide(command, received(command, payload), state, {
+      const { payload } = orFail(
+        "the command cannot be sent",
+        definition.commands.receive(command, "spec", given, commandId)
+      )
+      const decision = definition.decide(command, payload, state, {
         id: "spec",
         version,
         now: 0,
@@ -122,8 +178,15 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
         ...context
       })
       const outcome = yield* Effect.either(decision)
-      const events = Either.getOrElse(outcome, (): ReadonlyArray<E> => [])
-      return { ...after(definition, before, events), last: { command, outcome } }
+      if (Either.isLeft(outcome)) {
+        const refusal = outcome.left
+        if (definition.isKept(refusal)) answerOf(definition, command, "refusal", () => refusal)
+        return { state, version, last: { command, outcome, answer: undefined } }
+      }
+      const next = after(definition, before, outcome.right)
+      const at = { version: next.version, position: next.version }
+      const answer = answerOf(definition, command, "success", () => definition.reply(command, next.state, at))
+      return { ...next, last: { command, outcome, answer } }
     })
 
   const check = (history: Effect.Effect<History<S, E>>, assert: (found: Required<History<S, E>>) => void) =>
@@ -152,8 +215,7 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
     replies: (value) =>
       check(history, (found) => {
         emitted(found)
-        const { version } = found
-        deepStrictEqual(definition.reply(found.last.command, found.state, { version, position: version }), value)
+        deepStrictEqual(found.last.answer, value)
       })
   })
 

@@ -131,9 +131,12 @@ describe("an account", () => {
   })
 
   it("takes only payloads within the limits of the contract, and says which field does not fit", () => {
-    const { encodePayload } = Account.define(behaviour)
+    const { commands } = Account.define(behaviour)
     const misfit = (command: string, payload: unknown) =>
-      Either.match(encodePayload(command, payload), { onLeft: ({ argument }) => argument, onRight: () => "fits" })
+      Either.match(commands.receive(command, "anna", payload, "c"), {
+        onLeft: ({ argument }) => argument,
+        onRight: () => "fits"
+      })
     const opening = { owner: "Jana", currency: "EUR" }
     const openings: ReadonlyArray<readonly [object, string]> = [
       [{ owner: "x".repeat(200) }, "fits"],

@@ -3,7 +3,9 @@ import { Sharding } from "@effect/cluster/Sharding"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Fiber, Layer, TestClock } from "effect"
 import * as ActorSystemCluster from "../../src/cluster/ActorSystemCluster.ts"
-import { ActorSystem, type AnyDefinition, type Ask } from "../../src/core/ActorSystem.ts"
+import { ActorSystem, type Ask } from "../../src/core/ActorSystem.ts"
+import type { AnyDefinition } from "../../src/core/Definition.ts"
+import type { KeptAnswer } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import { StoreUnavailable } from "../../src/core/StoreError.ts"
@@ -12,8 +14,10 @@ import { StoreUnavailable } from "../../src/core/StoreError.ts"
 const definition = {
   name: "Counter",
   streamId: (id: string) => `counter-${id}`,
-  encodePayload: () => Either.right("{}"),
-  decodeAnswer: (_: string, __: string, text: string) => JSON.parse(text)
+  commands: {
+    writePayload: () => Either.right({ text: "{}", version: 1 }),
+    readAnswer: (_: string, __: string, { text }: KeptAnswer) => Either.right(JSON.parse(text))
+  }
 } as unknown as AnyDefinition
 
 const command: Ask = {
@@ -24,13 +28,14 @@ const command: Ask = {
   commandId: "one",
   retryable: false,
   fingerprint: "f",
+  earlier: { given: {}, form: {}, defaulted: [], fingerprints: [], orders: [] },
   expectedVersion: undefined,
   correlationId: "one",
   causationId: null,
   traceparent: null
 }
 
-const answer = { outcome: "success", value: "7", replayed: false, version: 1, position: 1 } as const
+const answer = { outcome: "success", value: "7", valueVersion: 1, replayed: false, version: 1, position: 1 } as const
 const answered = Effect.succeed({ moving: false, exit: Exit.succeed(answer) })
 const unavailable = Effect.succeed({
   moving: false,

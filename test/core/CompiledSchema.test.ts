@@ -88,27 +88,45 @@ describe("CompiledSchema", () => {
       "other",
       "__proto__"
     )
-    for (const [direction, fits, compiled, own] of [
-      ["encodes", typed, CompiledSchema.encodeUnknownEither(schema), Schema.encodeUnknownEither(schema)],
-      ["decodes", encoded, CompiledSchema.decodeUnknownEither(schema), Schema.decodeUnknownEither(schema)]
-    ] as const) {
-      it(`${direction} ${name} as the schema does`, () => {
-        const agrees = (value: unknown) => {
-          const [found, expected] = [compiled(value), own(value)]
-          assert.deepStrictEqual(found, expected)
-          // Stored bytes follow the order of the keys, which equality does not see.
-          if (Either.isRight(found) && Either.isRight(expected)) {
-            const order = (of: unknown) => (typeof of === "object" && of !== null ? Reflect.ownKeys(of) : [])
-            assert.deepStrictEqual(order(found.right), order(expected.right))
-          }
+    const runs = { seed, numRuns: 200 }
+    const examine = (fits: FastCheck.Arbitrary<unknown>, agrees: (value: unknown) => void) => {
+      FastCheck.assert(FastCheck.property(fits, agrees), runs)
+      FastCheck.assert(FastCheck.property(anything, agrees), runs)
+      FastCheck.assert(
+        FastCheck.property(fits, keys, anything, (value, key, other) => agrees(changed(value, key, other))),
+        runs
+      )
+    }
+    // Stored bytes follow the order of the keys, which equality does not see.
+    const order = (of: unknown) => (typeof of === "object" && of !== null ? Reflect.ownKeys(of) : [])
+
+    it(`decodes ${name} as the schema does`, () => {
+      const compiled = CompiledSchema.decodeUnknownEither(schema)
+      const own = Schema.decodeUnknownEither(schema)
+      examine(encoded, (value) => {
+        const [found, expected] = [compiled(value), own(value)]
+        assert.deepStrictEqual(found, expected)
+        if (Either.isRight(found) && Either.isRight(expected)) {
+          assert.deepStrictEqual(order(found.right), order(expected.right))
         }
-        const runs = { seed, numRuns: 200 }
-        FastCheck.assert(FastCheck.property(fits, agrees), runs)
-        FastCheck.assert(FastCheck.property(anything, agrees), runs)
-        FastCheck.assert(
-          FastCheck.property(fits, keys, anything, (value, key, other) => agrees(changed(value, key, other))),
-          runs
-        )
+      })
+    })
+
+    for (const refuseExcess of [false, true]) {
+      it(`encodes ${name} as the schema does, to what JSON gives back${refuseExcess ? ", excess refused" : ""}`, () => {
+        const { isExact, isJson, quick } = CompiledSchema.encoder(schema, refuseExcess)
+        const own = Schema.encodeUnknownEither(schema, { onExcessProperty: refuseExcess ? "error" : "ignore" })
+        const decode = Schema.decodeUnknownEither(schema)
+        examine(typed, (value) => {
+          const found = quick(value)
+          if (found === CompiledSchema.unfit) return
+          const expected = Either.getOrThrow(own(value))
+          if (!isJson || found === undefined) return
+          const text = JSON.stringify(expected)
+          assert.strictEqual(JSON.stringify(found), text)
+          assert.deepStrictEqual(found, JSON.parse(text))
+          if (isExact) assert.deepStrictEqual(decode(JSON.parse(text)), Either.right(found))
+        })
       })
     }
   }

@@ -97,7 +97,7 @@ describe("the log of the actor runtime", () => {
         const snapshots = yield* SnapshotStore
         assert.isTrue(Option.isNone(yield* snapshots.load(StreamId.make("person-long"))))
       }).pipe(Effect.provide(live))
-      assert.isTrue(lines.some((line) => line.includes("ParseError at owner")))
+      assert.isTrue(lines.some((line) => line.includes("a snapshot cannot hold the state of Person at owner")))
       assert.isTrue(lines.some((line) => line.includes("Fault.test.ts")))
       assert.deepStrictEqual(
         lines.filter((line) => line.includes(secret)),

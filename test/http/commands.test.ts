@@ -65,7 +65,7 @@ describe("commands", () => {
         yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "12.5" }, key })
         const before = yield* store.lastPosition
         for (const [path, body] of [
-          [`/accounts/${id}/deposits`, { amount: "12.50" }],
+          [`/accounts/${id}/deposits`, { amount: "12.51" }],
           [`/accounts/${id}/deposits`, { amount: "12.5", reference: "" }],
           [`/accounts/${id}/withdrawals`, { amount: "12.5" }],
           [`/accounts/${other}/deposits`, { amount: "12.5" }],

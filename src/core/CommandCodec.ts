@@ -1,0 +1,270 @@
+/**
+ * `CommandCodec` is the one way from commands and their answers to stored text and back: the twin of `EventCodec.ts`. Whoever
+ * reads a payload, a kept answer or a kept refusal reads it here, through the upcasters of its `StoredForm`.
+ *
+ * An answer is read back from its text before it is stored, so that the first caller gets what every later one gets.
+ */
+import type { Rpc } from "@effect/rpc"
+import { Either, Schema, SchemaAST } from "effect"
+import { InvalidAnswer, UnreadableAnswer } from "./ActorError.ts"
+import * as CommandIdentity from "./CommandIdentity.ts"
+import type { Outcome } from "./Definition.ts"
+import type { KeptAnswer } from "./EventStore.ts"
+import * as HeldValue from "./HeldValue.ts"
+import * as Json from "./Json.ts"
+import * as StoredForm from "./StoredForm.ts"
+import { InvalidArgument } from "./StoreError.ts"
+import * as TextCodec from "./TextCodec.ts"
+
+/** A command as an actor takes it. */
+export interface Received {
+  /** As it reads from its stored form, with the defaults of its schema, and frozen. */
+  readonly payload: unknown
+  readonly fingerprint: string
+  readonly earlier: CommandIdentity.Earlier
+}
+
+export interface Fingerprints {
+  /** The caller's own, in place of the payload. */
+  readonly fingerprint?: string | undefined
+  /** One that an earlier release of the caller's code gave to the same command. */
+  readonly formerFingerprint?: string | undefined
+}
+
+/** An answer on its way into a store, with the value as every caller gets it. */
+export interface WrittenAnswer extends KeptAnswer {
+  readonly value: unknown
+}
+
+export interface CommandCodec {
+  /** The names of the commands. */
+  readonly tags: ReadonlyArray<string>
+  /** Tags of the errors that the commands declare. */
+  readonly errorTags: ReadonlySet<string>
+  /** A payload from a caller. Fails where it does not fit its schema, or could not be stored and read again. */
+  readonly receive: (
+    tag: string,
+    id: string,
+    given: unknown,
+    commandId: string,
+    fingerprints?: Fingerprints
+  ) => Either.Either<Received, InvalidArgument>
+  /** A payload in its stored form, for whoever keeps it or sends it elsewhere, and back. */
+  readonly writePayload: (tag: string, payload: unknown) => Either.Either<KeptAnswer, InvalidArgument>
+  readonly readPayload: (tag: string, stored: KeptAnswer) => Either.Either<unknown, InvalidArgument>
+  /** Throws `InvalidAnswer` where the value does not fit its schema, or could not be read again. */
+  readonly writeAnswer: (tag: string, outcome: Outcome, value: unknown) => WrittenAnswer
+  readonly readAnswer: (tag: string, outcome: Outcome, stored: KeptAnswer) => Either.Either<unknown, UnreadableAnswer>
+}
+
+/** A schema with its versions, compiled. */
+interface Versioned {
+  readonly codec: TextCodec.TextCodec<unknown>
+  readonly upcaster: StoredForm.Upcaster
+  readonly history: StoredForm.History
+}
+
+const versioned = (schema: Schema.Schema.AnyNoContext, options?: TextCodec.Options): Versioned => {
+  const history = StoredForm.historyOf(schema)
+  return { codec: TextCodec.make(schema, options), upcaster: StoredForm.upcaster(history), history }
+}
+
+/** The literal under which values of an encoded schema stand apart; undefined where there is none. */
+const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined => {
+  const encoded = SchemaAST.encodedAST(schema.ast)
+  const found = SchemaAST.getPropertySignatures(encoded).find(({ name }) => name === "_tag")
+  return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
+}
+
+const tagIn = (form: unknown): string | undefined =>
+  Json.isPlainObject(form) && typeof form._tag === "string" ? form._tag : undefined
+
+/** A field that a constructor fills in: its name in the payload and in the stored form. */
+interface Defaulted {
+  readonly name: string
+  readonly stored: string
+}
+
+interface DefaultedField {
+  readonly ast: {
+    readonly defaultValue?: unknown
+    readonly from?: { readonly fromKey?: PropertyKey }
+    readonly to?: { readonly defaultValue?: unknown }
+  }
+}
+
+const defaultsOf = (fields: Schema.Struct.Fields): ReadonlyArray<Defaulted> =>
+  Object.entries(fields).flatMap(([name, field]) => {
+    if (!Schema.isPropertySignature(field)) return []
+    const { defaultValue, from, to } = (field as unknown as DefaultedField).ast
+    return (defaultValue ?? to?.defaultValue) === undefined ? [] : [{ name, stored: String(from?.fromKey ?? name) }]
+  })
+
+const hasFields = (
+  schema: object
+): schema is { readonly fields: Schema.Struct.Fields; readonly make: (...values: ReadonlyArray<unknown>) => unknown } =>
+  "fields" in schema && "make" in schema
+
+const compile = (rpc: Rpc.AnyWithProps) => {
+  const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
+  const error = rpc.errorSchema as Schema.Schema.AnyNoContext
+  const constructed = hasFields(payload) ? payload : undefined
+  const refusals = StoredForm.membersOf(error).map((member) => ({
+    ...versioned(member),
+    /** The tags of its versions. */
+    tags: StoredForm.historyOf(member).forms.map(tagOf)
+  }))
+  return {
+    payload: versioned(payload),
+    identity: StoredForm.identityOf(payload),
+    // A struct's own constructor fills in its defaults, and copies the fields.
+    complete: (values: unknown): unknown =>
+      constructed === undefined ? values : constructed.make(values, { disableValidation: true }),
+    defaults: constructed === undefined ? [] : defaultsOf(constructed.fields),
+    success: versioned(rpc.successSchema as Schema.Schema.AnyNoContext, { refuseExcess: true }),
+    /** An error is an object with a stack, which no schema names. */
+    error: TextCodec.make(error as Schema.Schema<unknown, unknown>),
+    refusals
+  }
+}
+
+/** The stored form without the fields that only a default supplied. */
+const saidOf = (form: unknown, defaulted: ReadonlyArray<string>): unknown =>
+  defaulted.length === 0 || !Json.isPlainObject(form)
+    ? form
+    : Object.fromEntries(Object.entries(form).filter(([key]) => !defaulted.includes(key)))
+
+/** Longest fingerprint of a caller's own, in UTF-16 code units. */
+const maxFingerprint = 1_024
+
+const wrongFingerprint = (text: string): string | undefined =>
+  text.length > maxFingerprint
+    ? `is over ${maxFingerprint} characters`
+    : text.isWellFormed() && !text.includes("\0")
+      ? undefined
+      : "holds U+0000 or a lone surrogate"
+
+/** For orders of fields, see `Contract.formerOrders`. */
+export type FormerOrders = Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>>
+
+export const make = (
+  aggregate: string,
+  rpcs: ReadonlyArray<Rpc.AnyWithProps>,
+  formerOrders: FormerOrders = {}
+): CommandCodec => {
+  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc)]))
+  const command = (tag: string) => {
+    const found = commands.get(tag)
+    if (found === undefined) throw new Error(`${aggregate} has no command ${tag}`)
+    return found
+  }
+
+  const invalid = (tag: string, { path, reason }: Json.Misfit): InvalidArgument =>
+    new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
+
+  const receive: CommandCodec["receive"] = (tag, id, given, commandId, fingerprints = {}) => {
+    const { complete, defaults, identity, payload } = command(tag)
+    const completed = complete(given)
+    const written = payload.codec.write(completed)
+    if (Either.isLeft(written)) return Either.left(invalid(tag, written.left))
+    const { asRead, form } = written.right
+    const values = (given ?? {}) as Record<string, unknown>
+    const defaulted = defaults.flatMap(({ name, stored }) => (values[name] === undefined ? [stored] : []))
+    const { fingerprint: own, formerFingerprint } = fingerprints
+    for (const [argument, text] of [
+      ["fingerprint", own],
+      ["formerFingerprint", formerFingerprint]
+    ] as const) {
+      const reason = text === undefined ? undefined : wrongFingerprint(text)
+      if (reason !== undefined) return Either.left(new InvalidArgument({ argument, reason }))
+    }
+    const target = { aggregate, id, command: tag }
+    return Either.right({
+      payload: HeldValue.freeze(asRead),
+      fingerprint: CommandIdentity.of(target, commandId, identity(saidOf(form, defaulted)), own),
+      earlier: {
+        given: completed,
+        form,
+        defaulted,
+        fingerprints: [own, formerFingerprint].filter((each) => each !== undefined),
+        orders: formerOrders[tag] ?? []
+      }
+    })
+  }
+
+  const writePayload: CommandCodec["writePayload"] = (tag, value) => {
+    const { codec, upcaster } = command(tag).payload
+    return Either.mapBoth(codec.write(value), {
+      onLeft: (misfit) => invalid(tag, misfit),
+      onRight: ({ form }) => ({ text: form === undefined ? "" : Json.canonical(form), version: upcaster.version })
+    })
+  }
+
+  /** Reads the text of a version of a stored form as the value that it is today. */
+  const read = (
+    { codec, upcaster }: Versioned,
+    form: unknown,
+    version: number
+  ): Either.Either<unknown, Json.Misfit> => {
+    if (!Number.isInteger(version) || version < 1)
+      return Either.left({ path: "", reason: "versions are counted from 1" })
+    if (version > upcaster.version) {
+      const reason = `version ${version} was written by newer code; this code knows versions up to ${upcaster.version}`
+      return Either.left({ path: "", reason })
+    }
+    return Either.flatMap(upcaster.upcast(form, version, []), codec.read)
+  }
+
+  const readPayload: CommandCodec["readPayload"] = (tag, { text, version }) =>
+    Either.mapLeft(
+      Either.flatMap(TextCodec.parse(text), (form) => read(command(tag).payload, form, version)),
+      (misfit) => invalid(tag, misfit)
+    )
+
+  const refuse = (tag: string, outcome: Outcome, { path, reason }: Json.Misfit): InvalidAnswer =>
+    new InvalidAnswer(
+      `the ${outcome} of ${aggregate}.${tag} cannot be kept${path === "" ? "" : `, at ${path}`}: ${reason}; ` +
+        "make the reply fit its schema"
+    )
+
+  const writeAnswer: CommandCodec["writeAnswer"] = (tag, outcome, value) => {
+    const { error, refusals, success } = command(tag)
+    const written = (outcome === "success" ? success.codec : error).write(value)
+    if (Either.isLeft(written)) throw refuse(tag, outcome, written.left)
+    const { asRead, form, text } = written.right
+    if (outcome === "success") return { text, version: success.upcaster.version, value: asRead }
+    const member = refusals.find(({ tags }) => tags.at(-1) === tagIn(form))
+    return { text, version: member?.upcaster.version ?? 1, value: asRead }
+  }
+
+  const readAnswer: CommandCodec["readAnswer"] = (tag, outcome, { text, version }) => {
+    const unreadable = ({ path, reason }: Json.Misfit) =>
+      new UnreadableAnswer({ aggregate, command: tag, outcome, answerVersion: version, path, reason })
+    const { refusals, success } = command(tag)
+    const form = TextCodec.parse(text)
+    if (Either.isLeft(form)) return Either.left(unreadable(form.left))
+    if (outcome === "success") return Either.mapLeft(read(success, form.right, version), unreadable)
+    const errorTag = tagIn(form.right)
+    const known = refusals.filter(({ tags }) => tags.includes(errorTag))
+    // One of a newer release has a version that this code does not know under the same tag.
+    const members = known.filter(({ tags }) => version > tags.length || tags[version - 1] === errorTag)
+    for (const [index, member] of members.entries()) {
+      const found = read(member, form.right, version)
+      if (Either.isRight(found) || index === members.length - 1) return Either.mapLeft(found, unreadable)
+    }
+    const reason = `the command has no error ${errorTag ?? "without a tag"} any more; declare it, or one that it became`
+    return Either.left(unreadable({ path: "", reason }))
+  }
+
+  return {
+    tags: [...commands.keys()],
+    errorTags: new Set(
+      [...commands.values()].flatMap(({ refusals }) => refusals.flatMap(({ tags }) => tags.at(-1) ?? []))
+    ),
+    receive,
+    writePayload,
+    readPayload,
+    writeAnswer,
+    readAnswer
+  }
+}

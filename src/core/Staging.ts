@@ -1,0 +1,37 @@
+/**
+ * `Staging` takes what a command decided into the running state, before anything is stored: each event as every reader will
+ * find it, and the state as a recovery would give it. Actors and `AggregateSpec` run it alike.
+ */
+import { Either } from "effect"
+import type { Definition } from "./Definition.ts"
+import type { EncodedEvent } from "./EventCodec.ts"
+import type { UnencodableEvent } from "./EventError.ts"
+import * as HeldValue from "./HeldValue.ts"
+
+export interface Staged<S> {
+  readonly events: ReadonlyArray<EncodedEvent>
+  /** Of their data, in UTF-16 code units. */
+  readonly characters: number
+  /** The state after them, frozen. */
+  readonly state: S
+}
+
+/** All of the events or none. Throws where `evolve` does. `state` is frozen; see `HeldValue.freeze`. */
+export const stage = <S, E extends { readonly _tag: string }>(
+  definition: Definition<S, E>,
+  state: S,
+  events: ReadonlyArray<E>
+): Either.Either<Staged<S>, UnencodableEvent> => {
+  const encoded: Array<EncodedEvent> = []
+  let characters = 0
+  let after = state
+  for (const event of events) {
+    const storable = definition.codec.encode(event)
+    if (Either.isLeft(storable)) return Either.left(storable.left)
+    encoded.push(storable.right)
+    characters += storable.right.data.length
+    // As it is stored: a recovery must come to the same state.
+    after = definition.hold(definition.evolve(after, storable.right.asRead), after)
+  }
+  return Either.right({ events: encoded, characters, state: HeldValue.freeze(after, state) })
+}
