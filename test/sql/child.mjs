@@ -52,12 +52,13 @@ const verbs = {
           const events = [{ type: "Noted", schemaVersion: 1, data: "{}" }]
           const command = {
             commandId,
+            command: "Note",
             fingerprint: "f",
             correlationId: commandId,
             causationId: null,
             traceparent: null
           }
-          const commands = [{ ...command, outcome: "success", events, answer: () => "{}" }]
+          const commands = [{ ...command, outcome: "success", events, answer: () => ({ text: "{}", version: 1 }) }]
           yield* Effect.retry(
             Effect.flatMap(store.head(streamId), (expectedVersion) =>
               store.append([{ streamId, expectedVersion, commands }])

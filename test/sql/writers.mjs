@@ -22,13 +22,14 @@ const request = (streamId, commandId) => {
   const names = {
     commandId,
     isNew: false,
+    command: "Note",
     fingerprint: "f",
     correlationId: commandId,
     causationId: null,
     traceparent: null
   }
   const events = [{ type: "Noted", schemaVersion: 1, data: "{}" }]
-  const command = { ...names, events, outcome: "success", answer: () => "{}" }
+  const command = { ...names, events, outcome: "success", answer: () => ({ text: "{}", version: 1 }) }
   return { streamId, expectedVersion: "any", commands: [command] }
 }
 
