@@ -121,13 +121,13 @@ const check = Effect.gen(function* () {
   const balances = new Map<string, bigint>()
   for (let after = 0; ; ) {
     const page = yield* events.readAll(after)
-    if (page.length === 0) break
-    for (const event of page) {
+    for (const event of page.events) {
       if (!EventHash.isIntact(event)) return yield* fail(`the event at ${event.position} is damaged`)
       const { amount = "0.00" } = JSON.parse(event.data)
       balances.set(event.streamId, (balances.get(event.streamId) ?? 0n) + BigInt(amount.replace(".", "")))
       after = event.position
     }
+    if (!page.more) break
     yield* Effect.yieldNow()
   }
   let wrong = 0

@@ -226,16 +226,16 @@ const paged = (name: string, log: Log, isHashed: boolean): Contestant => ({
                   log.streams === 1
                     ? yield* store.readStream(streamOf(log, 0), { from: after + 1 })
                     : yield* store.readAll(after)
-                for (const stored of page) {
+                for (const stored of page.events) {
                   if (isHashed && !EventHash.isIntact(stored)) return yield* Effect.dieMessage("damaged")
                   let state = states.get(stored.streamId) ?? initial
                   for (const event of Either.getOrThrow(codec.decode(stored))) state = evolve(state, event)
                   states.set(stored.streamId, state)
                 }
-                count += page.length
-                const last = page.at(-1)
+                count += page.events.length
+                const last = page.events.at(-1)
                 after = (log.streams === 1 ? last?.version : last?.position) ?? after
-                if (page.length < 1_000) {
+                if (!page.more) {
                   const sum = [...states.values()].reduce((sum, { balance }) => sum + balance, 0n)
                   return { count, checksum: String(sum) }
                 }

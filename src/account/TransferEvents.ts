@@ -42,6 +42,6 @@ export const hasEnded =
   (store: EventStore["Type"]) =>
   (transferId: string): Effect.Effect<boolean> =>
     store.readStream(`transfer-${transferId}` as StreamId, { direction: "backwards", limit: 1 }).pipe(
-      Effect.map(([event]) => event !== undefined && last.has(event.type)),
+      Effect.map(({ events: [event] }) => event !== undefined && last.has(event.type)),
       Effect.orElseSucceed(() => false)
     )

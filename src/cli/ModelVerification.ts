@@ -41,7 +41,9 @@ const fold = Effect.fnUntraced(function* (projection: Any, model: Model, target:
   const begun = yield* target.beginShadow(projection)
   let at: Checkpoint = begun
   while (at.position < model.position) {
-    const page = (yield* events.readAll(at.position, maxPage)).filter(({ position }) => position <= model.position)
+    const page = (yield* events.readAll(at.position, maxPage)).events.filter(
+      ({ position }) => position <= model.position
+    )
     const parked = page.flatMap((event) =>
       event.position >= (letters.get(event.streamId) ?? Infinity) ? [event.position] : []
     )

@@ -4,9 +4,15 @@
  */
 import { Effect, Either } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
-import { EventStore, maxPage, type StoredCommand } from "../core/EventStore.ts"
+import { type EventPage, EventStore, maxPage } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
-import { checksum, type Snapshot, type SnapshotCursor, SnapshotStore } from "../core/SnapshotStore.ts"
+import {
+  checksum,
+  type Snapshot,
+  type SnapshotCursor,
+  type SnapshotPage,
+  SnapshotStore
+} from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { turn } from "../core/Turn.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
@@ -77,36 +83,36 @@ export const run = Effect.gen(function* () {
   let last: StoredEvent | undefined
   let events = 0
   for (;;) {
-    const page = yield* store.readAll(last?.position ?? 0)
-    for (const event of page) {
+    const page: EventPage = yield* store.readAll(last?.position ?? 0)
+    for (const event of page.events) {
       found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
       if (event.recordedAt < (last?.recordedAt ?? 0)) found(event, "was recorded before the event before it in the log")
       heads.set(event.streamId, event)
       last = event
     }
-    events += page.length
-    if (page.length < maxPage) break
+    events += page.events.length
+    if (!page.more) break
     yield* turn
   }
   for (const stray of yield* LogCopy.strays) found(stray, stray.problem)
 
   let commands = 0
   for (let after: string | null = null; ; ) {
-    const page: ReadonlyArray<StoredCommand> = yield* LogCopy.readCommands(after, maxPage)
-    commands += page.length
-    if (page.length < maxPage) break
-    after = page.at(-1)?.commandId ?? after
+    const page: LogCopy.CommandPage = yield* LogCopy.readCommands(after, maxPage)
+    commands += page.commands.length
+    if (!page.more) break
+    after = page.commands.at(-1)?.commandId ?? after
   }
 
   let snapshots = 0
   for (let after: SnapshotCursor | null = null; ; ) {
     // Few at a time: one may be large.
-    const page: ReadonlyArray<Snapshot> = yield* snapshotStore.readAll(after, 16)
-    for (const snapshot of page)
+    const page: SnapshotPage = yield* snapshotStore.readAll(after, 16)
+    for (const snapshot of page.snapshots)
       found(snapshot, yield* verifySnapshot(snapshot, heads.get(snapshot.streamId) ?? noHead))
-    snapshots += page.length
-    if (page.length === 0) break
-    after = page.at(-1) ?? after
+    snapshots += page.snapshots.length
+    if (!page.more) break
+    after = page.snapshots.at(-1) ?? after
   }
 
   for (const projection of ReadModels.projections) {

@@ -4,7 +4,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Either, Option } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
-import { EventStore, maxPage } from "../core/EventStore.ts"
+import { EventStore } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
 import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
@@ -79,13 +79,13 @@ export const command = Command.make(
       let damaged: string | undefined
       for (;;) {
         const page = yield* store.readStream(stream, { from: head.version + 1 })
-        for (const event of page) {
+        for (const event of page.events) {
           const damage = Replay.damage(head, event)?.reason
           yield* Output.line(show(event, damage, json))
           damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
           head = event
         }
-        if (page.length < maxPage) break
+        if (!page.more) break
       }
       if (head.version === 0) return yield* new UsageError({ reason: `there is no stream ${stream}; try account-ID` })
       if (damaged !== undefined) return yield* new UsageError({ reason: damaged })

@@ -14,7 +14,7 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
-import { maxPage, type ReadError } from "./EventStore.ts"
+import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import type { Step } from "./Recorded.ts"
 import * as Replay from "./Replay.ts"
@@ -350,20 +350,21 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         let version = Math.max(0, after)
         // Of a place within the stream the hash is not known; what the first event says of it is taken.
         let hash = version === 0 ? EventHash.genesis : undefined
-        const page = Effect.gen(function* () {
+        const next = Effect.gen(function* () {
           const events: Array<Step<Evt>> = []
-          for (const stored of yield* system.store.readStream(streamOf(encodedId), { from: version + 1 })) {
+          const page = yield* system.store.readStream(streamOf(encodedId), { from: version + 1 })
+          for (const stored of page.events) {
             const damaged = Replay.damage({ version, hash: hash ?? stored.previousHash }, stored)
             if (damaged !== undefined) return yield* damaged
             events.push({ events: yield* codec.decode(stored), stored })
             version = stored.version
             hash = stored.hash
           }
-          return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => events.length === maxPage)] as const
+          return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => page.more)] as const
         })
         // Woken by commits of this process, and each second for those of another.
         return Stream.merge(system.store.commits, Stream.tick("1 second")).pipe(
-          Stream.flatMap(() => Stream.paginateChunkEffect(0, () => page))
+          Stream.flatMap(() => Stream.paginateChunkEffect(0, () => next))
         )
       })
 

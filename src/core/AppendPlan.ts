@@ -8,16 +8,7 @@ import { Buffer } from "node:buffer"
 import { Either } from "effect"
 import * as CommandId from "./CommandId.ts"
 import * as EventHash from "./EventHash.ts"
-import type {
-  AppendRequest,
-  AppendResult,
-  ExpectedVersion,
-  Head,
-  ListStreamsOptions,
-  ReadStreamOptions,
-  StoredCommand
-} from "./EventStore.ts"
-import { maxPage } from "./EventStore.ts"
+import type { AppendRequest, AppendResult, ExpectedVersion, Head, StoredCommand } from "./EventStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { AnswerFailed, CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
 import { isStreamId, type StreamId } from "./StreamId.ts"
@@ -181,35 +172,3 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   }
   return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows })
 }
-
-const bound = (argument: string, value: number, least: number): InvalidArgument | undefined =>
-  Number.isSafeInteger(value) && value >= least
-    ? undefined
-    : invalid(argument, `${value} is not an integer from ${least}`)
-
-/** The bounds of a page, complete and checked. */
-export const readBounds = (
-  options: ReadStreamOptions = {}
-): Either.Either<{ from: number; to: number; limit: number; backwards: boolean }, InvalidArgument> => {
-  const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = maxPage, direction = "forwards" } = options
-  const wrong = bound("from", from, 0) ?? bound("to", to, 0) ?? pageLimit(limit)
-  return wrong === undefined
-    ? Either.right({ from, to, limit, backwards: direction === "backwards" })
-    : Either.left(wrong)
-}
-
-/** What is wrong with the bounds of a page of the log. */
-export const wrongPage = (after: number, limit: number): InvalidArgument | undefined =>
-  bound("after", after, 0) ?? pageLimit(limit)
-
-/** The bounds of a page of streams, complete and checked. `after` and `prefix` are any text. */
-export const listBounds = (
-  options: ListStreamsOptions = {}
-): Either.Either<Required<ListStreamsOptions>, InvalidArgument> => {
-  const { prefix = "", after = "", limit = maxPage } = options
-  const wrong = pageLimit(limit)
-  return wrong === undefined ? Either.right({ prefix, after, limit }) : Either.left(wrong)
-}
-
-const pageLimit = (limit: number): InvalidArgument | undefined =>
-  bound("limit", limit, 0) ?? (limit > maxPage ? invalid("limit", `${limit} is over ${maxPage}`) : undefined)

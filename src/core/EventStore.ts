@@ -119,6 +119,13 @@ export interface ReadStreamOptions {
   readonly direction?: "forwards" | "backwards"
 }
 
+/** A part of a stream or of the log. */
+export interface EventPage {
+  readonly events: ReadonlyArray<StoredEvent>
+  /** Whether more follow in the range that was asked for. How many were given does not say it. */
+  readonly more: boolean
+}
+
 export interface ListStreamsOptions {
   /** Only streams whose id begins so, taken literally. Default: all. */
   readonly prefix?: string
@@ -134,6 +141,12 @@ export interface StreamHead {
   readonly version: number
 }
 
+/** A part of the list of streams; `more` as in `EventPage`. */
+export interface StreamPage {
+  readonly streams: ReadonlyArray<StreamHead>
+  readonly more: boolean
+}
+
 /** Most events in one page: small enough that other fibers run between two pages. */
 export const maxPage = 1_000
 
@@ -143,16 +156,13 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     /** Appends to several streams in one transaction; to one stream in the usual case. */
     readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
     /** One page of a stream. Empty when there are none. */
-    readonly readStream: (
-      streamId: StreamId,
-      options?: ReadStreamOptions
-    ) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
+    readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
     /** One page of the log: events with a position above `after`, oldest first. */
-    readonly readAll: (after: number, limit?: number) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
+    readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /** Version of the stream's last event, 0 when it has none. */
     readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
-    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<ReadonlyArray<StreamHead>, ReadError>
+    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, ReadError>
     /** Position of the log's last event, 0 when it has none. */
     readonly lastPosition: Effect.Effect<number, ReadError>
     /**

@@ -1,9 +1,15 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest account of the port. */
 import { Clock, Effect, Either, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
-import { EventStore, maxPage, type StoredCommand } from "./EventStore.ts"
+import { type EventPage, EventStore, maxPage, type StoredCommand } from "./EventStore.ts"
+import * as Page from "./Page.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import * as StreamId from "./StreamId.ts"
+
+const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage => {
+  const { kept, more } = Page.cut(events, limit)
+  return { events: kept, more }
+}
 
 const make = Effect.gen(function* () {
   const log: Array<StoredEvent> = []
@@ -41,21 +47,23 @@ const make = Effect.gen(function* () {
       return result
     }),
     readStream: (streamId, options) =>
-      Effect.map(AppendPlan.readBounds(options), ({ from, to, limit, backwards }) => {
+      Effect.map(Page.streamBounds(options), ({ from, to, limit, backwards }) => {
         const events = (streams.get(streamId) ?? []).slice(Math.max(from - 1, 0), to)
-        return backwards ? events.reverse().slice(0, limit) : events.slice(0, limit)
+        return pageOf(backwards ? events.reverse() : events, limit)
       }),
     readAll: (after, limit = maxPage) =>
-      Effect.suspend(() => AppendPlan.wrongPage(after, limit) ?? Effect.succeed(log.slice(after, after + limit))),
+      Effect.suspend(
+        () => Page.wrongLogBounds(after, limit) ?? Effect.succeed(pageOf(log.slice(after, after + limit + 1), limit))
+      ),
     head: (streamId) => Effect.sync(() => streams.get(streamId)?.length ?? 0),
     listStreams: (options) =>
-      Effect.map(AppendPlan.listBounds(options), ({ prefix, after, limit }) =>
-        [...streams]
+      Effect.map(Page.listBounds(options), ({ prefix, after, limit }) => {
+        const found = [...streams]
           .filter(([streamId]) => streamId.startsWith(prefix) && StreamId.compare(streamId, after) > 0)
           .sort(([left], [right]) => StreamId.compare(left, right))
-          .slice(0, limit)
-          .map(([streamId, events]) => ({ streamId, version: events.length }))
-      ),
+        const { kept, more } = Page.cut(found, limit)
+        return { streams: kept.map(([streamId, events]) => ({ streamId, version: events.length })), more }
+      }),
     lastPosition: Effect.sync(() => log.length),
     commits: Stream.fromPubSub(commits)
   })

@@ -4,7 +4,7 @@ import { EvolveFailed, SnapshotAhead, StreamDamaged } from "./ActorError.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
-import { type EventStore, maxPage, type ReadError } from "./EventStore.ts"
+import type { EventStore, ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
@@ -79,10 +79,10 @@ export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
   let current = from
   for (;;) {
     const page = yield* store.readStream(streamId, { from: current.version + 1, to })
-    const folded = fold(definition, current, page)
+    const folded = fold(definition, current, page.events)
     if (Either.isLeft(folded)) return yield* Effect.fail(folded.left)
     current = folded.right
-    if (page.length < maxPage) return current
+    if (!page.more) return current
     // The embedded store answers without a pause: let others run between two pages.
     yield* turn
   }
@@ -141,7 +141,7 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   const { snapshot, state } = start
   const { version } = snapshot
   // The snapshot's own event is read too: it shows that the log has it, and has the same.
-  const [event] = yield* store.readStream(streamId, { from: version, to: version })
+  const [event] = (yield* store.readStream(streamId, { from: version, to: version })).events
   if (event === undefined) {
     const head = yield* store.head(streamId)
     if (head < version) return yield* new SnapshotAhead({ streamId, snapshot: version, head })

@@ -45,6 +45,13 @@ export interface SnapshotCursor {
   readonly version: number
 }
 
+/** A part of all snapshots. */
+export interface SnapshotPage {
+  readonly snapshots: ReadonlyArray<Snapshot>
+  /** Whether more follow. */
+  readonly more: boolean
+}
+
 export class SnapshotStore extends Context.Tag("daybook/core/SnapshotStore")<
   SnapshotStore,
   {
@@ -58,9 +65,6 @@ export class SnapshotStore extends Context.Tag("daybook/core/SnapshotStore")<
       range?: { readonly from?: number; readonly to?: number }
     ) => Effect.Effect<void, StoreUnavailable>
     /** One page over all streams, for `verify`. */
-    readonly readAll: (
-      after: SnapshotCursor | null,
-      limit: number
-    ) => Effect.Effect<ReadonlyArray<Snapshot>, StoreUnavailable>
+    readonly readAll: (after: SnapshotCursor | null, limit: number) => Effect.Effect<SnapshotPage, StoreUnavailable>
   }
 >() {}

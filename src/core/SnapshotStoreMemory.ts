@@ -1,5 +1,6 @@
 /** The snapshot store in a map, gone with the process. */
 import { Effect, Layer, Option } from "effect"
+import * as Page from "./Page.ts"
 import { type Snapshot, SnapshotStore } from "./SnapshotStore.ts"
 import * as StreamId from "./StreamId.ts"
 
@@ -25,8 +26,8 @@ const make = (): SnapshotStore["Type"] => {
         streams.set(streamId, kept)
       }),
     readAll: (after, limit) =>
-      Effect.sync(() =>
-        [...streams.keys()]
+      Effect.sync(() => {
+        const found = [...streams.keys()]
           .sort(StreamId.compare)
           .flatMap(of)
           .filter(({ streamId, version }) => {
@@ -34,8 +35,9 @@ const make = (): SnapshotStore["Type"] => {
             const order = StreamId.compare(streamId, after.streamId)
             return order > 0 || (order === 0 && version > after.version)
           })
-          .slice(0, limit)
-      )
+        const { kept: snapshots, more } = Page.cut(found, limit)
+        return { snapshots, more }
+      })
   }
 }
 

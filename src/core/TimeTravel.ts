@@ -20,7 +20,7 @@ const versionAt = Effect.fnUntraced(function* (
   let [atOrBefore, after] = [0, (yield* store.head(streamId)) + 1]
   while (after - atOrBefore > 1) {
     const middle = Math.floor((atOrBefore + after) / 2)
-    const [event] = yield* store.readStream(streamId, { from: middle, to: middle })
+    const [event] = (yield* store.readStream(streamId, { from: middle, to: middle })).events
     if (event !== undefined && event.recordedAt <= millis) atOrBefore = middle
     else after = middle
   }

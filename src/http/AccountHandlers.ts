@@ -149,8 +149,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
             store.readStream(streamId, { from: after + 1, limit }),
             Failures.ofReading
           )
-          const last = page.at(-1)?.version ?? head
-          return yield* EventPage.make(page, last < head ? last : null)
+          return yield* EventPage.make(page, ({ version }) => version)
         })
       )
   })

@@ -71,9 +71,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
       .handle("page", ({ urlParams: { after = 0, limit = defaultLimit } }) =>
         Effect.gen(function* () {
           const page = yield* Effect.mapError(store.readAll(after, limit), Failures.ofReading)
-          const last = page.at(-1)?.position
-          const isMore = last !== undefined && last < (yield* Effect.mapError(store.lastPosition, Failures.ofReading))
-          return yield* EventPage.make(page, isMore ? last : null)
+          return yield* EventPage.make(page, ({ position }) => position)
         })
       )
       .handle("stream", ({ headers, urlParams: { after = 0 } }) =>

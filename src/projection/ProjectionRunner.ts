@@ -136,7 +136,7 @@ export const run = Effect.fnUntraced(function* (
   /** Tries a stream that an operator released: its events up to the checkpoint, one after the other. */
   const unpark = Effect.fnUntraced(function* (model: Model, letter: DeadLetter, positions: ReadonlySet<number>) {
     const next = yield* events.readStream(letter.streamId as never, { from: letter.version, limit: 2 })
-    const [event, later] = next.filter(({ position }) => position <= model.position)
+    const [event, later] = next.events.filter(({ position }) => position <= model.position)
     if (event === undefined) return yield* store.unpark(model, letter, null, Effect.void)
     const batch = Batch.make(projection, 0, [event], { streams: new Set(), positions })
     const failed = (error: unknown) => {
@@ -159,15 +159,14 @@ export const run = Effect.fnUntraced(function* (
 
   /** The next events of the log, as many pages as that takes. */
   const readPages = Effect.fnUntraced(function* (after: number, limit: number) {
-    const first = yield* Source.read(events, after, Math.min(limit, maxPage))
-    const read = [...first]
-    for (let last = first.at(-1); last !== undefined && read.length < limit; ) {
+    const read: Array<StoredEvent> = []
+    for (;;) {
+      const from = read.at(-1)?.position ?? after
+      const page = yield* Source.read(events, from, Math.min(limit - read.length, maxPage))
+      for (const event of page.events) read.push(event)
+      if (!page.more || page.events.length === 0 || read.length >= limit) return read
       yield* turn
-      const page = yield* Source.read(events, last.position, Math.min(limit - read.length, maxPage))
-      for (const event of page) read.push(event)
-      last = page.at(-1)
     }
-    return read
   })
 
   /** Tries the next batch of a model. */

@@ -81,7 +81,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
       const { kind, live, name, shadow } = row
       const target = yield* events.lastPosition
       const position = live?.position ?? 0
-      const [oldest] = yield* events.readAll(position, 1)
+      const [oldest] = (yield* events.readAll(position, 1)).events
       const letters = live === null ? [] : yield* store.deadLetters(live)
       const ofShadow = shadow === null ? [] : yield* store.deadLetters(shadow)
       const rebuild =
@@ -142,7 +142,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
   const estimate = Effect.fnUntraced(function* (projection: Any, target: number) {
     const start = yield* Clock.currentTimeNanos
     const page = yield* Effect.catchTag(events.readAll(0, maxPage), "InvalidArgument", Effect.die)
-    const { passed } = Batch.make(projection, 0, page, { streams: new Set(), positions: new Set() })
+    const { passed } = Batch.make(projection, 0, page.events, { streams: new Set(), positions: new Set() })
     const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9
     return passed === 0 ? null : ((seconds * applyFactor) / passed) * target
   })

@@ -209,9 +209,9 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     for (;;) {
       if (attempts > 0) yield* pause(attempts, Deferred.await(state.wake))
       state.wake = yield* Deferred.make<void>()
-      const [stored] = yield* persistently(
-        events.readStream(streamId as StoredEvent["streamId"], { from: version, limit: 1 })
-      )
+      const {
+        events: [stored]
+      } = yield* persistently(events.readStream(streamId as StoredEvent["streamId"], { from: version, limit: 1 }))
       if (stored === undefined || stored.position > readTo) {
         // The reader may have left it one more since.
         if (state.seen >= version) continue
@@ -309,8 +309,11 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     }
     const row = Option.getOrNull(yield* persistently(store.find(name)))
     const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
-    const page = room <= 0 ? [] : yield* persistently(Source.read(events, readTo, Math.min(room, maxPage)))
-    for (const stored of page) {
+    const page =
+      room <= 0
+        ? { events: [], more: false }
+        : yield* persistently(Source.read(events, readTo, Math.min(room, maxPage)))
+    for (const stored of page.events) {
       readTo = stored.position
       yield* enqueue(stored)
     }
@@ -322,7 +325,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       lastSave = now
       untilSave = Number.POSITIVE_INFINITY
     }
-    if (page.length === 0) {
+    if (!page.more) {
       yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave))
     }
     // The embedded store answers without a pause: let others run between two pages.

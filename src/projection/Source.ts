@@ -1,6 +1,6 @@
 /** `Source` reads the log for the read side, and refuses a page that cannot be the log: out of order, or with a hole in a stream. */
 import { Effect } from "effect"
-import type { EventStore, ReadError } from "../core/EventStore.ts"
+import type { EventPage, EventStore, ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { OutOfOrder } from "./ProjectionError.ts"
 
@@ -37,8 +37,8 @@ export const read = (
   store: EventStore["Type"],
   after: number,
   limit: number
-): Effect.Effect<ReadonlyArray<StoredEvent>, ReadError | OutOfOrder> =>
+): Effect.Effect<EventPage, ReadError | OutOfOrder> =>
   Effect.flatMap(store.readAll(after, limit), (page) => {
-    const checked = check(after, page)
-    return checked instanceof OutOfOrder ? checked : Effect.succeed(checked)
+    const checked = check(after, page.events)
+    return checked instanceof OutOfOrder ? checked : Effect.succeed({ events: checked, more: page.more })
   })

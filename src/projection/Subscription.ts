@@ -6,7 +6,7 @@
  * which says where to resume.
  */
 import { Cause, Chunk, Deferred, Duration, Effect, Exit, Option, Queue, Stream } from "effect"
-import { EventStore, type ReadError } from "../core/EventStore.ts"
+import { type EventPage, EventStore, type ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import { turn } from "../core/Turn.ts"
@@ -33,7 +33,7 @@ export interface Options {
 interface Followed {
   readonly streamId: StreamId | null
   readonly numberOf: (event: StoredEvent) => number
-  readonly read: (store: EventStore["Type"], after: number) => Effect.Effect<ReadonlyArray<StoredEvent>, ReadError>
+  readonly read: (store: EventStore["Type"], after: number) => Effect.Effect<EventPage, ReadError>
 }
 
 const follow = (
@@ -58,20 +58,15 @@ const follow = (
       const readOn = Effect.gen(function* () {
         for (let after = start; ; ) {
           const page = yield* read(store, after)
-          const last = page.at(-1)
-          if (last === undefined) {
-            yield* Queue.take(wakes)
-            continue
-          }
-          after = numberOf(last)
-          const wanted = types === undefined ? page : page.filter(({ type }) => types.has(type))
+          for (const last of page.events.slice(-1)) after = numberOf(last)
+          const wanted = types === undefined ? page.events : page.events.filter(({ type }) => types.has(type))
           if (wanted.length > 0) {
             yield* Effect.timeoutOption(Queue.offer(pages, wanted), patience).pipe(
               Effect.flatMap(Option.match({ onNone: () => tooSlow, onSome: () => Effect.void }))
             )
           }
           // The embedded store answers without a pause: let others run between two pages.
-          yield* turn
+          yield* page.more ? turn : Queue.take(wakes)
         }
       })
       yield* Effect.forkScoped(

@@ -5,6 +5,7 @@ import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
 import { EventStore, type Head, maxPage, type ReadError, type StoredCommand } from "../core/EventStore.ts"
+import * as Page from "../core/Page.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
@@ -13,20 +14,29 @@ import { commandColumns, toCommand } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { Writer } from "./Writer.ts"
 
+/** A part of the stored commands; `more` as in `EventPage`. */
+export interface CommandPage {
+  readonly commands: ReadonlyArray<StoredCommand>
+  readonly more: boolean
+}
+
 /** One page of the commands after this id (null: from the first), in the order of their ids' bytes. */
 export const readCommands = (
   after: string | null,
   limit: number
-): Effect.Effect<ReadonlyArray<StoredCommand>, StoreUnavailable, SqlDatabase> =>
+): Effect.Effect<CommandPage, StoreUnavailable, SqlDatabase> =>
   Effect.flatMap(SqlDatabase, (database) =>
     Effect.mapBoth(
       database.read(`SELECT ${commandColumns} FROM commands WHERE command_id > ? ORDER BY command_id LIMIT ?`, [
         after ?? "",
-        limit
+        limit + 1
       ]),
       {
         onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
-        onSuccess: (rows) => rows.map(toCommand)
+        onSuccess: (rows) => {
+          const { kept, more } = Page.cut(rows, limit)
+          return { commands: kept.map(toCommand), more }
+        }
       }
     )
   )
@@ -37,11 +47,15 @@ export type LogRow =
   | { readonly _tag: "Command"; readonly command: StoredCommand }
 
 /** The pages of a table, each from where the one before ended. */
-const pages = <A, K, E, R>(first: K, keyOf: (row: A) => K, read: (after: K) => Effect.Effect<ReadonlyArray<A>, E, R>) =>
+const pages = <A, K, E, R>(
+  first: K,
+  keyOf: (row: A) => K,
+  read: (after: K) => Effect.Effect<{ readonly rows: ReadonlyArray<A>; readonly more: boolean }, E, R>
+) =>
   Stream.paginateChunkEffect(first, (after) =>
-    Effect.map(read(after), (rows) => {
+    Effect.map(read(after), ({ rows, more }) => {
       const last = rows.at(-1)
-      const next = last === undefined || rows.length < maxPage ? Option.none() : Option.some(keyOf(last))
+      const next = last === undefined || !more ? Option.none() : Option.some(keyOf(last))
       return [Chunk.unsafeFromArray(rows as Array<A>), next] as const
     })
   )
@@ -52,7 +66,11 @@ export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = 
     pages(
       0,
       (event: StoredEvent) => event.position,
-      (after) => Effect.flatMap(EventStore, (store) => store.readAll(after))
+      (after) =>
+        Effect.map(
+          Effect.flatMap(EventStore, (store) => store.readAll(after)),
+          ({ events: rows, more }) => ({ rows, more })
+        )
     ),
     (event): LogRow => ({ _tag: "Event", event })
   ),
@@ -60,7 +78,7 @@ export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = 
     pages(
       null as string | null,
       (command: StoredCommand) => command.commandId,
-      (after) => readCommands(after, maxPage)
+      (after) => Effect.map(readCommands(after, maxPage), ({ commands: rows, more }) => ({ rows, more }))
     ),
     (command): LogRow => ({ _tag: "Command", command })
   )

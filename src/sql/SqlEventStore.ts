@@ -1,8 +1,8 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
 import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
-import { EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
+import { type EventPage, EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
+import * as Page from "../core/Page.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { eventColumns, toEvent } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -29,6 +29,11 @@ const selectStreams = `
   SELECT stream_id, (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id) FROM streams, bounds
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
 
+const pageOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>, limit: number): EventPage => {
+  const { kept, more } = Page.cut(rows, limit)
+  return { events: kept.map(toEvent), more }
+}
+
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
@@ -45,15 +50,15 @@ const make = Effect.gen(function* () {
         return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
       }),
     readStream: (streamId, options) =>
-      Effect.flatMap(AppendPlan.readBounds(options), ({ from, to, limit, backwards }) =>
-        Effect.map(read(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit]), (rows) =>
-          rows.map(toEvent)
+      Effect.flatMap(Page.streamBounds(options), ({ from, to, limit, backwards }) =>
+        Effect.map(read(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit + 1]), (rows) =>
+          pageOf(rows, limit)
         )
       ),
     readAll: (after, limit = maxPage) =>
-      Effect.suspend((): Effect.Effect<ReadonlyArray<StoredEvent>, ReadError> => {
-        const wrong = AppendPlan.wrongPage(after, limit)
-        return wrong ?? Effect.map(read(selectLog, [after, limit]), (rows) => rows.map(toEvent))
+      Effect.suspend((): Effect.Effect<EventPage, ReadError> => {
+        const wrong = Page.wrongLogBounds(after, limit)
+        return wrong ?? Effect.map(read(selectLog, [after, limit + 1]), (rows) => pageOf(rows, limit))
       }),
     head: (streamId) =>
       Effect.map(
@@ -61,13 +66,14 @@ const make = Effect.gen(function* () {
         ([row]) => row?.[0] as number
       ),
     listStreams: (options) =>
-      Effect.flatMap(AppendPlan.listBounds(options), ({ prefix, after, limit }) =>
+      Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
         // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.
         prefix.includes("\0")
-          ? Effect.succeed([])
-          : Effect.map(read(selectStreams, [prefix, after.split("\0", 1)[0], limit]), (rows) =>
-              rows.map(([streamId, version]) => ({ streamId, version }) as StreamHead)
-            )
+          ? Effect.succeed({ streams: [], more: false })
+          : Effect.map(read(selectStreams, [prefix, after.split("\0", 1)[0], limit + 1]), (rows) => {
+              const { kept, more } = Page.cut(rows, limit)
+              return { streams: kept.map(([streamId, version]) => ({ streamId, version }) as StreamHead), more }
+            })
       ),
     lastPosition: Effect.map(read("SELECT coalesce(max(position), 0) FROM events", []), ([row]) => row?.[0] as number),
     commits: Stream.merge(writer.commits, database.commitsElsewhere)

@@ -1,6 +1,7 @@
 /** The snapshot store on SQL. Its writes ride in the transactions of the appends, so that a snapshot costs no commit. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Layer, Option } from "effect"
+import * as Page from "../core/Page.ts"
 import { type Snapshot, SnapshotStore } from "../core/SnapshotStore.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -80,11 +81,16 @@ const make = Effect.gen(function* () {
         ])
       ),
     readAll: (after, limit) =>
-      read(`SELECT ${columns} FROM snapshots WHERE (stream_id, version) > (?, ?) ORDER BY stream_id, version LIMIT ?`, [
-        after?.streamId ?? "",
-        after?.version ?? 0,
-        limit
-      ])
+      Effect.map(
+        read(
+          `SELECT ${columns} FROM snapshots WHERE (stream_id, version) > (?, ?) ORDER BY stream_id, version LIMIT ?`,
+          [after?.streamId ?? "", after?.version ?? 0, limit + 1]
+        ),
+        (rows) => {
+          const { kept: snapshots, more } = Page.cut(rows, limit)
+          return { snapshots, more }
+        }
+      )
   })
 })
 

@@ -140,7 +140,11 @@ const count = (id: string) =>
     Effect.flatMap(counter(id), (one) => one.state),
     ({ state }) => state.count
   )
-const stored = (id: string) => Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(`counter-${id}`)))
+const stored = (id: string) =>
+  Effect.map(
+    Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(`counter-${id}`))),
+    ({ events }) => events
+  )
 const tagOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => (error as { readonly _tag?: string })._tag)
 /** Lets every other fiber run until it is so; fails the case when that takes for ever. */
@@ -937,9 +941,10 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
       for (const tamper of tampered) {
         const store: Setting["store"] = (inner) => ({
           readStream: (id, options) =>
-            Effect.map(inner.readStream(id, options), (events) =>
-              events.flatMap((event) => (event.version === 2 ? (tamper(event) ?? []) : event))
-            )
+            Effect.map(inner.readStream(id, options), ({ events, more }) => ({
+              events: events.flatMap((event) => (event.version === 2 ? (tamper(event) ?? []) : event)),
+              more
+            }))
         })
         const seen: Array<number> = []
         const changes = Effect.flatMap(counter("a"), (one) =>
@@ -1578,9 +1583,12 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
       for (const tamper of tampered) {
         const store: Setting["store"] = (inner) => ({
           readStream: (id, options) =>
-            Effect.map(inner.readStream(id, options), (events) =>
-              events.flatMap((event) => (id === "counter-a" && event.version === 2 ? (tamper(event) ?? []) : event))
-            )
+            Effect.map(inner.readStream(id, options), ({ events, more }) => ({
+              events: events.flatMap((event) =>
+                id === "counter-a" && event.version === 2 ? (tamper(event) ?? []) : event
+              ),
+              more
+            }))
         })
         yield* running(
           { store },

@@ -47,10 +47,13 @@ const at = (millis: number) =>
     currentTimeMillis: Effect.succeed(millis),
     unsafeCurrentTimeMillis: () => millis
   })
-const read = (id: string, options?: ReadStreamOptions) =>
+const page = (id: string, options?: ReadStreamOptions) =>
   Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(id), options))
+const read = (id: string, options?: ReadStreamOptions) => Effect.map(page(id, options), ({ events }) => events)
 const head = (id: string) => Effect.flatMap(EventStore, (store) => store.head(StreamId.make(id)))
-const log = (after = 0, limit?: number) => Effect.flatMap(EventStore, (store) => store.readAll(after, limit))
+const logPage = (after = 0, limit?: number) => Effect.flatMap(EventStore, (store) => store.readAll(after, limit))
+const log = (after = 0, limit?: number) => Effect.map(logPage(after, limit), ({ events }) => events)
+const streamPage = (options: ListStreamsOptions) => Effect.flatMap(EventStore, (store) => store.listStreams(options))
 const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => error._tag)
 
@@ -181,28 +184,29 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     name: "ES12 ES13 pages have the bounds, the limit and the direction that were asked for",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 5)))
-      const table: ReadonlyArray<readonly [ReadStreamOptions, ReadonlyArray<number>]> = [
-        [{ from: 3 }, [3, 4, 5]],
-        [{ to: 3 }, [1, 2, 3]],
-        [{ from: 2, to: 3 }, [2, 3]],
-        [{ from: 2, to: 2 }, [2]],
-        [{ limit: 3 }, [1, 2, 3]],
-        [{ from: 2, to: 5, limit: 2 }, [2, 3]],
-        [{ limit: 1 }, [1]],
-        [{ limit: 0 }, []],
-        [{ from: 4, to: 2 }, []],
-        [{ to: 0 }, []],
-        [{ from: 6 }, []],
-        [{ direction: "backwards" }, [5, 4, 3, 2, 1]],
-        [{ to: 4, limit: 2, direction: "backwards" }, [4, 3]]
+      const table: ReadonlyArray<readonly [ReadStreamOptions, ReadonlyArray<number>, more: boolean]> = [
+        [{ from: 3 }, [3, 4, 5], false],
+        [{ to: 3 }, [1, 2, 3], false],
+        [{ from: 2, to: 3 }, [2, 3], false],
+        [{ from: 2, to: 2 }, [2], false],
+        [{ limit: 3 }, [1, 2, 3], true],
+        [{ limit: 5 }, [1, 2, 3, 4, 5], false],
+        [{ from: 2, to: 5, limit: 2 }, [2, 3], true],
+        [{ from: 2, to: 3, limit: 2 }, [2, 3], false],
+        [{ limit: 1 }, [1], true],
+        [{ limit: 0 }, [], true],
+        [{ from: 6, limit: 0 }, [], false],
+        [{ from: 4, to: 2 }, [], false],
+        [{ to: 0 }, [], false],
+        [{ from: 6 }, [], false],
+        [{ direction: "backwards" }, [5, 4, 3, 2, 1], false],
+        [{ to: 4, limit: 2, direction: "backwards" }, [4, 3], true],
+        [{ to: 4, limit: 4, direction: "backwards" }, [4, 3, 2, 1], false]
       ]
-      for (const [options, versions] of table) {
-        const page = yield* read("a", options)
-        deepStrictEqual(
-          page.map(({ version }) => version),
-          versions,
-          JSON.stringify(options)
-        )
+      for (const [options, versions, more] of table) {
+        const found = yield* page("a", options)
+        const seen = [found.events.map(({ version }) => version), found.more]
+        deepStrictEqual(seen, [versions, more], JSON.stringify(options))
       }
       deepStrictEqual(yield* read("unknown"), [])
       strictEqual(yield* head("unknown"), 0)
@@ -227,13 +231,18 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
         for (const id of ["a", "b"]) yield* append(request(id, "any", events(`${id}-${round}`, 20)))
       }
       const positions: Array<number> = []
-      for (let page = yield* log(0, 1000); page.length > 0; page = yield* log(positions.at(-1), 1000)) {
-        positions.push(...page.map(({ position }) => position))
+      let pages = 0
+      for (let more = true; more; pages++) {
+        const found = yield* logPage(positions.at(-1), 1000)
+        positions.push(...found.events.map(({ position }) => position))
+        more = found.more
       }
-      strictEqual(positions.length, 2000)
+      // A multiple of the page: no empty page at the end.
+      deepStrictEqual([positions.length, pages], [2000, 2])
+      deepStrictEqual(yield* logPage(positions.at(-1)), { events: [], more: false })
       ok(positions.every((position, index) => index === 0 || position > (positions[index - 1] ?? 0)))
-      const stream = yield* read("b")
-      strictEqual(stream.length, 1000)
+      const { events: stream, more } = yield* page("b")
+      deepStrictEqual([stream.length, more], [1000, false])
       let previousHash = EventHash.genesis
       for (const [index, event] of stream.entries()) {
         ok(event.version === index + 1 && event.previousHash === previousHash && EventHash.isIntact(event))
@@ -292,10 +301,7 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
           [JSON.stringify(id)]
         )
       const list = (options: ListStreamsOptions) =>
-        Effect.map(
-          Effect.flatMap(EventStore, (store) => store.listStreams(options)),
-          (streams) => streams.map(({ streamId }) => streamId)
-        )
+        Effect.map(streamPage(options), ({ streams }) => streams.map(({ streamId }) => streamId))
       deepStrictEqual(yield* list({ prefix: "acc-1" }), ["acc-1", "acc-10"])
       deepStrictEqual(yield* list({ prefix: "acc-1", after: "acc-1" }), ["acc-10"])
       for (const prefix of ["a%", "a_", "a'", "\uffee", "😀"]) deepStrictEqual(yield* list({ prefix }), [prefix])

@@ -2,7 +2,13 @@
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { Effect, Option } from "effect"
 import * as EventHash from "../core/EventHash.ts"
-import { checksum, type Snapshot, type SnapshotCursor, SnapshotStore } from "../core/SnapshotStore.ts"
+import {
+  checksum,
+  type Snapshot,
+  type SnapshotCursor,
+  type SnapshotPage,
+  SnapshotStore
+} from "../core/SnapshotStore.ts"
 import { StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
 
@@ -110,13 +116,17 @@ export const SnapshotStoreConformance: ReadonlyArray<Case<SnapshotStore>> = [
       yield* store.save([...all].reverse(), 10)
       const found: Array<Snapshot> = []
       let after: SnapshotCursor | null = null
-      for (;;) {
-        const page: ReadonlyArray<Snapshot> = yield* store.readAll(after, 2)
-        if (page.length === 0) break
-        found.push(...page)
-        after = page.at(-1) ?? null
+      let pages = 0
+      for (let more = true; more; pages++) {
+        const page: SnapshotPage = yield* store.readAll(after, 2)
+        found.push(...page.snapshots)
+        after = page.snapshots.at(-1) ?? null
+        more = page.more
       }
-      deepStrictEqual(found, all)
+      deepStrictEqual([found, pages], [all, 3])
+      // As many as were asked for, and none beyond.
+      deepStrictEqual(yield* store.readAll(null, all.length), { snapshots: all, more: false })
+      deepStrictEqual(yield* store.readAll(all.at(-1) ?? null, 2), { snapshots: [], more: false })
     })
   }
 ]

@@ -13,7 +13,7 @@ import * as TransferProcess from "../account/TransferProcess.ts"
 import * as Transfers from "../account/Transfers.ts"
 import type { ActorLimits } from "../core/ActorConfig.ts"
 import type * as Aggregate from "../core/Aggregate.ts"
-import { type AppendRequest, EventStore } from "../core/EventStore.ts"
+import { type AppendRequest, type EventPage, EventStore } from "../core/EventStore.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
@@ -114,9 +114,9 @@ const log = Effect.gen(function* () {
   const store = yield* EventStore
   const events: Array<StoredEvent> = []
   for (;;) {
-    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
-    if (page.length === 0) return events
-    events.push(...page)
+    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
+    events.push(...page.events)
+    if (!page.more) return events
   }
 })
 const typesOf = (streamId: string) =>

@@ -81,7 +81,10 @@ const everyConsumer = (balance: bigint) =>
   Effect.gen(function* () {
     for (const [name, read] of Object.entries(consumers)) strictEqual(yield* running(read), balance, name)
   })
-const raw = Effect.flatMap(EventStore, (events) => events.readStream(streamId))
+const raw = Effect.map(
+  Effect.flatMap(EventStore, (events) => events.readStream(streamId)),
+  ({ events }) => events
+)
 
 export const UpcastConformance: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUnderTest>> = [
   {
@@ -164,7 +167,7 @@ export const UpcastConformance: ReadonlyArray<Case<EventStore | SnapshotStore | 
       for (const [[type, schemaVersion, data], says] of table) {
         const before = yield* events.lastPosition
         yield* store([type, schemaVersion, data])
-        const [found] = yield* events.readAll(before)
+        const [found] = (yield* events.readAll(before)).events
         ok(found !== undefined)
         const error = Either.getOrThrow(Either.flip(AgedAccount.codec.decode({ ...found, version: 1 })))
         ok(says.test(error.message), error.message)

@@ -24,7 +24,7 @@ const child = (...args: ReadonlyArray<string>) =>
 
 const check = (filename: string, scenario: keyof typeof scenarios, status: string, wasRequested: boolean) =>
   Effect.gen(function* () {
-    const log = yield* (yield* EventStore).readAll(0)
+    const { events: log } = yield* (yield* EventStore).readAll(0)
     const { balances, inFlight, pending, violation } = Conservation.check(log)
     assert.isUndefined(violation)
     assert.deepStrictEqual([inFlight, pending], [[], []])

@@ -75,7 +75,7 @@ const memory = Layer.mergeAll(EventStoreMemory.layer, SnapshotStoreMemory.layer,
 const seen = new Set<string>()
 
 /** A history has fewer events than a page. */
-const log = (store: EventStore["Type"]) => store.readAll(0)
+const log = (store: EventStore["Type"]) => Effect.map(store.readAll(0), ({ events }) => events)
 
 const history = (draw: Draw, { clock, pass } = VirtualClock.make()) =>
   Effect.gen(function* () {

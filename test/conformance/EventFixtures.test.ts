@@ -231,7 +231,7 @@ describe("a database with every stored form that ever was", () => {
           const streamId = StreamId.make(`agedAccount-${file.replace(".json", "")}`)
           const { committed } = yield* Replay.recover(events, yield* SnapshotStore, agedAccount, streamId)
           assert.strictEqual(committed.state.events, current.length, file)
-          const read = (yield* events.readStream(streamId)).flatMap((row) =>
+          const read = (yield* events.readStream(streamId)).events.flatMap((row) =>
             Either.getOrThrow(AgedAccount.codec.decode(row))
           )
           assert.deepStrictEqual(

@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Ref } from "effect"
-import { EventStore } from "../../src/core/EventStore.ts"
+import { type EventPage, EventStore } from "../../src/core/EventStore.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Conservation from "../../src/testing/Conservation.ts"
@@ -19,9 +19,9 @@ const readLog = Effect.gen(function* () {
   const store = yield* EventStore
   const events: Array<StoredEvent> = []
   for (;;) {
-    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
-    if (page.length === 0) return events
-    for (const event of page) events.push(event)
+    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
+    for (const event of page.events) events.push(event)
+    if (!page.more) return events
   }
 })
 

@@ -51,7 +51,7 @@ describe("commands", () => {
         assert.strictEqual(again.headers.get("idempotency-replayed"), "true")
         assert.strictEqual(again.headers.get("daybook-position"), first.headers.get("daybook-position"))
         assert.isNull(first.headers.get("idempotency-replayed"))
-        const events = yield* store.readStream(`account-${id}` as never)
+        const { events } = yield* store.readStream(`account-${id}` as never)
         assert.strictEqual(events.length, 2)
       })
     )

@@ -85,7 +85,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
       const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
       const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` }
       yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" }, headers })
-      const [event] = yield* store.readStream(`account-${id}` as never, { from: 2 })
+      const [event] = (yield* store.readStream(`account-${id}` as never, { from: 2 })).events
       assert.match(event?.traceparent ?? "", new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`))
     })
   )

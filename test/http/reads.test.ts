@@ -25,7 +25,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
       assert.deepStrictEqual(then.json, { ...account, balance: "3.00", version: 3 })
       assert.strictEqual(then.headers.get("etag"), '"3"')
 
-      const events = yield* store.readStream(`account-${id}` as never)
+      const { events } = yield* store.readStream(`account-${id}` as never)
       for (const { recordedAt } of events) {
         const last = events.findLast((event) => event.recordedAt <= recordedAt)
         const at = yield* get(`?at=${new Date(recordedAt).toISOString()}`)

@@ -11,7 +11,7 @@ export const expected = Effect.gen(function* () {
   const store = yield* EventStore
   const totals = new Map<string, Totals>()
   for (let after = 0; ; ) {
-    const page = yield* store.readAll(after)
+    const { events: page, more } = yield* store.readAll(after)
     for (const { data, streamId, type } of page) {
       const id = streamId.replace("account-", "")
       const [deposits, withdrawals, , count] = totals.get(id) ?? [0n, 0n, 0n, 0]
@@ -24,9 +24,8 @@ export const expected = Effect.gen(function* () {
             : ([deposits, withdrawals, count] as const)
       totals.set(id, [next[0], next[1], next[0] - next[1], next[2]])
     }
-    const last = page.at(-1)
-    if (last === undefined) return { totals, position: after }
-    after = last.position
+    after = page.at(-1)?.position ?? after
+    if (!more) return { totals, position: after }
   }
 })
 

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { assert } from "vitest"
 import { genesis, isIntact } from "../../src/core/EventHash.ts"
-import { type AppendRequest, EventStore, type ExpectedVersion } from "../../src/core/EventStore.ts"
+import { type AppendRequest, type EventPage, EventStore, type ExpectedVersion } from "../../src/core/EventStore.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 
@@ -35,9 +35,8 @@ export const log = Effect.gen(function* () {
   const events: Array<StoredEvent> = []
   const heads = new Map<string, StoredEvent>()
   for (;;) {
-    const page: ReadonlyArray<StoredEvent> = yield* store.readAll(events.at(-1)?.position ?? 0)
-    if (page.length === 0) return events
-    for (const event of page) {
+    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
+    for (const event of page.events) {
       const head = heads.get(event.streamId)
       assert.isTrue(isIntact(event))
       assert.strictEqual(event.version, (head?.version ?? 0) + 1)
@@ -46,5 +45,6 @@ export const log = Effect.gen(function* () {
       heads.set(event.streamId, event)
       events.push(event)
     }
+    if (!page.more) return events
   }
 })

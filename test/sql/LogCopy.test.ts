@@ -4,7 +4,7 @@ import { assert, describe, it } from "vitest"
 import * as EventHash from "../../src/core/EventHash.ts"
 import type { StoredCommand } from "../../src/core/EventStore.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
-import { type LogRow, readCommands, restore } from "../../src/sql/LogCopy.ts"
+import { type CommandPage, type LogRow, readCommands, restore } from "../../src/sql/LogCopy.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append, log } from "./Log.ts"
 
@@ -13,9 +13,9 @@ const memory = SqliteStore.layer({ filename: ":memory:" })
 const allCommands = Effect.gen(function* () {
   const commands: Array<StoredCommand> = []
   for (;;) {
-    const page: ReadonlyArray<StoredCommand> = yield* readCommands(commands.at(-1)?.commandId ?? null, 100)
-    if (page.length === 0) return commands
-    commands.push(...page)
+    const page: CommandPage = yield* readCommands(commands.at(-1)?.commandId ?? null, 100)
+    commands.push(...page.commands)
+    if (!page.more) return commands
   }
 })
 

@@ -65,7 +65,7 @@ describe("the tables", () => {
         const store = yield* EventStore
         assert.strictEqual(yield* store.lastPosition, Number.MAX_SAFE_INTEGER)
         assert.strictEqual((yield* Effect.flip(append("a", "c-1")))._tag, "StoreUnavailable")
-        assert.strictEqual((yield* store.readAll(0)).length, 1)
+        assert.strictEqual((yield* store.readAll(0)).events.length, 1)
       })
     )
   )

@@ -157,11 +157,11 @@ describe("the order of the log on PostgreSQL", () => {
           yield* other.executeRaw(`INSERT ${event("1", 1, "other")}`, [])
           const late = yield* Effect.fork(append("a", "late"))
           yield* until(sql, held(false))
-          assert.deepStrictEqual(yield* store.readAll(0), [])
+          assert.deepStrictEqual(yield* store.readAll(0), { events: [], more: false })
           yield* other.executeRaw(end, [])
           yield* Fiber.join(late)
           assert.deepStrictEqual(
-            (yield* store.readAll(0)).map(({ position, streamId }) => [position, streamId]),
+            (yield* store.readAll(0)).events.map(({ position, streamId }) => [position, streamId]),
             end === "COMMIT"
               ? [
                   [1, "other"],
@@ -216,8 +216,10 @@ describe("the order of the log on PostgreSQL", () => {
           )
         )
         const read: Array<number> = []
-        for (let page = yield* store.readAll(0); page.length > 0; page = yield* store.readAll(read.at(-1) ?? 0)) {
-          read.push(...page.map(({ position }) => position))
+        for (let more = true; more; ) {
+          const page = yield* store.readAll(read.at(-1) ?? 0)
+          read.push(...page.events.map(({ position }) => position))
+          more = page.more
         }
         assert.deepStrictEqual(
           read,

@@ -47,7 +47,7 @@ describe("the order of the log on PostgreSQL", () => {
             if (what === "undone") return undone.push(id)
             committed.set(id, Number(position))
             // Nobody who is still at work holds up what is committed.
-            const check = Effect.map(store.readAll(Number(position) - 1, 1), ([event]) => {
+            const check = Effect.map(store.readAll(Number(position) - 1, 1), ({ events: [event] }) => {
               if (event?.commandId !== id) failures.push(`${id} at ${position} was not read when it was committed`)
             })
             return checks.push(Effect.runPromise(check))
@@ -70,7 +70,7 @@ describe("the order of the log on PostgreSQL", () => {
           const polled: Array<string> = []
           let last = 0
           const poll = Effect.gen(function* () {
-            for (const { commandId, position } of yield* store.readAll(last)) {
+            for (const { commandId, position } of (yield* store.readAll(last)).events) {
               assert.isAbove(position, last)
               last = position
               polled.push(commandId)

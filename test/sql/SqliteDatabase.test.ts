@@ -255,10 +255,10 @@ describe("databases of every version", () => {
             yield* append("new", "new")
             assert.deepStrictEqual((yield* log).slice(0, -1), before)
             const store = yield* EventStore
-            for (const { streamId, version } of yield* store.listStreams()) {
-              assert.strictEqual((yield* store.readStream(streamId)).length, version)
+            for (const { streamId, version } of (yield* store.listStreams()).streams) {
+              assert.strictEqual((yield* store.readStream(streamId)).events.length, version)
             }
-            for (const snapshot of yield* (yield* SnapshotStore).readAll(null, 1_000)) {
+            for (const snapshot of (yield* (yield* SnapshotStore).readAll(null, 1_000)).snapshots) {
               assert.strictEqual(snapshot.checksum, checksum(snapshot))
             }
           }).pipe(Effect.provide(SqliteStore.layer({ filename })))

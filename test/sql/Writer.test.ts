@@ -68,7 +68,7 @@ describe("group commit", () => {
         SqliteStore.layer({ filename })
       )
       assert.deepStrictEqual(
-        stored.map(({ commandId }) => commandId),
+        stored.events.map(({ commandId }) => commandId),
         told
       )
     }).pipe(Effect.scoped, Effect.runPromise))

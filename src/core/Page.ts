@@ -1,0 +1,48 @@
+/**
+ * `Page` is what every store does alike where it gives a part of something long: it checks the bounds, reads one more than
+ * was asked for, and says by that one whether there is more. A full page alone does not say it.
+ */
+import { Either } from "effect"
+import { type ListStreamsOptions, maxPage, type ReadStreamOptions } from "./EventStore.ts"
+import { InvalidArgument } from "./StoreError.ts"
+
+/** The first `limit` of the rows, of which the store read one more if there is one. */
+export const cut = <A>(
+  rows: ReadonlyArray<A>,
+  limit: number
+): { readonly kept: ReadonlyArray<A>; readonly more: boolean } =>
+  rows.length > limit ? { kept: rows.slice(0, limit), more: true } : { kept: rows, more: false }
+
+const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
+
+const bound = (argument: string, value: number, least: number): InvalidArgument | undefined =>
+  Number.isSafeInteger(value) && value >= least
+    ? undefined
+    : invalid(argument, `${value} is not an integer from ${least}`)
+
+/** The bounds of a page of one stream, complete and checked. */
+export const streamBounds = (
+  options: ReadStreamOptions = {}
+): Either.Either<{ from: number; to: number; limit: number; backwards: boolean }, InvalidArgument> => {
+  const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = maxPage, direction = "forwards" } = options
+  const wrong = bound("from", from, 0) ?? bound("to", to, 0) ?? pageLimit(limit)
+  return wrong === undefined
+    ? Either.right({ from, to, limit, backwards: direction === "backwards" })
+    : Either.left(wrong)
+}
+
+/** What is wrong with the bounds of a page of the log. */
+export const wrongLogBounds = (after: number, limit: number): InvalidArgument | undefined =>
+  bound("after", after, 0) ?? pageLimit(limit)
+
+/** The bounds of a page of streams, complete and checked. `after` and `prefix` are any text. */
+export const listBounds = (
+  options: ListStreamsOptions = {}
+): Either.Either<Required<ListStreamsOptions>, InvalidArgument> => {
+  const { prefix = "", after = "", limit = maxPage } = options
+  const wrong = pageLimit(limit)
+  return wrong === undefined ? Either.right({ prefix, after, limit }) : Either.left(wrong)
+}
+
+const pageLimit = (limit: number): InvalidArgument | undefined =>
+  bound("limit", limit, 0) ?? (limit > maxPage ? invalid("limit", `${limit} is over ${maxPage}`) : undefined)
