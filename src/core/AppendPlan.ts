@@ -50,11 +50,14 @@ const isOver = (text: string, bytes: number): boolean => text.length * 3 > bytes
 export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
   // Most appends hold one command, which has nothing to stand twice with.
   const ids = requests.length === 1 && (requests[0]?.commands.length ?? 0) < 2 ? undefined : new Set<string>()
-  for (const { streamId, expectedVersion, commands } of requests) {
+  for (const { streamId, expectedVersion, expectedHash, commands } of requests) {
     // A cast can forge the brand, and the hash relies on what it promises.
     if (!isStreamId(streamId)) return invalid("streamId", "is not 1 to 512 well-formed characters without U+0000")
     if (typeof expectedVersion === "number" && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
       return invalid("expectedVersion", `${expectedVersion} is not a version; give 0 or a positive integer`)
+    }
+    if (expectedHash !== undefined && typeof expectedVersion !== "number") {
+      return invalid("expectedHash", "stands without the version that it is the hash of")
     }
     for (const command of commands) {
       if (!CommandId.fits(command.commandId)) {
@@ -110,9 +113,10 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   const stored: Array<StoredCommand> = []
   const recordedAt = Math.floor(state.recordedAt)
   let position = state.lastPosition
-  for (const { streamId, expectedVersion, commands } of requests) {
+  for (const { streamId, expectedVersion, expectedHash = null, commands } of requests) {
     let head = heads?.get(streamId) ?? state.head(streamId)
-    if (expectedVersion !== "any" && !asExpected(expectedVersion, head.version)) {
+    const isExpected = asExpected(expectedVersion, head.version) && (expectedHash ?? head.hash) === head.hash
+    if (expectedVersion !== "any" && !isExpected) {
       return Either.left(new VersionConflict({ streamId, expected: expectedVersion, actual: head.version }))
     }
     for (const {

@@ -4,7 +4,8 @@
  * Guarantees every implementation keeps (checked by `testing/EventStoreConformance.ts`):
  *
  * - an append is all or nothing, over all its streams;
- * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`;
+ * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`; so does one that
+ *   expects another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
  *
@@ -63,6 +64,11 @@ export interface KeptAnswer {
 export interface AppendRequest {
   readonly streamId: StreamId
   readonly expectedVersion: ExpectedVersion
+  /**
+   * Hash of the last event that the writer knows, where it expects a version of its own: another event in its place, as after
+   * a stream was cut and rewritten, is a `VersionConflict` too. `AppendPlan.noHead`'s at version 0. Default: any.
+   */
+  readonly expectedHash?: string
   readonly commands: ReadonlyArray<ProposedCommand>
 }
 

@@ -5,14 +5,19 @@
  */
 import { Schema } from "effect"
 
-/** Another writer appended first, or the stream is not as expected. Nothing was written: reload and decide again. */
+/**
+ * Another writer appended first, or the stream is not as expected: where both versions are the same, another event stands
+ * at it. Nothing was written: reload and decide again.
+ */
 export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
   streamId: Schema.String,
   expected: Schema.Union(Schema.Int, Schema.Literal("noStream", "exists")),
   actual: Schema.Int
 }) {
   override get message() {
-    return `${this.streamId}: expected ${this.expected}, found version ${this.actual}`
+    return this.expected === this.actual
+      ? `${this.streamId}: version ${this.actual} is another event than expected`
+      : `${this.streamId}: expected ${this.expected}, found version ${this.actual}`
   }
 }
 

@@ -113,6 +113,24 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
+    name: "JR8 another event at the expected version is a typed conflict and writes nothing",
+    run: Effect.gen(function* () {
+      yield* append(request("a", 0, events("c", 2)))
+      const [first, second] = yield* read("a")
+      const expecting = (version: ExpectedVersion, expectedHash?: string) =>
+        append({ ...request("a", version, events(`after ${version}`, 1)), ...(expectedHash && { expectedHash }) })
+      const error = yield* Effect.flip(expecting(2, first?.hash))
+      ok(error._tag === "VersionConflict" && error.expected === 2 && error.actual === 2)
+      strictEqual(yield* tagOf(expecting(1, first?.hash)), "VersionConflict")
+      strictEqual(yield* tagOf(expecting("any", second?.hash)), "InvalidArgument")
+      strictEqual((yield* log()).length, 2)
+      yield* expecting(2, second?.hash)
+      const other = request("b", 0, events("first of b", 1))
+      strictEqual(yield* tagOf(append({ ...other, expectedHash: second?.hash ?? "" })), "VersionConflict")
+      yield* append({ ...other, expectedHash: EventHash.genesis })
+    })
+  },
+  {
     name: "ES5 an append without events succeeds, keeps its answer and takes no position",
     run: Effect.gen(function* () {
       yield* append(request("a", "any"), request("a", "any", events("empty", 0)))
