@@ -1,9 +1,11 @@
 /**
  * Runs the benchmarks named on the command line, or all, and prints ratios first, then what they were made from. Full sizes
- * are kept in `bench/results`; `--report` runs nothing, and writes `docs/benchmarks.md` from what is kept there.
+ * are kept in `bench/results`; `--report` runs nothing, and writes `docs/benchmarks.md` from what is kept there; `--against
+ * COMMIT` compares with an earlier commit (`against.ts`).
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
+import * as against from "./against.ts"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
 import * as growth from "./growth.bench.ts"
@@ -84,5 +86,7 @@ const report = (): void => {
 }
 
 const wanted = process.argv.slice(2)
-if (wanted.includes("--report")) report()
+const [option, commit, ...loads] = wanted
+if (option === "--report") report()
+else if (option === "--against" && commit !== undefined) against.run(commit, loads)
 else await runAll(wanted)

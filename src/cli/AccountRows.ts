@@ -1,9 +1,11 @@
 /** `AccountRows` turns lines of a file into commands of accounts, and applies them: each account's in order, many accounts at once. */
-import { Effect, Either, ParseResult, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import { Account } from "../account/Account.ts"
 import { AccountId, Amount, BookedOn, Booking, Opening } from "../account/AccountTerms.ts"
 import type { RuntimeError } from "../core/ActorError.ts"
 import type { Reply } from "../core/Aggregate.ts"
+import * as SchemaPath from "../core/SchemaPath.ts"
+import * as FormerFingerprint from "../http/FormerFingerprint.ts"
 import * as StrictJson from "../http/StrictJson.ts"
 import { InputError, type Line } from "./Lines.ts"
 
@@ -25,6 +27,8 @@ export interface Row {
   readonly accountId: AccountId
   readonly commandId: string
   readonly do: Payload
+  /** The line as it stands in the file, where the payload was decoded from it. */
+  readonly said?: object
   /** Whether it is not a line of the file, but what another line needs. */
   readonly isImplied: boolean
 }
@@ -32,20 +36,19 @@ export interface Row {
 /** One line as rows, or what is wrong with it. */
 export type Parse = (file: string, line: Line) => Effect.Effect<ReadonlyArray<Row>, InputError>
 
-/** Reads a line as JSON and decodes it by the schema that `choose` finds for it. */
+/** Reads a line as JSON, an object, and decodes it by the schema that `choose` finds for it. */
 const decoder =
   <A, I>(choose: (json: unknown) => Schema.Schema<A, I> | string) =>
-  (file: string, { number, text }: Line): Either.Either<A, InputError> => {
+  (file: string, { number, text }: Line): Either.Either<{ readonly row: A; readonly said: object }, InputError> => {
     const wrong = (reason: string) => Either.left(new InputError({ file, line: number, reason }))
     const json = StrictJson.parseText(text)
     if (Either.isLeft(json)) return wrong(`${json.left.path} ${json.left.reason}`.trim())
     const schema = choose(json.right)
     if (typeof schema === "string") return wrong(schema)
-    return Either.orElse(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json.right), (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const path = issue?.path.map(String).join(".") ?? ""
-      return wrong(path === "" ? "is no row of this format" : `${path} does not fit`)
-    })
+    const decoded = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json.right)
+    if (Either.isRight(decoded)) return Either.right({ row: decoded.right, said: json.right as object })
+    const path = SchemaPath.of(decoded.left)
+    return wrong(path === "" ? "is no row of this format" : `${path} does not fit`)
   }
 
 /** What a client may choose as a command id; one that begins with U+0001 is Daybook's own. */
@@ -71,10 +74,10 @@ const decodeCommand = decoder((json) => {
 
 /** Lines of `{commandId, accountId, command, …payload}`; `command` is Open, Deposit, Withdraw or Close. */
 export const commands: Parse = (file, line) =>
-  Either.map(decodeCommand(file, line), (row) => {
+  Either.map(decodeCommand(file, line), ({ row, said }) => {
     const { accountId, command, commandId, ...payload } = row
     // The rest of a row is the payload of its command: the union is decoded as a whole.
-    return [{ line: line.number, accountId, commandId, do: { command, payload } as Payload, isImplied: false }]
+    return [{ line: line.number, accountId, commandId, do: { command, payload } as Payload, said, isImplied: false }]
   })
 
 const BerkaRow = Schema.Struct({
@@ -100,7 +103,7 @@ const asAmount = Schema.decodeUnknownEither(Amount)
 export const berka = (overdraftLimit: string): Parse => {
   const seen = new Set<AccountId>()
   return (file, line) =>
-    Either.flatMap(decodeBerka(file, line), (row) => {
+    Either.flatMap(decodeBerka(file, line), ({ row }) => {
       const haler = String(row.amountMinor).padStart(3, "0")
       const amount = asAmount(`${haler.slice(0, -2)}.${haler.slice(-2)}`)
       if (Either.isLeft(amount)) {
@@ -134,6 +137,18 @@ export const berka = (overdraftLimit: string): Parse => {
     })
 }
 
+const routes = { Open: "", Deposit: "/deposits", Withdraw: "/withdrawals", Close: "/close" }
+
+/** What a row is sent with: it may have come over HTTP before, to a release that knew it by its route. */
+const optionsOf = ({ accountId, commandId, do: { command }, said }: Row) => {
+  if (said === undefined) return { commandId }
+  const { accountId: _, command: __, commandId: ___, ...fields } = said as Record<string, unknown>
+  const isOpening = command === "Open"
+  const route = isOpening ? "POST /accounts" : `POST /accounts/${accountId}${routes[command]}`
+  const body = isOpening ? { accountId, ...fields } : fields
+  return { commandId, said, formerFingerprint: FormerFingerprint.of(route, body) }
+}
+
 /** The rows of each account, in their order; accounts by their first row. */
 const byAccount = (rows: ReadonlyArray<Row>): Iterable<ReadonlyArray<Row>> => {
   const groups = new Map<AccountId, Array<Row>>()
@@ -161,7 +176,7 @@ export const makeApply = (file: string, tally: Tally) =>
     type Answer = Effect.Effect<Reply<unknown, { readonly _tag: string; readonly message: string }>, RuntimeError>
     const ask = (row: Row): Answer => {
       const account = accounts(row.accountId)
-      const options = { commandId: row.commandId }
+      const options = optionsOf(row)
       if (row.do.command === "Open") return account.ask("Open", row.do.payload, options)
       if (row.do.command === "Close") return account.ask("Close", undefined, options)
       return account.ask(row.do.command, row.do.payload, options)

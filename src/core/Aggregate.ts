@@ -42,6 +42,11 @@ export interface CommandOptions {
    * the same aggregate, id, command and fields, as they were given.
    */
   readonly fingerprint?: string
+  /**
+   * What the caller said, as JSON, where your code has filled in fields of the payload that the caller left out: an HTTP server
+   * that decoded a body passes the body on here. Fields that it lacks are not part of what the command is. Default: the payload.
+   */
+  readonly said?: unknown
   /** One that an earlier release of your code gave to this command: what was stored under it is recognized. */
   readonly formerFingerprint?: string
   /** The conversation that the command belongs to. Default: its own id. */

@@ -24,11 +24,14 @@ export interface Received {
   readonly earlier: CommandIdentity.Earlier
 }
 
-export interface Fingerprints {
+/** What says which command it is, beside its payload; see `CommandOptions`. */
+export interface Identifying {
   /** The caller's own, in place of the payload. */
   readonly fingerprint?: string | undefined
   /** One that an earlier release of the caller's code gave to the same command. */
   readonly formerFingerprint?: string | undefined
+  /** What the caller said, as JSON, where defaults were filled in before it came here. */
+  readonly said?: unknown
 }
 
 /** An answer on its way into a store, with the value as every caller gets it. */
@@ -47,7 +50,7 @@ export interface CommandCodec {
     id: string,
     given: unknown,
     commandId: string,
-    fingerprints?: Fingerprints
+    identifying?: Identifying
   ) => Either.Either<Received, InvalidArgument>
   /** A payload in its stored form, for whoever keeps it or sends it elsewhere, and back. */
   readonly writePayload: (tag: string, payload: unknown) => Either.Either<KeptAnswer, InvalidArgument>
@@ -115,7 +118,7 @@ const compile = (rpc: Rpc.AnyWithProps) => {
     tags: StoredForm.historyOf(member).forms.map(tagOf)
   }))
   return {
-    payload: versioned(payload),
+    payload: versioned(payload, { isCanonical: true }),
     identity: StoredForm.identityOf(payload),
     // A struct's own constructor fills in its defaults, and copies the fields.
     complete: (values: unknown): unknown =>
@@ -129,20 +132,42 @@ const compile = (rpc: Rpc.AnyWithProps) => {
 }
 
 /** The stored form without the fields that only a default supplied. */
-const saidOf = (form: unknown, defaulted: ReadonlyArray<string>): unknown =>
+const withoutDefaults = (form: unknown, defaulted: ReadonlyArray<string>): unknown =>
   defaulted.length === 0 || !Json.isPlainObject(form)
     ? form
     : Object.fromEntries(Object.entries(form).filter(([key]) => !defaulted.includes(key)))
 
+/** The fields of a stored form that somebody said, at every depth. */
+const saidOf = (form: unknown, said: unknown): unknown => {
+  if (Array.isArray(form) && Array.isArray(said)) return form.map((item, index) => saidOf(item, said[index]))
+  if (!Json.isPlainObject(form) || !Json.isPlainObject(said)) return form
+  return Object.fromEntries(
+    Object.entries(form).flatMap(([key, inner]) => (Object.hasOwn(said, key) ? [[key, saidOf(inner, said[key])]] : []))
+  )
+}
+
+/** The fields that are in the one and not in the other. */
+const notIn = (form: unknown, supplied: unknown): ReadonlyArray<string> =>
+  form === supplied || !Json.isPlainObject(form) || !Json.isPlainObject(supplied)
+    ? none
+    : Object.keys(form).filter((key) => !Object.hasOwn(supplied, key))
+
+/** Most commands have none of what a list would hold. */
+const none: ReadonlyArray<never> = []
+
 /** Longest fingerprint of a caller's own, in UTF-16 code units. */
 const maxFingerprint = 1_024
 
-const wrongFingerprint = (text: string): string | undefined =>
-  text.length > maxFingerprint
-    ? `is over ${maxFingerprint} characters`
-    : text.isWellFormed() && !text.includes("\0")
-      ? undefined
-      : "holds U+0000 or a lone surrogate"
+const wrongFingerprint = (argument: string, text: string | undefined): InvalidArgument | undefined => {
+  if (text === undefined) return undefined
+  if (text.length > maxFingerprint)
+    return new InvalidArgument({ argument, reason: `is over ${maxFingerprint} characters` })
+  return text.isWellFormed() && !text.includes("\0")
+    ? undefined
+    : new InvalidArgument({ argument, reason: "holds U+0000 or a lone surrogate" })
+}
+
+const same = (form: unknown): unknown => form
 
 /** For orders of fields, see `Contract.formerOrders`. */
 export type FormerOrders = Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>>
@@ -162,32 +187,35 @@ export const make = (
   const invalid = (tag: string, { path, reason }: Json.Misfit): InvalidArgument =>
     new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
 
-  const receive: CommandCodec["receive"] = (tag, id, given, commandId, fingerprints = {}) => {
+  const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
     const { complete, defaults, identity, payload } = command(tag)
+    const { fingerprint: own, formerFingerprint, said } = identifying
+    const wrong = wrongFingerprint("fingerprint", own) ?? wrongFingerprint("formerFingerprint", formerFingerprint)
+    if (wrong !== undefined) return Either.left(wrong)
     const completed = complete(given)
     const written = payload.codec.write(completed)
     if (Either.isLeft(written)) return Either.left(invalid(tag, written.left))
-    const { asRead, form } = written.right
+    const { asRead, form, text } = written.right
     const values = (given ?? {}) as Record<string, unknown>
-    const defaulted = defaults.flatMap(({ name, stored }) => (values[name] === undefined ? [stored] : []))
-    const { fingerprint: own, formerFingerprint } = fingerprints
-    for (const [argument, text] of [
-      ["fingerprint", own],
-      ["formerFingerprint", formerFingerprint]
-    ] as const) {
-      const reason = text === undefined ? undefined : wrongFingerprint(text)
-      if (reason !== undefined) return Either.left(new InvalidArgument({ argument, reason }))
-    }
-    const target = { aggregate, id, command: tag }
+    const defaulted =
+      defaults.length === 0
+        ? none
+        : defaults.flatMap(({ name, stored }) => (values[name] === undefined ? [stored] : []))
+    const isWhole = said === undefined && identity === undefined && defaulted.length === 0
+    const supplied = isWhole || form === undefined ? form : saidOf(withoutDefaults(form, defaulted), said)
+    const identified = isWhole || form === undefined ? text : Json.canonical((identity ?? same)(supplied))
     return Either.right({
       payload: HeldValue.freeze(asRead),
-      fingerprint: CommandIdentity.of(target, commandId, identity(saidOf(form, defaulted)), own),
+      fingerprint: CommandIdentity.of({ aggregate, id, command: tag }, commandId, identified, own),
       earlier: {
         given: completed,
         form,
-        defaulted,
-        fingerprints: [own, formerFingerprint].filter((each) => each !== undefined),
-        orders: formerOrders[tag] ?? []
+        defaulted: notIn(form, supplied),
+        fingerprints:
+          own === undefined && formerFingerprint === undefined
+            ? none
+            : [own, formerFingerprint].filter((each) => each !== undefined),
+        orders: formerOrders[tag] ?? none
       }
     })
   }
@@ -196,7 +224,7 @@ export const make = (
     const { codec, upcaster } = command(tag).payload
     return Either.mapBoth(codec.write(value), {
       onLeft: (misfit) => invalid(tag, misfit),
-      onRight: ({ form }) => ({ text: form === undefined ? "" : Json.canonical(form), version: upcaster.version })
+      onRight: ({ text }) => ({ text, version: upcaster.version })
     })
   }
 

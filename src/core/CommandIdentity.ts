@@ -28,20 +28,22 @@ export interface Target {
 /** 128 bits of SHA-256, as 32 hexadecimal digits. */
 const digest = (text: string): string => hash("sha256", text).slice(0, 32)
 
-/** The fingerprint of a command: `said` is the stored form of the fields that the caller supplied, `own` the caller's fingerprint. */
+/**
+ * The fingerprint of a command: `said` is the canonical JSON of the stored form of the fields that the caller supplied, empty
+ * where there are none; `own` is the caller's fingerprint. The digest is of canonical JSON too, keys in their order.
+ */
 export const of = (
   { aggregate, command, id }: Target,
   commandId: string,
-  said: unknown,
+  said: string,
   own: string | undefined
 ): string => {
-  // As canonical JSON writes it, keys in their order, so that nobody need sort what is always the same.
-  const target = `"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
-  const fingerprint = own === undefined ? "" : `,"fingerprint":${JSON.stringify(own)}`
-  const what = CommandId.isDerived(commandId)
-    ? ["", ""]
-    : [fingerprint, own === undefined && said !== undefined ? `,"payload":${Json.canonical(said)}` : ""]
-  return `${rule}${digest(`{${target}${what[0]},"id":${JSON.stringify(id)}${what[1]}}`)}`
+  const target = `{"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
+  const addressee = `"id":${JSON.stringify(id)}`
+  if (CommandId.isDerived(commandId)) return `${rule}${digest(`${target},${addressee}}`)}`
+  return own === undefined
+    ? `${rule}${digest(said === "" ? `${target},${addressee}}` : `${target},${addressee},"payload":${said}}`)}`
+    : `${rule}${digest(`${target},"fingerprint":${JSON.stringify(own)},${addressee}}`)}`
 }
 
 /** What a release before rule 2 may have made a fingerprint of. JSON, so that it may travel to another node. */

@@ -55,13 +55,18 @@ const interpret = (ast: SchemaAST.AST, { direction, refuseExcess }: Context): Co
   }
 }
 
-interface Context {
-  readonly direction: Direction
-  /** Whether a field that the schema does not name is a mistake. */
-  readonly refuseExcess: boolean
+export interface EncodeOptions {
+  /** Whether a field that the schema does not name is a mistake. Default: it is left out. */
+  readonly refuseExcess?: boolean
+  /** Whether the fields of a struct come in the order of their names, and not in that of the schema. */
+  readonly isSorted?: boolean
 }
 
-const excessOf = (refuseExcess: boolean): SchemaAST.ParseOptions => ({
+interface Context extends EncodeOptions {
+  readonly direction: Direction
+}
+
+const excessOf = (refuseExcess = false): SchemaAST.ParseOptions => ({
   onExcessProperty: refuseExcess ? "error" : "ignore"
 })
 
@@ -117,8 +122,12 @@ const transformation = (ast: SchemaAST.Transformation, context: Context): Compil
 
 const struct = (ast: SchemaAST.TypeLiteral, context: Context): Compiled => {
   const isEncoding = context.direction === "encode"
-  const refusesExcess = isEncoding && context.refuseExcess
-  const compiled = ast.propertySignatures.map(({ isOptional, name, type }) => ({
+  const refusesExcess = isEncoding && context.refuseExcess === true
+  const signatures =
+    isEncoding && context.isSorted === true
+      ? [...ast.propertySignatures].sort((left, right) => (String(left.name) < String(right.name) ? -1 : 1))
+      : ast.propertySignatures
+  const compiled = signatures.map(({ isOptional, name, type }) => ({
     name: name as string,
     isOptional,
     of: compile(type, context)
@@ -249,7 +258,7 @@ type Parse<A> = (input: unknown) => Either.Either<A, ParseResult.ParseError>
 
 /** As `Schema.decodeUnknownEither`. */
 export const decodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<A> => {
-  const { step } = compile(schema.ast, { direction: "decode", refuseExcess: false })
+  const { step } = compile(schema.ast, { direction: "decode" })
   const parse = Schema.decodeUnknownEither(schema)
   return (input) => {
     const output = step(input)
@@ -265,11 +274,11 @@ export interface Encoder<I> extends Pick<Compiled, "isExact" | "isJson"> {
 }
 
 /** `isExact` and `isJson` hold of what the quick way gives. */
-export const encoder = <A, I>(schema: Schema.Schema<A, I>, refuseExcess: boolean): Encoder<I> => {
-  const { isExact, isJson, step } = compile(schema.ast, { direction: "encode", refuseExcess })
+export const encoder = <A, I>(schema: Schema.Schema<A, I>, options: EncodeOptions = {}): Encoder<I> => {
+  const { isExact, isJson, step } = compile(schema.ast, { ...options, direction: "encode" })
   return {
     quick: step as Encoder<I>["quick"],
-    slow: Schema.encodeUnknownEither(schema, excessOf(refuseExcess)),
+    slow: Schema.encodeUnknownEither(schema, excessOf(options.refuseExcess)),
     isExact,
     isJson
   }

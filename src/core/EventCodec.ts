@@ -122,18 +122,23 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     return Either.right({ type: tag, schemaVersion: known.type.version, data, asRead: asRead as Event.Of<T> })
   }
 
+  /** From the form of the current version of a type. */
+  const decoded = (stored: StoredEvent, { codec, type }: Known, data: object): Decoded<T> => {
+    const read = codec.read({ ...data, _tag: type.tag })
+    return Either.isRight(read)
+      ? Either.right([read.right as Event.Of<T>])
+      : undecodable(stored, read.left.path, read.left.reason)
+  }
+
   /** From the form of one version of a type to the events that it is today. */
   const current = (stored: StoredEvent, known: Known, from: number, form: unknown): Decoded<T> => {
-    const { fate, tag } = known.type
+    const { fate } = known.type
     if (!isObject(form)) return undecodable(stored, "", "the stored form is not an object")
+    if (fate === undefined && from === known.type.version) return decoded(stored, known, form)
     const upcast = known.upcaster.upcast(form, from, [stored], fate !== undefined)
     if (Either.isLeft(upcast)) return undecodable(stored, upcast.left.path, upcast.left.reason)
     const data = upcast.right as object
-    if (fate !== undefined) return pieces(stored, fate, data)
-    const decoded = known.codec.read({ ...data, _tag: tag })
-    return Either.isRight(decoded)
-      ? Either.right([decoded.right as Event.Of<T>])
-      : undecodable(stored, decoded.left.path, decoded.left.reason)
+    return fate === undefined ? decoded(stored, known, data) : pieces(stored, fate, data)
   }
 
   /** All of them or none: half a split is never seen. */
@@ -165,9 +170,14 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
     if (!Number.isInteger(schemaVersion) || schemaVersion < 1) {
       return undecodable(stored, "", "versions are counted from 1")
     }
-    const form = TextCodec.parse(stored.data)
-    if (Either.isLeft(form)) return undecodable(stored, "", form.left.reason)
-    return current(stored, known, schemaVersion, form.right)
+    let form: unknown
+    try {
+      form = JSON.parse(stored.data)
+    } catch {
+      // The parser's own message quotes the text, which may hold what a log must not.
+      return undecodable(stored, "", "the stored text is not JSON")
+    }
+    return current(stored, known, schemaVersion, form)
   }
 
   return { encode, decode }

@@ -99,9 +99,8 @@ const normalizerOf = (ast: SchemaAST.AST): Normalize | undefined => {
   }
 }
 
-/** The stored form as it identifies a command; see `identifiedBy`. */
-export const identityOf = (schema: Schema.Schema.AnyNoContext): Normalize =>
-  normalizerOf(schema.ast) ?? ((form) => form)
+/** The stored form as it identifies a command, see `identifiedBy`; undefined where that is the form itself. */
+export const identityOf = (schema: Schema.Schema.AnyNoContext): Normalize | undefined => normalizerOf(schema.ast)
 
 /** The schemas of a union, each with its history; of any other schema itself. */
 export const membersOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<Schema.Schema.AnyNoContext> =>

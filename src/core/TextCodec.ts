@@ -30,6 +30,8 @@ export interface TextCodec<A> {
 export interface Options {
   /** Whether a field that the schema does not name is a mistake, or is left out. Default: it is left out. */
   readonly refuseExcess?: boolean
+  /** Whether the text is the same for values that differ only in the order of keys; see `Json.canonical`. */
+  readonly isCanonical?: boolean
 }
 
 /** JSON has no undefined, which a command without payload or success has: it is the empty text. */
@@ -51,7 +53,8 @@ const misfit = (error: ParseResult.ParseError): Json.Misfit => ({
 })
 
 export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): TextCodec<A> => {
-  const { isExact, isJson, quick, slow } = CompiledSchema.encoder(schema, options.refuseExcess ?? false)
+  const { isCanonical = false, refuseExcess = false } = options
+  const { isExact, isJson, quick, slow } = CompiledSchema.encoder(schema, { refuseExcess, isSorted: isCanonical })
   const decode = CompiledSchema.decodeUnknownEither(schema)
   const mayHoldUndefined = CompiledSchema.admitsUndefined(schema as Schema.Schema.AnyNoContext)
 
@@ -59,31 +62,40 @@ export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): 
     try {
       const decoded = decode(form)
       if (Either.isLeft(decoded)) return Either.left(misfit(decoded.left))
-      return Either.right(mayHoldUndefined ? HeldValue.hold(decoded.right) : decoded.right)
+      return mayHoldUndefined ? Either.right(HeldValue.hold(decoded.right)) : (decoded as Either.Either<A, never>)
     } catch (cause) {
       const name = cause instanceof Error ? cause.name : typeof cause
       return Either.left({ path: "", reason: `its schema threw ${name}` })
     }
   }
 
-  const write = (value: unknown): Either.Either<Written<A>, Json.Misfit> => {
-    let form: unknown = quick(value)
-    const isQuick = form !== CompiledSchema.unfit
-    if (!isQuick) {
-      const encoded = slow(value)
-      if (Either.isLeft(encoded)) return Either.left(misfit(encoded.left))
-      form = encoded.right
-    }
-    if (!(isQuick && isJson) && form !== undefined) {
-      const bad = Json.misfit(form)
-      if (bad !== undefined) return Either.left(bad)
-    }
-    const text = toText(form)
-    if (isQuick && isExact) return Either.right({ text, form, asRead: form as A })
-    const again = read(form === undefined ? undefined : JSON.parse(text))
+  const reread = (text: string, form: unknown, parsed: unknown): Either.Either<Written<A>, Json.Misfit> => {
+    const again = read(parsed)
     return Either.isRight(again)
       ? Either.right({ text, form, asRead: again.right })
       : Either.left({ path: again.left.path, reason: "what is stored could not be read again" })
+  }
+
+  const write = (value: unknown): Either.Either<Written<A>, Json.Misfit> => {
+    const form: unknown = quick(value)
+    // The quick way gives what its own text would be parsed to, and nobody else has a part of it.
+    if (isJson && form !== CompiledSchema.unfit) {
+      const text = toText(form)
+      return isExact ? Either.right({ text, form, asRead: form as A }) : reread(text, form, form)
+    }
+    return writeSlowly(form === CompiledSchema.unfit ? slow(value) : Either.right(form))
+  }
+
+  const writeSlowly = (
+    encoded: Either.Either<unknown, ParseResult.ParseError>
+  ): Either.Either<Written<A>, Json.Misfit> => {
+    if (Either.isLeft(encoded)) return Either.left(misfit(encoded.left))
+    const form = encoded.right
+    if (form === undefined) return reread("", form, form)
+    const bad = Json.misfit(form)
+    if (bad !== undefined) return Either.left(bad)
+    const text = isCanonical ? Json.canonical(form) : toText(form)
+    return reread(text, form, JSON.parse(text))
   }
 
   return { write, read }

@@ -57,9 +57,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
     })
 
     return handlers
-      .handle("open", ({ payload: { accountId, ...opening }, payload }) =>
+      .handle("open", ({ payload: { accountId, ...opening } }) =>
         Effect.gen(function* () {
-          const given = yield* CommandAnswer.options("/accounts", payload)
+          const given = yield* CommandAnswer.options({ route: "/accounts" })
           const id = accountId ?? AccountId.make(CommandAnswer.derivedId("account", given.commandId))
           const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Failures.ofOpening)
           return yield* CommandAnswer.make(reply, { status: 201, headers: { location: `/accounts/${id}` } })
@@ -67,7 +67,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       )
       .handle("deposit", ({ headers, path: { id }, payload }) =>
         Effect.gen(function* () {
-          const given = yield* CommandAnswer.options(`/accounts/${id}/deposits`, payload, headers["if-match"])
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/deposits`,
+            expectedVersion: headers["if-match"]
+          })
           return yield* CommandAnswer.make(
             yield* Effect.mapError(accounts(id).ask("Deposit", payload, given), Failures.ofCommand)
           )
@@ -75,7 +78,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       )
       .handle("withdraw", ({ headers, path: { id }, payload }) =>
         Effect.gen(function* () {
-          const given = yield* CommandAnswer.options(`/accounts/${id}/withdrawals`, payload, headers["if-match"])
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/withdrawals`,
+            expectedVersion: headers["if-match"]
+          })
           return yield* CommandAnswer.make(
             yield* Effect.mapError(accounts(id).ask("Withdraw", payload, given), Failures.ofCommand)
           )
@@ -84,7 +90,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       .handle("close", ({ headers, path: { id }, request }) =>
         Effect.gen(function* () {
           yield* RequestBody.none(request)
-          const given = yield* CommandAnswer.options(`/accounts/${id}/close`, {}, headers["if-match"])
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/close`,
+            expectedVersion: headers["if-match"]
+          })
           return yield* CommandAnswer.make(
             yield* Effect.mapError(accounts(id).ask("Close", undefined, given), Failures.ofCommand)
           )

@@ -21,9 +21,16 @@ import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as Routes from "./Routes.ts"
 
-/** The id of the command that this request is: its idempotency key, or a new one. */
+export interface Command {
+  /** Its idempotency key, or a new id. */
+  readonly commandId: string
+  /** The body as it was sent. */
+  readonly sent: () => unknown
+}
+
+/** The command that this request is. */
 export class CurrentCommand extends Context.Reference<CurrentCommand>()("daybook/http/CurrentCommand", {
-  defaultValue: () => ({ commandId: "" })
+  defaultValue: (): Command => ({ commandId: "", sent: () => undefined })
 }) {}
 
 const isKey = Schema.is(IdempotencyKey)
@@ -130,9 +137,10 @@ const around =
           return answer(new Problem.Problem("method-not-allowed", { headers }))
         }
         if (lifecycle.isStopping() && !route.startsWith("/health/")) return answer(new Problem.Problem("shutting-down"))
+        const strict = RequestBody.strict(request)
         return app.pipe(
-          Effect.provideService(HttpServerRequest.HttpServerRequest, RequestBody.strict(request)),
-          Effect.provideService(CurrentCommand, { commandId: commandId ?? "" }),
+          Effect.provideService(HttpServerRequest.HttpServerRequest, strict.request),
+          Effect.provideService(CurrentCommand, { commandId: commandId ?? "", sent: strict.sent }),
           // Whoever went away gets no answer.
           Effect.catchAllCause((cause) =>
             Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : answer(toProblem(cause))

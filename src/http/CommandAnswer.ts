@@ -6,24 +6,30 @@ import type { Reply } from "../core/Aggregate.ts"
 import type { Receipt } from "./AccountsApi.ts"
 import { CurrentCommand } from "./Boundary.ts"
 import * as Failures from "./Failures.ts"
-
-/**
- * By what releases before rule 2 of `CommandIdentity` knew a request, so that retries of what they stored are recognized: the
- * same whatever the order and the white space of its JSON, and another for any other value, even of an equal amount.
- */
-const formerFingerprint = (route: string, body: object): string =>
-  hash("sha256", JSON.stringify([route, Object.entries(body).sort(([left], [right]) => (left < right ? -1 : 1))]))
+import * as FormerFingerprint from "./FormerFingerprint.ts"
 
 /** The id of an account, transfer or hold that was made without one: a retry finds the same. */
 export const derivedId = (what: string, commandId: string): string =>
   hash("sha256", `${what}\0${commandId}`).slice(0, 26)
 
+export interface Sending {
+  /** Of the request, without the method. */
+  readonly route: string
+  /** What of the payload the route says, and not the body. */
+  readonly named?: Readonly<Record<string, string>>
+  /** From `If-Match`. */
+  readonly expectedVersion?: number | undefined
+}
+
 /** What every command is sent with. */
-export const options = Effect.fnUntraced(function* (route: string, body: object, expectedVersion?: number) {
-  const { commandId } = yield* CurrentCommand
+export const options = Effect.fnUntraced(function* ({ expectedVersion, named, route }: Sending) {
+  const { commandId, sent } = yield* CurrentCommand
+  // It fitted its schema, or it was not to be; only a request without fields may come without a body.
+  const body = (sent() ?? {}) as object
   return {
     commandId,
-    formerFingerprint: formerFingerprint(`POST ${route}`, body),
+    said: { ...body, ...named },
+    formerFingerprint: FormerFingerprint.of(`POST ${route}`, body),
     ...(expectedVersion !== undefined && { expectedVersion })
   }
 })

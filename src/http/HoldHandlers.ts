@@ -14,7 +14,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
     return handlers
       .handle("place", ({ headers, path: { id }, payload }) =>
         Effect.gen(function* () {
-          const given = yield* CommandAnswer.options(`/accounts/${id}/holds`, payload, headers["if-match"])
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/holds`,
+            expectedVersion: headers["if-match"]
+          })
           const holdId = payload.holdId ?? HoldId.make(CommandAnswer.derivedId("hold", given.commandId))
           const reply = accounts(id).ask("Reserve", { ...payload, holdId }, given)
           return yield* CommandAnswer.make(yield* Effect.mapError(reply, Failures.ofCommand), {
@@ -26,7 +29,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
       .handle("capture", ({ headers, path: { holdId, id }, payload }) =>
         Effect.gen(function* () {
           const route = `/accounts/${id}/holds/${holdId}/capture`
-          const given = yield* CommandAnswer.options(route, payload, headers["if-match"])
+          const given = yield* CommandAnswer.options({ route, named: { holdId }, expectedVersion: headers["if-match"] })
           const reply = accounts(id).ask("Capture", { ...payload, holdId }, given)
           return yield* CommandAnswer.make(yield* Effect.mapError(reply, Failures.ofCommand))
         })
@@ -35,7 +38,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
         Effect.gen(function* () {
           yield* RequestBody.none(request)
           const route = `/accounts/${id}/holds/${holdId}/release`
-          const given = yield* CommandAnswer.options(route, {}, headers["if-match"])
+          const given = yield* CommandAnswer.options({ route, named: { holdId }, expectedVersion: headers["if-match"] })
           const reply = accounts(id).ask("Release", { holdId }, given)
           return yield* CommandAnswer.make(yield* Effect.mapError(reply, Failures.ofCommand))
         })

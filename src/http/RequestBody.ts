@@ -90,11 +90,21 @@ export const none = (request: HttpServerRequest.HttpServerRequest): Effect.Effec
     )
   })
 
+export interface Strict {
+  readonly request: HttpServerRequest.HttpServerRequest
+  /** The body as it was sent, once it was read: what the client said, before any schema adds to it. */
+  readonly sent: () => unknown
+}
+
 /** The request, with one way to read its body. */
-export const strict = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest => {
-  const body = json(request)
+export const strict = (request: HttpServerRequest.HttpServerRequest): Strict => {
+  let sent: unknown
+  const body = Effect.map(json(request), (value) => {
+    sent = value
+    return value
+  })
   const property = { get: () => body, configurable: true }
-  return Object.create(request, {
+  const strictly: HttpServerRequest.HttpServerRequest = Object.create(request, {
     json: property,
     text: property,
     urlParamsBody: property,
@@ -102,4 +112,5 @@ export const strict = (request: HttpServerRequest.HttpServerRequest): HttpServer
     multipart: property,
     remoteAddress: { value: Option.none() }
   })
+  return { request: strictly, sent: () => sent }
 }

@@ -34,9 +34,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =
   Effect.gen(function* () {
     const transfers = yield* Transfers
     return handlers
-      .handle("request", ({ payload: { transferId, ...order }, payload }) =>
+      .handle("request", ({ payload: { transferId, ...order } }) =>
         Effect.gen(function* () {
-          const given = yield* CommandAnswer.options("/transfers", payload)
+          const given = yield* CommandAnswer.options({ route: "/transfers" })
           const id = transferId ?? TransferId.make(CommandAnswer.derivedId("transfer", given.commandId))
           return yield* answer(yield* Effect.mapError(transfers.request(id, order, given), Failures.ofTransfer))
         })

@@ -114,7 +114,7 @@ describe("CompiledSchema", () => {
 
     for (const refuseExcess of [false, true]) {
       it(`encodes ${name} as the schema does, to what JSON gives back${refuseExcess ? ", excess refused" : ""}`, () => {
-        const { isExact, isJson, quick } = CompiledSchema.encoder(schema, refuseExcess)
+        const { isExact, isJson, quick } = CompiledSchema.encoder(schema, { refuseExcess })
         const own = Schema.encodeUnknownEither(schema, { onExcessProperty: refuseExcess ? "error" : "ignore" })
         const decode = Schema.decodeUnknownEither(schema)
         examine(typed, (value) => {

@@ -1,0 +1,32 @@
+/**
+ * Runs one round of one contestant in this process, and prints its work: `bench/against.ts` starts it for two commits by
+ * turns. It lies beside the benchmarks of either build, so it calls only what every commit since 0a4bee3 exports.
+ */
+import process from "node:process"
+import { pathToFileURL } from "node:url"
+import type { Contestant } from "./harness.ts"
+import { withFolder } from "./harness.ts"
+
+/** What the benchmarks of a commit export. */
+interface Commands {
+  readonly daybook: (accounts: number, commands: number) => Contestant
+}
+interface Replay {
+  readonly daybook: () => Contestant
+}
+
+/** The loads that two commits can be compared by. */
+const loads: Readonly<Record<string, (folder: string) => Promise<Contestant>>> = {
+  hot: async (folder) => (await commandsOf(folder)).daybook(1, 50_000),
+  wide: async (folder) => (await commandsOf(folder)).daybook(1_000, 50_000),
+  replay: async (folder) => ((await import(`${folder}/replay.bench.js`)) as Replay).daybook()
+}
+
+const commandsOf = async (folder: string): Promise<Commands> =>
+  (await import(`${folder}/commands.bench.js`)) as Commands
+
+const [build, name] = process.argv.slice(2)
+const load = loads[name ?? ""]
+if (build === undefined || load === undefined) throw new Error(`give a build and one of ${Object.keys(loads)}`)
+const { run } = await load(pathToFileURL(build).href)
+console.log(JSON.stringify(await withFolder(run)))
