@@ -9,10 +9,9 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Cli from "../cli/Cli.ts"
 import * as Serve from "../http/Serve.ts"
-import type { Answer } from "../http/Service.ts"
-import { ask } from "../http/Service.ts"
+import { type Answer, ask } from "../http/Service.ts"
 import * as Asks from "./Asks.ts"
-import * as HeldCredits from "./HeldCredits.ts"
+import * as HeldLegs from "./HeldLegs.ts"
 import * as Releases from "./Releases.ts"
 import * as Requests from "./Requests.ts"
 import * as Rows from "./Rows.ts"
@@ -77,12 +76,12 @@ const recordPending = (url: string, db: string, name: string) =>
   Effect.gen(function* () {
     const { before, during, from, transfer } = Requests.pending(name)
     const opened = yield* Effect.forEach(before, (request) => first(url, request))
-    yield* HeldCredits.holdCredits(db)
+    yield* HeldLegs.hold(db, "TransferCredited")
     yield* Effect.fork(send(url, transfer))
     const isDebited = Effect.map(ask(`${url}/accounts/${from}`), ({ json }) => json.version === 2)
     yield* Effect.repeat(isDebited, { until: Boolean })
     const refused = yield* Effect.forEach(during, (request) => first(url, request))
-    yield* HeldCredits.takeCredits(db)
+    yield* HeldLegs.release(db)
     const hasEnded = Effect.map(send(url, transfer), ({ status }) => status === 201)
     yield* Effect.repeat(hasEnded, { until: Boolean })
     return [...opened, ...refused, yield* first(url, transfer)]
@@ -155,7 +154,7 @@ export const read = (file: string): Recording => {
 }
 
 /** Each request comes again, as it was and written in another way, and gets its first answer to the byte. */
-export const checkHttp = (url: string, { exchanges }: Recording) =>
+const checkHttp = (url: string, { exchanges }: Recording) =>
   Effect.forEach(
     exchanges,
     (exchange) =>
@@ -176,7 +175,7 @@ export const checkHttp = (url: string, { exchanges }: Recording) =>
   )
 
 /** What is another command is refused, whatever the release that took its key, and changes nothing. */
-export const checkDifferent = (url: string, { exchanges }: Recording) =>
+const checkDifferent = (url: string, { exchanges }: Recording) =>
   Effect.gen(function* () {
     const end = Effect.map(ask(`${url}/events?limit=1000`), ({ json }) => json.events.length)
     const before = yield* end
@@ -191,14 +190,14 @@ export const checkDifferent = (url: string, { exchanges }: Recording) =>
   })
 
 /** The rows that were imported are known, in whatever order their fields stand. */
-export const checkRows = (dist: string, db: string, { rows }: Recording) =>
+const checkRows = (dist: string, db: string, { rows }: Recording) =>
   Effect.gen(function* () {
     const tally = yield* importRows(dist, db, [...rows, ...Rows.rewritten(rows)])
     assert.deepStrictEqual(tally, { applied: 0, replayed: 2 * rows.length, refused: 0 })
   })
 
 /** Programs get their answers again; what is another command is refused. */
-export const checkAsks = (dist: string, db: string, recording: Recording) =>
+const checkAsks = (dist: string, db: string, recording: Recording) =>
   Effect.gen(function* () {
     const asks = recording.asks.map(({ ask }) => ask)
     const different = Asks.different(asks)
@@ -210,16 +209,19 @@ export const checkAsks = (dist: string, db: string, recording: Recording) =>
     assert.deepStrictEqual<ReadonlyArray<object>>(answers.slice(2 * asks.length), refused)
   })
 
+/** Checks the requests of a recording against a service of this build. */
+const checkService = (dist: string, db: string, recording: Recording) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { url } = yield* serve(dist, db)
+      yield* checkHttp(url, recording)
+      yield* checkDifferent(url, recording)
+    })
+  )
+
+/** Each door, and what it checks of a recording against a build on the recording's database. */
+export const doors = { "embedded actors": checkAsks, import: checkRows, HTTP: checkService }
+
 /** All of it, through all doors. */
 export const check = (dist: string, db: string, recording: Recording) =>
-  Effect.gen(function* () {
-    yield* checkAsks(dist, db, recording)
-    yield* checkRows(dist, db, recording)
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const { url } = yield* serve(dist, db)
-        yield* checkHttp(url, recording)
-        yield* checkDifferent(url, recording)
-      })
-    )
-  })
+  Effect.forEach(Object.values(doors), (door) => door(dist, db, recording), { discard: true })
