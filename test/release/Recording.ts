@@ -11,7 +11,7 @@ import * as Cli from "../cli/Cli.ts"
 import * as Serve from "../http/Serve.ts"
 import { type Answer, ask } from "../http/Service.ts"
 import * as Asks from "./Asks.ts"
-import * as HeldLegs from "./HeldLegs.ts"
+import * as HeldSteps from "./HeldSteps.ts"
 import * as Releases from "./Releases.ts"
 import * as Requests from "./Requests.ts"
 import * as Rows from "./Rows.ts"
@@ -76,12 +76,12 @@ const recordPending = (url: string, db: string, name: string) =>
   Effect.gen(function* () {
     const { before, during, from, transfer } = Requests.pending(name)
     const opened = yield* Effect.forEach(before, (request) => first(url, request))
-    yield* HeldLegs.hold(db, "TransferCredited")
+    yield* HeldSteps.hold(db, "TransferCredited")
     yield* Effect.fork(send(url, transfer))
     const isDebited = Effect.map(ask(`${url}/accounts/${from}`), ({ json }) => json.version === 2)
     yield* Effect.repeat(isDebited, { until: Boolean })
     const refused = yield* Effect.forEach(during, (request) => first(url, request))
-    yield* HeldLegs.release(db)
+    yield* HeldSteps.release(db)
     const hasEnded = Effect.map(send(url, transfer), ({ status }) => status === 201)
     yield* Effect.repeat(hasEnded, { until: Boolean })
     return [...opened, ...refused, yield* first(url, transfer)]
