@@ -87,7 +87,8 @@ const recordPending = (url: string, db: string, name: string) =>
     return [...opened, ...refused, yield* first(url, transfer)]
   })
 
-const askAll = (dist: string, db: string, asks: ReadonlyArray<Asks.Ask>) =>
+/** What a program gets that sends these commands to the actors in its own process, on this database. */
+export const askAll = (dist: string, db: string, asks: ReadonlyArray<Asks.Ask>) =>
   Effect.gen(function* () {
     const stdin = asks.map((ask) => `${JSON.stringify(ask)}\n`).join("")
     const program = [process.execPath, join(import.meta.dirname, "asking.mjs"), dist] as const
@@ -99,7 +100,8 @@ const askAll = (dist: string, db: string, asks: ReadonlyArray<Asks.Ask>) =>
       .map((line): { readonly replayed?: boolean; readonly error?: string } => JSON.parse(line))
   })
 
-const importRows = (dist: string, db: string, rows: ReadonlyArray<Rows.Row>) =>
+/** What `daybook import` of this build says of these rows. */
+export const importRows = (dist: string, db: string, rows: ReadonlyArray<Rows.Row>) =>
   Effect.gen(function* () {
     const args = ["import", "-", "--format", "commands", "--db", db, "--json"]
     const program = Releases.programOf(dist)
