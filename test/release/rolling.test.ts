@@ -113,8 +113,8 @@ describe.skipIf(Releases.isMissing(Releases.before))("a rolling deploy", () => {
                   // A transfer is looked at anew; what the older release cannot know, it may refuse.
                   else {
                     assert.strictEqual(release, "older", `${command.key}: ${again.right.text}`)
+                    assert.isFalse(isFinal(again.right), `${command.key} was done twice: ${again.right.text}`)
                     assert.property(codes, again.right.json.code)
-                    assert.isFalse(isFinal(again.right), again.right.text)
                   }
                 }
                 // Two thirds of the way the older release is stopped, as a deploy does.
