@@ -76,13 +76,6 @@ const Earlier = Schema.Struct({
   fingerprints: Schema.Array(Schema.String),
   orders: Schema.Array(Schema.Array(Schema.String))
 })
-const nothingEarlier: CommandIdentity.Earlier = {
-  given: undefined,
-  form: undefined,
-  defaulted: [],
-  fingerprints: [],
-  orders: []
-}
 
 /** A command between two nodes. Its payload and its answer are text: only the aggregate knows their types. */
 const AskRpc = Rpc.make("Ask", {
@@ -157,8 +150,11 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
         if (definition === undefined) return yield* new ShuttingDown()
         const { command, payload: text, payloadVersion } = sent
         const payload = yield* definition.commands.readPayload(command, { text, version: payloadVersion })
-        const earlier = { ...nothingEarlier, ...sent.earlier }
-        const { value, ...answer } = yield* local.ask({ ...sent, payload, earlier, retryable: true })
+        const { earlier, fingerprint } =
+          sent.earlier === undefined
+            ? yield* identityHere(definition, sent, payload)
+            : { earlier: { given: undefined, form: undefined, ...sent.earlier }, fingerprint: sent.fingerprint }
+        const { value, ...answer } = yield* local.ask({ ...sent, payload, earlier, fingerprint, retryable: true })
         const written = definition.commands.writeAnswer(command, answer.outcome, value)
         return { ...answer, value: written.text, valueVersion: written.version }
       }).pipe(
@@ -273,6 +269,13 @@ const sendable = (given: unknown): unknown =>
     : Json.misfit(given) === undefined
       ? given
       : undefined
+
+/** Which command it is, where a node of a release with an earlier rule sends it: as this rule says, and as that one does. */
+const identityHere = (
+  { commands }: AnyDefinition,
+  { command, commandId, fingerprint, id }: Pick<Ask, "command" | "commandId" | "fingerprint" | "id">,
+  payload: unknown
+) => commands.receive(command, id, payload, commandId, { formerFingerprint: fingerprint })
 
 /** An answer on its way. */
 type Sent = Effect.Effect.Success<(typeof AskRpc.successSchema.Type)["exit"]>
