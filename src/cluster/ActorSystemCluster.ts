@@ -25,7 +25,6 @@ import {
 } from "../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
-import type * as CommandIdentity from "../core/CommandIdentity.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
 import type { EventStore } from "../core/EventStore.ts"

@@ -35,8 +35,8 @@ const command: Ask = {
   traceparent: null
 }
 
-const answer = { outcome: "success", value: "7", valueVersion: 1, replayed: false, version: 1, position: 1 } as const
-const answered = Effect.succeed({ moving: false, exit: Exit.succeed(answer) })
+const answer = { outcome: "success", value: "7", replayed: false, version: 1, position: 1 } as const
+const answered = Effect.succeed({ moving: false, exit: Exit.succeed({ ...answer, valueVersion: 1 }) })
 const unavailable = Effect.succeed({
   moving: false,
   exit: Exit.fail(new StoreUnavailable({ operation: "append", cause: "down" }))
