@@ -155,6 +155,35 @@ export const isPlain = (value: unknown, depth = 0): boolean =>
       (isList(value) || Json.isPlainObject(value)) &&
       Object.values(value).every((inner) => isPlain(inner, depth + 1))
 
+/** Whether a value of the schema may hold anything that `freeze` leaves alone, as dates and instances of classes. */
+export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean => {
+  const seen = new Set<SchemaAST.AST>()
+  const look = (ast: SchemaAST.AST): boolean => {
+    if (seen.has(ast)) return false
+    seen.add(ast)
+    switch (ast._tag) {
+      case "Declaration":
+      case "UnknownKeyword":
+      case "AnyKeyword":
+      case "ObjectKeyword":
+        return true
+      case "TypeLiteral":
+        return [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => look(type))
+      case "TupleType":
+        return [...ast.elements, ...ast.rest].some(({ type }) => look(type))
+      case "Union":
+        return ast.types.some(look)
+      case "Refinement":
+        return look(ast.from)
+      case "Suspend":
+        return look(ast.f())
+      default:
+        return false
+    }
+  }
+  return look(SchemaAST.typeAST(schema.ast))
+}
+
 /** The first place at which two values differ, as `lines.0.amount`; undefined where they are the same. */
 export const difference = (left: unknown, right: unknown, path = "", depth = 0): string | undefined => {
   if (Object.is(left, right)) return undefined
