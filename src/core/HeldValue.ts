@@ -32,13 +32,13 @@ const list =
     return copy ?? value
   }
 
-/** Without the keys whose values are undefined; the same object where nothing changes. */
+/** Without the keys whose values are undefined, and as JSON makes it; the same object where nothing changes. */
 const object =
   (keysOf: (value: Record<string, unknown>) => Iterable<string>, stepOf: (key: string) => Step): Step =>
   (value, before) => {
     if (value === before || !Json.isPlainObject(value)) return value
     const old = Json.isPlainObject(before) ? before : {}
-    let copy: Record<string, unknown> | undefined
+    let copy: Record<string, unknown> | undefined = Object.getPrototypeOf(value) === null ? { ...value } : undefined
     for (const key of keysOf(value)) {
       const inner = value[key]
       const held = inner === undefined ? undefined : stepOf(key)(inner, old[key])
@@ -191,6 +191,7 @@ export const difference = (left: unknown, right: unknown, path = "", depth = 0):
   if (depth > Json.maxDepth) return whole
   const isBothLists = isList(left) && isList(right)
   if (isBothLists || (Json.isPlainObject(left) && Json.isPlainObject(right))) {
+    if (Object.getPrototypeOf(left) !== Object.getPrototypeOf(right)) return whole
     const [ours, theirs] = [left, right] as ReadonlyArray<unknown> as [Record<string, unknown>, Record<string, unknown>]
     for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
       const at = path === "" ? key : `${path}.${key}`

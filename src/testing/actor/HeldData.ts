@@ -129,9 +129,11 @@ class Tap extends Aggregate.make("Tap", {
   state: Schema.Struct({
     most: Schema.optional(Schema.Number),
     tags: Schema.optional(Schema.Unknown),
+    last: Schema.optional(Schema.Number),
+    sign: Schema.Number,
     history: Schema.Array(Schema.Unknown)
   }),
-  initial: { history: [] },
+  initial: { sign: 0, history: [] },
   events: [Turned],
   commands: [
     Rpc.make("Set", {
@@ -149,7 +151,13 @@ const tap = Tap.toLayer({
       Object.hasOwn(state, "most") && !(litres <= (state.most ?? 0)) ? Either.left(new OverMost()) : Either.right([])
   },
   evolve: {
-    Turned: (state, { _tag, ...event }) => ({ ...state, ...event, history: [...state.history, event] })
+    Turned: (state, { _tag, ...event }) => ({
+      ...state,
+      ...event,
+      last: event.most,
+      sign: -0,
+      history: [...state.history, event]
+    })
   },
   reply: { Set: (state) => state, Draw: (state) => state }
 })
@@ -344,6 +352,7 @@ export const HeldData: ReadonlyArray<ActorSystemCase> = [
         live,
         {
           most: 100,
+          sign: 0,
           tags: { list: [{ z: 0 }] },
           history: [{ most: 100, tags: { a: 1 } }, { tags: { list: [{ z: 0 }] } }]
         },
