@@ -253,6 +253,11 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
   }
   const commands = CommandCodec.make(name, rpcs, contract.formerOrders)
+  for (const { command, part } of commands.nested) {
+    throw new InvalidAggregate(
+      `within the ${part} of ${name}.${command} stands a form with versions of its own; give the versions to the whole ${part}`
+    )
+  }
   const transient: ReadonlySet<string> = new Set(contract.transientErrors ?? [])
   for (const tag of transient) {
     if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)

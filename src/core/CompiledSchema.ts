@@ -6,6 +6,7 @@
  * the object that was given.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
+import * as SchemaParts from "./SchemaParts.ts"
 
 /** What the quick way does not take. */
 export const unfit = Symbol("daybook/core/CompiledSchema/unfit")
@@ -275,36 +276,6 @@ export const encoder = <A, I>(schema: Schema.Schema<A, I>, refuseExcess: boolean
   }
 }
 
-/** Whether the schema, or one of those that it is made of, meets the condition. */
-const some = (
-  ast: SchemaAST.AST,
-  condition: (ast: SchemaAST.AST) => boolean,
-  seen = new Set<SchemaAST.AST>()
-): boolean => {
-  if (seen.has(ast)) return false
-  seen.add(ast)
-  if (condition(ast)) return true
-  const within = (of: SchemaAST.AST) => some(of, condition, seen)
-  switch (ast._tag) {
-    case "TypeLiteral":
-      return [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => within(type))
-    case "TupleType":
-      return [...ast.elements, ...ast.rest].some(({ type }) => within(type))
-    case "Union":
-      return ast.types.some(within)
-    case "Refinement":
-      return within(ast.from)
-    case "Transformation":
-      return within(ast.from) || within(ast.to)
-    case "Suspend":
-      return within(ast.f())
-    case "Declaration":
-      return ast.typeParameters.some(within)
-    default:
-      return false
-  }
-}
-
 const mayBeUndefined = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isRefinement(ast)
     ? mayBeUndefined(ast.from)
@@ -320,8 +291,8 @@ const mayBeUndefined = (ast: SchemaAST.AST): boolean =>
 /** Whether what a text decodes to may hold a key whose value is undefined. */
 export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean =>
   // What a transformation makes of a text may be undefined, even of a field that is there.
-  some(schema.ast, (ast) => SchemaAST.isTransformation(ast) && mayBeUndefined(ast.to)) ||
-  some(SchemaAST.typeAST(schema.ast), (ast) => {
+  SchemaParts.some(schema.ast, (ast) => SchemaAST.isTransformation(ast) && mayBeUndefined(ast.to)) ||
+  SchemaParts.some(SchemaAST.typeAST(schema.ast), (ast) => {
     switch (ast._tag) {
       case "Declaration":
       case "UnknownKeyword":

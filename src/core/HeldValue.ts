@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { Equal, type Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"
+import * as SchemaParts from "./SchemaParts.ts"
 
 const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
@@ -156,33 +157,10 @@ export const isPlain = (value: unknown, depth = 0): boolean =>
       Object.values(value).every((inner) => isPlain(inner, depth + 1))
 
 /** Whether a value of the schema may hold anything that `freeze` leaves alone, as dates and instances of classes. */
-export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean => {
-  const seen = new Set<SchemaAST.AST>()
-  const look = (ast: SchemaAST.AST): boolean => {
-    if (seen.has(ast)) return false
-    seen.add(ast)
-    switch (ast._tag) {
-      case "Declaration":
-      case "UnknownKeyword":
-      case "AnyKeyword":
-      case "ObjectKeyword":
-        return true
-      case "TypeLiteral":
-        return [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => look(type))
-      case "TupleType":
-        return [...ast.elements, ...ast.rest].some(({ type }) => look(type))
-      case "Union":
-        return ast.types.some(look)
-      case "Refinement":
-        return look(ast.from)
-      case "Suspend":
-        return look(ast.f())
-      default:
-        return false
-    }
-  }
-  return look(SchemaAST.typeAST(schema.ast))
-}
+export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean =>
+  SchemaParts.some(SchemaAST.typeAST(schema.ast), ({ _tag }) =>
+    ["Declaration", "UnknownKeyword", "AnyKeyword", "ObjectKeyword"].includes(_tag)
+  )
 
 /** The first place at which two values differ, as `lines.0.amount`; undefined where they are the same. */
 export const difference = (left: unknown, right: unknown, path = "", depth = 0): string | undefined => {

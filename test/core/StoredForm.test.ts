@@ -1,6 +1,9 @@
 /** Versions of a stored form: of schemas, of unions, of classes. */
+import { Rpc } from "@effect/rpc"
 import { Either, Schema } from "effect"
 import { assert, describe, it } from "vitest"
+import * as Aggregate from "../../src/core/Aggregate.ts"
+import * as Event from "../../src/core/Event.ts"
 import * as StoredForm from "../../src/core/StoredForm.ts"
 
 const Receipt = StoredForm.make({ litres: Schema.Number })
@@ -82,5 +85,22 @@ describe("StoredForm", () => {
       stored: "2",
       lines: [{ amount: "3", other: "3.00" }]
     })
+  })
+
+  it("has versions as a whole: within another schema they are refused when the aggregate is declared", () => {
+    const declare = (rpc: Rpc.Any, events: ReadonlyArray<Event.Any> = []) =>
+      Aggregate.make("Tank", { id: Schema.String, state: Schema.Int, initial: 0, events, commands: [rpc as never] })
+    const Once = StoredForm.make({ litres: Schema.Number })
+    declare(Rpc.make("Fill", { payload: Receipt, success: Receipt, error: StoredForm.make(Old) }))
+    declare(Rpc.make("Fill", { payload: { one: Once }, success: Schema.Array(Once) }))
+    const nested = {
+      "the payload of Tank.Fill": Rpc.make("Fill", { payload: { receipt: Receipt } }),
+      "the success of Tank.Fill": Rpc.make("Fill", { success: Schema.NullOr(Receipt) }),
+      "the success of Tank.Fill stands": Rpc.make("Fill", { success: Receipt.pipe(Schema.filter(() => true)) }),
+      "the error of Tank.Fill": Rpc.make("Fill", { error: Schema.Struct({ receipt: Schema.Array(Receipt) }) })
+    }
+    for (const [says, rpc] of Object.entries(nested)) assert.throws(() => declare(rpc), says)
+    const Filled = Event.make("Filled", { receipt: Schema.optional(Receipt) })
+    assert.throws(() => declare(Rpc.make("Fill"), [Filled]), "a field of the event Filled has versions of its own")
   })
 })
