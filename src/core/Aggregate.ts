@@ -192,6 +192,17 @@ const initialOf = <S>(codec: TextCodec.TextCodec<S>, given: S): (() => S) => {
   return () => HeldValue.freeze(Either.getOrThrow(codec.read(form)))
 }
 
+/** The state as a reader gets it. What is frozen he may have; of anything else a copy, so that he cannot change the actor's. */
+const lender = <S>(schema: Schema.Schema.AnyNoContext, codec: TextCodec.TextCodec<S>): ((state: S) => S) => {
+  if (!HeldValue.mayChange(schema)) return (state) => state
+  return (state) => {
+    if (HeldValue.isPlain(state)) return state
+    const copy = Either.map(codec.write(state), ({ asRead }) => asRead)
+    // What no text holds has no copy either; no snapshot is made of it, which says so.
+    return Either.isRight(copy) && HeldValue.difference(state, copy.right) === undefined ? copy.right : state
+  }
+}
+
 /** Snapshots hold states that come back as they are, or none. */
 const snapshotPolicy = <S>(
   aggregate: string,
@@ -247,6 +258,11 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
   }
   const commands = CommandCodec.make(name, rpcs, contract.formerOrders)
+  for (const { command, part } of commands.nested) {
+    throw new InvalidAggregate(
+      `within the ${part} of ${name}.${command} stands a form with versions of its own; give the versions to the whole ${part}`
+    )
+  }
   const transient: ReadonlySet<string> = new Set(contract.transientErrors ?? [])
   for (const tag of transient) {
     if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)
@@ -258,7 +274,9 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const encodeId = Schema.encodeEither(contract.id)
   const stateCodec = TextCodec.make<S, SI>(contract.state, { refuseExcess: true })
   const initial = initialOf(stateCodec, contract.initial)
-  const hold = HeldValue.holder<S>(contract.state as Schema.Schema.AnyNoContext)
+  const stateSchema = contract.state as Schema.Schema.AnyNoContext
+  const hold = HeldValue.holder<S>(stateSchema)
+  const lend = lender(stateSchema, stateCodec)
 
   const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
@@ -290,7 +308,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !transient.has((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      snapshot: snapshotPolicy(name, contract.state as Schema.Schema.AnyNoContext, stateCodec, contract.snapshot)
+      snapshot: snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
     }
   }
 
@@ -379,7 +397,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         (payload: unknown, options?: CommandOptions) => send(tag, payload, options, own)
       ])
     )
-    return { ...methods, ask, changes, state: system.state(name, encodedId) } as never
+    const state = Effect.map(system.state(name, encodedId), (found) => ({ ...found, state: lend(found.state as S) }))
+    return { ...methods, ask, changes, state } as never
   }
 
   class Tag extends Context.Tag(`daybook/Aggregate/${name}`)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {

@@ -44,6 +44,8 @@ export interface CommandCodec {
   readonly tags: ReadonlyArray<string>
   /** Tags of the errors that the commands declare. */
   readonly errorTags: ReadonlySet<string>
+  /** Where a form with versions stands within another, and so has none that anybody could tell; see `StoredForm.isNested`. */
+  readonly nested: ReadonlyArray<{ readonly command: string; readonly part: "payload" | "success" | "error" }>
   /** A payload from a caller. Fails where it does not fit its schema, or could not be stored and read again. */
   readonly receive: (
     tag: string,
@@ -289,6 +291,11 @@ export const make = (
     errorTags: new Set(
       [...commands.values()].flatMap(({ refusals }) => refusals.flatMap(({ tags }) => tags.at(-1) ?? []))
     ),
+    nested: [...commands].flatMap(([command, { payload, refusals, success }]) => [
+      ...(StoredForm.isNested(payload.history) ? [{ command, part: "payload" as const }] : []),
+      ...(StoredForm.isNested(success.history) ? [{ command, part: "success" as const }] : []),
+      ...(refusals.some(({ history }) => StoredForm.isNested(history)) ? [{ command, part: "error" as const }] : [])
+    ]),
     receive,
     writePayload,
     readPayload,
