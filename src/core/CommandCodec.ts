@@ -5,7 +5,7 @@
  * An answer is read back from its text before it is stored, so that the first caller gets what every later one gets.
  */
 import type { Rpc } from "@effect/rpc"
-import { Either, Schema, SchemaAST } from "effect"
+import { Either, Schema } from "effect"
 import { InvalidAnswer, UnreadableAnswer } from "./ActorError.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { Outcome } from "./Definition.ts"
@@ -72,13 +72,6 @@ const versioned = (schema: Schema.Schema.AnyNoContext, options?: TextCodec.Optio
   return { codec: TextCodec.make(schema, options), upcaster: StoredForm.upcaster(history), history }
 }
 
-/** The literal under which values of an encoded schema stand apart; undefined where there is none. */
-const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined => {
-  const encoded = SchemaAST.encodedAST(schema.ast)
-  const found = SchemaAST.getPropertySignatures(encoded).find(({ name }) => name === "_tag")
-  return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
-}
-
 const tagIn = (form: unknown): string | undefined =>
   Json.isPlainObject(form) && typeof form._tag === "string" ? form._tag : undefined
 
@@ -115,7 +108,7 @@ const compile = (rpc: Rpc.AnyWithProps) => {
   const refusals = StoredForm.membersOf(error).map((member) => ({
     ...versioned(member),
     /** The tags of its versions. */
-    tags: StoredForm.historyOf(member).forms.map(tagOf)
+    tags: StoredForm.historyOf(member).forms.map(StoredForm.tagOf)
   }))
   return {
     payload: versioned(payload, { isCanonical: true }),
