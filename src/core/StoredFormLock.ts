@@ -58,7 +58,7 @@ export interface Declared extends StoredForm.History {
   /** The events that the last form is read as, of an event that is no longer written. */
   readonly split?: ((last: unknown) => unknown) | undefined
   /** As what a form is compared with that of an earlier command. */
-  readonly identity?: (form: unknown) => unknown
+  readonly identity?: ((form: unknown) => unknown) | undefined
   /**
    * Whether a field that may be missing can be added without a version. So it is with what callers send: they need not know
    * the field. What is answered or has happened would be read by an earlier release without it.
