@@ -101,7 +101,10 @@ const hasFields = (
 ): schema is { readonly fields: Schema.Struct.Fields; readonly make: (...values: ReadonlyArray<unknown>) => unknown } =>
   "fields" in schema && "make" in schema
 
-const compile = (rpc: Rpc.AnyWithProps) => {
+/** Most commands have none of what a list would hold. */
+const none: ReadonlyArray<never> = []
+
+const compile = (rpc: Rpc.AnyWithProps, formerOrders: ReadonlyArray<ReadonlyArray<string>> = none) => {
   const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
   const error = rpc.errorSchema as Schema.Schema.AnyNoContext
   const constructed = hasFields(payload) ? payload : undefined
@@ -113,6 +116,8 @@ const compile = (rpc: Rpc.AnyWithProps) => {
   return {
     payload: versioned(payload, { isCanonical: true }),
     identity: StoredForm.identityOf(payload),
+    /** Payloads are written with their keys sorted; what was stored before was not. */
+    orders: [StoredForm.fieldsOf(payload), ...formerOrders],
     // A struct's own constructor fills in its defaults, and copies the fields.
     complete: (values: unknown): unknown =>
       constructed === undefined ? values : constructed.make(values, { disableValidation: true }),
@@ -145,9 +150,6 @@ const notIn = (form: unknown, supplied: unknown): ReadonlyArray<string> =>
     ? none
     : Object.keys(form).filter((key) => !Object.hasOwn(supplied, key))
 
-/** Most commands have none of what a list would hold. */
-const none: ReadonlyArray<never> = []
-
 /** Longest fingerprint of a caller's own, in UTF-16 code units. */
 const maxFingerprint = 1_024
 
@@ -170,7 +172,7 @@ export const make = (
   rpcs: ReadonlyArray<Rpc.AnyWithProps>,
   formerOrders: FormerOrders = {}
 ): CommandCodec => {
-  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc)]))
+  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc, formerOrders[rpc._tag])]))
   const command = (tag: string) => {
     const found = commands.get(tag)
     if (found === undefined) throw new Error(`${aggregate} has no command ${tag}`)
@@ -181,7 +183,7 @@ export const make = (
     new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
 
   const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
-    const { complete, defaults, identity, payload } = command(tag)
+    const { complete, defaults, identity, orders, payload } = command(tag)
     const { fingerprint: own, formerFingerprint, said } = identifying
     const wrong = wrongFingerprint("fingerprint", own) ?? wrongFingerprint("formerFingerprint", formerFingerprint)
     if (wrong !== undefined) return Either.left(wrong)
@@ -208,7 +210,7 @@ export const make = (
           own === undefined && formerFingerprint === undefined
             ? none
             : [own, formerFingerprint].filter((each) => each !== undefined),
-        orders: formerOrders[tag] ?? none
+        orders
       }
     })
   }

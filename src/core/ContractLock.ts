@@ -4,7 +4,7 @@
  * changes without a version of its own is found before a release acts on it. It is a value for a file beside the code.
  */
 import type { Rpc } from "@effect/rpc"
-import { Schema, SchemaAST } from "effect"
+import { Schema } from "effect"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type * as Event from "./Event.ts"
 import * as EventHash from "./EventHash.ts"
@@ -117,7 +117,7 @@ const declaredCommand = (aggregate: string, rpc: Rpc.Any): DeclaredCommand => {
   }
   return {
     name,
-    order: SchemaAST.getPropertySignatures(SchemaAST.encodedAST(payload.ast)).map((field) => String(field.name)),
+    order: StoredForm.fieldsOf(payload),
     payload: { ...part("payload", payload), identity: StoredForm.identityOf(payload), mayGrow: true },
     success: part("success", successSchema as AnySchema),
     errors: StoredForm.membersOf(errorSchema as AnySchema).map((member) => {

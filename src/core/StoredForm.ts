@@ -117,6 +117,10 @@ export const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined =>
   return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
 }
 
+/** The names of the fields of the stored form, in the order in which they are declared. */
+export const fieldsOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<string> =>
+  SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast)).map(({ name }) => String(name))
+
 const schemaOf = (declared: Declared): Schema.Schema.AnyNoContext =>
   Schema.isSchema(declared)
     ? (declared as Schema.Schema.AnyNoContext)
