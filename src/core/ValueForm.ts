@@ -4,6 +4,7 @@
  *
  * What a schema makes up each time (a default of now, a random id) cannot be compared: `common` marks it as varying.
  */
+import { Buffer } from "node:buffer"
 import { Chunk, Either, HashMap, HashSet, Option, Predicate } from "effect"
 import * as Json from "./Json.ts"
 
