@@ -137,7 +137,12 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
   readonly events: ReadonlyArray<Event.Any>
+  readonly commands: ReadonlyArray<R>
+  readonly transientErrors: ReadonlyArray<string>
+  readonly formerOrders: CommandCodec.FormerOrders
   readonly state: Schema.Schema.AnyNoContext
+  /** Which snapshots its states are taken from: those with this fingerprint. */
+  readonly snapshot: Pick<SnapshotPolicy<S>, "fingerprint" | "version">
   readonly streamId: (id: Id) => StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
   readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
@@ -153,7 +158,16 @@ export const isAggregate = (
 ): value is Pick<AggregateClass<string, unknown, unknown, Tagged, never>, Tool> =>
   typeof value === "function" && "aggregate" in value && "codec" in value && "events" in value
 /** What tools use that know no aggregate by name. */
-type Tool = "aggregate" | "codec" | "events" | "protocol" | "state"
+type Tool =
+  | "aggregate"
+  | "codec"
+  | "commands"
+  | "events"
+  | "formerOrders"
+  | "protocol"
+  | "snapshot"
+  | "state"
+  | "transientErrors"
 type Tagged = { readonly _tag: string }
 
 /** A defect of the declaration, found when the aggregate is made. */
@@ -211,6 +225,7 @@ const snapshotPolicy = <S>(
   { every, version = 1 }: { readonly every?: number; readonly version?: number } = {}
 ): SnapshotPolicy<S> => ({
   every,
+  version,
   fingerprint: stateFingerprint(state, version),
   encode: (value) => {
     const written = Either.getOrThrowWith(codec.write(value), (misfit) => new UnstorableState({ aggregate, ...misfit }))
@@ -277,6 +292,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const stateSchema = contract.state as Schema.Schema.AnyNoContext
   const hold = HeldValue.holder<S>(stateSchema)
   const lend = lender(stateSchema, stateCodec)
+  const snapshot = snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
 
   const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
@@ -308,7 +324,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !transient.has((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      snapshot: snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
+      snapshot
     }
   }
 
@@ -406,6 +422,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
     static readonly events = contract.events
+    static readonly commands = contract.commands
+    static readonly transientErrors = contract.transientErrors ?? []
+    static readonly formerOrders = contract.formerOrders ?? {}
+    static readonly snapshot = snapshot
     static readonly state = contract.state
     static readonly streamId = (id: Id): StreamId => streamOf(Either.getOrThrow(encodeId(id)))
     static readonly define = define

@@ -123,6 +123,17 @@ export const membersOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<Sch
       ? []
       : [schema]
 
+/** The literal under which values of an encoded schema stand apart; undefined where there is none. */
+export const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined => {
+  const encoded = SchemaAST.encodedAST(schema.ast)
+  const found = SchemaAST.getPropertySignatures(encoded).find(({ name }) => name === "_tag")
+  return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
+}
+
+/** The names of the fields of the stored form, in the order in which they are declared. */
+export const fieldsOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<string> =>
+  SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast)).map(({ name }) => String(name))
+
 const schemaOf = (declared: Declared): Schema.Schema.AnyNoContext =>
   Schema.isSchema(declared)
     ? (declared as Schema.Schema.AnyNoContext)

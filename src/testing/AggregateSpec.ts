@@ -18,6 +18,7 @@ import * as EventHash from "../core/EventHash.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import * as Staging from "../core/Staging.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as SnapshotFixtures from "./SnapshotFixtures.ts"
 
 type Tagged = { readonly _tag: string }
 
@@ -48,6 +49,11 @@ export interface When<E, R extends Rpc.Any> {
 export interface Spec<E, R extends Rpc.Any> {
   /** What happened before. */
   readonly given: (...events: ReadonlyArray<E>) => When<E, R>
+  /**
+   * Snapshots that earlier releases made are still what their events give, or are of another `snapshot.version`. The folder
+   * has the files of `SnapshotFixtures`.
+   */
+  readonly holdsSnapshots: (folder: string) => Effect.Effect<void>
 }
 
 interface History<S, E> {
@@ -281,6 +287,7 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
   })
 
   return {
-    given: (...events) => next(Effect.sync(() => after(definition, { state: definition.initial, version: 0 }, events)))
+    given: (...events) => next(Effect.sync(() => after(definition, { state: definition.initial, version: 0 }, events))),
+    holdsSnapshots: (folder) => SnapshotFixtures.assertFolded(definition, folder)
   }
 }

@@ -80,7 +80,7 @@ describe("StoredForm", () => {
       lines: Schema.Array(Schema.Struct({ amount: Amount, other: Schema.String }))
     })
     const line = { amount: "3.00", other: "3.00" }
-    assert.deepStrictEqual(StoredForm.identityOf(Payload)({ amount: "1.50", stored: "2.0", lines: [line] }), {
+    assert.deepStrictEqual(StoredForm.identityOf(Payload)?.({ amount: "1.50", stored: "2.0", lines: [line] }), {
       amount: "1.5",
       stored: "2",
       lines: [{ amount: "3", other: "3.00" }]

@@ -331,7 +331,7 @@ export const HeldData: ReadonlyArray<ActorSystemCase> = [
       same(live, recovered.state, "live and recovered")
       same((yield* release(probe({}), state)).state, recovered.state, "from a snapshot")
       const store = yield* EventStore
-      const texts = (yield* store.readStream(StreamId.make("probe-p"))).map(({ data }) => JSON.parse(data).note)
+      const texts = (yield* store.readStream(StreamId.make("probe-p"))).events.map(({ data }) => JSON.parse(data).note)
       same(live, texts, "live and stored")
     })
   },
