@@ -7,16 +7,19 @@
  * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`; so does one that
  *   expects another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
+ * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
+import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type {
   AnswerFailed,
   CommandIdReused,
+  EntryDamaged,
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
@@ -112,8 +115,10 @@ export type AppendError =
   | CommandIdReused
   | InvalidArgument
   | AnswerFailed
+  | EntryDamaged
   | StoreUnavailable
   | OutcomeUnknown
+export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
 export type ReadError = InvalidArgument | StoreUnavailable
 
 export interface ReadStreamOptions {
@@ -147,6 +152,12 @@ export interface StreamHead {
   readonly version: number
 }
 
+/** A part of the journal; `more` as in `EventPage`. */
+export interface JournalPage {
+  readonly entries: ReadonlyArray<JournalEntry>
+  readonly more: boolean
+}
+
 /** A part of the list of streams; `more` as in `EventPage`. */
 export interface StreamPage {
   readonly streams: ReadonlyArray<StreamHead>
@@ -163,12 +174,25 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
     /** One page of a stream. Empty when there are none. */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
+    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
+    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /** Version of the stream's last event, 0 when it has none. */
     readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
     readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, ReadError>
+    /** One page of the journal: entries with a sequence above `after`, in their order. Unverified: see `Journal.damage`. */
+    readonly readJournal: (after: number, limit?: number) => Effect.Effect<JournalPage, ReadError>
+    /**
+     * The last entry of the stream, found by one seek; undefined where it has none. Where its version or its event's hash is
+     * not that of the stream's last event, events are missing at the end of the stream, or are others.
+     */
+    readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, ReadError>
+    /** Which log it is. */
+    readonly identity: Effect.Effect<LogIdentity, ReadError>
+    /** Where the log ends, in one state of it. */
+    readonly journalHead: Effect.Effect<JournalHead, ReadError>
     /** Position of the log's last event, 0 when it has none. */
     readonly lastPosition: Effect.Effect<number, ReadError>
     /**

@@ -17,7 +17,6 @@ import type { DecideContext, Definition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import * as Staging from "../core/Staging.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as SnapshotFixtures from "./SnapshotFixtures.ts"
 
 type Tagged = { readonly _tag: string }
@@ -107,7 +106,7 @@ const stored = <S, E extends Tagged>(
   event: E,
   version: number
 ): ReadonlyArray<E> => {
-  const row: Omit<StoredEvent, "hash"> = {
+  const row: EventHash.Hashed = {
     ...orFail(`an event of ${name} cannot be stored`, codec.encode(event)),
     streamId: streamId("spec"),
     version,
@@ -119,7 +118,7 @@ const stored = <S, E extends Tagged>(
     recordedAt: 0,
     previousHash: EventHash.genesis
   }
-  const decoded = codec.decode({ ...row, hash: EventHash.compute(row) })
+  const decoded = codec.decode({ ...row, hash: EventHash.compute(row), sequence: version, principal: null })
   return HeldValue.freeze(orFail(`a stored event of ${name} cannot be read`, decoded))
 }
 
