@@ -1,7 +1,8 @@
 /**
- * `ContractLock` remembers what an aggregate stores: its events, of each command the payload, the success and each error that
- * is kept, and the states of its snapshots, each with every version of its form and with what examples of it read as. What
- * changes without a version of its own is found before a release acts on it. It is a value for a file beside the code.
+ * `ContractLock` remembers what an aggregate stores: its events, of each command the payload, the success and each
+ * error that is kept, and the states of its snapshots, each with every version of its form and with what examples of it
+ * read as. What changes without a version of its own is found before a release acts on it. It is a value for a file
+ * beside the code.
  */
 import type { Rpc } from "@effect/rpc"
 import { Schema } from "effect"
@@ -28,8 +29,8 @@ const LockedCommand = Schema.Struct({
   removed: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   payload: Schema.Struct({
     /**
-     * Of a payload with many fields, the order in which they were declared when it was locked first: what was stored before
-     * there were rules of identity depends on it.
+     * Of a payload with many fields, the order in which they were declared when it was locked first: what was stored
+     * before there were rules of identity depends on it.
      */
     order: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }),
     versions: Versions
@@ -135,7 +136,10 @@ const declaredState = (aggregate: string, schema: AnySchema): Declared => ({
   upcasts: []
 })
 
-/** What the aggregate stores. `before` is its lock so far: what stays true of it, such as a command that was removed, is kept. */
+/**
+ * What the aggregate stores. `before` is its lock so far: what stays true of it, such as a command that was removed, is
+ * kept.
+ */
 export const of = (aggregate: Locked, before?: ContractLock): ContractLock => {
   const { aggregate: name, commands = [], events, snapshot, state, transientErrors = [] } = aggregate
   const lockedCommands = commands.map((rpc): LockedCommand => {
@@ -232,7 +236,10 @@ const compareOrder = (
   const known = [order, ...(aggregate.formerOrders?.[name] ?? [])]
   if (known.some((each) => shared(each, locked) === shared(locked, order))) return undefined
   const entry = `{ ${name}: [${JSON.stringify(locked)}] }`
-  return `${aggregate.aggregate} command ${name} payload has its fields in another order, and retries of commands stored before are recognized by the old one: add formerOrders: ${entry} to the contract`
+  return [
+    `${aggregate.aggregate} command ${name} payload has its fields in another order, and retries of commands stored`,
+    `before are recognized by the old one: add formerOrders: ${entry} to the contract`
+  ].join(" ")
 }
 
 const compareCommands = (lock: ContractLock, aggregate: Locked, accepted: ReadonlyArray<string>): Comparison => {
@@ -264,7 +271,8 @@ const compareCommands = (lock: ContractLock, aggregate: Locked, accepted: Readon
         command.errors.find((one) => one.name === error.name) ??
         command.errors.find(({ tags }) => tags.includes(error.name))
       if (found === undefined) {
-        const toDo = `declare it again, or give what it became its versions with StoredForm.make(${error.name}).next(…)`
+        const versions = `StoredForm.make(${error.name}).next(…)`
+        const toDo = `declare it again, or give what it became its versions with ${versions}`
         broken.push(`${place} is no longer declared, and is kept as an answer: ${toDo}`)
         continue
       }
@@ -290,7 +298,8 @@ const compareState = (lock: ContractLock, { aggregate, snapshot, state }: Locked
   if (lock.state === undefined) return { broken: [], missing: [`${place} is not locked yet`], notes: [] }
   const { fingerprint, version, versions } = lock.state
   if (snapshot.version < version) {
-    const line = `${place} has snapshot.version ${snapshot.version} and had ${version}: never lower it, or old snapshots are used again`
+    const what = `${place} has snapshot.version ${snapshot.version} and had ${version}`
+    const line = `${what}: never lower it, or old snapshots are used again`
     return { broken: [line], missing: [], notes: [] }
   }
   if (snapshot.fingerprint === fingerprint) {
@@ -305,7 +314,8 @@ const compareState = (lock: ContractLock, { aggregate, snapshot, state }: Locked
 }
 
 /**
- * Where an aggregate is not what its lock says, each in one line with what to do. For `accepted` see `StoredFormLock.compare`.
+ * Where an aggregate is not what its lock says, each in one line with what to do. For `accepted` see
+ * `StoredFormLock.compare`.
  */
 export const compare = (
   lock: ContractLock | undefined,

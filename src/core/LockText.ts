@@ -1,6 +1,6 @@
 /**
- * `LockText` is the text of a lock file, for people who read what changed in it: what fits in a line stands in one, and what
- * several parts of it share, such as an answer that all commands give, is written once.
+ * `LockText` is the text of a lock file, for people who read what changed in it: what fits in a line stands in one, and
+ * what several parts of it share, such as an answer that all commands give, is written once.
  */
 import * as Json from "./Json.ts"
 

@@ -1,6 +1,6 @@
 /**
- * `OtherMoment` runs a function as if at another time and with other random numbers. What it gives differs from what it gives
- * now exactly where it does not come from its input.
+ * `OtherMoment` runs a function as if at another time and with other random numbers. What it gives differs from what it
+ * gives now exactly where it does not come from its input.
  *
  * The function must not wait: for as long as it runs, the process has that time.
  */

@@ -1,4 +1,7 @@
-/** `SchemaForm` says which values a schema takes, as JSON that is the same for the same values: two schemas can be compared. */
+/**
+ * `SchemaForm` says which values a schema takes, as JSON that is the same for the same values: two schemas can be
+ * compared.
+ */
 import { JSONSchema, type Schema } from "effect"
 import * as Json from "./Json.ts"
 
@@ -34,8 +37,8 @@ export const of = (schema: Schema.Schema.Any): unknown => {
 }
 
 /**
- * The form without the names of schemas: each reference is replaced by what it stands for, one within itself by how many
- * levels up that is.
+ * The form without the names of schemas: each reference is replaced by what it stands for, one within itself by how
+ * many levels up that is.
  */
 export const nameless = (form: unknown): unknown => {
   const definitions = Json.isPlainObject(form) && Json.isPlainObject(form.$defs) ? form.$defs : undefined

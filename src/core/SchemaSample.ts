@@ -1,9 +1,9 @@
 /**
- * `SchemaSample` makes a few values in the stored form of a schema, the same ones each time: the least one, a whole one, each
- * member of a union, lists of none, one and two, numbers and texts at their bounds.
+ * `SchemaSample` makes a few values in the stored form of a schema, the same ones each time: the least one, a whole
+ * one, each member of a union, lists of none, one and two, numbers and texts at their bounds.
  *
- * Each of them decodes. It tries a bounded number of candidates and keeps those, so that a schema that takes none of them
- * gets no samples rather than an endless search; its `examples` annotation gives it some.
+ * Each of them decodes. It tries a bounded number of candidates and keeps those, so that a schema that takes none of
+ * them gets no samples rather than an endless search; its `examples` annotation gives it some.
  */
 import { Either, FastCheck, Option, Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"
@@ -202,7 +202,10 @@ const candidates = (ast: SchemaAST.AST, suspended: number): Samples => {
   }
 }
 
-/** Of a schema behind another one, such as a struct in a text of JSON, the stored forms of the inner one lead to those of both. */
+/**
+ * Of a schema behind another one, such as a struct in a text of JSON, the stored forms of the inner one lead to those
+ * of both.
+ */
 const encodedOfTarget = (ast: SchemaAST.Transformation, suspended: number): Samples => {
   if (ast.transformation._tag === "TypeLiteralTransformation" || SchemaAST.typeAST(ast.to) === ast.to) return []
   const decode = Schema.decodeUnknownEither(Schema.make(ast.to))

@@ -1,7 +1,7 @@
 /**
- * `StoredFormLock` remembers every version of one stored form: which values it takes, and of some examples what they read as.
- * So a form that changes without a version of its own is found, and so is what a program can see of its meaning: a changed
- * default, transformation, condition or upcaster.
+ * `StoredFormLock` remembers every version of one stored form: which values it takes, and of some examples what they
+ * read as. So a form that changes without a version of its own is found, and so is what a program can see of its
+ * meaning: a changed default, transformation, condition or upcaster.
  */
 import { Either, Schema } from "effect"
 import * as FormChange from "./FormChange.ts"
@@ -60,8 +60,8 @@ export interface Declared extends StoredForm.History {
   /** As what a form is compared with that of an earlier command. */
   readonly identity?: ((form: unknown) => unknown) | undefined
   /**
-   * Whether a field that may be missing can be added without a version. So it is with what callers send: they need not know
-   * the field. What is answered or has happened would be read by an earlier release without it.
+   * Whether a field that may be missing can be added without a version. So it is with what callers send: they need not
+   * know the field. What is answered or has happened would be read by an earlier release without it.
    */
   readonly mayGrow?: boolean
 }
@@ -176,8 +176,8 @@ const changedMeaning = (was: Example, is: Example, mayGrow: boolean): string | u
 }
 
 /**
- * Where a stored form is not what its lock says, a line for each version. `accepted` are places, such as `Tank event Filled
- * version 1`, whose examples may read otherwise, since the value has another type in memory and means the same.
+ * Where a stored form is not what its lock says, a line for each version. `accepted` are places, such as `Tank event
+ * Filled version 1`, whose examples may read otherwise, since the value has another type in memory and means the same.
  */
 export const compare = (
   locked: ReadonlyArray<LockedVersion>,

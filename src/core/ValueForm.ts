@@ -1,6 +1,6 @@
 /**
- * `ValueForm` writes a decoded value as JSON that tells its kind too: a bigint, a Date, a Map or an Option is another value than
- * the number, text, list or object that looks like it. Two values are the same where their forms are.
+ * `ValueForm` writes a decoded value as JSON that tells its kind too: a bigint, a Date, a Map or an Option is another
+ * value than the number, text, list or object that looks like it. Two values are the same where their forms are.
  *
  * What a schema makes up each time (a default of now, a random id) cannot be compared: `common` marks it as varying.
  */

@@ -1,6 +1,6 @@
 /**
- * `EventFixtures` are events as earlier releases stored them, kept in files that are added to and never edited, with what
- * they must read as today. `assertLocked` is the one line that holds an aggregate to its lock and its fixtures.
+ * `EventFixtures` are events as earlier releases stored them, kept in files that are added to and never edited, with
+ * what they must read as today. `assertLocked` is the one line that holds an aggregate to its lock and its fixtures.
  */
 import { deepStrictEqual, fail } from "node:assert"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -90,7 +90,10 @@ export const assertReadable = (aggregate: Declared, folder: string): Effect.Effe
     }
   })
 
-/** Dies unless the aggregate is what its lock file says, and reads its fixtures: `yield* assertLocked(Account, "events.lock.json")`. */
+/**
+ * Dies unless the aggregate is what its lock file says, and reads its fixtures: `yield* assertLocked(Account,
+ * "events.lock.json")`.
+ */
 export const assertLocked = (
   aggregate: Declared & ContractLock.Locked,
   lockFile: string,

@@ -1,7 +1,7 @@
 /**
- * `SnapshotFixtures` are snapshots as earlier releases made them, beside the events they were made of, kept in files that are
- * added to and never edited. Where the events give another state today and the snapshot would still be used, `evolve` was
- * changed and `snapshot.version` was not.
+ * `SnapshotFixtures` are snapshots as earlier releases made them, beside the events they were made of, kept in files
+ * that are added to and never edited. Where the events give another state today and the snapshot would still be used,
+ * `evolve` was changed and `snapshot.version` was not.
  */
 import { fail } from "node:assert"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -33,7 +33,10 @@ type Tagged = { readonly _tag: string }
 const fold = <S, E extends Tagged>(definition: Definition<S, E>, events: ReadonlyArray<StoredEvent>): S =>
   Either.getOrThrow(Replay.fold(definition, Replay.initial(definition), events)).state
 
-/** What a file holds of these events, as this release stores them. Throws where one cannot be stored, or the state cannot. */
+/**
+ * What a file holds of these events, as this release stores them. Throws where one cannot be stored, or the state
+ * cannot.
+ */
 export const record = <S, E extends Tagged>(
   definition: Definition<S, E>,
   events: ReadonlyArray<E>,
