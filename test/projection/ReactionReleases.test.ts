@@ -137,7 +137,7 @@ const program = Effect.gen(function* () {
     taken: [Either.right({ total: 3 }), true],
     packed: [Either.right(3), false]
   })
-  const events = yield* Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make("stock-pear")))
+  const { events } = yield* Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make("stock-pear")))
   assert.deepStrictEqual(
     events.map(({ data, type }) => [type, JSON.parse(data)]),
     [
