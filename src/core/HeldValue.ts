@@ -162,6 +162,13 @@ export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean =>
     ["Declaration", "UnknownKeyword", "AnyKeyword", "ObjectKeyword"].includes(_tag)
   )
 
+/** Whether 0 stands in one where -0 stands in the other, which equality by value does not see. */
+const isOtherZero = (left: unknown, right: unknown, depth = 0): boolean =>
+  typeof left === "object" && left !== null && typeof right === "object" && right !== null
+    ? depth > Json.maxDepth ||
+      Object.entries(left).some(([key, inner]) => isOtherZero(inner, Reflect.get(right, key), depth + 1))
+    : left === 0 && right === 0 && !Object.is(left, right)
+
 /** The first place at which two values differ, as `lines.0.amount`; undefined where they are the same. */
 export const difference = (left: unknown, right: unknown, path = "", depth = 0): string | undefined => {
   if (Object.is(left, right)) return undefined
@@ -179,5 +186,6 @@ export const difference = (left: unknown, right: unknown, path = "", depth = 0):
     }
     return isBothLists && left.length !== right.length ? `${path === "" ? "" : `${path}.`}length` : undefined
   }
-  return Equal.equals(left, right) || isDeepStrictEqual(left, right) ? undefined : whole
+  const isSame = isDeepStrictEqual(left, right) || (Equal.equals(left, right) && !isOtherZero(left, right))
+  return isSame ? undefined : whole
 }
