@@ -4,6 +4,7 @@
  */
 import { Effect, Either } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
+import * as Damage from "../core/Damage.ts"
 import { type EventPage, EventStore, maxPage } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
 import {
@@ -16,6 +17,7 @@ import {
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { turn } from "../core/Turn.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
+import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as ReadModels from "./ReadModels.ts"
@@ -41,7 +43,7 @@ interface Head {
 
 /** What is wrong with an event, apart from its place in the log. */
 const problemOf = (event: StoredEvent, head: Head): string | undefined => {
-  const damage = Replay.damage(head, event)
+  const damage = Damage.ofRow(head, event)
   if (damage !== undefined) return damage.reason
   const definition = Aggregates.ofStream(event.streamId)
   if (definition === undefined) return "no aggregate has such streams"
@@ -69,7 +71,6 @@ const verifySnapshot = Effect.fnUntraced(function* (snapshot: Snapshot, head: He
 })
 
 export const run = Effect.gen(function* () {
-  const store = yield* EventStore
   const snapshotStore = yield* SnapshotStore
   const problems: Array<Problem> = []
   let problemCount = 0
@@ -83,7 +84,7 @@ export const run = Effect.gen(function* () {
   let last: StoredEvent | undefined
   let events = 0
   for (;;) {
-    const page: EventPage = yield* store.readAll(last?.position ?? 0)
+    const page: EventPage = yield* UnverifiedLog.readAll(last?.position ?? 0)
     for (const event of page.events) {
       found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
       if (event.recordedAt < (last?.recordedAt ?? 0)) found(event, "was recorded before the event before it in the log")

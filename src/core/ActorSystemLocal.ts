@@ -7,14 +7,7 @@
 import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
-import {
-  MailboxFull,
-  RecoveryFailed,
-  type RuntimeError,
-  ShuttingDown,
-  StreamDamaged,
-  TooManyActors
-} from "./ActorError.ts"
+import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type Ask } from "./ActorSystem.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
@@ -26,7 +19,7 @@ import { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
 import * as SnapshotSaver from "./SnapshotSaver.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
-import { InvalidArgument } from "./StoreError.ts"
+import { InvalidArgument, StreamDamaged } from "./StoreError.ts"
 import { isStreamId, type StreamId } from "./StreamId.ts"
 
 const make = Effect.gen(function* () {
@@ -183,7 +176,13 @@ const make = Effect.gen(function* () {
         head > committed.version
           ? yield* Effect.either(Replay.catchUp(store, definition, streamId, committed))
           : Either.left(
-              new StreamDamaged({ streamId, version: head, reason: "the stream ends where it went on before" })
+              new StreamDamaged({
+                streamId,
+                version: head,
+                position: null,
+                type: null,
+                reason: "the stream ends where it went on before"
+              })
             )
       if (Either.isRight(found)) {
         actor.advance(committed, found.right)

@@ -7,6 +7,7 @@
  * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`; so does one that
  *   expects another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
+ * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
@@ -20,6 +21,7 @@ import type {
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
+  StreamDamaged,
   VersionConflict
 } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -114,7 +116,9 @@ export type AppendError =
   | AnswerFailed
   | StoreUnavailable
   | OutcomeUnknown
-export type ReadError = InvalidArgument | StoreUnavailable
+/** Of questions that give no event. */
+export type LookupError = InvalidArgument | StoreUnavailable
+export type ReadError = LookupError | StreamDamaged
 
 export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
@@ -130,6 +134,13 @@ export interface EventPage {
   readonly events: ReadonlyArray<StoredEvent>
   /** Whether more follow in the range that was asked for. How many were given does not say it. */
   readonly more: boolean
+}
+
+/** Where an event is, by what is stored of it. */
+export interface EventPlace {
+  readonly streamId: string
+  readonly version: number
+  readonly position: number
 }
 
 export interface ListStreamsOptions {
@@ -161,16 +172,24 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
   {
     /** Appends to several streams in one transaction; to one stream in the usual case. */
     readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
-    /** One page of a stream. Empty when there are none. */
+    /**
+     * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there and a
+     * later one is, the stream is damaged.
+     */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /** Version of the stream's last event, 0 when it has none. */
-    readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
+    readonly head: (streamId: StreamId) => Effect.Effect<number, LookupError>
+    /**
+     * Whether anything but the event itself shows that it belongs at this place, however damaged it is: then its damage
+     * concerns its stream alone. False where the store has no such witness.
+     */
+    readonly vouches: (place: EventPlace) => Effect.Effect<boolean, LookupError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
-    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, ReadError>
+    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, LookupError>
     /** Position of the log's last event, 0 when it has none. */
-    readonly lastPosition: Effect.Effect<number, ReadError>
+    readonly lastPosition: Effect.Effect<number, LookupError>
     /**
      * Wakes its reader after commits of this process that stored events: once for all that happened while it was busy.
      * It carries no data and misses other processes, so its reader polls slowly too.

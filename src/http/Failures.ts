@@ -142,9 +142,19 @@ export const ofTransferState = (error: TransferNotFound | RuntimeError) =>
   error._tag === "TransferNotFound" ? new Problem("transfer-not-found", { detail: error.message }) : ofState(error)
 
 /** What reading the log answers. */
-export const ofReading = (error: ReadError) =>
-  error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
+export const ofReading = (error: ReadError) => {
+  switch (error._tag) {
+    case "StoreUnavailable":
+      return storeUnavailable(error)
+    case "StreamDamaged":
+      return damaged(error)
+    case "InvalidArgument":
+      return invalidArgument(error)
+  }
+}
 
 /** What asking a read model answers. */
-export const ofQuery = (error: ViewBehind | ReadError) =>
-  error._tag === "ViewBehind" ? new Problem("view-behind", { detail: error.message }) : ofReading(error)
+export const ofQuery = (error: ViewBehind | InvalidArgument | StoreUnavailable) => {
+  if (error._tag === "ViewBehind") return new Problem("view-behind", { detail: error.message })
+  return error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
+}

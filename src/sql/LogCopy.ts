@@ -4,14 +4,15 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
-import { EventStore, type Head, maxPage, type ReadError, type StoredCommand } from "../core/EventStore.ts"
+import { type Head, maxPage, type StoredCommand } from "../core/EventStore.ts"
 import * as Page from "../core/Page.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import { RestoreRefused } from "./DatabaseError.ts"
 import { commandColumns, toCommand } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
 /** A part of the stored commands; `more` as in `EventPage`. */
@@ -60,17 +61,13 @@ const pages = <A, K, E, R>(
     })
   )
 
-/** The whole log: the events in their order, then the commands. For one state of it, within `ReadTransaction.within`. */
-export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = Stream.concat(
+/** The whole log as it is stored, damaged or not: the events in their order, then the commands. For one state of it, within `ReadTransaction.within`. */
+export const rows: Stream.Stream<LogRow, InvalidArgument | StoreUnavailable, SqlDatabase> = Stream.concat(
   Stream.map(
     pages(
       0,
       (event: StoredEvent) => event.position,
-      (after) =>
-        Effect.map(
-          Effect.flatMap(EventStore, (store) => store.readAll(after)),
-          ({ events: rows, more }) => ({ rows, more })
-        )
+      (after) => Effect.map(UnverifiedLog.readAll(after), ({ events: rows, more }) => ({ rows, more }))
     ),
     (event): LogRow => ({ _tag: "Event", event })
   ),

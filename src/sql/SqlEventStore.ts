@@ -1,17 +1,13 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
 import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
-import { type EventPage, EventStore, maxPage, type ReadError, type StreamHead } from "../core/EventStore.ts"
+import * as Damage from "../core/Damage.ts"
+import { EventStore, maxPage, type StreamHead } from "../core/EventStore.ts"
 import * as Page from "../core/Page.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
-import { eventColumns, toEvent } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
-
-const selectStream = (direction: "ASC" | "DESC"): string =>
-  `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND version BETWEEN ? AND ? ORDER BY version ${direction} LIMIT ?`
-
-const selectLog = `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?`
 
 /**
  * One seek in the index for each stream, however many events it has: the next stream is the first id above the last. Ends
@@ -29,14 +25,10 @@ const selectStreams = `
   SELECT stream_id, (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id) FROM streams, bounds
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
 
-const pageOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>, limit: number): EventPage => {
-  const { kept, more } = Page.cut(rows, limit)
-  return { events: kept.map(toEvent), more }
-}
-
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
+  const within = Effect.provideService(SqlDatabase, database)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
       database.read(sql, params),
@@ -50,21 +42,17 @@ const make = Effect.gen(function* () {
         return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
       }),
     readStream: (streamId, options) =>
-      Effect.flatMap(Page.streamBounds(options), ({ from, to, limit, backwards }) =>
-        Effect.map(read(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit + 1]), (rows) =>
-          pageOf(rows, limit)
-        )
+      Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ bounds, rows }) =>
+        Damage.streamPage(rows, bounds)
       ),
     readAll: (after, limit = maxPage) =>
-      Effect.suspend((): Effect.Effect<EventPage, ReadError> => {
-        const wrong = Page.wrongLogBounds(after, limit)
-        return wrong ?? Effect.map(read(selectLog, [after, limit + 1]), (rows) => pageOf(rows, limit))
-      }),
+      Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),
     head: (streamId) =>
       Effect.map(
         read("SELECT coalesce(max(version), 0) FROM events WHERE stream_id = ?", [streamId]),
         ([row]) => row?.[0] as number
       ),
+    vouches: () => Effect.succeed(false),
     listStreams: (options) =>
       Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
         // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.

@@ -34,6 +34,7 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
+import { changedBy } from "./Tampering.ts"
 
 /** How the system that is tested is built, with some limits changed. */
 export class SystemUnderTest extends Context.Tag("daybook/testing/SystemUnderTest")<
@@ -939,13 +940,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
       type Tamper = (event: StoredEvent) => StoredEvent | undefined
       const tampered: ReadonlyArray<Tamper> = [(event) => ({ ...event, data: '{"by":3}' }), () => undefined]
       for (const tamper of tampered) {
-        const store: Setting["store"] = (inner) => ({
-          readStream: (id, options) =>
-            Effect.map(inner.readStream(id, options), ({ events, more }) => ({
-              events: events.flatMap((event) => (event.version === 2 ? (tamper(event) ?? []) : event)),
-              more
-            }))
-        })
+        const store: Setting["store"] = (inner) =>
+          changedBy(inner, (event) => (event.version === 2 ? tamper(event) : event))
         const seen: Array<number> = []
         const changes = Effect.flatMap(counter("a"), (one) =>
           Stream.runForEach(one.changes(), ({ stored }) => Effect.sync(() => seen.push(stored.version)))
@@ -1581,15 +1577,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
         }
       ]
       for (const tamper of tampered) {
-        const store: Setting["store"] = (inner) => ({
-          readStream: (id, options) =>
-            Effect.map(inner.readStream(id, options), ({ events, more }) => ({
-              events: events.flatMap((event) =>
-                id === "counter-a" && event.version === 2 ? (tamper(event) ?? []) : event
-              ),
-              more
-            }))
-        })
+        const store: Setting["store"] = (inner) =>
+          changedBy(inner, (event) => (event.streamId === "counter-a" && event.version === 2 ? tamper(event) : event))
         yield* running(
           { store },
           Effect.gen(function* () {
