@@ -33,6 +33,12 @@ export const defaultLimit = 100
 const limit = optional(digits(1, 1_000))
 const after = optional(digits(0))
 const minPosition = optional(digits(0))
+const skipDamaged = optional(
+  Schema.BooleanFromString.annotations({
+    description:
+      "Whether the feed goes on behind an event that is damaged, once it has said which. Default: it ends there."
+  })
+)
 
 export const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
@@ -412,7 +418,7 @@ class Log extends HttpApiGroup.make("log")
   .add(
     HttpApiEndpoint.get("stream", "/events/stream")
       .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
-      .setUrlParams(Schema.Struct({ after }))
+      .setUrlParams(Schema.Struct({ after, skipDamaged }))
       .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
       .addError(Schema.Union(every, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)

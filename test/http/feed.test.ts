@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer } from "effect"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
-import { follow, nextEvent, positions } from "./Feed.ts"
+import { Tampering } from "../../src/testing/Tampering.ts"
+import * as SqlTampering from "../sql/Tampering.ts"
+import { follow, nextEvent, nextMessage, positions } from "./Feed.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
 
@@ -55,6 +57,42 @@ describe("feed", () => {
       const stored = yield* deposits(url, id, 3)
       assert.deepStrictEqual(yield* positions(feed, 1), [stored.at(-1) ?? 0])
     }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("says which event is damaged and ends, and goes on behind it only when asked (VR1 VR2)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      yield* deposits(url, id, 3)
+      // What a filter would drop is damaged too: no client asks for such a type.
+      yield* Effect.flatMap(Tampering, (hand) => hand.edit(3, { type: "Unwanted" }))
+      const data = JSON.stringify({ position: 3, streamId: `account-${id}`, version: 3 })
+      const feed = yield* follow(`${url}/events/stream`)
+      assert.deepStrictEqual(yield* positions(feed, 2), [1, 2])
+      assert.deepStrictEqual(yield* nextMessage(feed), { event: "damaged", data })
+      yield* feed.ended
+      // As a browser comes again.
+      const again = yield* follow(`${url}/events/stream`, { "last-event-id": "2" })
+      assert.deepStrictEqual(yield* nextMessage(again), { event: "damaged", data })
+
+      const skipping = yield* follow(`${url}/events/stream?skipDamaged=true`)
+      assert.deepStrictEqual(yield* positions(skipping, 2), [1, 2])
+      assert.deepStrictEqual(yield* nextMessage(skipping), { id: "3", event: "damaged", data })
+      assert.deepStrictEqual(yield* positions(skipping, 1), [4])
+
+      const page = yield* ask(`${url}/events`)
+      assert.deepStrictEqual([page.json.events.length, page.json.next], [2, 2])
+      const next = yield* ask(`${url}/events?after=2`)
+      assertProblem(next, "data-damaged")
+      assert.strictEqual(next.json.detail, `account-${id} version 3 is damaged, at position 3`)
+      const behind = yield* ask(`${url}/events?after=3`)
+      assert.deepStrictEqual([behind.json.events.length, behind.json.next], [1, null])
+      const own = yield* ask(`${url}/accounts/${id}/events`)
+      assert.deepStrictEqual([own.json.events.length, own.json.next], [2, 2])
+      assertProblem(yield* ask(`${url}/accounts/${id}/events?after=2`), "data-damaged")
+      assertProblem(yield* ask(`${url}/accounts/${id}?version=4`), "data-damaged")
+      assert.strictEqual((yield* ask(`${url}/accounts/${id}?version=2`)).status, 200)
+    }).pipe(Effect.provide(Layer.provideMerge(SqlTampering.layer, Service.layer())))
   )
 
   it.scopedLive("HT15 sends a comment line to a client for which there is nothing", () =>
