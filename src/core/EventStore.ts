@@ -179,8 +179,11 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
-    /** Version of the stream's last event, 0 when it has none. */
-    readonly head: (streamId: StreamId) => Effect.Effect<number, LookupError>
+    /**
+     * The stream's last event; `AppendPlan.noHead` when it has none. As it is stored and not verified: to compare with what
+     * one has read, which only a stream that is the same can be.
+     */
+    readonly head: (streamId: StreamId) => Effect.Effect<Head, LookupError>
     /**
      * Whether anything but the event itself shows that it belongs at this place, however damaged it is: then its damage
      * concerns its stream alone. False where the store has no such witness.

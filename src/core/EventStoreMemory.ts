@@ -55,7 +55,11 @@ const make = Effect.gen(function* () {
       Effect.suspend(
         () => Page.wrongLogBounds(after, limit) ?? Effect.succeed(pageOf(log.slice(after, after + limit + 1), limit))
       ),
-    head: (streamId) => Effect.sync(() => streams.get(streamId)?.length ?? 0),
+    head: (streamId) =>
+      Effect.sync(() => {
+        const { hash, position, version } = streams.get(streamId)?.at(-1) ?? AppendPlan.noHead
+        return { version, position, hash }
+      }),
     // Nothing of it can be damaged: its events are what was appended, frozen.
     vouches: () => Effect.succeed(false),
     listStreams: (options) =>

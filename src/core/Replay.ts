@@ -130,7 +130,7 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   // The snapshot's own event is read too: it shows that the log has it, and has the same.
   const [event] = (yield* store.readStream(streamId, { from: version, to: version })).events
   if (event === undefined) {
-    const head = yield* store.head(streamId)
+    const { version: head } = yield* store.head(streamId)
     if (head < version) return yield* new SnapshotAhead({ streamId, snapshot: version, head })
     return yield* Damage.missing(streamId, version)
   }

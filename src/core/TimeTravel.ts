@@ -18,7 +18,7 @@ const versionAt = Effect.fnUntraced(function* (
   streamId: StreamId,
   millis: number
 ): Effect.fn.Return<number, ReadError> {
-  let [atOrBefore, after] = [0, (yield* store.head(streamId)) + 1]
+  let [atOrBefore, after] = [0, (yield* store.head(streamId)).version + 1]
   while (after - atOrBefore > 1) {
     const middle = Math.floor((atOrBefore + after) / 2)
     const [event] = (yield* store.readStream(streamId, { from: middle, to: middle })).events

@@ -153,7 +153,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         Effect.gen(function* () {
           const streamId = Account.streamId(id)
           const head = yield* Effect.mapError(store.head(streamId), Failures.ofReading)
-          if (head === 0) return yield* Effect.fail(new Problem("account-not-found"))
+          if (head.version === 0) return yield* Effect.fail(new Problem("account-not-found"))
           const page = yield* Effect.mapError(
             store.readStream(streamId, { from: after + 1, limit }),
             Failures.ofReading

@@ -2,12 +2,14 @@
 import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
-import { EventStore, maxPage, type StreamHead } from "../core/EventStore.ts"
+import { EventStore, type Head, maxPage, type StreamHead } from "../core/EventStore.ts"
 import * as Page from "../core/Page.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
+
+const selectHead = "SELECT version, position, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
 
 /**
  * One seek in the index for each stream, however many events it has: the next stream is the first id above the last. Ends
@@ -48,9 +50,8 @@ const make = Effect.gen(function* () {
     readAll: (after, limit = maxPage) =>
       Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),
     head: (streamId) =>
-      Effect.map(
-        read("SELECT coalesce(max(version), 0) FROM events WHERE stream_id = ?", [streamId]),
-        ([row]) => row?.[0] as number
+      Effect.map(read(selectHead, [streamId]), ([row]) =>
+        row === undefined ? AppendPlan.noHead : ({ version: row[0], position: row[1], hash: row[2] } as Head)
       ),
     vouches: () => Effect.succeed(false),
     listStreams: (options) =>
