@@ -194,6 +194,11 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     /** Position of the log's last event, 0 when it has none. */
     readonly lastPosition: Effect.Effect<number, LookupError>
     /**
+     * The same where the log is written through this store: it was read after it was asked for, and an event beyond it does
+     * not exist. Undefined where the store only follows a log, of whose end it may not have heard.
+     */
+    readonly writtenEnd: Effect.Effect<number | undefined, LookupError>
+    /**
      * Wakes its reader after commits of this process that stored events: once for all that happened while it was busy.
      * It carries no data and misses other processes, so its reader polls slowly too.
      */

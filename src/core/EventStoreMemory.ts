@@ -71,6 +71,7 @@ const make = Effect.gen(function* () {
         return { streams: kept.map(([streamId, events]) => ({ streamId, version: events.length })), more }
       }),
     lastPosition: Effect.sync(() => log.length),
+    writtenEnd: Effect.sync(() => log.length),
     commits: Stream.fromPubSub(commits)
   })
 })

@@ -236,6 +236,7 @@ const closed = Problem.schema("account-closed")
 const unavailable = Problem.schema("store-unavailable")
 const behind = Problem.schema("view-behind")
 const damaged = Problem.schema("data-damaged")
+const ahead = Problem.schema("position-ahead")
 
 /** What any request may meet. */
 const every = Schema.Union(
@@ -313,7 +314,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setPath(id)
       .setUrlParams(Schema.Struct({ minPosition }))
       .addSuccess(Summary)
-      .addError(Schema.Union(every, notFound, behind, Problem.schema("account-busy")))
+      .addError(Schema.Union(every, notFound, behind, ahead, Problem.schema("account-busy")))
       .middleware(Access.Read)
   )
   .add(
@@ -327,7 +328,7 @@ class Accounts extends HttpApiGroup.make("accounts")
         })
       )
       .addSuccess(AccountPage)
-      .addError(Schema.Union(every, behind, Problem.schema("invalid-cursor")))
+      .addError(Schema.Union(every, behind, ahead, Problem.schema("invalid-cursor")))
       .middleware(Access.Read)
   )
   .add(
@@ -412,7 +413,7 @@ class Log extends HttpApiGroup.make("log")
     HttpApiEndpoint.get("page", "/events")
       .setUrlParams(Schema.Struct({ after, limit }))
       .addSuccess(EventPage)
-      .addError(every)
+      .addError(Schema.Union(every, ahead))
       .middleware(Access.Read)
   )
   .add(
@@ -420,7 +421,7 @@ class Log extends HttpApiGroup.make("log")
       .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
       .setUrlParams(Schema.Struct({ after, skipDamaged }))
       .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
-      .addError(Schema.Union(every, Problem.schema("too-many-subscribers")))
+      .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)
   ) {}
 

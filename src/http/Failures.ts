@@ -17,7 +17,7 @@ import type {
 import type { TransferNotFound } from "../account/TransferError.ts"
 import type { RequestError } from "../account/Transfers.ts"
 import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
-import type { ReadError } from "../core/EventStore.ts"
+import type { LookupError, ReadError } from "../core/EventStore.ts"
 import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable, StreamDamaged } from "../core/StoreError.ts"
 import type { ViewBehind } from "../projection/ProjectionError.ts"
 import { Problem } from "./Problem.ts"
@@ -147,20 +147,13 @@ export const ofTransfer = (error: RequestError) => {
 export const ofTransferState = (error: TransferNotFound | RuntimeError) =>
   error._tag === "TransferNotFound" ? new Problem("transfer-not-found", { detail: error.message }) : ofState(error)
 
+/** What a question to the log answers that gives no event. */
+export const ofLookup = (error: LookupError) =>
+  error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
+
 /** What reading the log answers. */
-export const ofReading = (error: ReadError) => {
-  switch (error._tag) {
-    case "StoreUnavailable":
-      return storeUnavailable(error)
-    case "StreamDamaged":
-      return damaged(error)
-    case "InvalidArgument":
-      return invalidArgument(error)
-  }
-}
+export const ofReading = (error: ReadError) => (error._tag === "StreamDamaged" ? damaged(error) : ofLookup(error))
 
 /** What asking a read model answers. */
-export const ofQuery = (error: ViewBehind | InvalidArgument | StoreUnavailable) => {
-  if (error._tag === "ViewBehind") return new Problem("view-behind", { detail: error.message })
-  return error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
-}
+export const ofQuery = (error: ViewBehind | LookupError) =>
+  error._tag === "ViewBehind" ? new Problem("view-behind", { detail: error.message }) : ofLookup(error)

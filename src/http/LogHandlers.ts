@@ -16,6 +16,7 @@ import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import * as PositionAhead from "./PositionAhead.ts"
 import { Problem } from "./Problem.ts"
 
 /** JSON has no line break of its own, so that one `data:` line holds an event. */
@@ -93,18 +94,18 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
       .handle("page", ({ urlParams: { after = 0, limit = defaultLimit } }) =>
         Effect.gen(function* () {
           const page = yield* Effect.mapError(store.readAll(after, limit), Failures.ofReading)
+          if (page.events.length === 0) yield* PositionAhead.refuse(store, after)
           return yield* EventPage.make(page, ({ position }) => position)
         })
       )
       .handle("stream", ({ headers, urlParams: { after = 0, skipDamaged = false } }) =>
-        subscribers >= config.maxSubscribers
-          ? Effect.fail(new Problem("too-many-subscribers"))
-          : // A browser comes again with the URL it first had, and the header says where it is by now.
-            Effect.succeed(
-              HttpServerResponse.stream(feed(headers["last-event-id"] ?? after, skipDamaged), {
-                headers: streamHeaders
-              })
-            )
+        Effect.gen(function* () {
+          // A browser comes again with the URL it first had, and the header says where it is by now.
+          const from = headers["last-event-id"] ?? after
+          yield* PositionAhead.refuse(store, from)
+          if (subscribers >= config.maxSubscribers) return yield* Effect.fail(new Problem("too-many-subscribers"))
+          return HttpServerResponse.stream(feed(from, skipDamaged), { headers: streamHeaders })
+        })
       )
   })
 )

@@ -150,6 +150,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     isFault,
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    follows: "pg_is_in_recovery()",
     selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
       FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
         SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,

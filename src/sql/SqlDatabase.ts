@@ -26,6 +26,8 @@ export interface Dialect {
   readonly isFault: (error: unknown) => boolean
   /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */
   readonly now: string
+  /** A condition that holds while the server only follows another one; null where there is no such thing. */
+  readonly follows: string | null
   /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
   readonly selectHeads: string
   /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */

@@ -29,6 +29,7 @@ const selectStreams = `
 
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
+  const { dialect } = database
   const writer = yield* Writer
   const within = Effect.provideService(SqlDatabase, database)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
@@ -36,6 +37,16 @@ const make = Effect.gen(function* () {
       database.read(sql, params),
       (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
     )
+
+  const lastPosition = Effect.map(
+    read("SELECT coalesce(max(position), 0) FROM events", []),
+    ([row]) => row?.[0] as number
+  )
+  /** Whether others write the log: into this file, or into the server that this one follows. */
+  const follows =
+    database.writeClient === null || dialect.follows === null
+      ? Effect.succeed(database.writeClient === null)
+      : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
 
   return EventStore.of({
     append: (requests) =>
@@ -64,7 +75,8 @@ const make = Effect.gen(function* () {
               return { streams: kept.map(([streamId, version]) => ({ streamId, version }) as StreamHead), more }
             })
       ),
-    lastPosition: Effect.map(read("SELECT coalesce(max(position), 0) FROM events", []), ([row]) => row?.[0] as number),
+    lastPosition,
+    writtenEnd: Effect.flatMap(follows, (isFollower) => (isFollower ? Effect.succeed(undefined) : lastPosition)),
     commits: Stream.merge(writer.commits, database.commitsElsewhere)
   })
 })

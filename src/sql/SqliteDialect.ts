@@ -51,6 +51,7 @@ export const sqlite: Dialect = {
   isFault: (error) =>
     /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+  follows: null,
   // The inner query is one seek; GROUP BY would read every event.
   selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
     ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,

@@ -273,6 +273,17 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
+    name: "a store that is written through says where its log ends, at once after each append (JR7)",
+    run: Effect.gen(function* () {
+      const store = yield* EventStore
+      strictEqual(yield* store.writtenEnd, 0)
+      for (let round = 1; round <= 20; round++) {
+        yield* append(request("a", "any", events(`c-${round}`, 2)))
+        strictEqual(yield* store.writtenEnd, (yield* fullHead("a")).position)
+      }
+    })
+  },
+  {
     name: "ES24 a command id that was stored gives its first answer, whatever version is expected, and adds nothing",
     run: Effect.gen(function* () {
       const first = yield* append(request("a", 0, events("c", 2)))

@@ -44,19 +44,41 @@ describe("feed", () => {
       }).pipe(Effect.provide(Service.layer()))
   )
 
-  it.scopedLive("HT15 refuses an id that is no position, and waits at one that is beyond the log", () =>
-    Effect.gen(function* () {
-      const url = yield* Url
-      const id = yield* Service.open(url)
-      for (const garbage of ["x", "-1", "1.5", "", "99999999999999999999"]) {
-        const headers = { "last-event-id": garbage }
-        assertProblem(yield* ask(`${url}/events/stream`, { headers }), "invalid-request")
-      }
-      assertProblem(yield* ask(`${url}/events/stream?after=x`), "invalid-request")
-      const feed = yield* follow(`${url}/events/stream?after=3`)
-      const stored = yield* deposits(url, id, 3)
-      assert.deepStrictEqual(yield* positions(feed, 1), [stored.at(-1) ?? 0])
-    }).pipe(Effect.provide(Service.layer()))
+  it.scopedLive(
+    "HT15 JR7 refuses an id that is no position, and one that is beyond the log, wherever it is asked",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        for (const garbage of ["x", "-1", "1.5", "", "99999999999999999999"]) {
+          const headers = { "last-event-id": garbage }
+          assertProblem(yield* ask(`${url}/events/stream`, { headers }), "invalid-request")
+        }
+        assertProblem(yield* ask(`${url}/events/stream?after=x`), "invalid-request")
+        const [end = 0] = yield* deposits(url, id, 1)
+        const asked = [
+          ask(`${url}/events/stream?after=${end + 1}`),
+          ask(`${url}/events/stream`, { headers: { "last-event-id": String(end + 1) } }),
+          ask(`${url}/events?after=${end + 1}`),
+          ask(`${url}/accounts?minPosition=${end + 1}`),
+          ask(`${url}/accounts/${id}/summary?minPosition=${Number.MAX_SAFE_INTEGER}`)
+        ]
+        for (const ahead of asked) {
+          const answer = yield* ahead
+          assertProblem(answer, "position-ahead")
+          assert.strictEqual(answer.json.detail, `the log ends at position ${end}`)
+        }
+        // At the end there is nothing yet, and what comes is given.
+        assert.deepStrictEqual((yield* ask(`${url}/events?after=${end}`)).json, { events: [], next: null })
+        const feed = yield* follow(`${url}/events/stream?after=${end}`)
+        const stored = yield* deposits(url, id, 1)
+      assert.deepStrictEqual(yield* positions(feed, 1), stored)
+        // What a receipt says can be asked for at once.
+        for (let n = 0; n < 20; n++) {
+          const [position] = yield* deposits(url, id, 1)
+          assert.strictEqual((yield* ask(`${url}/accounts/${id}/summary?minPosition=${position}`)).status, 200)
+        }
+      }).pipe(Effect.provide(Service.layer()))
   )
 
   it.scopedLive("says which event is damaged and ends, and goes on behind it only when asked (VR1 VR2)", () =>
