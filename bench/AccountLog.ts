@@ -11,13 +11,11 @@ import { EventStore, type Head } from "../src/core/EventStore.ts"
 import { StreamId } from "../src/core/StreamId.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { Database } from "./byHand.ts"
+import * as RawLog from "./RawLog.ts"
 
 /** An odd factor near 2^32 divided by the golden ratio: neighbours end up far from each other, and each number alone. */
 const factor = 0x9e3779b1
 const scatter = (number: number): number => Math.imul(number, factor) >>> 0
-/** Newton's iteration doubles the bits that are right: 3, 6, 12, 24, 48. */
-const inverse = [1, 2, 3, 4].reduce((found) => Math.imul(found, 2 - Math.imul(factor, found)), factor)
-const gather = (scattered: number): number => Math.imul(scattered, inverse) >>> 0
 
 const hex = (number: number): string => scatter(number).toString(16).padStart(8, "0")
 export const streamOf = (account: number): StreamId => StreamId.make(`account-${hex(account + 1)}`)
@@ -48,57 +46,29 @@ export const answerOf = (account: number, version: number, position: number): st
 export const fingerprintOf = (account: number, data: string): string =>
   hash("sha256", `Account\0${hex(account + 1)}\0Deposit\0${data}`).slice(0, 32)
 
-const insertEvent = `INSERT INTO events (position, stream_id, version, type, schema_version, data, command_id, correlation_id,
-  causation_id, traceparent, recorded_at, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-const insertCommand = `INSERT INTO commands (command_id, stream_id, fingerprint, outcome, answer, version, position)
-  VALUES (?, ?, ?, ?, ?, ?, ?)`
-
-/** Writes the event of a position after the head of its account, and the command that it came from; each by a call of its own. */
+/** Writes the event of a position after the head of its account, and the entry of the command that it came from. */
 export const writer = (database: BetterSqlite3.Database, accounts: number) => {
-  const events = database.prepare(insertEvent)
-  const commands = database.prepare(insertCommand)
-  return {
-    event: (position: number, head: Head): Head => {
-      const account = accountOf(position, accounts)
-      const version = head.version + 1
-      const event = {
-        position,
-        streamId: streamOf(account),
-        version,
-        type: typeOf(position, version),
-        schemaVersion: 1,
-        data: dataOf(position, account, version),
-        commandId: commandIdOf(position),
-        correlationId: commandIdOf(position),
-        causationId: null,
-        traceparent: null,
-        recordedAt: position,
-        previousHash: head.hash
-      }
-      const hash = EventHash.compute(event)
-      events.run(
-        position,
-        event.streamId,
-        version,
-        event.type,
-        1,
-        event.data,
-        event.commandId,
-        event.correlationId,
-        null,
-        null,
-        position,
-        head.hash,
-        hash
-      )
-      return { version, position, hash }
-    },
-    command: (position: number, version: number): void => {
-      const account = accountOf(position, accounts)
-      const fingerprint = fingerprintOf(account, dataOf(position, account, version))
-      const answer = answerOf(account, version, position)
-      commands.run(commandIdOf(position), streamOf(account), fingerprint, "success", answer, version, position)
+  const insert = RawLog.writer(database)
+  return (position: number, head: Head): Head => {
+    const account = accountOf(position, accounts)
+    const version = head.version + 1
+    const data = dataOf(position, account, version)
+    const event = {
+      position,
+      streamId: streamOf(account),
+      version,
+      type: typeOf(position, version),
+      schemaVersion: 1,
+      data,
+      commandId: commandIdOf(position),
+      correlationId: commandIdOf(position),
+      causationId: null,
+      traceparent: null,
+      recordedAt: position,
+      previousHash: head.hash
     }
+    const answer = answerOf(account, version, position)
+    return insert({ event, command: { command: "Deposit", fingerprint: fingerprintOf(account, data), answer } })
   }
 }
 
@@ -108,25 +78,21 @@ export const build = async (filename: string, count: number, accounts: number): 
   const database = new Database(filename)
   for (const pragma of ["journal_mode = DELETE", "journal_mode = OFF", "synchronous = OFF", "cache_size = -1500000"])
     database.pragma(pragma)
-  const triggers = database
-    .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('events', 'commands')")
-    .all() as ReadonlyArray<{ readonly name: string; readonly sql: string }>
-  for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`)
+  // Made again at the end, in the order of their keys, which is what makes it fast.
+  const later = database
+    .prepare(`SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL
+      AND tbl_name IN ('log_events', 'log_entries')`)
+    .all() as ReadonlyArray<{ readonly type: string; readonly name: string; readonly sql: string }>
+  for (const { name, type } of later) database.exec(`DROP ${type} ${name}`)
   const heads = Array.from({ length: accounts }, (): Head => ({ version: 0, position: 0, hash: EventHash.genesis }))
   const write = writer(database, accounts)
   database.exec("BEGIN")
   for (let position = 1; position <= count; position++) {
     const account = accountOf(position, accounts)
-    heads[account] = write.event(position, heads[account] as Head)
-  }
-  // In the order of their ids, which is what makes it fast.
-  const ids = Uint32Array.from({ length: count }, (_, index) => scatter(index + 1)).sort()
-  for (const id of ids) {
-    const position = gather(id)
-    write.command(position, 1 + Math.floor((position - 1) / accounts))
+    heads[account] = write(position, heads[account] as Head)
   }
   database.exec("COMMIT")
-  for (const { sql } of triggers) database.exec(sql)
+  for (const { sql } of later) database.exec(sql)
   database.pragma("journal_mode = WAL")
   database.close()
   return heads

@@ -13,6 +13,7 @@ import { StreamId } from "../src/core/StreamId.ts"
 import { migrationsOf } from "../src/sql/Migrations.ts"
 import { sqlite } from "../src/sql/SqliteDialect.ts"
 import { depositData } from "./Ledger.ts"
+import * as RawLog from "./RawLog.ts"
 
 // The driver comes with @effect/sql-sqlite-node and is CommonJS.
 export const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
@@ -26,11 +27,7 @@ export const open = (filename: string) => {
   database.pragma("synchronous = FULL")
   const isNew = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'events'").get() === undefined
   if (isNew) for (const { up } of migrationsOf(sqlite)) for (const statement of up) database.exec(statement)
-  const insertEvent = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
-    command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const insertCommand = database.prepare(`INSERT INTO commands (command_id, stream_id, fingerprint, outcome, answer,
-    version, position) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+  const insert = RawLog.writer(database)
 
   /** Writes the event and the answer of one deposit after the head, and gives the new head. */
   const write = (
@@ -58,26 +55,9 @@ export const open = (filename: string) => {
       recordedAt: Date.now(),
       previousHash: head.hash
     }
-    const hash = EventHash.compute(event)
-    insertEvent.run(
-      position,
-      streamId,
-      version,
-      event.type,
-      event.schemaVersion,
-      data,
-      commandId,
-      commandId,
-      null,
-      null,
-      event.recordedAt,
-      head.hash,
-      hash
-    )
     const fingerprint = digest("sha256", `Ledger\0${String(account)}\0Deposit\0${data}`).slice(0, 32)
     const answer = JSON.stringify({ balance: String(balance), version, position })
-    insertCommand.run(commandId, streamId, fingerprint, "success", answer, version, position)
-    return { version, position, hash }
+    return insert({ event, command: { command: "Deposit", fingerprint, answer } })
   }
   return { database, write }
 }

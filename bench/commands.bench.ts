@@ -18,7 +18,6 @@ import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
 import type { Head } from "../src/core/EventStore.ts"
 import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
-import { eventColumns, toEvent } from "../src/sql/LogTables.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as ByHand from "./byHand.ts"
 import {
@@ -34,6 +33,7 @@ import {
   type Work
 } from "./harness.ts"
 import { deposit, Ledger, LedgerLive } from "./Ledger.ts"
+import * as RawLog from "./RawLog.ts"
 
 /** One load: how many clients send how many commands to how many accounts. */
 interface Load {
@@ -148,9 +148,11 @@ const textbook = (load: Load, commands = size(50, 1_000)): Contestant<Answered> 
     const byHand = ByHand.open(join(folder, "textbook.db"))
     ByHand.seed(byHand, load.accounts, load.eventsEach)
     const { database } = byHand
-    const known = database.prepare("SELECT answer FROM commands WHERE command_id = ?")
-    const events = database.prepare(`SELECT ${eventColumns} FROM events WHERE stream_id = ? ORDER BY version`).raw()
-    const last = database.prepare("SELECT max(position) AS position FROM events")
+    const known = database.prepare("SELECT answer FROM log_entries WHERE command_id = ?")
+    const events = database
+      .prepare(`${RawLog.selectEvents} WHERE e.stream = ${RawLog.streamNumber} ORDER BY e.version`)
+      .raw()
+    const last = database.prepare("SELECT max(position) AS position FROM log_events")
     const one = database.transaction((number: number) => {
       const account = load.accountOf(number)
       const commandId = CommandId.make()
@@ -158,7 +160,7 @@ const textbook = (load: Load, commands = size(50, 1_000)): Contestant<Answered> 
       let balance = 0n
       let head: Head = noHead
       for (const row of events.all(ByHand.streamOf(account)) as Array<ReadonlyArray<unknown>>) {
-        const event = toEvent(row)
+        const event = RawLog.toEvent(row)
         if (event.previousHash !== head.hash || !EventHash.isIntact(event)) throw new Error("the stream is damaged")
         balance += BigInt((JSON.parse(event.data) as { readonly amount: string }).amount)
         head = event

@@ -17,11 +17,11 @@ import { Account } from "../src/account/Account.ts"
 import * as AccountBehaviour from "../src/account/AccountBehaviour.ts"
 import { EventStore, type Head } from "../src/core/EventStore.ts"
 import * as Replay from "../src/core/Replay.ts"
-import { eventColumns } from "../src/sql/LogTables.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as AccountLog from "./AccountLog.ts"
 import { Database } from "./byHand.ts"
 import { isFull, type Ratio, type Result, ratioOf, toResult, type Work, withFolder } from "./harness.ts"
+import * as RawLog from "./RawLog.ts"
 import * as Rebuild from "./rebuild.bench.ts"
 
 const sizes = isFull ? [100_000, 1_000_000, 10_000_000] : [1_000, 2_000]
@@ -50,13 +50,13 @@ const raw = (filename: string, accounts: number, heads: Array<Head>): Contestant
   database.pragma("journal_mode = WAL")
   database.pragma("synchronous = FULL")
   const write = AccountLog.writer(database, accounts)
-  const page = database.prepare(`SELECT ${eventColumns} FROM events WHERE stream_id = ? ORDER BY version`).raw()
+  const page = database
+    .prepare(`${RawLog.selectEvents} WHERE e.stream = ${RawLog.streamNumber} ORDER BY e.version`)
+    .raw()
   const group = database.transaction((from: number, size: number) => {
     for (let position = from; position < from + size; position++) {
       const account = AccountLog.accountOf(position, accounts)
-      const head = write.event(position, heads[account] as Head)
-      write.command(position, head.version)
-      heads[account] = head
+      heads[account] = write(position, heads[account] as Head)
     }
   })
   return {

@@ -39,7 +39,7 @@ const load = async (commands: number, one: (number: number) => Promise<unknown>)
 }
 
 /** Of the events and what they deposited: what every contestant that did as many commands comes to. */
-const checksum = "SELECT count(*), sum((data::json ->> 'amount')::bigint)::bigint FROM events"
+const checksum = (events: string) => `SELECT count(*), sum((data::json ->> 'amount')::bigint)::bigint FROM ${events}`
 
 export const run = async (): Promise<ReadonlyArray<Result>> => {
   const server = await PostgresServer.start()
@@ -47,13 +47,13 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   const sql = (text: string) => ByHand.query(admin, text)
   let copies = 0
   /** Runs the work on a copy of the database, and reads what it came to. */
-  const onCopy = async (count: number, work: (url: string) => Promise<number>) => {
+  const onCopy = async (count: number, events: string, work: (url: string) => Promise<number>) => {
     const name = `copy_${++copies}`
     await sql(`CREATE DATABASE ${name} TEMPLATE seeded`)
     const url = databaseOf(server.url, name)
     const seconds = await work(url)
     const pool = ByHand.open(url)
-    const [sums] = await ByHand.query(pool, checksum)
+    const [sums] = await ByHand.query(pool, checksum(events))
     await pool.end()
     await sql(`DROP DATABASE ${name}`)
     return { count, seconds, checksum: JSON.stringify(sums) }
@@ -61,9 +61,8 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   const byHand = (name: string, body: ByHand.Body, commands: number): Contestant => ({
     name,
     run: () =>
-      onCopy(commands, async (url) => {
+      onCopy(commands, "hand_events", async (url) => {
         const pool = ByHand.open(url)
-        if (body === ByHand.unordered) await ByHand.query(pool, "ALTER TABLE events DISABLE TRIGGER USER")
         const one = (number: number) => ByHand.run(pool, body, accountOf(number), number)
         await load(20, one)
         const seconds = await load(commands, one)
@@ -74,7 +73,7 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
   const daybook = (commands: number): Contestant => ({
     name: "daybook",
     run: () =>
-      onCopy(commands, (url) =>
+      onCopy(commands, "events", (url) =>
         Effect.runPromise(
           Effect.gen(function* () {
             const all = yield* refs
@@ -111,6 +110,7 @@ export const run = async (): Promise<ReadonlyArray<Result>> => {
     )
     const seeded = ByHand.open(databaseOf(server.url, "seeded"))
     await ByHand.query(seeded, `CREATE SEQUENCE positions START ${accounts * eventsEach + 1}`)
+    for (const statement of ByHand.tables) await ByHand.query(seeded, statement)
     await seeded.end()
     return [
       await compare("durable commands on PostgreSQL", "commands/s", [

@@ -1,6 +1,7 @@
 /**
  * What one would write by hand on PostgreSQL with `pg`: a transaction for each command, on a pool of connections, with
- * prepared statements and the rows and hashes of Daybook. `textbook` gives positions under one lock and reloads the stream,
+ * prepared statements and the rows and hashes of Daybook. They write tables of their own,
+ * which begin as Daybook's log and have no journal: one chain over the log would need the lock. `textbook` gives positions under one lock and reloads the stream,
  * as most articles show. `ordered` is the same with state in memory: it reads the stream's head alone. `unordered` gives up the
  * order of the log for speed: it takes positions from a sequence and no lock, so whoever polls the log can miss events.
  */
@@ -9,9 +10,7 @@ import { createRequire } from "node:module"
 import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
 import type { Head } from "../src/core/EventStore.ts"
-import type { StoredEvent } from "../src/core/StoredEvent.ts"
 import { StreamId } from "../src/core/StreamId.ts"
-import { commandColumns, eventColumns, toEvent } from "../src/sql/LogTables.ts"
 import { deposit, depositData } from "./Ledger.ts"
 
 interface Query {
@@ -62,15 +61,28 @@ const placeholders = (columns: string): string =>
     .map((_, index) => `$${index + 1}`)
     .join(", ")
 
+const eventColumns =
+  "position, stream_id, version, type, schema_version, data, command_id, correlation_id, causation_id, traceparent, " +
+  "recorded_at, previous_hash, hash"
+const commandColumns = "command_id, stream_id, fingerprint, outcome, answer, version, position"
+
+/** The tables, from the log that Daybook wrote. */
+export const tables = [
+  `CREATE TABLE hand_events AS SELECT ${eventColumns} FROM events`,
+  "ALTER TABLE hand_events ADD PRIMARY KEY (position), ADD UNIQUE (stream_id, version)",
+  `CREATE TABLE hand_commands AS SELECT ${commandColumns} FROM commands`,
+  "ALTER TABLE hand_commands ADD PRIMARY KEY (command_id)"
+]
+
 const statements = {
   lock: "SELECT pg_advisory_xact_lock(1)",
-  known: "SELECT answer FROM commands WHERE command_id = $1",
-  load: `SELECT ${eventColumns} FROM events WHERE stream_id = $1 ORDER BY version`,
-  head: "SELECT version, position, hash FROM events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1",
-  last: "SELECT max(position) FROM events",
+  known: "SELECT answer FROM hand_commands WHERE command_id = $1",
+  load: `SELECT ${eventColumns} FROM hand_events WHERE stream_id = $1 ORDER BY version`,
+  head: "SELECT version, position, hash FROM hand_events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1",
+  last: "SELECT max(position) FROM hand_events",
   next: "SELECT nextval('positions')",
-  insertEvent: `INSERT INTO events (${eventColumns}) VALUES (${placeholders(eventColumns)})`,
-  insertCommand: `INSERT INTO commands (${commandColumns}) VALUES (${placeholders(commandColumns)})`
+  insertEvent: `INSERT INTO hand_events (${eventColumns}) VALUES (${placeholders(eventColumns)})`,
+  insertCommand: `INSERT INTO hand_commands (${commandColumns}) VALUES (${placeholders(commandColumns)})`
 }
 
 const write = async (
@@ -85,7 +97,7 @@ const write = async (
   const data = depositData(number)
   const commandId = CommandId.make()
   const version = head.version + 1
-  const event: Omit<StoredEvent, "hash"> = {
+  const event: EventHash.Hashed = {
     position,
     streamId,
     version,
@@ -99,10 +111,10 @@ const write = async (
     recordedAt: Date.now(),
     previousHash: head.hash
   }
-  const stored = { ...event, hash: EventHash.compute(event) } as StoredEvent
+  const stored = { ...event, hash: EventHash.compute(event) }
   const values = eventColumns.split(", ").map((column) => {
     const key = column.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
-    return stored[key as keyof StoredEvent]
+    return stored[key as keyof typeof stored]
   })
   await ask(client, "insertEvent", values)
   const fingerprint = hash("sha256", `Ledger\0${String(account)}\0Deposit\0${data}`).slice(0, 32)
@@ -120,13 +132,31 @@ export type Body = (
   number: number
 ) => Promise<{ readonly balance: bigint; readonly head: Head; readonly position: number }>
 
+const toEvent = (row: ReadonlyArray<unknown>): EventHash.Hashed & { readonly hash: string } =>
+  ({
+    position: row[0],
+    streamId: row[1],
+    version: row[2],
+    type: row[3],
+    schemaVersion: row[4],
+    data: row[5],
+    commandId: row[6],
+    correlationId: row[7],
+    causationId: row[8],
+    traceparent: row[9],
+    recordedAt: row[10],
+    previousHash: row[11],
+    hash: row[12]
+  }) as EventHash.Hashed & { readonly hash: string }
+
 export const textbook: Body = async (client, account, number) => {
   await ask(client, "lock")
   let balance = deposit(number).amount
   let head: Head = { version: 0, position: 0, hash: EventHash.genesis }
   for (const row of await ask(client, "load", [`ledger-${account}`])) {
     const event = toEvent(row)
-    if (event.previousHash !== head.hash || !EventHash.isIntact(event)) throw new Error("the stream is damaged")
+    if (event.previousHash !== head.hash || EventHash.compute(event) !== event.hash)
+      throw new Error("the stream is damaged")
     balance += BigInt((JSON.parse(event.data) as { readonly amount: string }).amount)
     head = event
   }

@@ -12,13 +12,14 @@ import { join } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
 import * as AccountSummary from "../src/account/AccountSummary.ts"
-import * as EventHash from "../src/core/EventHash.ts"
-import { EventStore } from "../src/core/EventStore.ts"
+import { noHead } from "../src/core/AppendPlan.ts"
+import { EventStore, type Head } from "../src/core/EventStore.ts"
 import { StreamId } from "../src/core/StreamId.ts"
 import { Projections } from "../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { type Contestant, compare, type Ratio, type Result, ratio, size, withFolder } from "./harness.ts"
+import * as RawLog from "./RawLog.ts"
 
 const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
 
@@ -30,14 +31,12 @@ export const makeLog = async (folder: string, count: number): Promise<string> =>
   const filename = join(folder, "log.db")
   await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
   const database = new Database(filename)
-  const insert = database.prepare(`INSERT INTO events (position, stream_id, version, type, schema_version, data,
-    command_id, correlation_id, causation_id, traceparent, recorded_at, previous_hash, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const heads = new Map<number, { readonly version: number; readonly hash: string }>()
+  const insert = RawLog.writer(database)
+  const heads = new Map<number, Head>()
   database.transaction(() => {
     for (let position = 1; position <= count; position++) {
       const account = position <= accounts ? position - 1 : (position * 7_919) % accounts
-      const head = heads.get(account) ?? { version: 0, hash: EventHash.genesis }
+      const head = heads.get(account) ?? noHead
       const isOpening = head.version === 0
       const type = isOpening ? "AccountOpened" : position % 4 === 0 ? "Withdrawn" : "Deposited"
       const data = isOpening
@@ -57,23 +56,7 @@ export const makeLog = async (folder: string, count: number): Promise<string> =>
         recordedAt: 1_000 + position,
         previousHash: head.hash
       }
-      const hash = EventHash.compute(event)
-      insert.run(
-        position,
-        event.streamId,
-        event.version,
-        type,
-        1,
-        event.data,
-        event.commandId,
-        event.correlationId,
-        null,
-        null,
-        event.recordedAt,
-        event.previousHash,
-        hash
-      )
-      heads.set(account, { version: event.version, hash })
+      heads.set(account, insert({ event, command: { command: "Deposit", fingerprint: "f", answer: "{}" } }))
     }
   })()
   database.close()
@@ -102,7 +85,8 @@ export const raw = (log: string, count: number): Contestant => ({
     for (const statement of AccountSummary.projection.create({ account_summary: "summary" })) database.exec(statement)
     database.exec("CREATE TABLE checkpoint (position INTEGER NOT NULL); INSERT INTO checkpoint VALUES (0)")
     const page = database.prepare(
-      "SELECT position, stream_id, type, data FROM events WHERE position > ? ORDER BY position LIMIT ?"
+      `SELECT e.position, s.stream_id, n.name, e.data FROM log_events AS e JOIN log_streams AS s ON s.stream = e.stream
+       JOIN log_names AS n ON n.number = e.type WHERE e.position > ? ORDER BY e.position LIMIT ?`
     )
     const known = database.prepare(
       "SELECT total_deposits, total_withdrawals, transaction_count FROM summary WHERE account_id = ?"

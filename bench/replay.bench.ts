@@ -18,11 +18,11 @@ import * as EventHash from "../src/core/EventHash.ts"
 import { EventStore, type ProposedCommand } from "../src/core/EventStore.ts"
 import * as Replay from "../src/core/Replay.ts"
 import { StreamId } from "../src/core/StreamId.ts"
-import { eventColumns } from "../src/sql/LogTables.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { AgedAccount, behaviour as agedBehaviour } from "../src/testing/AgedAccount.ts"
 import { Database } from "./byHand.ts"
 import { type Contestant, compare, type Ratio, type Result, ratio, size, type Work, withFolder } from "./harness.ts"
+import * as RawLog from "./RawLog.ts"
 
 const fields = { amount: Schema.BigInt, text: Schema.String }
 type Stored = { readonly amount: string; readonly text: string }
@@ -164,10 +164,10 @@ const raw = (log: Log): Contestant => ({
   name: "raw",
   run: async (folder) => {
     const database = new Database(await fileOf(folder, log), { readonly: true })
-    const where = log.streams === 1 ? `stream_id = '${streamOf(log, 0)}' AND version` : "position"
+    const where = log.streams === 1 ? "e.stream = 1 AND e.version" : "e.position"
     const column = log.streams === 1 ? 2 : 0
     const page = database
-      .prepare(`SELECT ${eventColumns} FROM events WHERE ${where} > ? ORDER BY ${where.split(" ").at(-1)} LIMIT 1000`)
+      .prepare(`${RawLog.selectEvents} WHERE ${where} > ? ORDER BY ${where.split(" ").at(-1)} LIMIT 1000`)
       .raw()
     const work = await timed(() => {
       let [after, count, sum] = [0, 0, 0n]

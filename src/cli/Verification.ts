@@ -1,11 +1,13 @@
 /**
- * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events, whether they can
- * be decoded, kept answers without their events, and snapshots and read models that are not what their events give.
+ * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events and of the journal's
+ * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are not what their events give.
  */
 import { Effect, Either } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
-import { type EventPage, EventStore, maxPage } from "../core/EventStore.ts"
+import { EventStore } from "../core/EventStore.ts"
+import type { JournalHead } from "../core/Journal.ts"
+import * as JournalCheck from "../core/JournalCheck.ts"
 import * as Replay from "../core/Replay.ts"
 import {
   checksum,
@@ -15,20 +17,14 @@ import {
   SnapshotStore
 } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { turn } from "../core/Turn.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as ReadModels from "./ReadModels.ts"
 
-export interface Problem {
-  /** The stream; of a read model its name; of the file below both `database`. */
-  readonly streamId: string
-  /** The version in the stream; of a read model the position of its checkpoint; of the file 0. */
-  readonly version: number
-  readonly problem: string
-}
+/** Of a read model the name and the position of its checkpoint; of the file below all of them `database` and 0. */
+export type Problem = JournalCheck.Problem
 
 /** Problems that are kept; one cause may have many. */
 const maxKept = 100
@@ -70,40 +66,41 @@ const verifySnapshot = Effect.fnUntraced(function* (snapshot: Snapshot, head: He
   return definition.snapshot.encode(state) === snapshot.data ? undefined : "the snapshot is not what its events give"
 })
 
-export const run = Effect.gen(function* () {
+/** `against`: a head that was noted before, which the log must extend. */
+export const run = Effect.fnUntraced(function* (against?: JournalHead) {
+  const store = yield* EventStore
   const snapshotStore = yield* SnapshotStore
   const problems: Array<Problem> = []
   let problemCount = 0
   const heads = new Map<string, Head>()
-  const found = ({ streamId, version }: { readonly streamId: string; readonly version: number }, problem?: string) => {
+  const found = (
+    {
+      sequence = null,
+      streamId,
+      version
+    }: Omit<Problem, "problem" | "sequence"> & { readonly sequence?: number | null },
+    problem?: string
+  ) => {
     if (problem === undefined) return
     problemCount++
-    if (problems.length < maxKept) problems.push({ streamId, version, problem })
+    if (problems.length < maxKept) problems.push({ streamId, version, sequence, problem })
   }
 
   let last: StoredEvent | undefined
-  let events = 0
-  for (;;) {
-    const page: EventPage = yield* UnverifiedLog.readAll(last?.position ?? 0)
-    for (const event of page.events) {
+  const { entries: commands, events } = yield* JournalCheck.run({
+    identity: yield* store.identity,
+    readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
+    readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
+    onEvent: (event) => {
       found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
       if (event.recordedAt < (last?.recordedAt ?? 0)) found(event, "was recorded before the event before it in the log")
       heads.set(event.streamId, event)
       last = event
-    }
-    events += page.events.length
-    if (!page.more) break
-    yield* turn
-  }
-  for (const stray of yield* LogCopy.strays) found(stray, stray.problem)
-
-  let commands = 0
-  for (let after: string | null = null; ; ) {
-    const page: LogCopy.CommandPage = yield* LogCopy.readCommands(after, maxPage)
-    commands += page.commands.length
-    if (!page.more) break
-    after = page.commands.at(-1)?.commandId ?? after
-  }
+    },
+    found: (problem) => found(problem, problem.problem),
+    against
+  })
+  for (const stray of yield* LogCopy.wrongPayloads) found(stray, stray.problem)
 
   let snapshots = 0
   for (let after: SnapshotCursor | null = null; ; ) {

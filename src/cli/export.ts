@@ -21,9 +21,8 @@ export const command = Command.make("export", { db: Database.databaseOption, out
       Option.isSome(toFile) ? Output.newFile(toFile.value, LogFile.write) : LogFile.write(Output.write)
     )
     if (damaged !== undefined) {
-      const { streamId, version } = damaged
       return yield* new UsageError({
-        reason: `the log was written as it is stored, but ${streamId} version ${version} differs from its hash; verify tells all`
+        reason: `the log was written as it is stored, but ${damaged}; verify tells all`
       })
     }
   }).pipe(Effect.provide(Database.layer(db, "readOnly")))

@@ -12,6 +12,7 @@ import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
 import * as backup from "./backup.ts"
 import * as copy from "./copy.ts"
 import * as exportLog from "./export.ts"
+import * as head from "./head.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
@@ -29,6 +30,7 @@ const daybook = Command.make("daybook").pipe(
     importFile.command,
     exportLog.command,
     verify.command,
+    head.command,
     inspect.command,
     projections.command,
     rebuild.command,

@@ -9,8 +9,9 @@ import { Either } from "effect"
 import * as CommandId from "./CommandId.ts"
 import * as EventHash from "./EventHash.ts"
 import type { AppendRequest, AppendResult, ExpectedVersion, Head, StoredCommand } from "./EventStore.ts"
+import * as Journal from "./Journal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import { AnswerFailed, CommandIdReused, InvalidArgument, VersionConflict } from "./StoreError.ts"
+import { AnswerFailed, CommandIdReused, EntryDamaged, InvalidArgument, VersionConflict } from "./StoreError.ts"
 import { isStreamId, type StreamId } from "./StreamId.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
@@ -26,18 +27,23 @@ export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 /** What the store knows, read in the transaction that writes. */
 export interface LogState {
   readonly head: (streamId: StreamId) => Head
-  readonly command: (commandId: string) => StoredCommand | undefined
+  /** What is stored under the id, or that it is not what was stored. */
+  readonly command: (commandId: string) => StoredCommand | EntryDamaged | undefined
   readonly lastPosition: number
-  /** Milliseconds: the later of now and the last event's. Whole ones are stored, whatever the clock gives. */
+  /** The journal's last entry. */
+  readonly end: Journal.JournalEnd
+  /** Milliseconds: the later of now and the last entry's. Whole ones are stored, whatever the clock gives. */
   readonly recordedAt: number
 }
 
 export interface AppendPlan {
   readonly result: AppendResult
   readonly events: ReadonlyArray<StoredEvent>
+  /** One for each command that is stored, in their order. */
+  readonly entries: ReadonlyArray<Journal.JournalEntry>
 }
 
-export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed
+export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed | EntryDamaged
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 const texts = ["commandId", "command", "fingerprint", "correlationId", "causationId", "traceparent"] as const
@@ -96,6 +102,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
     for (const { commandId, fingerprint, recognizes } of commands) {
       const stored = state.command(commandId)
       if (stored === undefined) continue
+      if (stored instanceof EntryDamaged) return Either.left(stored)
       // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
       const isSame =
         stored.streamId === streamId &&
@@ -104,13 +111,16 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       before.push(stored)
     }
   }
-  if (before.length > 0) return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [] })
+  if (before.length > 0)
+    return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [], entries: [] })
 
   // Most appends are to one stream, whose head nothing else asks for.
   const heads = requests.length > 1 ? new Map<StreamId, Head>() : undefined
   const after: Array<Head> = []
   const rows: Array<StoredEvent> = []
   const stored: Array<StoredCommand> = []
+  const entries: Array<Journal.JournalEntry> = []
+  let { hash: previousHash, sequence } = state.end
   const recordedAt = Math.floor(state.recordedAt)
   let position = state.lastPosition
   for (const { streamId, expectedVersion, expectedHash = null, commands } of requests) {
@@ -131,6 +141,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
       events
     } of commands) {
       if (outcome === "unkept") continue
+      sequence++
       for (const { type, schemaVersion, data } of events) {
         const event = {
           position: ++position,
@@ -145,7 +156,9 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           traceparent,
           recordedAt,
           previousHash: head.hash,
-          hash: ""
+          hash: "",
+          sequence,
+          principal: null
         }
         event.hash = EventHash.compute(event)
         rows.push(event)
@@ -156,7 +169,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
         const { text, version: answerVersion } = answer({ version, position: at })
         if (isOver(text, maxAnswerBytes)) return Either.left(invalid("answer", `is over ${maxAnswerBytes} bytes`))
         if (!wellFormed(text)) return Either.left(invalid("answer", "holds U+0000 or a lone surrogate"))
-        stored.push({
+        const kept: StoredCommand = {
           commandId,
           streamId,
           command,
@@ -166,7 +179,21 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           answerVersion,
           version,
           position: at
+        }
+        stored.push(kept)
+        const entry = Journal.ofCommand(kept, {
+          rule: Journal.rules.decided,
+          sequence,
+          eventHash: head.hash,
+          events: events.length,
+          correlationId,
+          causationId,
+          traceparent,
+          recordedAt,
+          previousHash
         })
+        previousHash = entry.hash
+        entries.push(entry)
       } catch (cause) {
         return Either.left(new AnswerFailed({ commandId, cause }))
       }
@@ -174,5 +201,5 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
     heads?.set(streamId, head)
     after.push(head)
   }
-  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows })
+  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows, entries })
 }

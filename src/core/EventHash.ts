@@ -9,12 +9,15 @@ import type { StoredEvent } from "./StoredEvent.ts"
 /** What stands before the first event of a stream. */
 export const genesis = "0".repeat(64)
 
+/** What the hash of an event covers. The rest of it the entry of the journal vouches for. */
+export type Hashed = Omit<StoredEvent, "hash" | "sequence" | "principal">
+
 /**
  * SHA-256, as 64 hexadecimal digits, of the event's fields in a fixed order joined by U+0000. No field may hold U+0000
  * (the store refuses it), so two different events never give the same input. An absent field is marked by U+0001 alone,
  * which JSON and ids that clients choose cannot be.
  */
-export const compute = (event: Omit<StoredEvent, "hash">): string =>
+export const compute = (event: Hashed): string =>
   hash(
     "sha256",
     [

@@ -8,16 +8,19 @@
  *   expects another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
+ * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
+import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type {
   AnswerFailed,
   CommandIdReused,
+  EntryDamaged,
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
@@ -114,11 +117,13 @@ export type AppendError =
   | CommandIdReused
   | InvalidArgument
   | AnswerFailed
+  | EntryDamaged
   | StoreUnavailable
   | OutcomeUnknown
 /** Of questions that give no event. */
 export type LookupError = InvalidArgument | StoreUnavailable
 export type ReadError = LookupError | StreamDamaged
+export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
 
 export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
@@ -158,6 +163,12 @@ export interface StreamHead {
   readonly version: number
 }
 
+/** A part of the journal; `more` as in `EventPage`. */
+export interface JournalPage {
+  readonly entries: ReadonlyArray<JournalEntry>
+  readonly more: boolean
+}
+
 /** A part of the list of streams; `more` as in `EventPage`. */
 export interface StreamPage {
   readonly streams: ReadonlyArray<StreamHead>
@@ -177,6 +188,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * later one is, the stream is damaged.
      */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
+    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
+    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /**
@@ -191,6 +204,17 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly vouches: (place: EventPlace) => Effect.Effect<boolean, LookupError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
     readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, LookupError>
+    /** One page of the journal: entries with a sequence above `after`, in their order. Unverified: see `Journal.damage`. */
+    readonly readJournal: (after: number, limit?: number) => Effect.Effect<JournalPage, LookupError>
+    /**
+     * The last entry of the stream, found by one seek; undefined where it has none. Where its version or its event's hash is
+     * not that of the stream's last event, events are missing at the end of the stream, or are others.
+     */
+    readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, LookupError>
+    /** Which log it is. */
+    readonly identity: Effect.Effect<LogIdentity, LookupError>
+    /** Where the log ends, in one state of it. */
+    readonly journalHead: Effect.Effect<JournalHead, LookupError>
     /** Position of the log's last event, 0 when it has none. */
     readonly lastPosition: Effect.Effect<number, LookupError>
     /**

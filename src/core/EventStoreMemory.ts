@@ -1,9 +1,13 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest account of the port. */
+import { randomBytes } from "node:crypto"
 import { Clock, Effect, Either, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
-import { type EventPage, EventStore, maxPage, type StoredCommand } from "./EventStore.ts"
+import * as EventHash from "./EventHash.ts"
+import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand } from "./EventStore.ts"
+import * as Journal from "./Journal.ts"
 import * as Page from "./Page.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
+import type { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 
 const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage => {
@@ -15,7 +19,18 @@ const make = Effect.gen(function* () {
   const log: Array<StoredEvent> = []
   const streams = new Map<StreamId.StreamId, Array<StoredEvent>>()
   const commands = new Map<string, StoredCommand>()
+  const journal: Array<Journal.JournalEntry> = []
+  const lastEntries = new Map<StreamId.StreamId, Journal.JournalEntry>()
+  const logId = randomBytes(16).toString("hex")
+  let epoch = 1
   const commits = yield* PubSub.sliding<void>(1)
+
+  const end = (): Journal.JournalEnd => journal.at(-1) ?? { sequence: 0, hash: Journal.genesis(logId) }
+  const timeAfterLast = (now: number) => Math.max(now, journal.at(-1)?.recordedAt ?? 0)
+  const write = (entry: Journal.JournalEntry) => {
+    journal.push(Object.freeze(entry))
+    if (entry.streamId !== null) lastEntries.set(entry.streamId, entry)
+  }
 
   return EventStore.of({
     append: Effect.fnUntraced(function* (requests) {
@@ -28,10 +43,11 @@ const make = Effect.gen(function* () {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
         command: (commandId) => commands.get(commandId),
         lastPosition: log.length,
-        recordedAt: Math.max(now, log.at(-1)?.recordedAt ?? 0)
+        end: end(),
+        recordedAt: timeAfterLast(now)
       })
       if (Either.isLeft(planned)) return yield* planned.left
-      const { events, result } = planned.right
+      const { entries, events, result } = planned.right
       for (const row of events) {
         // Frozen, since readers get these very rows.
         const event = Object.freeze(row)
@@ -40,11 +56,28 @@ const make = Effect.gen(function* () {
         if (stream === undefined) streams.set(event.streamId, [event])
         else stream.push(event)
       }
+      for (const entry of entries) write(entry)
       if (result._tag === "Appended") {
         for (const command of result.commands) commands.set(command.commandId, Object.freeze(command))
       }
       if (events.length > 0) yield* commits.publish()
       return result
+    }),
+    record: Effect.fnUntraced(function* (operation) {
+      const wrong = Journal.wrongOperation(operation)
+      if (wrong !== undefined) return yield* wrong
+      const now = yield* Clock.currentTimeMillis
+      const { hash = EventHash.genesis, position = 0 } = log.at(-1) ?? {}
+      const entry = Journal.ofOperation(operation, {
+        end: end(),
+        epoch,
+        position,
+        eventHash: hash,
+        recordedAt: timeAfterLast(now)
+      })
+      write(entry)
+      if (entry.kind === "epoch") epoch = entry.version
+      return entry
     }),
     readStream: (streamId, options) =>
       Effect.map(Page.streamBounds(options), ({ from, to, limit, backwards }) => {
@@ -70,6 +103,17 @@ const make = Effect.gen(function* () {
         const { kept, more } = Page.cut(found, limit)
         return { streams: kept.map(([streamId, events]) => ({ streamId, version: events.length })), more }
       }),
+    readJournal: (after, limit = maxPage) =>
+      Effect.suspend((): Effect.Effect<JournalPage, InvalidArgument> => {
+        const { kept: entries, more } = Page.cut(journal.slice(after, after + limit + 1), limit)
+        return Page.wrongLogBounds(after, limit) ?? Effect.succeed({ entries, more })
+      }),
+    lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),
+    identity: Effect.sync(() => ({ logId, epoch })),
+    journalHead: Effect.sync(() => {
+      const { hash, sequence } = end()
+      return { logId, epoch, sequence, position: log.length, hash, recordedAt: timeAfterLast(0) }
+    }),
     lastPosition: Effect.sync(() => log.length),
     writtenEnd: Effect.sync(() => log.length),
     commits: Stream.fromPubSub(commits)

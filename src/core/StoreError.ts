@@ -1,7 +1,7 @@
 /**
  * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
  * `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are faults it
- * waits out, and `StreamDamaged` is one that stays.
+ * waits out, and `StreamDamaged` and `EntryDamaged` are those that waiting does not mend.
  */
 import { Schema } from "effect"
 
@@ -74,6 +74,20 @@ export class AnswerFailed extends Schema.TaggedError<AnswerFailed>()("AnswerFail
 }) {
   override get message() {
     return `the answer of command ${this.commandId} could not be made`
+  }
+}
+
+/**
+ * The answer that is kept under the command id is not what was stored: its entry in the journal does not match its hash.
+ * Nothing was written, and the answer is not given: restore the log from a backup.
+ */
+export class EntryDamaged extends Schema.TaggedError<EntryDamaged>()("EntryDamaged", {
+  sequence: Schema.Int,
+  streamId: Schema.String,
+  version: Schema.Int
+}) {
+  override get message() {
+    return `entry ${this.sequence} of the journal (${this.streamId} version ${this.version}) is damaged: its hash does not match what is stored`
   }
 }
 

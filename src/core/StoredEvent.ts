@@ -27,4 +27,8 @@ export interface StoredEvent extends EventMetadata {
   readonly data: string
   readonly previousHash: string
   readonly hash: string
+  /** The entry of the journal that vouches for these two and for the event; its own hash covers neither. */
+  readonly sequence: number
+  /** Who sent its command. */
+  readonly principal: string | null
 }

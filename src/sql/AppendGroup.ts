@@ -7,8 +7,10 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import type { AppendRequest, AppendResult, Head, StoredCommand } from "../core/EventStore.ts"
+import type { JournalEntry } from "../core/Journal.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import type { LogStatements } from "./LogTables.ts"
+import type { EntryDamaged } from "../core/StoreError.ts"
+import type { Known, LogStatements } from "./LogStatements.ts"
 
 /** One append whose requests `AppendPlan.validate` found sound. */
 export interface AppendCall {
@@ -30,46 +32,52 @@ export const write = Effect.fnUntraced(function* (
   calls: ReadonlyArray<AppendCall>
 ): Effect.fn.Return<Written, SqlError> {
   const streamIds = new Set<string>()
+  const names = new Set<string>()
   const commandIds: Array<string> = []
   for (const { requests } of calls) {
     for (const { streamId, commands } of requests) {
       streamIds.add(streamId)
-      for (const { commandId, isNew } of commands) if (!isNew) commandIds.push(commandId)
+      for (const { command, commandId, events, isNew, outcome } of commands) {
+        if (!isNew) commandIds.push(commandId)
+        if (outcome !== "unkept") names.add(command)
+        for (const { type } of events) names.add(type)
+      }
     }
   }
-  const heads: Map<string, Head> = yield* log.selectHeads(connection, streamIds)
-  const known: Map<string, StoredCommand> =
+  const known: Known = yield* log.selectKnown(connection, { streamIds, names })
+  const commands: Map<string, StoredCommand | EntryDamaged> =
     commandIds.length === 0 ? new Map() : yield* log.selectCommands(connection, commandIds)
-  const end = yield* log.selectEnd(connection)
+  let { hash, position, recordedAt, sequence } = yield* log.selectEnd(connection, undefined)
 
+  const heads = new Map<string, Head>()
   const events: Array<StoredEvent> = []
-  const commands: Array<StoredCommand> = []
-  let lastPosition = end.position
-  let recordedAt = end.recordedAt
+  const entries: Array<JournalEntry> = []
   const results = calls.map(({ requests, now }) => {
     const planned = AppendPlan.plan(requests, {
-      head: (streamId) => heads.get(streamId) ?? AppendPlan.noHead,
-      command: (commandId) => known.get(commandId),
-      lastPosition,
+      head: (streamId) => heads.get(streamId) ?? known.streams.get(streamId)?.head ?? AppendPlan.noHead,
+      command: (commandId) => commands.get(commandId),
+      lastPosition: position,
+      end: { sequence, hash },
       recordedAt: Math.max(now, recordedAt)
     })
     return Either.map(planned, (plan) => {
       for (const event of plan.events) {
         events.push(event)
         heads.set(event.streamId, event)
-        lastPosition = event.position
-        recordedAt = event.recordedAt
+        position = event.position
+      }
+      for (const entry of plan.entries) {
+        entries.push(entry)
+        sequence = entry.sequence
+        hash = entry.hash
+        recordedAt = entry.recordedAt
       }
       if (plan.result._tag === "Appended") {
-        for (const command of plan.result.commands) {
-          commands.push(command)
-          known.set(command.commandId, command)
-        }
+        for (const command of plan.result.commands) commands.set(command.commandId, command)
       }
       return plan.result
     })
   })
-  yield* log.insertEvents(connection, events)
-  yield* log.insertCommands(connection, commands)
+  yield* log.insert(connection, known, { events, entries })
   return { results, eventCount: events.length }
 })

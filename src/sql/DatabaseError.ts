@@ -29,6 +29,10 @@ const problems = {
     "give the address of the primary"
   ],
   notUtf8: ["is not encoded in UTF-8", "create it with ENCODING 'UTF8'"],
+  unmigrated: [
+    "is damaged, so that it was not migrated, and stays as it was",
+    "restore a backup, or go on with the release that wrote it"
+  ],
   unreachable: ["cannot be reached", "check the address and that the server runs"],
   unopenable: ["cannot be opened", "see the cause"]
 } as const
@@ -45,6 +49,17 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
     const [what, todo] = problems[this.problem]
     const why = this.cause instanceof Error ? ` (${this.cause.message})` : ""
     return `${this.filename} ${what}${why}; ${todo}`
+  }
+}
+
+/** Found in a log while its layout was changed: what does not match its hash, its place or its command. */
+export class LogDamaged extends Schema.TaggedError<LogDamaged>()("LogDamaged", {
+  streamId: Schema.String,
+  version: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.streamId} version ${this.version}: ${this.reason}`
   }
 }
 

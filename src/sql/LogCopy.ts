@@ -1,155 +1,133 @@
 /** The whole log out of one database and into another, row by row as it is stored: what export and import are made of. */
+import { hash } from "node:crypto"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
-import * as EventHash from "../core/EventHash.ts"
-import { type Head, maxPage, type StoredCommand } from "../core/EventStore.ts"
-import * as Page from "../core/Page.ts"
+import { EventStore, type Head, type ReadError, type StoredCommand } from "../core/EventStore.ts"
+import type { JournalEntry, LogIdentity } from "../core/Journal.ts"
+import * as JournalCheck from "../core/JournalCheck.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
-import { RestoreRefused } from "./DatabaseError.ts"
-import { commandColumns, toCommand } from "./LogTables.ts"
-import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import { LogDamaged, RestoreRefused } from "./DatabaseError.ts"
+import * as JournalTransform from "./JournalTransform.ts"
+import * as LogTables from "./LogTables.ts"
+import * as OldLog from "./OldLog.ts"
+import { type Dialect, innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
 import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
-/** A part of the stored commands; `more` as in `EventPage`. */
-export interface CommandPage {
-  readonly commands: ReadonlyArray<StoredCommand>
-  readonly more: boolean
+/** The text of a command's payload, beside its entry. */
+export interface Payload {
+  readonly sequence: number
+  readonly text: string
 }
 
-/** One page of the commands after this id (null: from the first), in the order of their ids' bytes. */
-export const readCommands = (
-  after: string | null,
-  limit: number
-): Effect.Effect<CommandPage, StoreUnavailable, SqlDatabase> =>
-  Effect.flatMap(SqlDatabase, (database) =>
-    Effect.mapBoth(
-      database.read(`SELECT ${commandColumns} FROM commands WHERE command_id > ? ORDER BY command_id LIMIT ?`, [
-        after ?? "",
-        limit + 1
-      ]),
-      {
-        onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
-        onSuccess: (rows) => {
-          const { kept, more } = Page.cut(rows, limit)
-          return { commands: kept.map(toCommand), more }
-        }
-      }
-    )
-  )
-
-/** A row of either table. */
+/** A part of a log: which one it is, a row of its tables, or a command of a log of before the journal. */
 export type LogRow =
+  | { readonly _tag: "Log"; readonly identity: LogIdentity }
   | { readonly _tag: "Event"; readonly event: StoredEvent }
+  | { readonly _tag: "Entry"; readonly entry: JournalEntry }
+  | { readonly _tag: "Payload"; readonly payload: Payload }
   | { readonly _tag: "Command"; readonly command: StoredCommand }
 
 /** The pages of a table, each from where the one before ended. */
-const pages = <A, K, E, R>(
-  first: K,
-  keyOf: (row: A) => K,
-  read: (after: K) => Effect.Effect<{ readonly rows: ReadonlyArray<A>; readonly more: boolean }, E, R>
-) =>
-  Stream.paginateChunkEffect(first, (after) =>
-    Effect.map(read(after), ({ rows, more }) => {
+const pages = <A, E, R>(keyOf: (row: A) => number, read: (after: number) => Effect.Effect<ReadonlyArray<A>, E, R>) =>
+  Stream.paginateChunkEffect(0, (after) =>
+    Effect.map(read(after), (rows) => {
       const last = rows.at(-1)
-      const next = last === undefined || !more ? Option.none() : Option.some(keyOf(last))
+      const next = last === undefined ? Option.none() : Option.some(keyOf(last))
       return [Chunk.unsafeFromArray(rows as Array<A>), next] as const
     })
   )
 
-/** The whole log as it is stored, damaged or not: the events in their order, then the commands. For one state of it, within `ReadTransaction.within`. */
-export const rows: Stream.Stream<LogRow, InvalidArgument | StoreUnavailable, SqlDatabase> = Stream.concat(
-  Stream.map(
-    pages(
-      0,
-      (event: StoredEvent) => event.position,
-      (after) => Effect.map(UnverifiedLog.readAll(after), ({ events: rows, more }) => ({ rows, more }))
-    ),
-    (event): LogRow => ({ _tag: "Event", event })
-  ),
-  Stream.map(
-    pages(
-      null as string | null,
-      (command: StoredCommand) => command.commandId,
-      (after) => Effect.map(readCommands(after, maxPage), ({ commands: rows, more }) => ({ rows, more }))
-    ),
-    (command): LogRow => ({ _tag: "Command", command })
-  )
-)
-
 /** Rows written, and rows checked, before other fibers run. Each may hold a megabyte. */
 const pageSize = 256
 
-const refuse = (reason: string, at: { readonly streamId: string; readonly version: number } | null = null) =>
-  new RestoreRefused({ reason, streamId: at?.streamId ?? null, version: at?.version ?? null })
+const selectPayloads = `SELECT sequence, text FROM log_payloads WHERE sequence > ? ORDER BY sequence LIMIT ${pageSize}`
+const toPayload = ([sequence, text]: ReadonlyArray<unknown>): Payload => ({ sequence, text }) as Payload
 
-/** What is wrong with an event that is to follow these. */
-const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | undefined): string | undefined => {
-  if (event.version !== head.version + 1) return `follows version ${head.version}`
-  if (event.previousHash !== head.hash) return "is not chained to the event before it"
-  if (!EventHash.isIntact(event)) return "differs from its hash"
-  if (event.position <= (last?.position ?? 0))
-    return "does not have a later position than the event before it in the log"
-  if (event.recordedAt < (last?.recordedAt ?? 0)) return "was recorded before the event before it in the log"
-  return undefined
-}
+const asUnavailable = (error: SqlError) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
 
-/** An event without its command, or a command that does not end where an event of its stream does. */
-export interface Stray {
-  readonly streamId: string
-  readonly version: number
-  readonly problem: string
-}
-
-/** Each query gives a page of rows after a key: the key, stream and version, and whether all is well. */
-const strayQueries = [
-  {
-    first: 0,
-    problem: "its command is missing",
-    sql: `SELECT e.position, e.stream_id, e.version, CASE WHEN c.stream_id = e.stream_id THEN 1 END FROM events AS e
-      LEFT JOIN commands AS c ON c.command_id = e.command_id WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
-  },
-  {
-    first: "",
-    problem: "no event is where one of its commands ends",
-    sql: `SELECT c.command_id, c.stream_id, c.version, CASE WHEN coalesce(e.position, 0) = c.position THEN 1 END FROM commands AS c
-      LEFT JOIN events AS e ON e.stream_id = c.stream_id AND e.version = c.version
-      WHERE c.command_id > ? ORDER BY c.command_id LIMIT ${pageSize}`
-  }
-]
-
-/** The first strays of each kind, a page of each at most. */
-const findStrays = Effect.fnUntraced(function* <E>(
-  query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, E>
+/** What is wrong with the payloads that are kept: each must be what its entry vouches for. */
+const checkPayloads = Effect.fnUntraced(function* <E>(
+  query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, E>,
+  { words: { hex } }: Pick<Dialect, "words">
 ) {
-  const strays: Array<Stray> = []
-  for (const { first, problem, sql } of strayQueries) {
-    let after: unknown = first
-    for (let ofThisKind = 0; ofThisKind === 0; ) {
-      const rows = yield* query(sql, [after])
-      for (const [, streamId, version, belongs] of rows) {
-        if (belongs === 1) continue
-        ofThisKind++
-        strays.push({ streamId: String(streamId), version: Number(version), problem })
-      }
-      if (rows.length < pageSize) break
-      after = rows.at(-1)?.[0]
-      yield* turn
+  const sql = `SELECT p.sequence, p.text, ${hex("j.payload_digest")} FROM log_payloads AS p
+    LEFT JOIN log_entries AS j ON j.sequence = p.sequence WHERE p.sequence > ? ORDER BY p.sequence LIMIT ${pageSize}`
+  const problems: Array<JournalCheck.Problem> = []
+  for (let after = 0; ; ) {
+    const rows = yield* query(sql, [after])
+    for (const [sequence, text, digest] of rows as ReadonlyArray<readonly [number, string, string | null]>) {
+      after = sequence
+      if (hash("sha256", text) === digest) continue
+      problems.push({
+        streamId: "journal",
+        version: 0,
+        sequence,
+        problem: `the payload of entry ${sequence} is not its own`
+      })
     }
+    if (rows.length < pageSize || problems.length > 0) return problems
+    yield* turn
   }
-  return strays
 })
 
-/** Where events and commands do not belong together, for `verify`. */
-export const strays: Effect.Effect<ReadonlyArray<Stray>, StoreUnavailable, SqlDatabase> = Effect.flatMap(
-  SqlDatabase,
-  ({ read }) =>
-    Effect.mapError(findStrays(read), (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }))
+/** The first payloads that are not what their entries vouch for. */
+export const wrongPayloads: Effect.Effect<
+  ReadonlyArray<JournalCheck.Problem>,
+  StoreUnavailable,
+  SqlDatabase
+> = Effect.flatMap(SqlDatabase, ({ dialect, read }) => Effect.mapError(checkPayloads(read, dialect), asUnavailable))
+
+/** One page of the payloads that are kept, after this sequence. */
+export const readPayloads = (after: number): Effect.Effect<ReadonlyArray<Payload>, StoreUnavailable, SqlDatabase> =>
+  Effect.flatMap(SqlDatabase, ({ read }) =>
+    Effect.mapBoth(read(selectPayloads, [after]), {
+      onFailure: asUnavailable,
+      onSuccess: (rows) => rows.map(toPayload)
+    })
+  )
+
+/**
+ * The whole log: which one it is, the events in their order, then the entries in theirs. For one state of it, within
+ * `ReadTransaction.within`. Unverified: damaged rows are among the others.
+ */
+export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = Stream.unwrap(
+  Effect.map(EventStore, (store) =>
+    Stream.fromEffect(Effect.map(store.identity, (identity): LogRow => ({ _tag: "Log", identity }))).pipe(
+      Stream.concat(
+        Stream.map(
+          pages(
+            (event: StoredEvent) => event.position,
+            (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events)
+          ),
+          (event): LogRow => ({ _tag: "Event", event })
+        )
+      ),
+      Stream.concat(
+        Stream.map(
+          pages(
+            (entry: JournalEntry) => entry.sequence,
+            (after) => Effect.map(store.readJournal(after, pageSize), ({ entries }) => entries)
+          ),
+          (entry): LogRow => ({ _tag: "Entry", entry })
+        )
+      ),
+      Stream.concat(
+        Stream.map(
+          pages((payload: Payload) => payload.sequence, readPayloads),
+          (payload): LogRow => ({ _tag: "Payload", payload })
+        )
+      )
+    )
+  )
 )
+
+const refuse = (reason: string, at: { readonly streamId: string; readonly version: number } | null = null) =>
+  new RestoreRefused({ reason, streamId: at?.streamId ?? null, version: at?.version ?? null })
 
 /** What the database itself finds wrong with its file, such as an index that misses a row; for `verify`. */
 export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, SqlDatabase> = Effect.flatMap(
@@ -158,15 +136,136 @@ export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, Sql
     dialect.integrity === null
       ? Effect.succeed([])
       : Effect.mapBoth(read(dialect.integrity, []), {
-          onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
+          onFailure: asUnavailable,
           onSuccess: (rows) => rows.map(([text]) => String(text)).filter((text) => text !== "ok")
         })
 )
 
+/** What is refused of a journal and its events, read back as they were written. */
+const firstProblem = Effect.fnUntraced(function* (
+  query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>,
+  identity: LogIdentity,
+  database: SqlDatabase["Type"]
+) {
+  const entries = `${LogTables.selectEntries(database.dialect)} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ${pageSize}`
+  const events = `${LogTables.selectEvents(database.dialect)} WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
+  let first: JournalCheck.Problem | undefined
+  yield* JournalCheck.run({
+    identity,
+    readEntries: (after) => Effect.map(query(entries, [after]), (rows) => rows.map(LogTables.toEntry)),
+    readEvents: (after) => Effect.map(query(events, [after]), (rows) => rows.map(LogTables.toEvent)),
+    onEvent: () => {},
+    found: (problem) => {
+      first ??= problem
+    }
+  })
+  return first ?? (yield* checkPayloads(query, database.dialect))[0]
+})
+
+/** How the rows of a log are taken: all of them in pages, between a begin and an end. */
+interface Taker {
+  readonly begin: Effect.Effect<void, SqlError>
+  readonly take: (page: ReadonlyArray<LogRow>) => Effect.Effect<void, SqlError | RestoreRefused>
+  readonly end: Effect.Effect<void, SqlError | RestoreRefused>
+}
+
+/** Takes the rows of a log that has a journal. */
+const ofJournal = (connection: Connection, database: SqlDatabase["Type"]): Taker => {
+  const { dialect, log } = database
+  const insertPayloads = dialect.insert(LogTables.payloads)
+  let identity: LogIdentity | undefined
+  let last: StoredEvent | undefined
+  return {
+    begin: Effect.void,
+    take: Effect.fnUntraced(function* (page) {
+      const events: Array<StoredEvent> = []
+      const entries: Array<JournalEntry> = []
+      const payloads: Array<Payload> = []
+      const names = new Set<string>()
+      for (const row of page) {
+        switch (row._tag) {
+          case "Log": {
+            identity = row.identity
+            yield* log.setIdentity(connection, identity)
+            break
+          }
+          case "Event": {
+            events.push(row.event)
+            names.add(row.event.type)
+            break
+          }
+          case "Entry": {
+            entries.push(row.entry)
+            if (row.entry.command !== null) names.add(row.entry.command)
+            break
+          }
+          case "Payload": {
+            payloads.push(row.payload)
+            break
+          }
+          case "Command":
+            return yield* refuse("an answer stands outside of the journal", row.command)
+        }
+      }
+      const streamIds = new Set(events.map(({ streamId }): string => streamId))
+      for (const { streamId } of entries) if (streamId !== null) streamIds.add(streamId)
+      const known = yield* log.selectKnown(connection, { streamIds, names })
+      const heads = new Map<string, Head>()
+      for (const event of events) {
+        const head = heads.get(event.streamId) ?? known.streams.get(event.streamId)?.head ?? noHead
+        const wrong = JournalTransform.wrongEvent(event, head, last)
+        if (wrong !== undefined) return yield* refuse(wrong, event)
+        heads.set(event.streamId, event)
+        last = event
+      }
+      yield* log.insert(connection, known, { events, entries })
+      yield* insertPayloads(connection, payloads)
+    }),
+    end: Effect.gen(function* () {
+      if (identity === undefined) return
+      const query = (sql: string, params: ReadonlyArray<unknown>) => connection.executeValues(sql, params)
+      const problem = yield* firstProblem(query, identity, database)
+      if (problem !== undefined) return yield* refuse(problem.problem, problem)
+    })
+  }
+}
+
+/** Takes the rows of a log of before the journal, and gives it one. */
+const ofOldLog = (connection: Connection, { dialect }: SqlDatabase["Type"]): Taker => {
+  const old = OldLog.tables(dialect)
+  const transform = JournalTransform.ofTables(old.names)
+  let last = 0
+  return {
+    take: Effect.fnUntraced(function* (page) {
+      const events = page.flatMap((row) => (row._tag === "Event" ? [row.event] : []))
+      const commands = page.flatMap((row) => (row._tag === "Command" ? [row.command] : []))
+      if (events.length + commands.length < page.length) return yield* refuse("a part of a journal stands without it")
+      for (const event of events) {
+        if (event.position <= last) {
+          return yield* refuse("does not have a later position than the event before it in the log", event)
+        }
+        last = event.position
+      }
+      yield* old.insertEvents(connection, events)
+      yield* old.insertCommands(connection, commands)
+    }),
+    begin: Effect.forEach(old.create, (sql) => connection.executeRaw(sql, []), { discard: true }),
+    end: Effect.zipRight(
+      Effect.catchIf(
+        transform(connection, dialect),
+        (error) => error instanceof LogDamaged,
+        (error) => refuse(error.reason, error)
+      ),
+      Effect.forEach(old.drop, (sql) => connection.executeRaw(sql, []), { discard: true })
+    )
+  }
+}
+
 /**
- * Writes the rows into an empty database, all or none: events in the order of the log, commands anywhere between. Checks
- * hashes, chains, versions, positions and times, and that commands and events belong together. Memory holds one page, so
- * the rows may come from a file. An interruption undoes it.
+ * Writes the rows into an empty database, all or none. They begin with the log's identity, and then are events in the order of
+ * the log and entries in theirs; or without it, and are events in the order of the log and commands anywhere between, which get
+ * their entries here. Checks hashes, chains, versions, positions and times, and that entries and events belong together.
+ * Memory holds one page, so the rows may come from a file. An interruption undoes it.
  */
 export const restore = <E, R>(
   rows: Stream.Stream<LogRow, E, R>
@@ -177,46 +276,42 @@ export const restore = <E, R>(
 > =>
   Effect.gen(function* () {
     const writer = yield* Writer
-    const { dialect, log } = yield* SqlDatabase
+    const database = yield* SqlDatabase
+    const { dialect, log } = database
     const written = { events: 0, commands: 0 }
-    let last: StoredEvent | undefined
     const abandoned = yield* Deferred.make<never, RestoreRefused>()
 
-    const writePage = Effect.fnUntraced(function* (connection: Connection, page: ReadonlyArray<LogRow>) {
-      const events = page.flatMap((row) => (row._tag === "Event" ? [row.event] : []))
-      const commands = page.flatMap((row) => (row._tag === "Command" ? [row.command] : []))
-      const heads: Map<string, Head> = yield* log.selectHeads(
-        connection,
-        new Set(events.map(({ streamId }) => streamId))
-      )
-      for (const event of events) {
-        const wrong = wrongEvent(event, heads.get(event.streamId) ?? noHead, last)
-        if (wrong !== undefined) return yield* refuse(wrong, event)
-        heads.set(event.streamId, event)
-        last = event
-      }
-      yield* log.insertEvents(connection, events)
-      yield* log.insertCommands(connection, commands)
-      written.events += events.length
-      written.commands += commands.length
-      yield* turn
-    })
+    const write = (connection: Connection) =>
+      Effect.gen(function* () {
+        const end = yield* log.selectEnd(connection, undefined)
+        if (end.sequence > 0 || end.position > 0) {
+          return yield* refuse("the database is not empty; restore into a new one")
+        }
+        let taker: Taker | undefined
+        yield* rows.pipe(
+          Stream.rechunk(pageSize),
+          Stream.runForEachChunk((chunk) =>
+            Effect.gen(function* () {
+              const page = Chunk.toReadonlyArray(chunk)
+              if (taker === undefined) {
+                taker = (page[0]?._tag === "Log" ? ofJournal : ofOldLog)(connection, database)
+                yield* taker.begin
+              }
+              yield* taker.take(page)
+              for (const { _tag } of page) {
+                if (_tag === "Event") written.events++
+                else if (_tag === "Entry" || _tag === "Command") written.commands++
+              }
+              yield* turn
+            })
+          )
+        )
+        if (taker !== undefined) yield* (taker as Taker).end
+      })
 
     yield* writer
       .transact((connection) =>
-        Effect.gen(function* () {
-          const [row] = yield* connection.executeValues(
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM commands)",
-            []
-          )
-          if (row !== undefined) return yield* refuse("the database is not empty; restore into a new one")
-          yield* rows.pipe(
-            Stream.rechunk(pageSize),
-            Stream.runForEachChunk((page) => writePage(connection, Chunk.toReadonlyArray(page)))
-          )
-          const [stray] = yield* findStrays((sql, params) => connection.executeValues(sql, params))
-          if (stray !== undefined) return yield* refuse(stray.problem, stray)
-        }).pipe(
+        write(connection).pipe(
           Effect.catchIf(
             (error) => dialect.isConstraint(error),
             (error) => refuse(`the database refuses a row (${String(innermost(error))})`)

@@ -1,9 +1,9 @@
-/** The tables `events` and `commands`: their columns, and the statements that more than one module needs. */
-import type { Connection } from "@effect/sql/SqlConnection"
-import type { SqlError } from "@effect/sql/SqlError"
-import { Effect } from "effect"
-import type { Head, StoredCommand } from "../core/EventStore.ts"
+/** The tables of the log: how their rows are written, and how they are read as events and entries. */
+import { Buffer } from "node:buffer"
+import * as EventHash from "../core/EventHash.ts"
+import * as Journal from "../core/Journal.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { canonicalPrefix, fingerprintForms } from "./JournalTables.ts"
 import type { Dialect } from "./SqlDatabase.ts"
 
 type Row = ReadonlyArray<unknown>
@@ -12,151 +12,241 @@ type Row = ReadonlyArray<unknown>
 export interface Table<A> {
   readonly name: string
   readonly columns: ReadonlyArray<string>
-  /** Those of the columns that hold whole numbers; the others hold text. */
+  /** Those of the columns that hold whole numbers. */
   readonly numbers: ReadonlySet<string>
+  /** Those that hold bytes, which are given as hexadecimal digits. The others hold text. */
+  readonly bytes: ReadonlySet<string>
   /** Appends the row's values, in the order of the columns. */
   readonly push: (values: Array<unknown>, row: A) => void
 }
 
-const events: Table<StoredEvent> = {
-  name: "events",
+/** A row of a dictionary. */
+export type Named = readonly [number: number, text: string]
+
+const dictionary = (name: string, columns: readonly [number: string, text: string]): Table<Named> => ({
+  name,
+  columns,
+  numbers: new Set([columns[0]]),
+  bytes: new Set(),
+  push: (values, row) => values.push(...row)
+})
+export const streams = dictionary("log_streams", ["stream", "stream_id"])
+export const names = dictionary("log_names", ["number", "name"])
+
+export const payloads: Table<{ readonly sequence: number; readonly text: string }> = {
+  name: "log_payloads",
+  columns: ["sequence", "text"],
+  numbers: new Set(["sequence"]),
+  bytes: new Set(),
+  push: (values, { sequence, text }) => values.push(sequence, text)
+}
+
+export interface EventRow {
+  readonly event: StoredEvent
+  readonly stream: number
+  readonly type: number
+}
+
+export const eventRows: Table<EventRow> = {
+  name: "log_events",
   columns: [
     "position",
-    "stream_id",
+    "stream",
     "version",
     "type",
     "schema_version",
-    "data",
+    "recorded_at",
+    "sequence",
+    "previous_hash",
+    "hash",
+    "data"
+  ],
+  numbers: new Set(["position", "stream", "version", "type", "schema_version", "recorded_at", "sequence"]),
+  bytes: new Set(["previous_hash", "hash"]),
+  push: (values, { event, stream, type }) =>
+    values.push(
+      event.position,
+      stream,
+      event.version,
+      type,
+      event.schemaVersion,
+      event.recordedAt,
+      event.sequence,
+      event.previousHash,
+      event.hash,
+      event.data
+    )
+}
+
+export interface EntryRow {
+  readonly entry: Journal.JournalEntry
+  readonly stream: number | null
+  readonly command: number | null
+}
+
+const digits = /^(?:[0-9a-f]{2})+$/
+const hexOf = (text: string): string => Buffer.from(text).toString("hex")
+
+/** The form and the bytes of a fingerprint. */
+const pushFingerprint = (fingerprint: string | null): readonly [form: number | null, digits: string | null] => {
+  if (fingerprint === null) return [null, null]
+  if (digits.test(fingerprint)) return [fingerprintForms.digest, fingerprint]
+  const rest = fingerprint.slice(canonicalPrefix.length)
+  return fingerprint.startsWith(canonicalPrefix) && digits.test(rest)
+    ? [fingerprintForms.canonical, rest]
+    : [fingerprintForms.text, hexOf(fingerprint)]
+}
+
+const toFingerprint = (form: unknown, bytes: unknown): string | null => {
+  if (form === null || bytes === null) return null
+  const digits = String(bytes)
+  if (form === fingerprintForms.digest) return digits
+  return form === fingerprintForms.canonical ? canonicalPrefix + digits : Buffer.from(digits, "hex").toString()
+}
+
+const outcomes = ["success", "refusal"] as const
+
+export const entries: Table<EntryRow> = {
+  name: "log_entries",
+  columns: [
+    "sequence",
+    "rule",
+    "kind",
+    "stream",
+    "command",
+    "fingerprint_form",
+    "outcome",
+    "answer_version",
+    "version",
+    "position",
+    "events",
+    "recorded_at",
+    "hash",
+    "fingerprint",
     "command_id",
     "correlation_id",
     "causation_id",
     "traceparent",
-    "recorded_at",
-    "previous_hash",
-    "hash"
+    "principal",
+    "metadata",
+    "payload_digest",
+    "answer"
   ],
-  numbers: new Set(["position", "version", "schema_version", "recorded_at"]),
-  push: (values, event) =>
+  numbers: new Set([
+    "sequence",
+    "rule",
+    "kind",
+    "stream",
+    "command",
+    "fingerprint_form",
+    "outcome",
+    "answer_version",
+    "version",
+    "position",
+    "events",
+    "recorded_at"
+  ]),
+  bytes: new Set(["hash", "fingerprint", "payload_digest"]),
+  push: (values, { command, entry, stream }) => {
+    const [form, fingerprint] = pushFingerprint(entry.fingerprint)
     values.push(
-      event.position,
-      event.streamId,
-      event.version,
-      event.type,
-      event.schemaVersion,
-      event.data,
-      event.commandId,
-      event.correlationId,
-      event.causationId,
-      event.traceparent,
-      event.recordedAt,
-      event.previousHash,
-      event.hash
+      entry.sequence,
+      entry.rule,
+      Journal.kinds.indexOf(entry.kind),
+      stream,
+      command,
+      form,
+      entry.outcome === null ? null : outcomes.indexOf(entry.outcome),
+      entry.answerVersion,
+      entry.version,
+      entry.position,
+      entry.events,
+      entry.recordedAt,
+      entry.hash,
+      fingerprint,
+      entry.commandId,
+      entry.correlationId,
+      entry.causationId,
+      entry.traceparent,
+      entry.principal,
+      entry.metadata,
+      entry.payloadDigest,
+      entry.answer
     )
+  }
 }
 
-export const eventColumns = events.columns.join(", ")
+/** The number of a stream, for its id. */
+export const streamNumber = "(SELECT stream FROM log_streams WHERE stream_id = ?)"
 
-/** The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells. */
-export const toEvent = (row: Row): StoredEvent =>
-  ({
+/** Events, each with what its entry knows of it; add a WHERE over `e`. */
+export const selectEvents = ({ words: { hex } }: Pick<Dialect, "words">): string =>
+  `SELECT e.position, s.stream_id, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id,
+     j.traceparent, e.recorded_at, ${hex("e.previous_hash")}, ${hex("e.hash")}, e.sequence, j.principal
+   FROM log_events AS e LEFT JOIN log_streams AS s ON s.stream = e.stream LEFT JOIN log_names AS n ON n.number = e.type
+   LEFT JOIN log_entries AS j ON j.sequence = e.sequence`
+
+/**
+ * The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells; it tells too
+ * where the row names a stream, a type or an entry that is not there, whose texts are empty here.
+ */
+export const toEvent = (row: Row): StoredEvent => {
+  const commandId = row[6] ?? ""
+  return {
     position: row[0],
-    streamId: row[1],
+    streamId: row[1] ?? "",
     version: row[2],
-    type: row[3],
+    type: row[3] ?? "",
     schemaVersion: row[4],
     data: row[5],
-    commandId: row[6],
-    correlationId: row[7],
+    commandId,
+    correlationId: row[7] ?? commandId,
     causationId: row[8],
     traceparent: row[9],
     recordedAt: row[10],
     previousHash: row[11],
-    hash: row[12]
-  }) as StoredEvent
-
-const commands: Table<StoredCommand> = {
-  name: "commands",
-  columns: [
-    "command_id",
-    "stream_id",
-    "fingerprint",
-    "outcome",
-    "answer",
-    "version",
-    "position",
-    "command",
-    "answer_version"
-  ],
-  numbers: new Set(["version", "position", "answer_version"]),
-  push: (values, command) =>
-    values.push(
-      command.commandId,
-      command.streamId,
-      command.fingerprint,
-      command.outcome,
-      command.answer,
-      command.version,
-      command.position,
-      command.command,
-      command.answerVersion
-    )
+    hash: row[12],
+    sequence: row[13],
+    principal: row[14]
+  } as StoredEvent
 }
 
-export const commandColumns = commands.columns.join(", ")
+/** The columns of `entriesFrom`. */
+const entryColumns = ({ words: { hex } }: Pick<Dialect, "words">): string =>
+  `j.sequence, j.rule, j.kind, j.command_id, s.stream_id, n.name, j.fingerprint_form, ${hex("j.fingerprint")}, j.outcome, j.answer,
+   j.answer_version, j.version, j.position, ${hex("e.hash")}, j.events, j.correlation_id, j.causation_id, j.traceparent,
+   j.principal, j.metadata, ${hex("j.payload_digest")}, j.recorded_at, ${hex("p.hash")}, ${hex("j.hash")}, i.log_id`
 
-export const toCommand = (row: Row): StoredCommand =>
+/** Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`. */
+export const selectEntries = (dialect: Pick<Dialect, "words">, from = "log_entries AS j"): string =>
+  `SELECT ${entryColumns(dialect)} FROM ${from} LEFT JOIN log_streams AS s ON s.stream = j.stream
+   LEFT JOIN log_names AS n ON n.number = j.command LEFT JOIN log_events AS e ON e.position = j.position
+   LEFT JOIN log_entries AS p ON p.sequence = j.sequence - 1 LEFT JOIN log_identity AS i ON j.sequence = 1`
+
+/** As with events, the hash tells whether it is what was stored, and whether something that it names is not there. */
+export const toEntry = (row: Row): Journal.JournalEntry =>
   ({
-    commandId: row[0],
-    streamId: row[1],
-    fingerprint: row[2],
-    outcome: row[3],
-    answer: row[4],
-    version: row[5],
-    position: row[6],
-    command: row[7],
-    answerVersion: row[8]
-  }) as StoredCommand
-
-type Select<A, B> = (connection: Connection, given: A) => Effect.Effect<B, SqlError>
-type Insert<A> = (connection: Connection, rows: ReadonlyArray<A>) => Effect.Effect<void, SqlError>
-
-/** The statements of both tables in one dialect. */
-export interface LogStatements {
-  /** The last event of each of these streams that has one. */
-  readonly selectHeads: Select<Iterable<string>, Map<string, Head>>
-  /** Those of these commands that are stored. */
-  readonly selectCommands: Select<Iterable<string>, Map<string, StoredCommand>>
-  /** Where the log ends. */
-  readonly selectEnd: (
-    connection: Connection
-  ) => Effect.Effect<{ readonly position: number; readonly recordedAt: number }, SqlError>
-  readonly insertEvents: Insert<StoredEvent>
-  readonly insertCommands: Insert<StoredCommand>
-}
-
-export const statements = (dialect: Dialect): LogStatements => {
-  const selectCommands = `SELECT ${commandColumns} FROM ${dialect.wantedCommands}`
-  const selectEnd = "SELECT position, recorded_at FROM events WHERE position = (SELECT max(position) FROM events)"
-  return {
-    selectHeads: (connection, streamIds) =>
-      Effect.map(
-        connection.executeValues(dialect.selectHeads, [JSON.stringify([...streamIds])]),
-        (rows) =>
-          new Map(
-            rows.map(([streamId, version, position, hash]) => [streamId as string, { version, position, hash } as Head])
-          )
-      ),
-    selectCommands: (connection, commandIds) =>
-      Effect.map(
-        connection.executeValues(selectCommands, [JSON.stringify([...commandIds])]),
-        (rows) => new Map(rows.map((row) => [row[0] as string, toCommand(row)]))
-      ),
-    selectEnd: (connection) =>
-      Effect.map(connection.executeValues(selectEnd, []), ([row]) => ({
-        position: (row?.[0] ?? 0) as number,
-        recordedAt: (row?.[1] ?? 0) as number
-      })),
-    insertEvents: dialect.insert(events),
-    insertCommands: dialect.insert(commands)
-  }
-}
+    sequence: row[0],
+    rule: row[1],
+    kind: Journal.kinds[row[2] as number] ?? "unknown",
+    commandId: row[3],
+    streamId: row[4],
+    command: row[5],
+    fingerprint: toFingerprint(row[6], row[7]),
+    outcome: row[8] === null ? null : (outcomes[row[8] as number] ?? "unknown"),
+    answer: row[9],
+    answerVersion: row[10],
+    version: row[11],
+    position: row[12],
+    eventHash: row[13] || (row[12] === 0 ? EventHash.genesis : ""),
+    events: row[14],
+    correlationId: row[15],
+    causationId: row[16],
+    traceparent: row[17],
+    principal: row[18],
+    metadata: row[19],
+    payloadDigest: row[20] || null,
+    recordedAt: row[21],
+    previousHash: row[22] || (row[24] === null ? "" : Journal.genesis(String(row[24]))),
+    hash: row[23]
+  }) as Journal.JournalEntry

@@ -6,37 +6,24 @@ import { hash } from "node:crypto"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect } from "effect"
-import type { Problem } from "./DatabaseError.ts"
+import type { LogDamaged, Problem } from "./DatabaseError.ts"
+import * as JournalTables from "./JournalTables.ts"
+import * as JournalTransform from "./JournalTransform.ts"
 import type { Dialect } from "./SqlDatabase.ts"
+import { type Definition, exact, refusal, unchanging } from "./TableGuards.ts"
 
 /** One step. Its id is its place in the list, from 1. */
 export interface Migration {
   readonly name: string
+  /** Name of the oldest step whose programs may still write after this one. See "docs/decisions/0011-one-chain.md". */
+  readonly oldestWriter: string
   readonly up: ReadonlyArray<string>
+  /** What SQL alone cannot do, after so many statements. Does nothing where there are no rows. */
+  readonly transform?: { readonly after: number; readonly run: Transform }
 }
 
-/** A definition that `Dialect.definition` can put into the words of each database, or the words for each. */
-type Definition = string | { readonly sqlite: ReadonlyArray<string>; readonly postgres: ReadonlyArray<string> }
-
-/** Numbers of JavaScript are exact so far. A larger one would be read back rounded, so the tables refuse it. */
-const exact = `BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`
-
-const refusal = (message: string): string =>
-  `RAISE EXCEPTION '${message}' USING ERRCODE = 'integrity_constraint_violation'`
-
-/** Rows are only ever added. */
-const unchanging = (table: string): Definition => ({
-  sqlite: ["UPDATE", "DELETE"].map(
-    (event) => `CREATE TRIGGER ${table}_no_${event.toLowerCase()} BEFORE ${event} ON ${table}
-   BEGIN SELECT RAISE(ABORT, '${table} are never changed'); END`
-  ),
-  postgres: [
-    `CREATE FUNCTION ${table}_unchanging() RETURNS trigger LANGUAGE plpgsql AS
-     $$ BEGIN ${refusal(`${table} are never changed`)}; END $$`,
-    `CREATE TRIGGER ${table}_unchanging BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
-     EXECUTE FUNCTION ${table}_unchanging()`
-  ]
-})
+/** Turns the rows of the layout before into those of the new one, in the transaction of the step. */
+type Transform = (connection: Connection, dialect: Dialect) => Effect.Effect<unknown, SqlError | LogDamaged>
 
 const inOrder: Definition = {
   sqlite: [
@@ -72,9 +59,20 @@ const once: Definition = {
   postgres: []
 }
 
-const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<Definition> }> = [
+interface Step {
+  readonly name: string
+  /** See `Migration`. */
+  readonly oldestWriter: string
+  readonly up: ReadonlyArray<Definition>
+  /** Between `up` and `last`. */
+  readonly transform?: Transform
+  readonly last?: ReadonlyArray<Definition>
+}
+
+const steps: ReadonlyArray<Step> = [
   {
     name: "spine",
+    oldestWriter: "spine",
     up: [
       `CREATE TABLE events (
          position INTEGER PRIMARY KEY CHECK (position ${exact}),
@@ -120,6 +118,7 @@ const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<D
   },
   {
     name: "read side",
+    oldestWriter: "spine",
     up: [
       `CREATE TABLE projections (
          name TEXT PRIMARY KEY,
@@ -169,6 +168,7 @@ const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<D
   },
   {
     name: "leases",
+    oldestWriter: "spine",
     up: [
       // `expires_at` is in milliseconds of the database's own clock.
       `CREATE TABLE projection_leases (
@@ -180,19 +180,45 @@ const steps: ReadonlyArray<{ readonly name: string; readonly up: ReadonlyArray<D
   },
   {
     name: "answers",
+    oldestWriter: "spine",
     up: [
       "ALTER TABLE commands ADD COLUMN command TEXT",
       `ALTER TABLE commands ADD COLUMN answer_version INTEGER NOT NULL DEFAULT 1 CHECK (answer_version ${exact})`
+    ]
+  },
+  {
+    name: "journal",
+    oldestWriter: "journal",
+    up: [...JournalTables.tables, "CREATE INDEX commands_in_order ON commands (position, command_id)"],
+    transform: JournalTransform.ofTables({ events: "events", commands: "commands" }),
+    last: [
+      {
+        sqlite: ["DROP TABLE events", "DROP TABLE commands"],
+        postgres: [
+          "DROP TABLE events, commands",
+          "DROP FUNCTION events_unchanging, events_in_order, commands_unchanging"
+        ]
+      },
+      ...JournalTables.indices,
+      ...JournalTables.guards
     ]
   }
 ]
 
 /** The steps in the words of a database. */
-export const migrationsOf = ({ definition, kind }: Pick<Dialect, "definition" | "kind">): ReadonlyArray<Migration> =>
-  steps.map(({ name, up }) => ({
-    name,
-    up: up.flatMap((item) => (typeof item === "string" ? [definition(item)] : item[kind]))
-  }))
+export const migrationsOf = ({ definition, kind }: Pick<Dialect, "definition" | "kind">): ReadonlyArray<Migration> => {
+  const inWords = (items: ReadonlyArray<Definition>) =>
+    items.flatMap((item) => (typeof item === "string" ? [definition(item)] : item[kind]))
+  return steps.map(({ name, oldestWriter, up, transform, last = [] }) => {
+    const first = inWords(up)
+    return {
+      name,
+      oldestWriter,
+      up: [...first, ...inWords(last)],
+      ...(transform && { transform: { after: first.length, run: transform } })
+    }
+  })
+}
 
 export interface Applied {
   readonly id: number
@@ -224,7 +250,7 @@ export const apply = (
   connection: Connection,
   dialect: Dialect,
   known: ReadonlyArray<Migration> = migrationsOf(dialect)
-): Effect.Effect<void, SqlError | Problem> =>
+): Effect.Effect<void, SqlError | LogDamaged | Problem> =>
   Effect.gen(function* () {
     const table = `CREATE TABLE IF NOT EXISTS migrations (
       id INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -236,7 +262,10 @@ export const apply = (
     const now = yield* Clock.currentTimeMillis
     for (const [index, migration] of known.entries()) {
       if (index < applied.length) continue
-      for (const statement of migration.up) yield* connection.executeRaw(statement, [])
+      for (const [done, statement] of migration.up.entries()) {
+        if (migration.transform?.after === done) yield* migration.transform.run(connection, dialect)
+        yield* connection.executeRaw(statement, [])
+      }
       yield* connection.executeRaw("INSERT INTO migrations VALUES (?, ?, ?, ?)", [
         index + 1,
         migration.name,

@@ -8,8 +8,8 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import { Duration, Effect, FiberRef, Layer, PubSub, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
-import { DatabaseError, type Problem } from "./DatabaseError.ts"
-import * as LogTables from "./LogTables.ts"
+import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
+import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
 import { type Dialect, innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -172,10 +172,17 @@ const readApplied = (connection: Connection, known: ReadonlyArray<Migrations.Mig
     return problem === undefined ? applied.length : yield* Effect.fail(problem)
   })
 
-/** Makes what is missing, once, however many processes begin at the same moment. */
+/**
+ * Makes what is missing, once, however many processes begin at the same moment. On a connection of its own: a step that fills
+ * new tables or an index takes as long as the log is large, and the server says nothing meanwhile.
+ */
 const migrate = (connection: Connection, dialect: Dialect) =>
   Effect.gen(function* () {
     yield* dialect.begin(connection, "30 seconds")
+    yield* connection.executeRaw(
+      "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+      []
+    )
     yield* Effect.tapError(Migrations.apply(connection, dialect), () => dialect.rollBack(connection))
     yield* dialect.commit(connection, false)
   })
@@ -201,7 +208,8 @@ const make = (options: PostgresOptions) => {
         if (applied === 0 && mode !== "create") return yield* Effect.fail<Problem>("missing")
         if (applied === steps.length) return
         if (mode === "readOnly") return yield* Effect.fail<Problem>("older")
-        yield* migrate(connection, dialect)
+        const patient = yield* connect(url, { maxConnections: 1 })
+        yield* migrate(dialect.adapt(yield* reserve(patient)), dialect)
       })
     )
     // One connection writes; a second one tells the server to stop a statement that nobody waits for.
@@ -223,7 +231,7 @@ const make = (options: PostgresOptions) => {
     return SqlDatabase.of({
       name: nameOf(url),
       dialect,
-      log: LogTables.statements(dialect),
+      log: LogStatements.statements(dialect),
       writeClient,
       readClient,
       read,
@@ -247,6 +255,7 @@ const make = (options: PostgresOptions) => {
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) => {
       const filename = nameOf(url)
+      if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
       if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
       const cause = innermost(error)
       return new DatabaseError({ filename, problem: problemOf(cause), cause })

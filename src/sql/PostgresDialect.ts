@@ -2,6 +2,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Predicate } from "effect"
+import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 
 /** Wakes who listens for commits. */
@@ -115,6 +116,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
         .replace(/\)(?:\s*,?\s*(?:STRICT|WITHOUT ROWID))*\s*$/, ")")
         .replaceAll(/\bINTEGER\b/g, "BIGINT")
         .replaceAll(/\bREAL\b/g, "DOUBLE PRECISION")
+        .replaceAll(/\bBLOB\b/g, "BYTEA")
         // In the order of bytes, as everywhere else.
         .replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"'),
     /**
@@ -151,15 +153,25 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     follows: "pg_is_in_recovery()",
-    selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash
-      FROM json_array_elements_text(?::json) AS wanted (value) CROSS JOIN LATERAL (
-        SELECT * FROM events WHERE stream_id = wanted.value ORDER BY version DESC LIMIT 1) AS e`,
+    selectKnown: `SELECT 0, s.stream_id, s.stream, e.version, e.position, encode(e.hash, 'hex')
+      FROM json_array_elements_text(?::json) AS wanted (value)
+      CROSS JOIN LATERAL (SELECT * FROM log_streams WHERE stream_id = wanted.value LIMIT 1) AS s
+      LEFT JOIN LATERAL (
+        SELECT * FROM log_events WHERE stream = s.stream ORDER BY version DESC LIMIT 1) AS e ON true
+      UNION ALL SELECT 1, n.name, n.number, NULL, NULL, NULL FROM json_array_elements_text(?::json) AS wanted (value)
+      CROSS JOIN LATERAL (SELECT * FROM log_names WHERE name = wanted.value LIMIT 1) AS n`,
+    words: words.postgres,
     integrity: null,
     // A join would read the whole table where the planner takes it for small.
-    wantedCommands: "commands WHERE command_id = ANY (ARRAY (SELECT json_array_elements_text(?::json)))",
-    insert: ({ columns, name, numbers, push }) => {
+    wantedEntries: {
+      from: "log_entries AS j",
+      where: "WHERE j.command_id = ANY (ARRAY (SELECT json_array_elements_text(?::json)))"
+    },
+    insert: ({ bytes, columns, name, numbers, push }) => {
       const arrays = columns.map((column) => `?::${numbers.has(column) ? "bigint" : "text"}[]`)
-      const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT * FROM unnest(${arrays.join(", ")})`
+      const values = columns.map((column) => (bytes.has(column) ? words.postgres.unhex(column) : column))
+      const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT ${values.join(", ")}
+        FROM unnest(${arrays.join(", ")}) AS given (${columns.join(", ")})`
       return Effect.fnUntraced(function* (connection, rows): Effect.fn.Return<void, SqlError> {
         for (let from = 0; from < rows.length; ) {
           const params = columns.map((): Array<unknown> => [])

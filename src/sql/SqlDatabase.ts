@@ -6,7 +6,9 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Context, type Duration, type Effect, type Stream } from "effect"
-import type { LogStatements, Table } from "./LogTables.ts"
+import type { words } from "./JournalTables.ts"
+import type { LogStatements } from "./LogStatements.ts"
+import type { Table } from "./LogTables.ts"
 
 export interface Dialect {
   readonly kind: "sqlite" | "postgres"
@@ -28,12 +30,17 @@ export interface Dialect {
   readonly now: string
   /** A condition that holds while the server only follows another one; null where there is no such thing. */
   readonly follows: string | null
-  /** Finds the last event of each stream in a JSON list of ids; one seek for each. */
-  readonly selectHeads: string
+  /** How bytes are given as texts, and texts as bytes. */
+  readonly words: (typeof words)[keyof typeof words]
+  /**
+   * Finds each stream in a JSON list of ids, with its number and its last event, and each name in another one; seeks for each.
+   * Gives 0 or 1 (for a name), the text, its number, and version, position and hash of the event.
+   */
+  readonly selectKnown: string
   /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */
   readonly integrity: string | null
-  /** After FROM: those of the commands whose ids are in a JSON list; one seek for each. */
-  readonly wantedCommands: string
+  /** Gives as `j` those of the entries whose command ids are in a JSON list; one seek for each. */
+  readonly wantedEntries: { readonly from: string; readonly where: string }
   /** Prepares a statement that inserts many rows. */
   readonly insert: <A>(
     table: Table<A>

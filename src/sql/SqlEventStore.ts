@@ -1,37 +1,74 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
+import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
-import { EventStore, type Head, maxPage, type StreamHead } from "../core/EventStore.ts"
+import {
+  EventStore,
+  type Head,
+  type JournalPage,
+  type LookupError,
+  maxPage,
+  type RecordError,
+  type StreamHead
+} from "../core/EventStore.ts"
+import type { JournalEntry, JournalHead, ProposedOperation } from "../core/Journal.ts"
+import * as Journal from "../core/Journal.ts"
 import * as Page from "../core/Page.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
+import * as LogStatements from "./LogStatements.ts"
+import * as LogTables from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
-const selectHead = "SELECT version, position, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
-
 /**
- * One seek in the index for each stream, however many events it has: the next stream is the first id above the last. Ends
- * at the first id without the prefix. Text is compared by its bytes, and `substr` takes a prefix literally.
+ * One seek in each index for each stream, however many events it has: the next stream is the first id above the last. Ends at
+ * the first id without the prefix. Text is compared by its bytes, and `substr` takes a prefix literally. A stream of which
+ * only refusals are known has no events, and is passed over.
  */
 const selectStreams = `
   WITH RECURSIVE
     bounds (prefix, after, most) AS (SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER)),
-    streams (stream_id, number) AS (
-      SELECT (SELECT min(stream_id) FROM events WHERE stream_id > after AND stream_id >= prefix), 1 FROM bounds
+    found (stream_id, number) AS (
+      SELECT (SELECT stream_id FROM log_streams WHERE stream_id > after AND stream_id >= prefix
+        AND EXISTS (SELECT 1 FROM log_events WHERE log_events.stream = log_streams.stream) ORDER BY stream_id LIMIT 1), 1 FROM bounds
       UNION ALL
-      SELECT (SELECT min(stream_id) FROM events WHERE stream_id > streams.stream_id), number + 1 FROM streams, bounds
-      WHERE number < most AND substr(stream_id, 1, length(prefix)) = prefix
+      SELECT (SELECT stream_id FROM log_streams WHERE log_streams.stream_id > found.stream_id
+        AND EXISTS (SELECT 1 FROM log_events WHERE log_events.stream = log_streams.stream) ORDER BY stream_id LIMIT 1), number + 1
+      FROM found, bounds WHERE number < most AND substr(stream_id, 1, length(prefix)) = prefix
     )
-  SELECT stream_id, (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id) FROM streams, bounds
+  SELECT stream_id, (SELECT max(version) FROM log_events WHERE log_events.stream =
+    (SELECT stream FROM log_streams WHERE log_streams.stream_id = found.stream_id)) FROM found, bounds
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
+
+/** Within a transaction of the caller. */
+const record = Effect.fnUntraced(function* (
+  connection: Connection,
+  log: LogStatements.LogStatements,
+  operation: ProposedOperation,
+  now: number
+) {
+  const end = yield* log.selectEnd(connection, undefined)
+  const { epoch, eventHash, position } = end
+  const recordedAt = Math.max(now, end.recordedAt)
+  const entry = Journal.ofOperation(operation, { end, epoch, eventHash, position, recordedAt })
+  const known = yield* log.selectKnown(connection, { streamIds: [], names: [operation.name] })
+  yield* log.insert(connection, known, { events: [], entries: [entry] })
+  if (entry.kind === "epoch") yield* log.setIdentity(connection, { logId: end.logId, epoch: entry.version })
+  return entry
+})
 
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
-  const { dialect } = database
+  const { dialect, log } = database
   const writer = yield* Writer
   const within = Effect.provideService(SqlDatabase, database)
+  const selectHead = `SELECT version, position, ${dialect.words.hex("hash")} FROM log_events WHERE stream = ${LogTables.streamNumber} ORDER BY version DESC LIMIT 1`
+  const selectEntries = LogTables.selectEntries(dialect)
+  const selectJournal = `${selectEntries} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
+  const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
+  const selectEnd = LogStatements.selectEndSql(dialect)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
       database.read(sql, params),
@@ -39,7 +76,7 @@ const make = Effect.gen(function* () {
     )
 
   const lastPosition = Effect.map(
-    read("SELECT coalesce(max(position), 0) FROM events", []),
+    read("SELECT coalesce(max(position), 0) FROM log_events", []),
     ([row]) => row?.[0] as number
   )
   /** Whether others write the log: into this file, or into the server that this one follows. */
@@ -47,12 +84,22 @@ const make = Effect.gen(function* () {
     database.writeClient === null || dialect.follows === null
       ? Effect.succeed(database.writeClient === null)
       : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
+  const end = Effect.map(read(selectEnd, []), ([row]): JournalHead => {
+    const { eventHash: _, ...head } = LogStatements.toEnd(row)
+    return head
+  })
 
   return EventStore.of({
     append: (requests) =>
       Effect.clockWith((clock) => {
         const wrong = AppendPlan.validate(requests)
         return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
+      }),
+    record: (operation) =>
+      Effect.clockWith((clock): Effect.Effect<JournalEntry, RecordError> => {
+        const wrong = Journal.wrongOperation(operation)
+        const now = clock.unsafeCurrentTimeMillis()
+        return wrong ?? writer.transact((connection) => record(connection, log, operation, now))
       }),
     readStream: (streamId, options) =>
       Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ bounds, rows }) =>
@@ -77,6 +124,21 @@ const make = Effect.gen(function* () {
       ),
     lastPosition,
     writtenEnd: Effect.flatMap(follows, (isFollower) => (isFollower ? Effect.succeed(undefined) : lastPosition)),
+    readJournal: (after, limit = maxPage) =>
+      Effect.suspend((): Effect.Effect<JournalPage, LookupError> => {
+        const wrong = Page.wrongLogBounds(after, limit)
+        const page = Effect.map(read(selectJournal, [after, limit + 1]), (rows) => {
+          const { kept, more } = Page.cut(rows, limit)
+          return { entries: kept.map(LogTables.toEntry), more }
+        })
+        return wrong ?? page
+      }),
+    lastEntry: (streamId) =>
+      Effect.map(read(selectLastEntry, [streamId]), ([row]) =>
+        row === undefined ? undefined : LogTables.toEntry(row)
+      ),
+    identity: Effect.map(end, ({ epoch, logId }) => ({ logId, epoch })),
+    journalHead: end,
     commits: Stream.merge(writer.commits, database.commitsElsewhere)
   })
 })

@@ -423,7 +423,7 @@ const make = Effect.gen(function* () {
 
     countEvents: (after, to) =>
       Effect.map(
-        read("SELECT count(*) FROM events WHERE position > ? AND position <= ?", [after, to]),
+        read("SELECT count(*) FROM log_events WHERE position > ? AND position <= ?", [after, to]),
         ([row]) => row?.[0] as number
       ),
     lease: (name, owner, duration) => {

@@ -14,8 +14,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Layer, Option, type Scope, Stream } from "effect"
 import * as AtomicFile from "./AtomicFile.ts"
-import { DatabaseError, type Problem } from "./DatabaseError.ts"
-import * as LogTables from "./LogTables.ts"
+import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
+import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { codeOf, patiently, sqlite } from "./SqliteDialect.ts"
@@ -138,7 +138,7 @@ const readApplied = (connection: Connection): Effect.Effect<number, SqlError | P
     return problem === undefined ? Effect.succeed(rows.length) : Effect.fail(problem)
   })
 
-const migrate = (connection: Connection): Effect.Effect<void, SqlError | Problem> =>
+const migrate = (connection: Connection): Effect.Effect<void, SqlError | LogDamaged | Problem> =>
   connection.executeRaw("BEGIN IMMEDIATE", []).pipe(
     patiently(),
     Effect.zipRight(Migrations.apply(connection, sqlite)),
@@ -200,6 +200,9 @@ const openToWrite = (filename: string, durability: Durability): Effect.Effect<Cl
     // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
     const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
     if ((yield* readApplied(connection)) < migrations.length) yield* migrate(connection)
+    // An INSERT of many rows with triggers goes through a table of its own, which is a file by default. Not while indices are
+    // made of a large log: they would stand in memory.
+    yield* connection.executeValues("PRAGMA temp_store = memory", [])
     return { ...(yield* openToRead(filename)), writeClient }
   })
 
@@ -234,7 +237,7 @@ const make = (options: SqliteOptions) => {
     return SqlDatabase.of({
       name: filename,
       dialect: sqlite,
-      log: LogTables.statements(sqlite),
+      log: LogStatements.statements(sqlite),
       ...clients,
       // All other reads of this process are in the transaction too: this is for tools that do one thing, such as an export.
       readWithin: (reads) =>
@@ -255,6 +258,7 @@ const make = (options: SqliteOptions) => {
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) => {
       if (error instanceof DatabaseError) return error
+      if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
       if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
       return new DatabaseError({ filename, problem: problemOfCause(error), cause: innermost(error) })
     })

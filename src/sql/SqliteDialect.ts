@@ -2,6 +2,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Predicate, Schedule } from "effect"
+import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 
 /** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
@@ -28,7 +29,7 @@ const run = (connection: Connection, sql: string) => connection.executeRaw(sql, 
 
 /**
  * Rows in one statement: many, since each statement costs some 15 µs; in few sizes, so that few statements are prepared;
- * and 64 rows of 13 values stay far below the 32,766 values that SQLite takes.
+ * and 64 rows of 22 values stay far below the 32,766 values that SQLite takes.
  */
 const chunkSizes = [64, 8, 1]
 
@@ -53,12 +54,20 @@ export const sqlite: Dialect = {
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   follows: null,
   // The inner query is one seek; GROUP BY would read every event.
-  selectHeads: `SELECT e.stream_id, e.version, e.position, e.hash FROM json_each(?) AS wanted CROSS JOIN events AS e
-    ON e.stream_id = wanted.value AND e.version = (SELECT max(version) FROM events WHERE stream_id = wanted.value)`,
+  selectKnown: `SELECT 0, s.stream_id, s.stream, e.version, e.position, lower(hex(e.hash))
+    FROM json_each(?) AS wanted CROSS JOIN log_streams AS s ON s.stream_id = wanted.value
+    LEFT JOIN log_events AS e ON e.stream = s.stream
+      AND e.version = (SELECT max(version) FROM log_events WHERE stream = s.stream)
+    UNION ALL SELECT 1, n.name, n.number, NULL, NULL, NULL
+    FROM json_each(?) AS wanted CROSS JOIN log_names AS n ON n.name = wanted.value`,
+  words: words.sqlite,
   integrity: "PRAGMA integrity_check(20)",
-  wantedCommands: "json_each(?) AS wanted CROSS JOIN commands ON command_id = wanted.value",
-  insert: ({ columns, name, push }) => {
-    const row = `(${columns.map(() => "?").join(", ")})`
+  wantedEntries: {
+    from: "json_each(?) AS wanted CROSS JOIN log_entries AS j ON j.command_id = wanted.value",
+    where: ""
+  },
+  insert: ({ bytes, columns, name, push }) => {
+    const row = `(${columns.map((column) => (bytes.has(column) ? words.sqlite.unhex("?") : "?")).join(", ")})`
     const chunks = chunkSizes.map((size) => ({
       size,
       sql: `INSERT INTO ${name} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")}`

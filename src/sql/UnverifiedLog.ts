@@ -8,19 +8,19 @@ import * as Page from "../core/Page.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
-import { eventColumns, toEvent } from "./LogTables.ts"
+import { selectEvents, streamNumber, toEvent } from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 
 type Read<A> = Effect.Effect<A, InvalidArgument | StoreUnavailable, SqlDatabase>
 
-const selectStream = (direction: "ASC" | "DESC"): string =>
-  `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND version BETWEEN ? AND ? ORDER BY version ${direction} LIMIT ?`
+const inStream = (direction: "ASC" | "DESC"): string =>
+  `WHERE e.stream = ${streamNumber} AND e.version BETWEEN ? AND ? ORDER BY e.version ${direction} LIMIT ?`
+const inLog = "WHERE e.position > ? ORDER BY e.position LIMIT ?"
 
-const selectLog = `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?`
-
-const select = (sql: string, params: ReadonlyArray<unknown>) =>
-  Effect.flatMap(SqlDatabase, (database) =>
-    Effect.mapBoth(database.read(sql, params), {
+/** The rows of events, by what follows the tables. */
+const select = (where: string, params: ReadonlyArray<unknown>) =>
+  Effect.flatMap(SqlDatabase, ({ dialect, read }) =>
+    Effect.mapBoth(read(`${selectEvents(dialect)} ${where}`, params), {
       onFailure: (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) }),
       onSuccess: (rows) => rows.map(toEvent)
     })
@@ -33,7 +33,7 @@ export const streamRows = (
 ): Read<{ readonly bounds: Page.StreamBounds; readonly rows: ReadonlyArray<StoredEvent> }> =>
   Effect.flatMap(Page.streamBounds(options), (bounds) => {
     const { backwards, from, limit, to } = bounds
-    return Effect.map(select(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit + 1]), (rows) => ({
+    return Effect.map(select(inStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit + 1]), (rows) => ({
       bounds,
       rows
     }))
@@ -42,7 +42,7 @@ export const streamRows = (
 /** The rows of a page of the log, and one more where there is one. */
 export const logRows = (after: number, limit: number): Read<ReadonlyArray<StoredEvent>> =>
   Effect.suspend(
-    (): Read<ReadonlyArray<StoredEvent>> => Page.wrongLogBounds(after, limit) ?? select(selectLog, [after, limit + 1])
+    (): Read<ReadonlyArray<StoredEvent>> => Page.wrongLogBounds(after, limit) ?? select(inLog, [after, limit + 1])
   )
 
 const pageOf = (rows: ReadonlyArray<StoredEvent>, limit: number): EventPage => {

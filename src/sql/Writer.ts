@@ -19,7 +19,7 @@ import type { AppendError, AppendResult } from "../core/EventStore.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
-import type { LogStatements } from "./LogTables.ts"
+import type { LogStatements } from "./LogStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 
 export interface WriterOptions {

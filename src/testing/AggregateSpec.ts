@@ -16,7 +16,6 @@ import type { DecideContext, Definition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import * as Staging from "../core/Staging.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
 
 type Tagged = { readonly _tag: string }
 
@@ -82,7 +81,7 @@ const stored = <S, E extends Tagged>(
   event: E,
   version: number
 ): ReadonlyArray<E> => {
-  const row: Omit<StoredEvent, "hash"> = {
+  const row: EventHash.Hashed = {
     ...orFail("the event cannot be stored", codec.encode(event)),
     streamId: streamId("spec"),
     version,
@@ -95,7 +94,10 @@ const stored = <S, E extends Tagged>(
     previousHash: EventHash.genesis
   }
   return HeldValue.freeze(
-    orFail("the stored event cannot be read", codec.decode({ ...row, hash: EventHash.compute(row) }))
+    orFail(
+      "the stored event cannot be read",
+      codec.decode({ ...row, hash: EventHash.compute(row), sequence: version, principal: null })
+    )
   )
 }
 

@@ -48,7 +48,7 @@ export const rows = (
     }
     const hash = EventHash.compute(event)
     previousHash = hash
-    return { ...event, hash }
+    return { ...event, hash, sequence: event.version, principal: null }
   })
 }
 

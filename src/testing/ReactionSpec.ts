@@ -71,7 +71,7 @@ const stored = (type: string, streamId: string): StoredEvent => {
     recordedAt: 0,
     previousHash: EventHash.genesis
   }
-  return { ...event, hash: EventHash.compute(event) }
+  return { ...event, hash: EventHash.compute(event), sequence: 1, principal: null }
 }
 
 /** An actor system that answers as the spec says, and remembers what it was asked. */

@@ -14,14 +14,14 @@ describe("daybook export and import --format events", () => {
         const { folder, run } = yield* database(...some)
         const { stdout: log } = yield* run("export")
         const rows = log.trim().split("\n")
-        assert.strictEqual(rows.length, 4 + 5 + 1)
+        assert.strictEqual(rows.length, 1 + 4 + 5 + 1)
         const table: ReadonlyArray<readonly [string, RegExp]> = [
           [rows.slice(0, -1).join("\n"), /was cut off/],
-          [[...rows.slice(0, 3), ...rows.slice(4)].join("\n"), /counts other rows/],
+          [[...rows.slice(0, 4), ...rows.slice(5)].join("\n"), /counts other rows/],
           [log.replace("12.50", "12.51"), /account-a version 2: differs from its hash/],
-          [`${rows[1]}\n${rows[0]}\n${rows.slice(2).join("\n")}`, /account-. version .: /],
+          [[rows[0], rows[2], rows[1], ...rows.slice(3)].join("\n"), /account-. version .: /],
           [`{}\n${log}`, /line 1: is no line of an export/],
-          [`${log}${rows[0]}`, /line 11: stands after the end/]
+          [`${log}${rows[0]}`, /line 12: stands after the end/]
         ]
         for (const [text, says] of table) {
           const empty = yield* database()
@@ -77,13 +77,19 @@ describe("daybook verify", () => {
       Effect.gen(function* () {
         const many = Array.from({ length: 120 }, (_, index) => deposit("a", `d-${index}`, "1"))
         const table: ReadonlyArray<readonly [string, RegExp]> = [
-          ["UPDATE events SET data = replace(data, '1.00', '2.00') WHERE version = 7", /account-a version 7: its hash/],
-          ["UPDATE events SET command_id = 'x' WHERE version = 7", /account-a version 7: its hash/],
-          ["DELETE FROM events WHERE version = 7", /account-a version 8: version 7 is missing/],
-          ["DELETE FROM events WHERE version = 121", /account-a version 121: no event is where/],
-          ["DELETE FROM commands WHERE version = 7", /account-a version 7: its command is missing/],
+          [
+            "UPDATE log_events SET data = replace(data, '1.00', '2.00') WHERE version = 7",
+            /account-a version 7: its hash/
+          ],
+          ["UPDATE log_entries SET command_id = 'x' WHERE version = 7", /account-a version 7: its hash/],
+          ["DELETE FROM log_events WHERE version = 7", /account-a version 8: version 7 is missing/],
+          [
+            "DELETE FROM log_events WHERE version = 121",
+            /account-a version 121: entry 121 .* 1 of its 1 events are missing/
+          ],
+          ["DELETE FROM log_entries WHERE version = 7", /account-a version 7: its entry is not where/],
           ["UPDATE snapshots SET data = replace(data, '00', '11')", /account-a version 100: the snapshot is damaged/],
-          ["DELETE FROM events WHERE version > 90", /account-a version 100: the snapshot is ahead/]
+          ["DELETE FROM log_events WHERE version > 90", /account-a version 100: the snapshot is ahead/]
         ]
         for (const [sql, says] of table) {
           const { file, run } = yield* database(open("a"), ...many)
@@ -118,7 +124,7 @@ describe("daybook verify", () => {
       const { file, run } = yield* database(...some)
       const connection = new Database(file)
       const root = connection
-        .prepare("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'events' AND type = 'index'")
+        .prepare("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'log_streams' AND type = 'index'")
         .pluck()
         .get() as number
       const pageSize = connection.pragma("page_size", { simple: true }) as number
@@ -178,10 +184,12 @@ describe("daybook inspect and backup", () => {
           assert.strictEqual(backup.code, 0, backup.stderr)
           const db = ["--db", `sqlite:${join(folder, `${index + 1}.db`)}`]
           assert.strictEqual((yield* Cli.run(["verify", ...db])).code, 0)
-          const events = (yield* Cli.run(["export", ...db])).stdout
-            .split("\n")
-            .filter((line) => line.startsWith('{"position"'))
-          assert.isTrue(log.startsWith(events.map((line) => `${line}\n`).join("")))
+          const { stdout: copied } = yield* Cli.run(["export", ...db])
+          for (const beginning of ['{"log"', '{"position"', '{"entry"']) {
+            const linesOf = (text: string) => text.split("\n").filter((line) => line.startsWith(beginning))
+            const found = linesOf(copied)
+            assert.deepStrictEqual(found, linesOf(log).slice(0, found.length))
+          }
         }
       }),
     60_000

@@ -1,9 +1,10 @@
-/** The suite of `EventStore` on every store. */
+/** The suites of `EventStore` and of its journal on every store. */
 import { Effect } from "effect"
 import { describe, it } from "vitest"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
+import { JournalConformance } from "../../src/testing/JournalConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
@@ -16,6 +17,8 @@ const stores = {
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`EventStore on ${store}`, () => {
-    for (const { name, run } of EventStoreConformance) it(name, () => Effect.runPromise(Effect.provide(run, layer)))
+    for (const { name, run } of [...EventStoreConformance, ...JournalConformance]) {
+      it(name, () => Effect.runPromise(Effect.provide(run, layer)))
+    }
   })
 }

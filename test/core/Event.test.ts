@@ -43,7 +43,7 @@ const stored = (type: string, schemaVersion: number, data: object): StoredEvent 
     data: JSON.stringify(data),
     previousHash: EventHash.genesis
   }
-  return { ...event, hash: EventHash.compute(event) }
+  return { ...event, hash: EventHash.compute(event), sequence: 7, principal: null }
 }
 const read = (type: string, schemaVersion: number, data: object) =>
   Either.merge(codec.decode(stored(type, schemaVersion, data)))

@@ -29,7 +29,7 @@ const stored = (type: string, schemaVersion: number, data: string): StoredEvent 
     data,
     previousHash: EventHash.genesis
   }
-  return { ...event, hash: EventHash.compute(event) }
+  return { ...event, hash: EventHash.compute(event), sequence: 7, principal: null }
 }
 const failure = (event: StoredEvent) => Either.getOrThrow(Either.flip(codec.decode(event)))
 

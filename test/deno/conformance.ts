@@ -11,6 +11,7 @@ import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import type { Case } from "../../src/testing/Conformance.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
+import { JournalConformance } from "../../src/testing/JournalConformance.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
 import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
 import { TransferConformance } from "../../src/testing/TransferConformance.ts"
@@ -42,6 +43,7 @@ const register = <R, E>(
 }
 
 register("EventStore", EventStoreConformance, { ...memory, ...file })
+register("journal", JournalConformance, { ...memory, ...file })
 register("SnapshotStore", SnapshotStoreConformance, { ...memory, ...file })
 register("ActorSystemLocal", ActorSystemConformance, { ...memory, ...file })
 register("old events", UpcastConformance, { ...memory, ...file })

@@ -72,7 +72,7 @@ describe("feed", () => {
         assert.deepStrictEqual((yield* ask(`${url}/events?after=${end}`)).json, { events: [], next: null })
         const feed = yield* follow(`${url}/events/stream?after=${end}`)
         const stored = yield* deposits(url, id, 1)
-      assert.deepStrictEqual(yield* positions(feed, 1), stored)
+        assert.deepStrictEqual(yield* positions(feed, 1), stored)
         // What a receipt says can be asked for at once.
         for (let n = 0; n < 20; n++) {
           const [position] = yield* deposits(url, id, 1)

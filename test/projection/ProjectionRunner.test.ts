@@ -7,14 +7,12 @@ import type BetterSqlite3 from "better-sqlite3"
 import { Duration, Effect, Layer, Logger } from "effect"
 import * as Event from "../../src/core/Event.ts"
 import * as EventHash from "../../src/core/EventHash.ts"
-import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import * as Projection from "../../src/projection/Projection.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
 import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
-import { eventColumns } from "../../src/sql/LogTables.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append } from "../sql/Log.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
@@ -100,11 +98,14 @@ describe("a projection", () => {
 
         // As another program may write it, or a store whose sequences have holes.
         const database = new Sqlite(filename)
-        const [columns, last] = [
-          eventColumns,
-          database.prepare(`SELECT * FROM events`).get() as Record<string, unknown>
-        ]
-        const insert = database.prepare(`INSERT INTO events (${columns}) VALUES (${columns.replaceAll(/\w+/g, "?")})`)
+        const last = database.prepare("SELECT * FROM events").get() as Record<string, unknown>
+        const insertEntry =
+          database.prepare(`INSERT INTO log_entries (sequence, rule, kind, command_id, stream, answer_version,
+          version, position, events, recorded_at, hash, answer) VALUES (?, 1, 1, ?, 1, 1, ?, ?, 1, 0, x'00', '')`)
+        const insert =
+          database.prepare(`INSERT INTO log_events (position, stream, version, type, schema_version, recorded_at,
+          sequence, previous_hash, hash, data) SELECT ?, 1, ?, type, 1, recorded_at, ?, unhex(?), unhex(?), '{}'
+          FROM log_events WHERE position = 1`)
         let previousHash = last.hash as string
         for (const [index, position] of [5, 6, 1_000].entries()) {
           const event = {
@@ -120,9 +121,12 @@ describe("a projection", () => {
             traceparent: null,
             recordedAt: last.recorded_at as number,
             previousHash
-          } satisfies Omit<StoredEvent, "hash">
-          previousHash = EventHash.compute(event)
-          insert.run(...Object.values(event), previousHash)
+          } satisfies EventHash.Hashed
+          const hash = EventHash.compute(event)
+          const sequence = index + 2
+          insertEntry.run(sequence, event.commandId, event.version, position)
+          insert.run(position, event.version, sequence, previousHash, hash)
+          previousHash = hash
         }
         database.close()
 

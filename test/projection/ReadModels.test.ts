@@ -177,9 +177,10 @@ describe("an operator's verbs", () => {
         // The event is damaged, as by the disk; the trigger that forbids it is away meanwhile.
         change(
           filename,
-          `DROP TRIGGER events_no_update;
-         UPDATE events SET data = replace(data, '1.00', '9.00') WHERE version = 2;
-         CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are never changed'); END`
+          `DROP TRIGGER log_events_no_update;
+         UPDATE log_events SET data = replace(data, '1.00', '9.00') WHERE version = 2;
+         CREATE TRIGGER log_events_no_update BEFORE UPDATE ON log_events
+           BEGIN SELECT RAISE(ABORT, 'log_events are never changed'); END`
         )
         const run = <A, E>(effect: Effect.Effect<A, E, Projections | ProjectionStore>) =>
           Effect.provide(effect, Layer.provideMerge(summary, store))

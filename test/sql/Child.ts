@@ -11,6 +11,8 @@ export interface Child {
   readonly ready: Effect.Effect<void>
   /** Lets it go on. */
   readonly goOn: Effect.Effect<void>
+  /** Ends it by SIGKILL. */
+  readonly kill: Effect.Effect<void>
   /** How it ended: its exit code, or the signal. */
   readonly ended: Effect.Effect<number | string | null>
 }
@@ -31,6 +33,7 @@ export const start = (filename: string, verb: string, ...rest: ReadonlyArray<str
       return {
         ready: Effect.promise(() => ready),
         goOn: Effect.sync(() => child.stdin?.end()),
+        kill: Effect.sync(() => child.kill("SIGKILL")),
         ended: Effect.promise(() => ended)
       }
     })

@@ -2,29 +2,25 @@
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import * as EventHash from "../../src/core/EventHash.ts"
-import type { StoredCommand } from "../../src/core/EventStore.ts"
+import { EventStore, type StoredCommand } from "../../src/core/EventStore.ts"
+import * as Journal from "../../src/core/Journal.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
-import { type CommandPage, type LogRow, readCommands, restore } from "../../src/sql/LogCopy.ts"
+import { type LogRow, restore } from "../../src/sql/LogCopy.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append, log } from "./Log.ts"
 
 const memory = SqliteStore.layer({ filename: ":memory:" })
-
-const allCommands = Effect.gen(function* () {
-  const commands: Array<StoredCommand> = []
-  for (;;) {
-    const page: CommandPage = yield* readCommands(commands.at(-1)?.commandId ?? null, 100)
-    commands.push(...page.commands)
-    if (!page.more) return commands
-  }
-})
 
 interface Copy {
   readonly events: ReadonlyArray<StoredEvent>
   readonly commands: ReadonlyArray<StoredCommand>
 }
 
-const copy = Effect.all({ events: log, commands: allCommands })
+const journal = Effect.flatMap(EventStore, (store) => store.readJournal(0))
+const copy = Effect.all({
+  events: log,
+  commands: Effect.map(journal, ({ entries }) => entries.map((entry) => Journal.commandOf(entry) as StoredCommand))
+})
 
 /** A log of 700 events: more than one page of each table. */
 const source: Effect.Effect<Copy, unknown> = Effect.gen(function* () {
@@ -34,6 +30,7 @@ const source: Effect.Effect<Copy, unknown> = Effect.gen(function* () {
   return yield* copy
 }).pipe(Effect.provide(memory))
 
+/** As an export of before the journal has them. */
 const rowsOf = ({ events, commands }: Copy): ReadonlyArray<LogRow> => [
   ...events.map((event) => ({ _tag: "Event", event }) as const),
   ...commands.map((command) => ({ _tag: "Command", command }) as const)
@@ -84,7 +81,7 @@ describe("restore", () => {
       (original) => forge(original, 699, { previousHash: EventHash.genesis })
     ],
     "a missing event": [
-      "s-8 version 70: follows version 68",
+      "s-8 version 69: no event is where one of its commands ends",
       (original) => ({ ...original, events: original.events.filter((_, index) => index !== 688) })
     ],
     "a position that is taken": [
@@ -109,7 +106,7 @@ describe("restore", () => {
       })
     ],
     "a command that stands twice": [
-      "taken once",
+      "the database refuses a row",
       (original) => ({ ...original, commands: original.commands.concat(original.commands.slice(0, 1)) })
     ]
   }

@@ -8,7 +8,11 @@ import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 
 const migrations = migrationsOf(sqlite)
-const step = (name: string, ...up: ReadonlyArray<string>): Migration => ({ name, up })
+const step = (name: string, ...up: ReadonlyArray<string>): Migration => ({
+  name,
+  oldestWriter: "spine",
+  up
+})
 const notes = step("notes", "CREATE TABLE notes (text TEXT) STRICT", "INSERT INTO notes VALUES ('once')")
 const broken = step("broken", "INSERT INTO notes VALUES ('twice')", "INSERT INTO nowhere VALUES (1)")
 

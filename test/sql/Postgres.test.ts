@@ -6,7 +6,6 @@ import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
-import { readCommands } from "../../src/sql/LogCopy.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as ReadTransaction from "../../src/sql/ReadTransaction.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
@@ -32,29 +31,44 @@ const until = (sql: SqlClient, query: string) =>
 
 const commandIds = Effect.map(log, (events) => events.map(({ commandId }) => commandId))
 
-const event = (position: string, version: number, streamId = "a") =>
-  `INTO events VALUES (${position}, '${streamId}', ${version}, 'Noted', 1, '{}', 'x', 'x', NULL, NULL, 0, '', '')`
+/** Of a stream by its number; the entry that it names is another's. */
+const event = (position: string, version: number, stream = 1) =>
+  `INTO log_events VALUES (${position}, ${stream}, ${version}, 1, 1, 0, 1, '', '', '{}')`
+const entry = (sequence: number, commandId: string) =>
+  `INTO log_entries (sequence, rule, kind, command_id, answer_version, version, position, events, recorded_at, hash, answer)
+   VALUES (${sequence}, 1, 1, '${commandId}', 1, 1, 1, 0, 0, '', '')`
 /** Whoever has the lock of this schema, or waits for it. */
 const held = (granted: boolean) =>
   `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = ${granted} AND classid = 1147238754
    AND objid = current_schema()::regnamespace::oid`
 const lock = "SELECT pg_advisory_xact_lock(1147238754, current_schema()::regnamespace::oid::int4)"
 
+const stored = Effect.all([log, Effect.flatMap(EventStore, (store) => store.readJournal(0))])
+
 describe("the tables on PostgreSQL", () => {
   for (const [what, statement] of Object.entries({
-    "an event is changed": "UPDATE events SET data = '{}'",
-    "an event is deleted": "DELETE FROM events WHERE position = 1",
-    "the events are emptied": "TRUNCATE events",
+    "an event is changed": "UPDATE log_events SET data = '{}'",
+    "an event is deleted": "DELETE FROM log_events WHERE position = 1",
+    "the events are emptied": "TRUNCATE log_events",
     "an event is replaced by position": `INSERT ${event("1", 3)} ON CONFLICT (position) DO UPDATE SET data = 'x'`,
-    "an event is replaced by version": `INSERT ${event("3", 1)} ON CONFLICT (stream_id, version) DO UPDATE SET data = 'x'`,
+    "an event is replaced by version": `INSERT ${event("3", 1)} ON CONFLICT (stream, version) DO UPDATE SET data = 'x'`,
     "a version is taken twice": `INSERT ${event("3", 2)}`,
     "a version is left out": `INSERT ${event("3", 4)}`,
-    "a position is before the last": `INSERT ${event("0", 1, "b")}`,
-    "a number would be rounded": `INSERT ${event("9007199254740993", 1, "b")}`,
-    "a command is changed": "UPDATE commands SET answer = ''",
-    "a command is deleted": "DELETE FROM commands",
-    "the commands are emptied": "TRUNCATE commands",
-    "a command is stored twice": "INSERT INTO commands VALUES ('c-1', 'a', '', 'success', '', 1, 1)"
+    "a position is before the last": `INSERT ${event("0", 1, 9)}`,
+    "a number would be rounded": `INSERT ${event("9007199254740993", 1, 9)}`,
+    "an entry is changed": "UPDATE log_entries SET answer = ''",
+    "an entry is deleted": "DELETE FROM log_entries",
+    "the entries are emptied": "TRUNCATE log_entries",
+    "an entry is stored twice": `INSERT ${entry(2, "c-3")}`,
+    "an entry leaves out a sequence": `INSERT ${entry(4, "c-3")}`,
+    "an entry is before the first": `INSERT ${entry(0, "c-3")}`,
+    "a command is stored twice": `INSERT ${entry(3, "c-1")}`,
+    "a stream gets another name": "UPDATE log_streams SET stream_id = 'b'",
+    "a name is changed": "UPDATE log_names SET name = 'b'",
+    "the log gets another id": "UPDATE log_identity SET log_id = ''",
+    "the epoch goes back": "UPDATE log_identity SET epoch = 0",
+    "the identity is deleted": "DELETE FROM log_identity",
+    "the identity is emptied": "TRUNCATE log_identity"
   })) {
     it(
       `ES23 ES34 refuse when ${what}`,
@@ -62,11 +76,14 @@ describe("the tables on PostgreSQL", () => {
         Effect.gen(function* () {
           yield* append("a", "c-1")
           yield* append("a", "c-2")
-          const before = [yield* log, yield* readCommands(null, 10)]
+          const before = yield* stored
           const sql = yield* client(url)
           const error = yield* Effect.flip(sql.unsafe(statement))
-          assert.match(String(error.cause), /never changed|next version|unique constraint|check constraint/)
-          assert.deepStrictEqual([yield* log, yield* readCommands(null, 10)], before)
+          assert.match(
+            String(error.cause),
+            /never changed|next version|next sequence|unique constraint|check constraint/
+          )
+          assert.deepStrictEqual(yield* stored, before)
         }).pipe(Effect.provide(PostgresStore.layer({ url })))
       )
     )
@@ -78,19 +95,17 @@ describe("the tables on PostgreSQL", () => {
       Effect.gen(function* () {
         const database = yield* SqlDatabase
         const writer = yield* Writer
-        yield* writer.transact((connection) =>
-          connection.executeRaw(
-            `INSERT INTO events SELECT n, 's-' || n % 100, 1 + (n - 1) / 100, 'Noted', 1, '{}', 'c-' || n, '', NULL, NULL, 0, '', ''
-             FROM generate_series(1, 10000) AS n`,
-            []
-          )
-        )
-        yield* writer.transact((connection) =>
-          connection.executeRaw(
-            `INSERT INTO commands SELECT command_id, stream_id, '', 'success', '', version, position FROM events`,
-            []
-          )
-        )
+        for (const statement of [
+          "INSERT INTO log_streams SELECT n, 's-' || n FROM generate_series(1, 10000) AS n",
+          "INSERT INTO log_names VALUES (1, 'Noted')",
+          `INSERT INTO log_entries (sequence, rule, kind, command_id, stream, answer_version, version, position, events,
+             recorded_at, hash, answer)
+           SELECT n, 1, 1, 'c-' || n, 1 + n % 100, 1, 1 + (n - 1) / 100, n, 1, 0, '', '' FROM generate_series(1, 10000) AS n`,
+          `INSERT INTO log_events SELECT n, 1 + n % 100, 1 + (n - 1) / 100, 1, 1, 0, n, '', '', '{}'
+           FROM generate_series(1, 10000) AS n`
+        ]) {
+          yield* writer.transact((connection) => connection.executeRaw(statement, []))
+        }
         yield* writer.transact((connection) => connection.executeRaw("ANALYZE", []))
         const statements: Array<readonly [sql: string, params: ReadonlyArray<unknown>]> = []
         const spy = (sql: string, params: ReadonlyArray<unknown>) => {
@@ -106,20 +121,22 @@ describe("the tables on PostgreSQL", () => {
           yield* store.head(streamId)
           yield* store.lastPosition
           yield* snapshots.load(streamId)
-          yield* readCommands("c", 10)
+          yield* store.readJournal(5, 10)
+          yield* store.lastEntry(streamId)
+          yield* store.journalHead
         }).pipe(
           Effect.provide(Layer.merge(SqlEventStore.layer, SqlSnapshotStore.layer)),
           Effect.provideService(SqlDatabase, { ...database, read: spy })
         )
         const connection = { executeValues: spy } as never
-        yield* database.log.selectHeads(connection, ["s-1"])
+        yield* database.log.selectKnown(connection, { streamIds: ["s-1"], names: ["Noted"] })
         yield* database.log.selectCommands(connection, ["c-1"])
-        yield* database.log.selectEnd(connection)
-        assert.strictEqual(statements.length, 11)
+        yield* database.log.selectEnd(connection, undefined)
+        assert.strictEqual(statements.length, 13)
         for (const [sql, params] of statements) {
           const plan = yield* database.read(`EXPLAIN ${sql}`, params)
           assert.isEmpty(
-            plan.filter(([step]) => /Seq Scan on (events|commands)/.test(String(step))),
+            plan.filter(([step]) => /Seq Scan on log_(events|entries|streams)/.test(String(step))),
             `${sql}\n${plan.join("\n")}`
           )
         }
@@ -154,7 +171,8 @@ describe("the order of the log on PostgreSQL", () => {
           const other = yield* sql.reserve
           yield* other.executeRaw("BEGIN", [])
           yield* other.executeRaw(lock, [])
-          yield* other.executeRaw(`INSERT ${event("1", 1, "other")}`, [])
+          yield* other.executeRaw("INSERT INTO log_streams VALUES (9, 'other')", [])
+          yield* other.executeRaw(`INSERT ${event("1", 1, 9)}`, [])
           const late = yield* Effect.fork(append("a", "late"))
           yield* until(sql, held(false))
           assert.deepStrictEqual(yield* UnverifiedLog.readAll(0), { events: [], more: false })
@@ -209,7 +227,7 @@ describe("the order of the log on PostgreSQL", () => {
         const writer = yield* Writer
         yield* writer.transact((connection) =>
           connection.executeRaw(
-            `INSERT INTO events SELECT 2 * n, 's', n, 'Noted', 1, '{}', 'c', '', NULL, NULL, 0, '', ''
+            `INSERT INTO log_events SELECT 2 * n, 1, n, 1, 1, 0, n, '', '', '{}'
              FROM generate_series(1, 5000) AS n`,
             []
           )

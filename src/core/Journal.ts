@@ -1,0 +1,266 @@
+/**
+ * The journal: one log-wide, gapless sequence of entries, each of them something that was decided. A `command` entry holds a
+ * success or a kept refusal, an `operation` what an operator did, an `epoch` that the log was restored or promoted.
+ *
+ * Guarantees:
+ *
+ * - sequences run from 1 without a hole, and each entry's hash covers all of it and the hash of the entry before, back to the
+ *   log's own id: whoever noted one head finds every entry up to it as it was, or sees where the log parts from it;
+ * - an entry vouches for its events by the hash of the last one, which is chained to all before it in their stream, and by
+ *   their number: none can be added, dropped or swapped;
+ * - the rule of a hash never changes: an entry names its own.
+ *
+ * Events are hashed by `EventHash.ts`. What a store does with entries is in `EventStore.ts`.
+ */
+import { hash } from "node:crypto"
+import type { StoredCommand } from "./EventStore.ts"
+import { InvalidArgument } from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/**
+ * How an entry came to be. Both are hashed alike. One that was `migrated` from a log without a journal vouches for what was
+ * found there: its time is that of the event where it ended, and where it has no events it does not know its correlation.
+ */
+export const rules = { migrated: 0, decided: 1 } as const
+export type Rule = (typeof rules)[keyof typeof rules]
+
+export const kinds = ["command", "operation", "epoch"] as const
+export type Kind = (typeof kinds)[number]
+
+export interface JournalEntry {
+  /** From 1, without holes. */
+  readonly sequence: number
+  readonly rule: Rule
+  readonly kind: Kind
+  /** These are null in an entry of another kind. */
+  readonly commandId: string | null
+  readonly streamId: StreamId | null
+  readonly fingerprint: string | null
+  readonly outcome: "success" | "refusal" | null
+  /** Name of the command, null where an earlier release stored it; of the operation. */
+  readonly command: string | null
+  /** JSON text: the answer to keep; what an operation was done with. */
+  readonly answer: string
+  readonly answerVersion: number
+  /** Version of the stream after it; the new epoch; 0 of an operation. */
+  readonly version: number
+  /** Position of the stream's last event after it; of an entry of another kind, of the log's last event. 0 where there is none. */
+  readonly position: number
+  /** Hash of the event at that position, `genesis` of `EventHash` where there is none. Stored with that event alone. */
+  readonly eventHash: string
+  /** How many events it has: the last ones of its stream, up to `version`. */
+  readonly events: number
+  /** Null where it is its own command id: the command began the conversation. */
+  readonly correlationId: string | null
+  readonly causationId: string | null
+  readonly traceparent: string | null
+  /** Who sent it. */
+  readonly principal: string | null
+  /** JSON text of what the caller wants noted. */
+  readonly metadata: string | null
+  /** SHA-256 of the command's payload, whose text may be kept beside the entry, and removed. */
+  readonly payloadDigest: string | null
+  /** Milliseconds since 1970-01-01 UTC; never decreases along the journal. */
+  readonly recordedAt: number
+  readonly previousHash: string
+  readonly hash: string
+}
+
+/** Which log it is. */
+export interface LogIdentity {
+  /** 128 bits at random, as 32 hexadecimal digits, made with the log. A copy, an import and a backup keep it. */
+  readonly logId: string
+  /** From 1. A restore or a promotion raises it: what was after it under an earlier epoch may be gone. */
+  readonly epoch: number
+}
+
+/** Where the log ends: what one notes down, signs, and compares. */
+export interface JournalHead extends LogIdentity {
+  /** Of the last entry; 0 without entries. */
+  readonly sequence: number
+  /** Of the log's last event; 0 without events. */
+  readonly position: number
+  /** Of the last entry; `genesis` of the log without entries. */
+  readonly hash: string
+  /** Of the last entry, in milliseconds; 0 without entries. */
+  readonly recordedAt: number
+}
+
+/** What an operator did, or that the log has come to a new epoch. */
+export interface ProposedOperation {
+  readonly kind: "operation" | "epoch"
+  /** The verb, as `restore`. */
+  readonly name: string
+  /** JSON text of what it was done with. */
+  readonly detail: string
+  readonly principal: string | null
+}
+
+/** What stands before the first entry: entries of one log are not those of another. */
+export const genesis = (logId: string): string => hash("sha256", `daybook log ${logId}`)
+
+/**
+ * A field is its length in UTF-16 code units, a colon and its text; one that is absent is a hyphen alone. Read from the left,
+ * the end of each field is known before its text is looked at, so that no text can pass for the border of two fields.
+ */
+const field = (value: string | number | null): string => {
+  if (value === null) return "-"
+  const text = String(value)
+  return `${text.length}:${text}`
+}
+
+/** SHA-256, as 64 hexadecimal digits, of the entry's fields in a fixed order. The first of them is never of an event's text. */
+export const compute = (entry: Omit<JournalEntry, "hash">): string =>
+  hash(
+    "sha256",
+    field(entry.previousHash) +
+      field(entry.sequence) +
+      field(entry.rule) +
+      field(entry.kind) +
+      field(entry.commandId) +
+      field(entry.streamId) +
+      field(entry.command) +
+      field(entry.fingerprint) +
+      field(entry.outcome) +
+      field(entry.answer) +
+      field(entry.answerVersion) +
+      field(entry.version) +
+      field(entry.position) +
+      field(entry.eventHash) +
+      field(entry.events) +
+      field(entry.correlationId) +
+      field(entry.causationId) +
+      field(entry.traceparent) +
+      field(entry.principal) +
+      field(entry.metadata) +
+      field(entry.payloadDigest) +
+      field(entry.recordedAt)
+  )
+
+/** Whether the entry is what was stored. Whether it follows the one before, the reader of the journal checks. */
+export const isIntact = (entry: JournalEntry): boolean => compute(entry) === entry.hash
+
+/** The end of the journal, as one who adds to it needs it. */
+export interface JournalEnd {
+  readonly sequence: number
+  readonly hash: string
+}
+
+/** What is wrong with an entry that should follow this end. */
+export const damage = (after: JournalEnd, entry: JournalEntry): string | undefined =>
+  entry.sequence !== after.sequence + 1
+    ? `entry ${after.sequence + 1} is missing`
+    : entry.previousHash !== after.hash
+      ? "it does not follow the entry before it"
+      : isIntact(entry)
+        ? undefined
+        : "its hash does not match what is stored"
+
+/** What the entry of a command has beside what is stored of the command. */
+export interface CommandContext
+  extends Pick<
+    JournalEntry,
+    "rule" | "sequence" | "eventHash" | "events" | "causationId" | "traceparent" | "recordedAt" | "previousHash"
+  > {
+  /** The conversation's, also where the command began it. */
+  readonly correlationId: string | null
+}
+
+export const ofCommand = (command: StoredCommand, context: CommandContext): JournalEntry => {
+  const entry = {
+    sequence: context.sequence,
+    rule: context.rule,
+    kind: "command" as const,
+    commandId: command.commandId,
+    streamId: command.streamId,
+    fingerprint: command.fingerprint,
+    outcome: command.outcome,
+    command: command.command,
+    answer: command.answer,
+    answerVersion: command.answerVersion,
+    version: command.version,
+    position: command.position,
+    eventHash: context.eventHash,
+    events: context.events,
+    correlationId: context.correlationId === command.commandId ? null : context.correlationId,
+    causationId: context.causationId,
+    traceparent: context.traceparent,
+    principal: null,
+    metadata: null,
+    payloadDigest: null,
+    recordedAt: context.recordedAt,
+    previousHash: context.previousHash,
+    hash: ""
+  }
+  entry.hash = compute(entry)
+  return entry
+}
+
+/** What the entry of an operation needs to know of the log, read in the transaction that writes it. */
+export interface OperationState {
+  readonly end: JournalEnd
+  readonly epoch: number
+  /** The log's last event. */
+  readonly position: number
+  readonly eventHash: string
+  /** Milliseconds: the later of now and the last entry's. */
+  readonly recordedAt: number
+}
+
+/** Longest name of an operation, in UTF-16 code units, and longest detail. */
+const maxNameLength = 1_024
+const maxDetailLength = 1_048_576
+
+/** What is wrong with the operation itself. */
+export const wrongOperation = ({ detail, name, principal }: ProposedOperation): InvalidArgument | undefined => {
+  for (const [argument, text, most] of [
+    ["name", name, maxNameLength],
+    ["detail", detail, maxDetailLength],
+    ["principal", principal ?? "", maxNameLength]
+  ] as const) {
+    if (text.length > most) return new InvalidArgument({ argument, reason: `is over ${most} characters` })
+    if (!text.isWellFormed() || text.includes("\0"))
+      return new InvalidArgument({ argument, reason: "holds U+0000 or a lone surrogate" })
+  }
+  return undefined
+}
+
+/** The entry of an operation; of the next epoch, where it is one. */
+export const ofOperation = (
+  { detail, kind, name, principal }: ProposedOperation,
+  { end, epoch, eventHash, position, recordedAt }: OperationState
+): JournalEntry => {
+  const entry = {
+    sequence: end.sequence + 1,
+    rule: rules.decided,
+    kind,
+    commandId: null,
+    streamId: null,
+    fingerprint: null,
+    outcome: null,
+    command: name,
+    answer: detail,
+    answerVersion: 1,
+    version: kind === "epoch" ? epoch + 1 : 0,
+    position,
+    eventHash,
+    events: 0,
+    correlationId: null,
+    causationId: null,
+    traceparent: null,
+    principal,
+    metadata: null,
+    payloadDigest: null,
+    recordedAt: Math.floor(recordedAt),
+    previousHash: end.hash
+  }
+  return { ...entry, hash: compute(entry) }
+}
+
+/** What is kept under the command's id, from its entry; undefined where the entry lacks what one of a command has. */
+export const commandOf = (entry: JournalEntry): StoredCommand | undefined => {
+  const { answer, answerVersion, command, commandId, fingerprint, kind, outcome, position, streamId, version } = entry
+  return kind !== "command" || commandId === null || streamId === null || fingerprint === null || outcome === null
+    ? undefined
+    : { commandId, streamId, command, fingerprint, outcome, answer, answerVersion, version, position }
+}

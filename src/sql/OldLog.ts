@@ -1,0 +1,97 @@
+/**
+ * The rows of a log of before the journal, while it is imported: tables of their own, in the transaction of the import, from
+ * which `JournalTransform.ts` makes the log.
+ */
+import type { StoredCommand } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Table } from "./LogTables.ts"
+import type { Dialect } from "./SqlDatabase.ts"
+
+const events: Table<StoredEvent> = {
+  name: "log_import_events",
+  columns: [
+    "position",
+    "stream_id",
+    "version",
+    "type",
+    "schema_version",
+    "data",
+    "command_id",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "recorded_at",
+    "previous_hash",
+    "hash"
+  ],
+  numbers: new Set(["position", "version", "schema_version", "recorded_at"]),
+  bytes: new Set(),
+  push: (values, event) =>
+    values.push(
+      event.position,
+      event.streamId,
+      event.version,
+      event.type,
+      event.schemaVersion,
+      event.data,
+      event.commandId,
+      event.correlationId,
+      event.causationId,
+      event.traceparent,
+      event.recordedAt,
+      event.previousHash,
+      event.hash
+    )
+}
+
+const commands: Table<StoredCommand> = {
+  name: "log_import_commands",
+  columns: [
+    "command_id",
+    "stream_id",
+    "fingerprint",
+    "outcome",
+    "answer",
+    "version",
+    "position",
+    "command",
+    "answer_version"
+  ],
+  numbers: new Set(["version", "position", "answer_version"]),
+  bytes: new Set(),
+  push: (values, command) =>
+    values.push(
+      command.commandId,
+      command.streamId,
+      command.fingerprint,
+      command.outcome,
+      command.answer,
+      command.version,
+      command.position,
+      command.command,
+      command.answerVersion
+    )
+}
+
+/** A command of before has no name. */
+const optional = new Set(["causation_id", "traceparent", "command"])
+
+/** In the order of the rows of a file, which `JournalTransform` checks: the keys are what it finds rows by. */
+const create = <A>({ columns, name, numbers }: Table<A>, keys: string): string => {
+  const types = columns.map(
+    (column) => `${column} ${numbers.has(column) ? "INTEGER" : "TEXT"}${optional.has(column) ? "" : " NOT NULL"}`
+  )
+  return `CREATE TABLE ${name} (${types.join(", ")}, ${keys}) STRICT`
+}
+
+export const tables = (dialect: Dialect) => ({
+  names: { events: events.name, commands: commands.name },
+  create: [
+    dialect.definition(create(events, "PRIMARY KEY (position), UNIQUE (stream_id, version)")),
+    dialect.definition(create(commands, "PRIMARY KEY (command_id)")),
+    `CREATE INDEX ${commands.name}_in_order ON ${commands.name} (position, command_id)`
+  ],
+  insertEvents: dialect.insert(events),
+  insertCommands: dialect.insert(commands),
+  drop: [`DROP TABLE ${events.name}`, `DROP TABLE ${commands.name}`]
+})
