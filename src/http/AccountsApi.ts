@@ -450,10 +450,10 @@ class Projections extends HttpApiGroup.make("projections")
 
 const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
-const ReadyHealth = Schema.Struct({ ...Health.fields, stuck: Schema.Int }).annotations({
+const ReadyHealth = Schema.Struct({ ...Health.fields, log: Schema.String, stuck: Schema.Int }).annotations({
   identifier: "Ready",
   description:
-    "`stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
+    "`log`: as in the header `Daybook-Log`. `stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
 })
 
 class Operations extends HttpApiGroup.make("operations")

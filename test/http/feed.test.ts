@@ -1,6 +1,7 @@
 /** The feed of server-sent events: every event once, in order, from where a client was; and no client that costs without end. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer } from "effect"
+import { EventStore } from "../../src/core/EventStore.ts"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import { Tampering } from "../../src/testing/Tampering.ts"
 import * as SqlTampering from "../sql/Tampering.ts"
@@ -115,6 +116,44 @@ describe("feed", () => {
       assertProblem(yield* ask(`${url}/accounts/${id}?version=4`), "data-damaged")
       assert.strictEqual((yield* ask(`${url}/accounts/${id}?version=2`)).status, 200)
     }).pipe(Effect.provide(Layer.provideMerge(SqlTampering.layer, Service.layer())))
+  )
+
+  it.scopedLive("says on every reply which log it is, and in which epoch (JR7)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const { epoch, logId } = yield* Effect.flatMap(EventStore, (store) => store.identity)
+      const log = `${logId}.${epoch}`
+      const id = yield* Service.open(url)
+      const asked = [
+        ask(`${url}/accounts/${id}`),
+        ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } }),
+        ask(`${url}/accounts/${id}/deposits`, { raw: "{" }),
+        ask(`${url}/accounts/nobody`),
+        ask(`${url}/events?after=1000`),
+        ask(`${url}/nowhere`),
+        ask(`${url}/accounts`, { method: "DELETE" }),
+        ask(`${url}/accounts`, { method: "OPTIONS" }),
+        ask(`${url}/health/live`),
+        ask(`${url}/health/ready`),
+        ask(`${url}/metrics`),
+        ask(`${url}/openapi.json`)
+      ]
+      for (const one of asked) {
+        const { headers, status } = yield* one
+        assert.strictEqual(headers.get("daybook-log"), log, String(status))
+      }
+      assert.strictEqual((yield* ask(`${url}/health/ready`)).json.log, log)
+      assert.strictEqual((yield* follow(`${url}/events/stream`)).headers["daybook-log"], log)
+      // What never became a request, too.
+      assert.include(yield* Service.exchange(url, "nonsense\r\n\r\n"), `Daybook-Log: ${log}\r\n`)
+      // Another epoch is said without a restart.
+      yield* Effect.flatMap(EventStore, (store) =>
+        store.record({ kind: "epoch", name: "promote", detail: "{}", principal: null })
+      )
+      yield* Effect.repeat(ask(`${url}/health/live`), {
+        until: ({ headers }) => headers.get("daybook-log") === `${logId}.${epoch + 1}`
+      })
+    }).pipe(Effect.provide(Service.layer()))
   )
 
   it.scopedLive("HT15 sends a comment line to a client for which there is nothing", () =>
