@@ -3,9 +3,11 @@
  * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are not what their events give.
  */
 import { Effect, Either } from "effect"
+import { UnstorableState } from "../core/ActorError.ts"
 import { noHead } from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
 import { EventStore } from "../core/EventStore.ts"
+import * as HeldValue from "../core/HeldValue.ts"
 import type { JournalHead } from "../core/Journal.ts"
 import * as JournalCheck from "../core/JournalCheck.ts"
 import * as Replay from "../core/Replay.ts"
@@ -63,7 +65,15 @@ const verifySnapshot = Effect.fnUntraced(function* (snapshot: Snapshot, head: He
   if (Either.isLeft(replayed)) return undefined
   const { hash, position, state } = replayed.right
   if (hash !== snapshot.eventHash || position !== snapshot.position) return "the snapshot was made of another event"
-  return definition.snapshot.encode(state) === snapshot.data ? undefined : "the snapshot is not what its events give"
+  const differs = Either.try({
+    // By their values: fields may be declared in another order by now.
+    try: () => HeldValue.difference(JSON.parse(snapshot.data), JSON.parse(definition.snapshot.encode(state))),
+    catch: (cause) => (cause instanceof UnstorableState ? cause.message : "one of them is not JSON")
+  })
+  if (Either.isLeft(differs)) return `what its events give cannot be compared with the snapshot: ${differs.left}`
+  if (differs.right === undefined) return undefined
+  const toDo = `where evolve was changed, raise snapshot.version to ${definition.snapshot.version + 1}`
+  return `the snapshot is not what its events give, at ${differs.right}; ${toDo}`
 })
 
 /** `against`: a head that was noted before, which the log must extend. */

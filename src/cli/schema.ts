@@ -1,19 +1,23 @@
-/** `daybook schema`: locks the stored forms of an aggregate's events in a file, or checks them against it. */
+/** `daybook schema`: locks what an aggregate stores in a file, or checks it against that file. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Cause, Effect, Option, Schema } from "effect"
+import { Cause, Effect, Option } from "effect"
 import { Account } from "../account/Account.ts"
 import { Transfer } from "../account/Transfer.ts"
 import * as Aggregate from "../core/Aggregate.ts"
-import * as EventsLock from "../core/EventsLock.ts"
+import * as ContractLock from "../core/ContractLock.ts"
 import * as EventFixtures from "../testing/EventFixtures.ts"
 import * as Output from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
 
 const options = {
+  accept: Options.text("accept").pipe(
+    Options.repeated,
+    Options.withDescription("a place in the contract whose examples may read otherwise, since they mean the same")
+  ),
   check: Options.boolean("check").pipe(
     Options.withDescription("change nothing; exit code 1 when the lock does not agree")
   ),
@@ -29,7 +33,7 @@ const options = {
   )
 }
 
-type Found = EventsLock.Locked & Parameters<typeof EventFixtures.assertReadable>[0]
+type Found = ContractLock.Locked & Parameters<typeof EventFixtures.assertReadable>[0]
 
 /** The aggregates that a module exports. */
 const load = (path: string): Effect.Effect<ReadonlyArray<Found>, UsageError> =>
@@ -44,24 +48,23 @@ const load = (path: string): Effect.Effect<ReadonlyArray<Found>, UsageError> =>
     return aggregates
   })
 
-const Locks = Schema.parseJson(Schema.Array(EventsLock.EventsLock))
-
 const readLocks = (file: string) =>
   Effect.try({
-    try: () => (existsSync(file) ? Schema.decodeSync(Locks)(readFileSync(file, "utf8")) : []),
-    catch: () => new UsageError({ reason: `${file} is no lock of events; remove it to begin a new one` })
+    try: () => (existsSync(file) ? ContractLock.fromText(readFileSync(file, "utf8")) : []),
+    catch: () => new UsageError({ reason: `${file} is not a lock of contracts; remove it to begin a new one` })
   })
 
-export const command = Command.make("schema", options, ({ check, fixtures, json, lock: file, module }) =>
+export const command = Command.make("schema", options, ({ accept, check, fixtures, json, lock: file, module }) =>
   Effect.gen(function* () {
     const aggregates = Option.isSome(module) ? yield* load(module.value) : [Account, Transfer]
     const locks = yield* readLocks(file)
+    const lockOf = (name: string) => locks.find(({ aggregate }) => aggregate === name)
     const problems: Array<string> = []
+    const notes: Array<string> = []
     for (const aggregate of aggregates) {
-      const { broken, missing } = EventsLock.compare(
-        locks.find((one) => one.aggregate === aggregate.aggregate),
-        aggregate
-      )
+      const found = ContractLock.compare(lockOf(aggregate.aggregate), aggregate, accept)
+      const { broken, missing } = found
+      notes.push(...found.notes)
       problems.push(...broken, ...(check ? missing : []))
       const readable = yield* Effect.exit(EventFixtures.assertReadable(aggregate, fixtures))
       if (readable._tag === "Failure") {
@@ -73,15 +76,16 @@ export const command = Command.make("schema", options, ({ check, fixtures, json,
     const names = aggregates.map(({ aggregate }) => aggregate)
     if (problems.length > 0) {
       yield* Output.result(json, { ok: false, aggregates: names, problems }, problems)
-      return yield* new UsageError({ reason: `the stored forms do not agree with ${file}: ${problems[0]}` })
+      return yield* new UsageError({ reason: `the contract does not agree with ${file}: ${problems[0]}` })
     }
     if (!check) {
       const others = locks.filter(({ aggregate }) => !names.includes(aggregate))
-      const all = [...others, ...aggregates.map(EventsLock.of)]
-      writeFileSync(file, `${JSON.stringify(all, undefined, 2)}\n`)
+      const current = aggregates.map((aggregate) => ContractLock.of(aggregate, lockOf(aggregate.aggregate)))
+      writeFileSync(file, ContractLock.toText([...others, ...current]))
     }
-    yield* Output.result(json, { ok: true, aggregates: names, problems }, [
+    yield* Output.result(json, { ok: true, aggregates: names, problems, notes }, [
+      ...notes,
       check ? `${names.join(", ")}: as locked in ${file}` : `${names.join(", ")}: locked in ${file}`
     ])
   })
-).pipe(Command.withDescription("Lock the stored forms of events, or check them against the lock."))
+).pipe(Command.withDescription("Lock what aggregates store, or check it against the lock."))

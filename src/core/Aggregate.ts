@@ -137,7 +137,12 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
   readonly events: ReadonlyArray<Event.Any>
+  readonly commands: ReadonlyArray<R>
+  readonly transientErrors: ReadonlyArray<string>
+  readonly formerOrders: CommandCodec.FormerOrders
   readonly state: Schema.Schema.AnyNoContext
+  /** Which snapshots its states are taken from: those with this fingerprint. */
+  readonly snapshot: Pick<SnapshotPolicy<S>, "fingerprint" | "version">
   readonly streamId: (id: Id) => StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
   readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
@@ -153,7 +158,16 @@ export const isAggregate = (
 ): value is Pick<AggregateClass<string, unknown, unknown, Tagged, never>, Tool> =>
   typeof value === "function" && "aggregate" in value && "codec" in value && "events" in value
 /** What tools use that know no aggregate by name. */
-type Tool = "aggregate" | "codec" | "events" | "protocol" | "state"
+type Tool =
+  | "aggregate"
+  | "codec"
+  | "commands"
+  | "events"
+  | "formerOrders"
+  | "protocol"
+  | "snapshot"
+  | "state"
+  | "transientErrors"
 type Tagged = { readonly _tag: string }
 
 /** A defect of the declaration, found when the aggregate is made. */
@@ -192,6 +206,17 @@ const initialOf = <S>(codec: TextCodec.TextCodec<S>, given: S): (() => S) => {
   return () => HeldValue.freeze(Either.getOrThrow(codec.read(form)))
 }
 
+/** The state as a reader gets it. What is frozen he may have; of anything else a copy, so that he cannot change the actor's. */
+const lender = <S>(schema: Schema.Schema.AnyNoContext, codec: TextCodec.TextCodec<S>): ((state: S) => S) => {
+  if (!HeldValue.mayChange(schema)) return (state) => state
+  return (state) => {
+    if (HeldValue.isPlain(state)) return state
+    const copy = Either.map(codec.write(state), ({ asRead }) => asRead)
+    // What no text holds has no copy either; no snapshot is made of it, which says so.
+    return Either.isRight(copy) && HeldValue.difference(state, copy.right) === undefined ? copy.right : state
+  }
+}
+
 /** Snapshots hold states that come back as they are, or none. */
 const snapshotPolicy = <S>(
   aggregate: string,
@@ -200,6 +225,7 @@ const snapshotPolicy = <S>(
   { every, version = 1 }: { readonly every?: number; readonly version?: number } = {}
 ): SnapshotPolicy<S> => ({
   every,
+  version,
   fingerprint: stateFingerprint(state, version),
   encode: (value) => {
     const written = Either.getOrThrowWith(codec.write(value), (misfit) => new UnstorableState({ aggregate, ...misfit }))
@@ -247,6 +273,11 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
   }
   const commands = CommandCodec.make(name, rpcs, contract.formerOrders)
+  for (const { command, part } of commands.nested) {
+    throw new InvalidAggregate(
+      `within the ${part} of ${name}.${command} stands a form with versions of its own; give the versions to the whole ${part}`
+    )
+  }
   const transient: ReadonlySet<string> = new Set(contract.transientErrors ?? [])
   for (const tag of transient) {
     if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)
@@ -258,7 +289,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const encodeId = Schema.encodeEither(contract.id)
   const stateCodec = TextCodec.make<S, SI>(contract.state, { refuseExcess: true })
   const initial = initialOf(stateCodec, contract.initial)
-  const hold = HeldValue.holder<S>(contract.state as Schema.Schema.AnyNoContext)
+  const stateSchema = contract.state as Schema.Schema.AnyNoContext
+  const hold = HeldValue.holder<S>(stateSchema)
+  const lend = lender(stateSchema, stateCodec)
+  const snapshot = snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
 
   const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
@@ -290,7 +324,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !transient.has((error as { readonly _tag?: string } | null)?._tag ?? ""),
-      snapshot: snapshotPolicy(name, contract.state as Schema.Schema.AnyNoContext, stateCodec, contract.snapshot)
+      snapshot
     }
   }
 
@@ -379,7 +413,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         (payload: unknown, options?: CommandOptions) => send(tag, payload, options, own)
       ])
     )
-    return { ...methods, ask, changes, state: system.state(name, encodedId) } as never
+    const state = Effect.map(system.state(name, encodedId), (found) => ({ ...found, state: lend(found.state as S) }))
+    return { ...methods, ask, changes, state } as never
   }
 
   class Tag extends Context.Tag(`daybook/Aggregate/${name}`)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
@@ -387,6 +422,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
     static readonly events = contract.events
+    static readonly commands = contract.commands
+    static readonly transientErrors = contract.transientErrors ?? []
+    static readonly formerOrders = contract.formerOrders ?? {}
+    static readonly snapshot = snapshot
     static readonly state = contract.state
     static readonly streamId = (id: Id): StreamId => streamOf(Either.getOrThrow(encodeId(id)))
     static readonly define = define

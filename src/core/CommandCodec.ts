@@ -5,7 +5,7 @@
  * An answer is read back from its text before it is stored, so that the first caller gets what every later one gets.
  */
 import type { Rpc } from "@effect/rpc"
-import { Either, Schema, SchemaAST } from "effect"
+import { Either, Schema } from "effect"
 import { InvalidAnswer, UnreadableAnswer } from "./ActorError.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { Outcome } from "./Definition.ts"
@@ -44,6 +44,8 @@ export interface CommandCodec {
   readonly tags: ReadonlyArray<string>
   /** Tags of the errors that the commands declare. */
   readonly errorTags: ReadonlySet<string>
+  /** Where a form with versions stands within another, and so has none that anybody could tell; see `StoredForm.isNested`. */
+  readonly nested: ReadonlyArray<{ readonly command: string; readonly part: "payload" | "success" | "error" }>
   /** A payload from a caller. Fails where it does not fit its schema, or could not be stored and read again. */
   readonly receive: (
     tag: string,
@@ -70,13 +72,6 @@ interface Versioned {
 const versioned = (schema: Schema.Schema.AnyNoContext, options?: TextCodec.Options): Versioned => {
   const history = StoredForm.historyOf(schema)
   return { codec: TextCodec.make(schema, options), upcaster: StoredForm.upcaster(history), history }
-}
-
-/** The literal under which values of an encoded schema stand apart; undefined where there is none. */
-const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined => {
-  const encoded = SchemaAST.encodedAST(schema.ast)
-  const found = SchemaAST.getPropertySignatures(encoded).find(({ name }) => name === "_tag")
-  return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
 }
 
 const tagIn = (form: unknown): string | undefined =>
@@ -108,18 +103,23 @@ const hasFields = (
 ): schema is { readonly fields: Schema.Struct.Fields; readonly make: (...values: ReadonlyArray<unknown>) => unknown } =>
   "fields" in schema && "make" in schema
 
-const compile = (rpc: Rpc.AnyWithProps) => {
+/** Most commands have none of what a list would hold. */
+const none: ReadonlyArray<never> = []
+
+const compile = (rpc: Rpc.AnyWithProps, formerOrders: ReadonlyArray<ReadonlyArray<string>> = none) => {
   const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
   const error = rpc.errorSchema as Schema.Schema.AnyNoContext
   const constructed = hasFields(payload) ? payload : undefined
   const refusals = StoredForm.membersOf(error).map((member) => ({
     ...versioned(member),
     /** The tags of its versions. */
-    tags: StoredForm.historyOf(member).forms.map(tagOf)
+    tags: StoredForm.historyOf(member).forms.map(StoredForm.tagOf)
   }))
   return {
     payload: versioned(payload, { isCanonical: true }),
     identity: StoredForm.identityOf(payload),
+    /** Payloads are written with their keys sorted; what was stored before was not. */
+    orders: [StoredForm.fieldsOf(payload), ...formerOrders],
     // A struct's own constructor fills in its defaults, and copies the fields.
     complete: (values: unknown): unknown =>
       constructed === undefined ? values : constructed.make(values, { disableValidation: true }),
@@ -152,9 +152,6 @@ const notIn = (form: unknown, supplied: unknown): ReadonlyArray<string> =>
     ? none
     : Object.keys(form).filter((key) => !Object.hasOwn(supplied, key))
 
-/** Most commands have none of what a list would hold. */
-const none: ReadonlyArray<never> = []
-
 /** Longest fingerprint of a caller's own, in UTF-16 code units. */
 const maxFingerprint = 1_024
 
@@ -177,7 +174,7 @@ export const make = (
   rpcs: ReadonlyArray<Rpc.AnyWithProps>,
   formerOrders: FormerOrders = {}
 ): CommandCodec => {
-  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc)]))
+  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc, formerOrders[rpc._tag])]))
   const command = (tag: string) => {
     const found = commands.get(tag)
     if (found === undefined) throw new Error(`${aggregate} has no command ${tag}`)
@@ -188,7 +185,7 @@ export const make = (
     new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
 
   const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
-    const { complete, defaults, identity, payload } = command(tag)
+    const { complete, defaults, identity, orders, payload } = command(tag)
     const { fingerprint: own, formerFingerprint, said } = identifying
     const wrong = wrongFingerprint("fingerprint", own) ?? wrongFingerprint("formerFingerprint", formerFingerprint)
     if (wrong !== undefined) return Either.left(wrong)
@@ -215,7 +212,7 @@ export const make = (
           own === undefined && formerFingerprint === undefined
             ? none
             : [own, formerFingerprint].filter((each) => each !== undefined),
-        orders: formerOrders[tag] ?? none
+        orders
       }
     })
   }
@@ -289,6 +286,11 @@ export const make = (
     errorTags: new Set(
       [...commands.values()].flatMap(({ refusals }) => refusals.flatMap(({ tags }) => tags.at(-1) ?? []))
     ),
+    nested: [...commands].flatMap(([command, { payload, refusals, success }]) => [
+      ...(StoredForm.isNested(payload.history) ? [{ command, part: "payload" as const }] : []),
+      ...(StoredForm.isNested(success.history) ? [{ command, part: "success" as const }] : []),
+      ...(refusals.some(({ history }) => StoredForm.isNested(history)) ? [{ command, part: "error" as const }] : [])
+    ]),
     receive,
     writePayload,
     readPayload,

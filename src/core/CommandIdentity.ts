@@ -56,7 +56,7 @@ export interface Earlier {
   readonly defaulted: ReadonlyArray<string>
   /** Fingerprints of the caller's own, of this release and of earlier ones. */
   readonly fingerprints: ReadonlyArray<string>
-  /** Orders in which earlier releases declared the fields, where they are too many to try all orders. */
+  /** Orders in which this release and earlier ones declare the fields, where they are too many to try all orders. */
   readonly orders: ReadonlyArray<ReadonlyArray<string>>
 }
 

@@ -6,6 +6,7 @@
  * the object that was given.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
+import * as SchemaParts from "./SchemaParts.ts"
 
 /** What the quick way does not take. */
 export const unfit = Symbol("daybook/core/CompiledSchema/unfit")
@@ -284,42 +285,36 @@ export const encoder = <A, I>(schema: Schema.Schema<A, I>, options: EncodeOption
   }
 }
 
-/** Whether a value of the schema may hold a key whose value is undefined. */
-export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean => {
-  const seen = new Set<SchemaAST.AST>()
-  const look = (ast: SchemaAST.AST): boolean => {
-    if (seen.has(ast)) return false
-    seen.add(ast)
+const mayBeUndefined = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isRefinement(ast)
+    ? mayBeUndefined(ast.from)
+    : SchemaAST.isTransformation(ast)
+      ? mayBeUndefined(ast.to)
+      : SchemaAST.isUnion(ast)
+        ? ast.types.some(mayBeUndefined)
+        : SchemaAST.isUndefinedKeyword(ast) ||
+          SchemaAST.isVoidKeyword(ast) ||
+          SchemaAST.isUnknownKeyword(ast) ||
+          SchemaAST.isAnyKeyword(ast)
+
+/** Whether what a text decodes to may hold a key whose value is undefined. */
+export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean =>
+  // What a transformation makes of a text may be undefined, even of a field that is there.
+  SchemaParts.some(schema.ast, (ast) => SchemaAST.isTransformation(ast) && mayBeUndefined(ast.to)) ||
+  SchemaParts.some(SchemaAST.typeAST(schema.ast), (ast) => {
     switch (ast._tag) {
-      case "UndefinedKeyword":
-      case "VoidKeyword":
       case "Declaration":
       case "UnknownKeyword":
       case "AnyKeyword":
       case "ObjectKeyword":
         return true
       case "TypeLiteral":
+        // Otherwise a field that may be left out is there or not there, and never undefined.
         return (
-          ast.propertySignatures.some(({ isOptional, type }) =>
-            // Decoded from JSON such a field is there or not there, and never undefined.
-            isOptional && SchemaAST.isUnion(type)
-              ? type.types.some((member) => !SchemaAST.isUndefinedKeyword(member) && look(member))
-              : look(type)
-          ) || ast.indexSignatures.some(({ type }) => look(type))
+          ast.propertySignatures.some(({ isOptional, type }) => !isOptional && mayBeUndefined(type)) ||
+          ast.indexSignatures.some(({ type }) => mayBeUndefined(type))
         )
-      case "TupleType":
-        return [...ast.elements, ...ast.rest].some(({ type }) => look(type))
-      case "Union":
-        return ast.types.some(look)
-      case "Refinement":
-        return look(ast.from)
-      case "Transformation":
-        return look(ast.to)
-      case "Suspend":
-        return look(ast.f())
       default:
         return false
     }
-  }
-  return look(SchemaAST.typeAST(schema.ast))
-}
+  })

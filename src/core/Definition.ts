@@ -59,6 +59,8 @@ export interface Definition<S, E extends { readonly _tag: string }> {
 export interface SnapshotPolicy<S> {
   /** Events between two snapshots; undefined: as `ActorConfig` says. */
   readonly every: number | undefined
+  /** That of `evolve`, as the contract says. */
+  readonly version: number
   readonly fingerprint: string
   /** Throws `UnstorableState` where the state would not come back as it is. */
   readonly encode: (state: S) => string

@@ -58,6 +58,11 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
     if (type.forms.some(({ ast }) => SchemaAST.getPropertySignatures(ast).some(({ name }) => name === "_tag"))) {
       throw new InvalidEvents(`the event ${type.tag} has a field _tag, where its name stands; name the field otherwise`)
     }
+    if (StoredForm.isNested(type)) {
+      throw new InvalidEvents(
+        `a field of the event ${type.tag} has versions of its own; give the versions to the event, with next`
+      )
+    }
     for (const name of [type.tag, ...type.formerTags]) {
       if (types.has(name)) throw new InvalidEvents(`the event ${name} is declared twice; give each event its own names`)
       types.set(name, known)

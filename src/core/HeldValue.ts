@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { Equal, type Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"
+import * as SchemaParts from "./SchemaParts.ts"
 
 const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
@@ -32,13 +33,13 @@ const list =
     return copy ?? value
   }
 
-/** Without the keys whose values are undefined; the same object where nothing changes. */
+/** Without the keys whose values are undefined, and as JSON makes it; the same object where nothing changes. */
 const object =
   (keysOf: (value: Record<string, unknown>) => Iterable<string>, stepOf: (key: string) => Step): Step =>
   (value, before) => {
     if (value === before || !Json.isPlainObject(value)) return value
     const old = Json.isPlainObject(before) ? before : {}
-    let copy: Record<string, unknown> | undefined
+    let copy: Record<string, unknown> | undefined = Object.getPrototypeOf(value) === null ? { ...value } : undefined
     for (const key of keysOf(value)) {
       const inner = value[key]
       const held = inner === undefined ? undefined : stepOf(key)(inner, old[key])
@@ -155,6 +156,19 @@ export const isPlain = (value: unknown, depth = 0): boolean =>
       (isList(value) || Json.isPlainObject(value)) &&
       Object.values(value).every((inner) => isPlain(inner, depth + 1))
 
+/** Whether a value of the schema may hold anything that `freeze` leaves alone, as dates and instances of classes. */
+export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean =>
+  SchemaParts.some(SchemaAST.typeAST(schema.ast), ({ _tag }) =>
+    ["Declaration", "UnknownKeyword", "AnyKeyword", "ObjectKeyword"].includes(_tag)
+  )
+
+/** Whether 0 stands in one where -0 stands in the other, which equality by value does not see. */
+const isOtherZero = (left: unknown, right: unknown, depth = 0): boolean =>
+  typeof left === "object" && left !== null && typeof right === "object" && right !== null
+    ? depth > Json.maxDepth ||
+      Object.entries(left).some(([key, inner]) => isOtherZero(inner, Reflect.get(right, key), depth + 1))
+    : left === 0 && right === 0 && !Object.is(left, right)
+
 /** The first place at which two values differ, as `lines.0.amount`; undefined where they are the same. */
 export const difference = (left: unknown, right: unknown, path = "", depth = 0): string | undefined => {
   if (Object.is(left, right)) return undefined
@@ -162,6 +176,7 @@ export const difference = (left: unknown, right: unknown, path = "", depth = 0):
   if (depth > Json.maxDepth) return whole
   const isBothLists = isList(left) && isList(right)
   if (isBothLists || (Json.isPlainObject(left) && Json.isPlainObject(right))) {
+    if (Object.getPrototypeOf(left) !== Object.getPrototypeOf(right)) return whole
     const [ours, theirs] = [left, right] as ReadonlyArray<unknown> as [Record<string, unknown>, Record<string, unknown>]
     for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
       const at = path === "" ? key : `${path}.${key}`
@@ -171,5 +186,6 @@ export const difference = (left: unknown, right: unknown, path = "", depth = 0):
     }
     return isBothLists && left.length !== right.length ? `${path === "" ? "" : `${path}.`}length` : undefined
   }
-  return Equal.equals(left, right) || isDeepStrictEqual(left, right) ? undefined : whole
+  const isSame = isDeepStrictEqual(left, right) || (Equal.equals(left, right) && !isOtherZero(left, right))
+  return isSame ? undefined : whole
 }

@@ -1,5 +1,9 @@
-/** `SchemaForm` says which values a schema takes, as JSON that is the same for the same values: two schemas can be compared. */
+/**
+ * `SchemaForm` says which values a schema takes, as JSON that is the same for the same values: two schemas can be
+ * compared.
+ */
 import { JSONSchema, type Schema } from "effect"
+import * as Json from "./Json.ts"
 
 /** What a JSON Schema says to people. It may change, and the values stay the same. */
 const remarks: ReadonlySet<string> = new Set(["$schema", "title", "description", "examples", "default"])
@@ -30,4 +34,26 @@ export const of = (schema: Schema.Schema.Any): unknown => {
   } catch {
     return String(schema.ast)
   }
+}
+
+/**
+ * The form without the names of schemas: each reference is replaced by what it stands for, one within itself by how
+ * many levels up that is.
+ */
+export const nameless = (form: unknown): unknown => {
+  const definitions = Json.isPlainObject(form) && Json.isPlainObject(form.$defs) ? form.$defs : undefined
+  if (definitions === undefined) return form
+  const inline = (value: unknown, within: ReadonlyArray<string>): unknown => {
+    if (Array.isArray(value)) return value.map((inner) => inline(inner, within))
+    if (!Json.isPlainObject(value)) return value
+    const name = typeof value.$ref === "string" ? value.$ref.replace("#/$defs/", "") : undefined
+    if (name !== undefined && Object.hasOwn(definitions, name)) {
+      const at = within.lastIndexOf(name)
+      return at < 0 ? inline(definitions[name], [...within, name]) : { $ref: `${within.length - at} up` }
+    }
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, inner]) => (inner === definitions ? [] : [[key, inline(inner, within)]]))
+    )
+  }
+  return inline(form, [])
 }

@@ -13,6 +13,7 @@
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"
+import * as SchemaParts from "./SchemaParts.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 
 /** One step from a stored form to the next, as a codec runs it. */
@@ -50,6 +51,18 @@ export const historyOf = (schema: Schema.Schema.AnyNoContext): History => {
   const found = schema.ast.annotations[historyId]
   return isHistory(found) ? found : { forms: [schema], upcasts: [] }
 }
+
+/**
+ * Whether a stored form with several versions stands within one of the forms. What is stored has one version, that of the
+ * whole, so nobody would know which one such a part was.
+ */
+export const isNested = ({ forms }: History): boolean =>
+  forms.some(({ ast }) =>
+    SchemaParts.someWithin(ast, ({ annotations }) => {
+      const found = annotations[historyId]
+      return isHistory(found) && found.forms.length > 1
+    })
+  )
 
 const identityId = Symbol.for("daybook/core/StoredForm/identity")
 
@@ -109,6 +122,17 @@ export const membersOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<Sch
     : SchemaAST.isNeverKeyword(schema.ast)
       ? []
       : [schema]
+
+/** The literal under which values of an encoded schema stand apart; undefined where there is none. */
+export const tagOf = (schema: Schema.Schema.AnyNoContext): string | undefined => {
+  const encoded = SchemaAST.encodedAST(schema.ast)
+  const found = SchemaAST.getPropertySignatures(encoded).find(({ name }) => name === "_tag")
+  return found !== undefined && SchemaAST.isLiteral(found.type) ? String(found.type.literal) : undefined
+}
+
+/** The names of the fields of the stored form, in the order in which they are declared. */
+export const fieldsOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<string> =>
+  SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast)).map(({ name }) => String(name))
 
 const schemaOf = (declared: Declared): Schema.Schema.AnyNoContext =>
   Schema.isSchema(declared)

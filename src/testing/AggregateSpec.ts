@@ -11,11 +11,13 @@
 import { AssertionError, deepStrictEqual, fail, ok } from "node:assert"
 import type { Rpc } from "@effect/rpc"
 import { Effect, Either } from "effect"
+import { InvalidAnswer } from "../core/ActorError.ts"
 import type { AggregateClass, Behaviour } from "../core/Aggregate.ts"
 import type { DecideContext, Definition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import * as Staging from "../core/Staging.ts"
+import * as SnapshotFixtures from "./SnapshotFixtures.ts"
 
 type Tagged = { readonly _tag: string }
 
@@ -46,6 +48,11 @@ export interface When<E, R extends Rpc.Any> {
 export interface Spec<E, R extends Rpc.Any> {
   /** What happened before. */
   readonly given: (...events: ReadonlyArray<E>) => When<E, R>
+  /**
+   * Snapshots that earlier releases made are still what their events give, or are of another `snapshot.version`. The folder
+   * has the files of `SnapshotFixtures`.
+   */
+  readonly holdsSnapshots: (folder: string) => Effect.Effect<void>
 }
 
 interface History<S, E> {
@@ -69,20 +76,38 @@ const attempt = <A>(what: string, run: () => A): A => {
   try {
     return run()
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    const hint = cause instanceof TypeError ? "; a state or an event is never changed in place, return a new one" : ""
-    throw new AssertionError({ message: `${what}: ${message}${hint}` })
+    throw defect(what, cause)
   }
+}
+
+const defect = (what: string, cause: unknown): AssertionError => {
+  if (cause instanceof AssertionError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  // It says all of that itself.
+  if (cause instanceof InvalidAnswer) return new AssertionError({ message })
+  // What is frozen answers to a change with a TypeError.
+  const isFrozen = cause instanceof TypeError && /read only|not extensible|Cannot (assign|delete|define)/.test(message)
+  return new AssertionError({ message: `${what} threw: ${message}${isFrozen ? `; ${inPlace}` : ""}` })
+}
+
+const inPlace = "states, events and payloads are never changed in place: return new ones"
+
+/** Fails where a run changes what it was given, be it a date, which cannot be frozen. */
+const unchanged = <A>(what: string, textOf: () => string, run: () => A): A => {
+  const before = textOf()
+  const result = attempt(what, run)
+  if (textOf() !== before) fail(`${what} changed what it was given; ${inPlace}`)
+  return result
 }
 
 /** What comes back from a store for the event, frozen. */
 const stored = <S, E extends Tagged>(
-  { codec, streamId }: Definition<S, E>,
+  { codec, name, streamId }: Definition<S, E>,
   event: E,
   version: number
 ): ReadonlyArray<E> => {
   const row: EventHash.Hashed = {
-    ...orFail("the event cannot be stored", codec.encode(event)),
+    ...orFail(`an event of ${name} cannot be stored`, codec.encode(event)),
     streamId: streamId("spec"),
     version,
     position: version,
@@ -93,41 +118,61 @@ const stored = <S, E extends Tagged>(
     recordedAt: 0,
     previousHash: EventHash.genesis
   }
-  return HeldValue.freeze(
-    orFail(
-      "the stored event cannot be read",
-      codec.decode({ ...row, hash: EventHash.compute(row), sequence: version, principal: null })
-    )
-  )
+  const decoded = codec.decode({ ...row, hash: EventHash.compute(row), sequence: version, principal: null })
+  return HeldValue.freeze(orFail(`a stored event of ${name} cannot be read`, decoded))
 }
 
-/** The state as a recovery from a snapshot has it. */
-const fromSnapshot = <S, E extends Tagged>({ hold, name, snapshot }: Definition<S, E>, state: S): S => {
-  const text = attempt(`a snapshot cannot be made of the state of ${name}`, () => snapshot.encode(state))
-  return HeldValue.freeze(hold(snapshot.decode(text)))
+const textOf = <S, E extends Tagged>({ codec }: Definition<S, E>, event: E): string =>
+  Either.getOrElse(
+    Either.map(codec.encode(event), ({ data }) => data),
+    () => "an event that cannot be stored"
+  )
+
+/** The text of a snapshot, which each state must have. */
+const snapshotOf = <S, E extends Tagged>({ name, snapshot }: Definition<S, E>, state: S, when: string): string => {
+  try {
+    return snapshot.encode(state)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const hint = "make evolve and initial give what the state's schema says"
+    throw new AssertionError({ message: `the state of ${name} ${when} cannot be kept: ${message}; ${hint}` })
+  }
 }
 
 /** The state after one event, which must be the same live, recovered, and from a snapshot before or after the event. */
 const evolve = <S, E extends Tagged>(definition: Definition<S, E>, state: S, event: E, version: number): S => {
-  const { name } = definition
-  const what = `evolve of ${name} threw on ${event._tag}`
-  const fold = (from: S) =>
-    HeldValue.freeze(
-      attempt(what, () =>
-        stored(definition, event, version).reduce((at, each) => definition.hold(definition.evolve(at, each), at), from)
+  const { hold, name, snapshot } = definition
+  const { _tag: tag } = event
+  const what = `evolve of ${name} on ${tag}`
+  const before = version === 1 ? "before its first event" : `before ${tag}`
+  const fold = (from: S): S => {
+    const step = (at: S, each: E): S =>
+      unchanged(
+        what,
+        () => `${snapshotOf(definition, at, before)}${textOf(definition, each)}`,
+        () => HeldValue.freeze(hold(definition.evolve(at, each), at))
       )
-    )
+    return stored(definition, event, version).reduce(step, from)
+  }
+  const ofSnapshot = (of: S, when: string): S =>
+    HeldValue.freeze(hold(snapshot.decode(snapshotOf(definition, of, when))))
   const recovered = fold(state)
   const live = attempt(
     what,
-    () => orFail("the event cannot be stored", Staging.stage(definition, state, [event])).state
+    () => orFail(`an event of ${name} cannot be stored`, Staging.stage(definition, state, [event])).state
   )
-  const others = { live, "from a snapshot before it": fold(fromSnapshot(definition, state)) }
+  const others = {
+    "while the actor lives": live,
+    "from a snapshot before it": fold(ofSnapshot(state, before)),
+    "from a snapshot after it": ofSnapshot(recovered, `after ${tag}`)
+  }
   for (const [where, other] of Object.entries(others)) {
     const path = HeldValue.difference(other, recovered)
-    if (path !== undefined) fail(`after ${event._tag} the state of ${name} ${where} is another at ${path}`)
+    if (path !== undefined) {
+      const hint = "evolve may depend on the state and the event alone, and the state's schema must hold all of it"
+      fail(`after ${tag} the state of ${name} ${where} is not the recovered one, at ${path}; ${hint}`)
+    }
   }
-  fromSnapshot(definition, recovered)
   return recovered
 }
 
@@ -148,8 +193,10 @@ const answerOf = <S, E extends Tagged>(
   make: () => unknown
 ): unknown => {
   const { commands, name } = definition
-  const { text, value, version } = attempt(`${name}.${command}`, () => commands.writeAnswer(command, outcome, make()))
-  const again = orFail("the kept answer cannot be read", commands.readAnswer(command, outcome, { text, version }))
+  const made = attempt(`the reply of ${name}.${command}`, make)
+  const { text, value, version } = attempt(`${name}.${command}`, () => commands.writeAnswer(command, outcome, made))
+  const read = commands.readAnswer(command, outcome, { text, version })
+  const again = orFail(`the kept answer of ${name}.${command} cannot be read`, read)
   const path = HeldValue.difference(value, again)
   if (path !== undefined) fail(`the ${outcome} of ${name}.${command} is another when it is given again, at ${path}`)
   return value
@@ -161,33 +208,50 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
   behaviour: NoInfer<Behaviour<S, E, R>>
 ): Spec<E, R> => {
   const definition = aggregate.define(behaviour)
+  const { name } = definition
 
   const decide = (command: string, given: unknown, context: Partial<DecideContext>) =>
     Effect.fnUntraced(function* (before: History<S, E>) {
       const { state, version } = before
       const commandId = context.commandId ?? "command"
       const { payload } = orFail(
-        "the command cannot be sent",
+        `${name}.${command} cannot be sent`,
         definition.commands.receive(command, "spec", given, commandId)
       )
-      const decision = definition.decide(command, payload, state, {
-        id: "spec",
-        version,
-        now: 0,
-        commandId,
-        correlationId: commandId,
-        causationId: null,
-        ...context
-      })
-      const outcome = yield* Effect.either(decision)
+      const what = `decide of ${name}.${command}`
+      const when = `before ${command}`
+      const texts = () => {
+        const { text } = orFail(`${what} changed its payload`, definition.commands.writePayload(command, payload))
+        return `${snapshotOf(definition, state, when)}${text}`
+      }
+      const text = texts()
+      const decision = attempt(what, () =>
+        definition.decide(command, payload, state, {
+          id: "spec",
+          version,
+          now: 0,
+          commandId,
+          correlationId: commandId,
+          causationId: null,
+          ...context
+        })
+      )
+      const outcome = yield* Effect.either(decision).pipe(
+        Effect.catchAllDefect((cause) => Effect.die(defect(what, cause)))
+      )
+      if (texts() !== text) fail(`${what} changed what it was given; ${inPlace}`)
       if (Either.isLeft(outcome)) {
-        const refusal = outcome.left
-        if (definition.isKept(refusal)) answerOf(definition, command, "refusal", () => refusal)
-        return { state, version, last: { command, outcome, answer: undefined } }
+        // One that is decided again is answered to another node all the same.
+        const refusal = answerOf(definition, command, "refusal", () => outcome.left)
+        return { state, version, last: { command, outcome: Either.left(refusal), answer: undefined } }
       }
       const next = after(definition, before, outcome.right)
       const at = { version: next.version, position: next.version }
-      const answer = answerOf(definition, command, "success", () => definition.reply(command, next.state, at))
+      const answer = unchanged(
+        `reply of ${name}.${command}`,
+        () => snapshotOf(definition, next.state, `after ${command}`),
+        () => answerOf(definition, command, "success", () => definition.reply(command, next.state, at))
+      )
       return { ...next, last: { command, outcome, answer } }
     })
 
@@ -222,6 +286,7 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
   })
 
   return {
-    given: (...events) => next(Effect.sync(() => after(definition, { state: definition.initial, version: 0 }, events)))
+    given: (...events) => next(Effect.sync(() => after(definition, { state: definition.initial, version: 0 }, events))),
+    holdsSnapshots: (folder) => SnapshotFixtures.assertFolded(definition, folder)
   }
 }

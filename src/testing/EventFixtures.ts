@@ -1,15 +1,14 @@
 /**
- * `EventFixtures` are events as earlier releases stored them, kept in files that are added to and never edited, with what
- * they must read as today. `assertLocked` is the one line that holds an aggregate to its lock and its fixtures.
+ * `EventFixtures` are events as earlier releases stored them, kept in files that are added to and never edited, with
+ * what they must read as today. `assertLocked` is the one line that holds an aggregate to its lock and its fixtures.
  */
 import { deepStrictEqual, fail } from "node:assert"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Either, Schema } from "effect"
-import type * as Event from "../core/Event.ts"
+import * as ContractLock from "../core/ContractLock.ts"
 import type { EventCodec } from "../core/EventCodec.ts"
 import * as EventHash from "../core/EventHash.ts"
-import * as EventsLock from "../core/EventsLock.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamId } from "../core/StreamId.ts"
 
@@ -71,7 +70,6 @@ export const encode = <E extends { readonly _tag: string }>(codec: EventCodec<E>
 
 interface Declared {
   readonly aggregate: string
-  readonly events: ReadonlyArray<Event.Any>
   // biome-ignore lint/suspicious/noExplicitAny: a fixture is of any aggregate.
   readonly codec: EventCodec<any>
 }
@@ -92,13 +90,20 @@ export const assertReadable = (aggregate: Declared, folder: string): Effect.Effe
     }
   })
 
-/** Dies unless the aggregate is what its lock file says, and reads its fixtures: `yield* assertLocked(Account, "events.lock.json")`. */
-export const assertLocked = (aggregate: Declared, lockFile: string, fixtures?: string): Effect.Effect<void> =>
+/**
+ * Dies unless the aggregate is what its lock file says, and reads its fixtures: `yield* assertLocked(Account,
+ * "events.lock.json")`.
+ */
+export const assertLocked = (
+  aggregate: Declared & ContractLock.Locked,
+  lockFile: string,
+  fixtures?: string
+): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const json: unknown = JSON.parse(readFileSync(lockFile, "utf8"))
-    const locks = Schema.decodeUnknownSync(Schema.Array(EventsLock.EventsLock))(json)
-    const lock = locks.find((one) => one.aggregate === aggregate.aggregate)
-    const { broken, missing } = EventsLock.compare(lock, aggregate)
+    const lock = ContractLock.fromText(readFileSync(lockFile, "utf8")).find(
+      (one) => one.aggregate === aggregate.aggregate
+    )
+    const { broken, missing } = ContractLock.compare(lock, aggregate)
     if (broken.length > 0) fail(broken.join("\n"))
     if (missing.length > 0) fail(`${missing.join("\n")}\nrun daybook schema to lock them`)
     if (fixtures !== undefined) yield* assertReadable(aggregate, fixtures)

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } fr
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { checksum, type Snapshot } from "../../src/core/SnapshotStore.ts"
 import * as Cli from "./Cli.ts"
 import { assertRefused, Database, database, deposit, lines, open, some, tamper } from "./Rows.ts"
 
@@ -102,6 +103,30 @@ describe("daybook verify", () => {
         }
       }),
     120_000
+  )
+
+  it.scoped(
+    "finds a snapshot that evolve would not make today, says what to do, and does not mind the order of its fields",
+    () =>
+      Effect.gen(function* () {
+        const many = Array.from({ length: 120 }, (_, index) => deposit("a", `d-${index}`, "1"))
+        const { file, run } = yield* database(open("a"), ...many)
+        const change = (of: (data: Record<string, unknown>) => unknown) =>
+          tamper(file, (connection) => {
+            const snapshot = connection
+              .prepare(
+                `SELECT stream_id AS streamId, version, position, event_hash AS eventHash, fingerprint, data,
+                 recorded_at AS recordedAt, checksum FROM snapshots`
+              )
+              .get() as Snapshot
+            const data = JSON.stringify(of(JSON.parse(snapshot.data) as Record<string, unknown>))
+            connection.prepare("UPDATE snapshots SET data = ?, checksum = ?").run(data, checksum({ ...snapshot, data }))
+          })
+        change((data) => Object.fromEntries(Object.entries(data).reverse()))
+        assert.strictEqual((yield* run("verify")).code, 0)
+        change((data) => ({ ...data, balance: "1" }))
+        assertRefused(yield* run("verify"), /account-a version 100: .* at balance; .* raise snapshot\.version to 2/)
+      })
   )
 
   it.scoped("DU16 finds one changed byte in the file", () =>

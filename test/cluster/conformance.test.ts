@@ -1,4 +1,4 @@
-/** The suite of `ActorSystem` on a cluster of one node, whose shards are on PostgreSQL. */
+/** The suites of `ActorSystem` and of its commands on a cluster of one node, whose shards are on PostgreSQL. */
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { Clock, Context, Effect, FiberRef, HashSet, Layer, Logger, Schedule } from "effect"
@@ -7,6 +7,7 @@ import * as ActorSystemCluster from "../../src/cluster/ActorSystemCluster.ts"
 import * as ClusterNode from "../../src/cluster/ClusterNode.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { CommandConformance } from "../../src/testing/CommandConformance.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
 import { freePort } from "./Nodes.ts"
 
@@ -51,7 +52,7 @@ const system = Layer.succeed(SystemUnderTest, {
 const quiet = Logger.remove(Logger.defaultLogger)
 
 describe("ActorSystemCluster of one node", () => {
-  for (const { name, run } of ActorSystemConformance) {
+  for (const { name, run } of [...ActorSystemConformance, ...CommandConformance]) {
     it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(system, postgresStore(), quiet))))
   }
 })

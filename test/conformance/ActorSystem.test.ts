@@ -1,4 +1,4 @@
-/** The suite of `ActorSystem` on every system and every store. */
+/** The suites of `ActorSystem` and of its commands on every system and every store. */
 import { Effect, Layer, Logger } from "effect"
 import { describe, it } from "vitest"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
@@ -7,6 +7,7 @@ import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { CommandConformance } from "../../src/testing/CommandConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
@@ -24,7 +25,7 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`ActorSystemLocal on ${store}`, () => {
-    for (const { name, run } of ActorSystemConformance) {
+    for (const { name, run } of [...ActorSystemConformance, ...CommandConformance]) {
       it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet))))
     }
   })

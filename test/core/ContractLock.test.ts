@@ -1,19 +1,19 @@
-/** The promises of `core/EventsLock.ts`: a stored form that changes without a version of its own is found. */
+/** The promises of `core/ContractLock.ts` for events: a stored form that changes without a version of its own is found. */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { Account } from "../../src/account/Account.ts"
 import { Transfer } from "../../src/account/Transfer.ts"
+import * as ContractLock from "../../src/core/ContractLock.ts"
 import * as Event from "../../src/core/Event.ts"
-import * as EventsLock from "../../src/core/EventsLock.ts"
 import { AgedAccount } from "../../src/testing/AgedAccount.ts"
 import * as EventFixtures from "../../src/testing/EventFixtures.ts"
 
 const Filled = Event.make("Filled", { litres: Schema.Number })
 const tank = (...events: ReadonlyArray<Event.Any>) => ({ aggregate: "Tank", events })
-const lock = EventsLock.of(tank(Filled))
+const lock = ContractLock.of(tank(Filled))
 
-describe("EventsLock", () => {
+describe("ContractLock", () => {
   it("finds a form that changed, a name, a version or an event that vanished, and what is not locked yet", () => {
     const Litres = Event.make("Filled", { litres: Schema.String })
     const Bounded = Event.make("Filled", { litres: Schema.Number.pipe(Schema.positive()) })
@@ -21,42 +21,46 @@ describe("EventsLock", () => {
     const Refilled = Filled.renamed("Refilled")
     const Again = Event.make("Refilled", { litres: Schema.Number })
     const table: ReadonlyArray<
-      readonly [EventsLock.EventsLock, ReadonlyArray<Event.Any>, RegExp, "broken" | "missing"]
+      readonly [ContractLock.ContractLock, ReadonlyArray<Event.Any>, RegExp, "broken" | "missing"]
     > = [
       [lock, [Litres], /Filled version 1 has another stored form/, "broken"],
       // What was stored may be out of the bound.
       [lock, [Bounded], /Filled version 1 has another stored form/, "broken"],
-      [EventsLock.of(tank(Twice)), [Filled], /Filled version 2 vanished/, "broken"],
+      [ContractLock.of(tank(Twice)), [Filled], /Filled version 2 vanished/, "broken"],
       [lock, [], /Filled is no longer declared/, "broken"],
-      [EventsLock.of(tank(Refilled)), [Again], /Filled is no longer read as Refilled/, "broken"],
-      [EventsLock.of(tank(Refilled)), [Again, Filled], /Filled is no longer read as Refilled/, "broken"],
+      [ContractLock.of(tank(Refilled)), [Again], /Filled is no longer read as Refilled/, "broken"],
+      [ContractLock.of(tank(Refilled)), [Again, Filled], /Filled is no longer read as Refilled/, "broken"],
       [lock, [Twice], /Filled version 2 is not locked yet/, "missing"],
       [lock, [Filled, Event.make("Drained", {})], /Drained version 1 is not locked yet/, "missing"],
-      [EventsLock.of(tank(Again)), [Refilled], /that Refilled was Filled is not locked yet/, "missing"]
+      [ContractLock.of(tank(Again)), [Refilled], /that Tank event Refilled was Filled is not locked yet/, "missing"]
     ]
     for (const [locked, events, says, kind] of table) {
-      assert.match(EventsLock.compare(locked, tank(...events))[kind].join(), says)
+      assert.match(ContractLock.compare(locked, tank(...events))[kind].join(), says)
     }
   })
 
-  it("agrees with what keeps every stored form: a remark, the order of fields, another decoded value, a retirement", () => {
+  it("agrees with what keeps every stored form: a remark, the order of fields, a retirement", () => {
     const Tapped = Event.make("Tapped", { litres: Schema.NumberFromString, title: Schema.Literal("red", "white") })
-    const litres = Schema.Trim.annotations({ description: "as the gauge says" })
+    const litres = Schema.NumberFromString.annotations({ description: "as the gauge says" })
     const Remarked = Event.make("Tapped", { title: Schema.Literal("white", "red"), litres })
-    const lockOfTapped = EventsLock.of(tank(Tapped))
+    const lockOfTapped = ContractLock.of(tank(Tapped))
     for (const event of [Tapped, Remarked, Tapped.retired()]) {
-      assert.deepStrictEqual(EventsLock.compare(lockOfTapped, tank(event)), { broken: [], missing: [] })
+      assert.deepStrictEqual(ContractLock.compare(lockOfTapped, tank(event)), { broken: [], missing: [], notes: [] })
     }
   })
 
   it("goes on with the versions of a former name", () => {
     const Refilled = Filled.renamed("Refilled")
-    assert.deepStrictEqual(EventsLock.compare(lock, tank(Refilled)), {
+    assert.deepStrictEqual(ContractLock.compare(lock, tank(Refilled)), {
       broken: [],
-      missing: ["Refilled version 1 is not locked yet", "that Refilled was Filled is not locked yet"]
+      missing: [
+        "Tank event Refilled version 1 is not locked yet",
+        "that Tank event Refilled was Filled is not locked yet"
+      ],
+      notes: []
     })
     assert.deepStrictEqual(
-      EventsLock.compare(EventsLock.of(tank(Refilled)), tank(Refilled.renamed("Topped"))).broken,
+      ContractLock.compare(ContractLock.of(tank(Refilled)), tank(Refilled.renamed("Topped"))).broken,
       []
     )
   })
