@@ -66,6 +66,7 @@ const make = Effect.gen(function* () {
   const within = Effect.provideService(SqlDatabase, database)
   const selectHead = `SELECT version, position, ${dialect.words.hex("hash")} FROM log_events WHERE stream = ${LogTables.streamNumber} ORDER BY version DESC LIMIT 1`
   const selectEntries = LogTables.selectEntries(dialect)
+  const selectEntryOf = `${selectEntries} WHERE j.sequence = (SELECT sequence FROM log_events WHERE position = ?)`
   const selectJournal = `${selectEntries} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
   const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
   const selectEnd = LogStatements.selectEndSql(dialect)
@@ -111,7 +112,11 @@ const make = Effect.gen(function* () {
       Effect.map(read(selectHead, [streamId]), ([row]) =>
         row === undefined ? AppendPlan.noHead : ({ version: row[0], position: row[1], hash: row[2] } as Head)
       ),
-    vouches: () => Effect.succeed(false),
+    vouches: (place) =>
+      Effect.map(
+        read(selectEntryOf, [place.position]),
+        ([row]) => row !== undefined && Journal.vouchesFor(LogTables.toEntry(row), place)
+      ),
     listStreams: (options) =>
       Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
         // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.
