@@ -5,13 +5,14 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Either, Layer, Option } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
 import { type Any, tablesOf } from "../projection/Projection.ts"
 import { ApplyFailed } from "../projection/ProjectionError.ts"
 import { type Checkpoint, type Model, ProjectionStore } from "../projection/ProjectionStore.ts"
+import * as Source from "../projection/Source.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
 
 /** Rows that are compared at once. */
@@ -41,9 +42,17 @@ const fold = Effect.fnUntraced(function* (projection: Any, model: Model, target:
   const begun = yield* target.beginShadow(projection)
   let at: Checkpoint = begun
   while (at.position < model.position) {
-    const page = (yield* events.readAll(at.position, maxPage)).events.filter(
-      ({ position }) => position <= model.position
-    )
+    const read = yield* Effect.either(events.readAll(at.position, maxPage))
+    if (Either.isLeft(read)) {
+      if (read.left._tag !== "StreamDamaged") return yield* Effect.fail(read.left)
+      const { position, streamId } = Source.placeOf(read.left)
+      // The model halts at it, unless it was taken out.
+      if (!positions.has(position) && position < (letters.get(streamId) ?? Infinity)) return undefined
+      yield* target.advance(at, { to: position, events: 1, rate: 0 }, Effect.void)
+      at = { ...at, position }
+      continue
+    }
+    const page = read.right.events.filter(({ position }) => position <= model.position)
     const parked = page.flatMap((event) =>
       event.position >= (letters.get(event.streamId) ?? Infinity) ? [event.position] : []
     )

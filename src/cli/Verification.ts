@@ -5,6 +5,7 @@
 import { Effect, Either } from "effect"
 import { UnstorableState } from "../core/ActorError.ts"
 import { noHead } from "../core/AppendPlan.ts"
+import * as Damage from "../core/Damage.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import type { JournalHead } from "../core/Journal.ts"
@@ -19,6 +20,7 @@ import {
 } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
+import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as ReadModels from "./ReadModels.ts"
@@ -39,7 +41,7 @@ interface Head {
 
 /** What is wrong with an event, apart from its place in the log. */
 const problemOf = (event: StoredEvent, head: Head): string | undefined => {
-  const damage = Replay.damage(head, event)
+  const damage = Damage.ofRow(head, event)
   if (damage !== undefined) return damage.reason
   const definition = Aggregates.ofStream(event.streamId)
   if (definition === undefined) return "no aggregate has such streams"
@@ -98,7 +100,7 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
   const { entries: commands, events } = yield* JournalCheck.run({
     identity: yield* store.identity,
     readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
-    readEvents: (after) => Effect.map(store.readAll(after), ({ events }) => events),
+    readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
     onEvent: (event) => {
       found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
       if (event.recordedAt < (last?.recordedAt ?? 0)) found(event, "was recorded before the event before it in the log")

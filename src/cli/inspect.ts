@@ -4,11 +4,11 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Either, Option } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
-import { EventStore } from "../core/EventStore.ts"
-import * as Replay from "../core/Replay.ts"
+import * as Damage from "../core/Damage.ts"
 import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { isStreamId, type StreamId } from "../core/StreamId.ts"
+import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Aggregates from "./Aggregates.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -74,13 +74,12 @@ export const command = Command.make(
     Effect.gen(function* () {
       if (!isStreamId(stream)) return yield* new UsageError({ reason: "STREAM is no name of a stream; try account-ID" })
       if (snapshot) return yield* showSnapshot(stream, json)
-      const store = yield* EventStore
       let head: { readonly version: number; readonly hash: string } = noHead
       let damaged: string | undefined
       for (;;) {
-        const page = yield* store.readStream(stream, { from: head.version + 1 })
+        const page = yield* UnverifiedLog.readStream(stream, { from: head.version + 1 })
         for (const event of page.events) {
-          const damage = Replay.damage(head, event)?.reason
+          const damage = Damage.ofRow(head, event)?.reason
           yield* Output.line(show(event, damage, json))
           damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
           head = event

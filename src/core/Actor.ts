@@ -473,7 +473,8 @@ export class Actor {
         Effect.suspend(then)
       )
     }
-    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion: committed.version, commands }]), {
+    const { hash: expectedHash, version: expectedVersion } = committed
+    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }]), {
       onFailure: (cause) => ended(() => Effect.gen(this, () => this.refused(decided, committed, cause))),
       onSuccess: (result) => ended(() => this.appended(decided, state, committed, result))
     })
@@ -720,8 +721,8 @@ export class Actor {
       const delay = Math.min(conflictDelay * 2 ** (tries - 1), Duration.toMillis(limits.maxBackoff))
       yield* Effect.sleep(delay * (yield* Random.nextRange(0.8, 1.2)))
     }
-    // A stream that ends before what was read of it is another one, such as of a restored backup.
-    if (error.actual < committed.version) this.committed = undefined
+    // A stream that ends before what was read of it, or there with another event, is another one, such as of a restored backup.
+    if (error.actual <= committed.version) this.committed = undefined
     if (this.committed === undefined) return
     const missing = Replay.catchUp(store, definition, streamId, committed)
     const deadline = elapsed() + Duration.toMillis(limits.recoveryTimeout)

@@ -40,17 +40,6 @@ export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("Vers
   }
 }
 
-/** The stream is not what was stored: an event's hash, its place or its predecessor is wrong. Restore it from a backup. */
-export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
-  streamId: Schema.String,
-  version: Schema.Int,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.streamId} version ${this.version} is damaged: ${this.reason}`
-  }
-}
-
 /** The stream has not come so far. Ask for a version from 1 to `head`. */
 export class NoSuchVersion extends Schema.TaggedError<NoSuchVersion>()("NoSuchVersion", {
   streamId: Schema.String,

@@ -7,14 +7,7 @@
 import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
-import {
-  MailboxFull,
-  RecoveryFailed,
-  type RuntimeError,
-  ShuttingDown,
-  StreamDamaged,
-  TooManyActors
-} from "./ActorError.ts"
+import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type Ask } from "./ActorSystem.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
@@ -34,7 +27,7 @@ const make = Effect.gen(function* () {
   const snapshots = yield* SnapshotStore
   const limits = yield* ActorConfig
   const clock = yield* Effect.clock
-  const saver = yield* SnapshotSaver.make(snapshots, limits)
+  const saver = yield* SnapshotSaver.make(store, snapshots, limits)
   // As `detached`, for all fibers alike.
   const fork = Runtime.runFork(Runtime.updateContext(yield* Effect.runtime<never>(), () => Context.empty()))
 
@@ -177,23 +170,26 @@ const make = Effect.gen(function* () {
       })
       const { definition, streamId } = actor
       const head = yield* store.head(streamId)
-      if (head === committed.version) return committed
-      // Another process has written since, or this is not the stream that was read, but such as that of a restored backup.
-      const found =
-        head > committed.version
-          ? yield* Effect.either(Replay.catchUp(store, definition, streamId, committed))
-          : Either.left(
-              new StreamDamaged({ streamId, version: head, reason: "the stream ends where it went on before" })
-            )
-      if (Either.isRight(found)) {
-        actor.advance(committed, found.right)
-        return found.right
+      if (head.version === committed.version && head.hash === committed.hash) return committed
+      if (head.version > committed.version) {
+        // Another process has written since; unless its events do not follow what was read.
+        const found = yield* Effect.either(Replay.catchUp(store, definition, streamId, committed))
+        if (Either.isRight(found)) {
+          actor.advance(committed, found.right)
+          return found.right
+        }
+        if (found.left._tag === "StoreUnavailable") return yield* found.left
       }
-      const cause = found.left
-      if (cause._tag === "StoreUnavailable") return yield* cause
-      // Loaded from the start, which tells the one from the other.
+      // It is not the stream that was read, but such as that of a restored backup. What is there is loaded from the start: by
+      // the actor, or where that is at work, for this answer alone; its append will meet the same.
       actor.advance(committed, undefined)
-      if (!isFirst) return yield* new RecoveryFailed({ streamId, cause })
+      if (isFirst) continue
+      const loaded = yield* Effect.either(
+        host.recoveries.within(Replay.recover(store, snapshots, definition, streamId))
+      )
+      if (Either.isRight(loaded)) return loaded.right.committed
+      if (loaded.left._tag === "StoreUnavailable") return yield* loaded.left
+      return yield* new RecoveryFailed({ streamId, cause: loaded.left })
     }
   })
 

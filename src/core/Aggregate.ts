@@ -5,10 +5,11 @@
 import { hash } from "node:crypto"
 import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
 import { Chunk, Context, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
-import { type RuntimeError, type StreamDamaged, UnstorableState } from "./ActorError.ts"
+import { type RuntimeError, UnstorableState } from "./ActorError.ts"
 import { ActorSystem, type Answer } from "./ActorSystem.ts"
 import * as CommandCodec from "./CommandCodec.ts"
 import * as CommandId from "./CommandId.ts"
+import * as Damage from "./Damage.ts"
 import type { Committed, DecideContext, Decision, Definition, Place, SnapshotPolicy } from "./Definition.ts"
 import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
@@ -17,7 +18,6 @@ import * as EventHash from "./EventHash.ts"
 import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import type { Step } from "./Recorded.ts"
-import * as Replay from "./Replay.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import { InvalidArgument } from "./StoreError.ts"
@@ -84,7 +84,7 @@ export type Ref<S, E, R extends Rpc.Any> = Commands<R> & {
   /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
   readonly state: Effect.Effect<Committed<S>, RuntimeError>
   /** Its events after a version (default: all), and then each new one as it is stored. */
-  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError | StreamDamaged>
+  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError>
 }
 
 export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any> {
@@ -384,7 +384,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       )
     const own = ({ outcome, value }: Answer) => (outcome === "success" ? Effect.succeed(value) : Effect.fail(value))
 
-    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError | StreamDamaged> =>
+    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError> =>
       Stream.suspend(() => {
         let version = Math.max(0, after)
         // Of a place within the stream the hash is not known; what the first event says of it is taken.
@@ -393,7 +393,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           const events: Array<Step<Evt>> = []
           const page = yield* system.store.readStream(streamOf(encodedId), { from: version + 1 })
           for (const stored of page.events) {
-            const damaged = Replay.damage({ version, hash: hash ?? stored.previousHash }, stored)
+            const damaged = Damage.ofLink({ version, hash: hash ?? stored.previousHash }, stored)
             if (damaged !== undefined) return yield* damaged
             events.push({ events: yield* codec.decode(stored), stored })
             version = stored.version

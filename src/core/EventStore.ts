@@ -7,6 +7,7 @@
  * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`; so does one that
  *   expects another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
+ * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
  *
@@ -23,6 +24,7 @@ import type {
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
+  StreamDamaged,
   VersionConflict
 } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -118,8 +120,10 @@ export type AppendError =
   | EntryDamaged
   | StoreUnavailable
   | OutcomeUnknown
+/** Of questions that give no event. */
+export type LookupError = InvalidArgument | StoreUnavailable
+export type ReadError = LookupError | StreamDamaged
 export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
-export type ReadError = InvalidArgument | StoreUnavailable
 
 export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
@@ -135,6 +139,13 @@ export interface EventPage {
   readonly events: ReadonlyArray<StoredEvent>
   /** Whether more follow in the range that was asked for. How many were given does not say it. */
   readonly more: boolean
+}
+
+/** Where an event is, by what is stored of it. */
+export interface EventPlace {
+  readonly streamId: string
+  readonly version: number
+  readonly position: number
 }
 
 export interface ListStreamsOptions {
@@ -172,29 +183,45 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
   {
     /** Appends to several streams in one transaction; to one stream in the usual case. */
     readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
-    /** One page of a stream. Empty when there are none. */
+    /**
+     * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there and a
+     * later one is, the stream is damaged.
+     */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
     /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
     readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
-    /** Version of the stream's last event, 0 when it has none. */
-    readonly head: (streamId: StreamId) => Effect.Effect<number, ReadError>
+    /**
+     * The stream's last event; `AppendPlan.noHead` when it has none. As it is stored and not verified: to compare with what
+     * one has read, which only a stream that is the same can be.
+     */
+    readonly head: (streamId: StreamId) => Effect.Effect<Head, LookupError>
+    /**
+     * Whether anything but the event itself shows that it belongs at this place, however damaged it is: then its damage
+     * concerns its stream alone. False where the store has no such witness.
+     */
+    readonly vouches: (place: EventPlace) => Effect.Effect<boolean, LookupError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
-    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, ReadError>
+    readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, LookupError>
     /** One page of the journal: entries with a sequence above `after`, in their order. Unverified: see `Journal.damage`. */
-    readonly readJournal: (after: number, limit?: number) => Effect.Effect<JournalPage, ReadError>
+    readonly readJournal: (after: number, limit?: number) => Effect.Effect<JournalPage, LookupError>
     /**
      * The last entry of the stream, found by one seek; undefined where it has none. Where its version or its event's hash is
      * not that of the stream's last event, events are missing at the end of the stream, or are others.
      */
-    readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, ReadError>
+    readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, LookupError>
     /** Which log it is. */
-    readonly identity: Effect.Effect<LogIdentity, ReadError>
+    readonly identity: Effect.Effect<LogIdentity, LookupError>
     /** Where the log ends, in one state of it. */
-    readonly journalHead: Effect.Effect<JournalHead, ReadError>
+    readonly journalHead: Effect.Effect<JournalHead, LookupError>
     /** Position of the log's last event, 0 when it has none. */
-    readonly lastPosition: Effect.Effect<number, ReadError>
+    readonly lastPosition: Effect.Effect<number, LookupError>
+    /**
+     * The same where the log is written through this store: it was read after it was asked for, and an event beyond it does
+     * not exist. Undefined where the store only follows a log, of whose end it may not have heard.
+     */
+    readonly writtenEnd: Effect.Effect<number | undefined, LookupError>
     /**
      * Wakes its reader after commits of this process that stored events: once for all that happened while it was busy.
      * It carries no data and misses other processes, so its reader polls slowly too.

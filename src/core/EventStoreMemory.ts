@@ -88,7 +88,13 @@ const make = Effect.gen(function* () {
       Effect.suspend(
         () => Page.wrongLogBounds(after, limit) ?? Effect.succeed(pageOf(log.slice(after, after + limit + 1), limit))
       ),
-    head: (streamId) => Effect.sync(() => streams.get(streamId)?.length ?? 0),
+    head: (streamId) =>
+      Effect.sync(() => {
+        const { hash, position, version } = streams.get(streamId)?.at(-1) ?? AppendPlan.noHead
+        return { version, position, hash }
+      }),
+    // Nothing of it can be damaged: its events are what was appended, frozen.
+    vouches: () => Effect.succeed(false),
     listStreams: (options) =>
       Effect.map(Page.listBounds(options), ({ prefix, after, limit }) => {
         const found = [...streams]
@@ -109,6 +115,7 @@ const make = Effect.gen(function* () {
       return { logId, epoch, sequence, position: log.length, hash, recordedAt: timeAfterLast(0) }
     }),
     lastPosition: Effect.sync(() => log.length),
+    writtenEnd: Effect.sync(() => log.length),
     commits: Stream.fromPubSub(commits)
   })
 })

@@ -140,6 +140,20 @@ export const compute = (entry: Omit<JournalEntry, "hash">): string =>
 /** Whether the entry is what was stored. Whether it follows the one before, the reader of the journal checks. */
 export const isIntact = (entry: JournalEntry): boolean => compute(entry) === entry.hash
 
+/**
+ * Whether the entry shows that an event stands at this place, whatever its row says now: it is whole itself, and one of its
+ * events is of that stream and version. Only its last one has a position that the entry knows.
+ */
+export const vouchesFor = (
+  entry: JournalEntry,
+  place: { readonly streamId: string; readonly version: number; readonly position: number }
+): boolean =>
+  entry.streamId === place.streamId &&
+  place.version <= entry.version &&
+  place.version > entry.version - entry.events &&
+  (place.version === entry.version ? place.position === entry.position : place.position < entry.position) &&
+  isIntact(entry)
+
 /** The end of the journal, as one who adds to it needs it. */
 export interface JournalEnd {
   readonly sequence: number

@@ -20,10 +20,15 @@ const bound = (argument: string, value: number, least: number): InvalidArgument 
     ? undefined
     : invalid(argument, `${value} is not an integer from ${least}`)
 
+export interface StreamBounds {
+  readonly from: number
+  readonly to: number
+  readonly limit: number
+  readonly backwards: boolean
+}
+
 /** The bounds of a page of one stream, complete and checked. */
-export const streamBounds = (
-  options: ReadStreamOptions = {}
-): Either.Either<{ from: number; to: number; limit: number; backwards: boolean }, InvalidArgument> => {
+export const streamBounds = (options: ReadStreamOptions = {}): Either.Either<StreamBounds, InvalidArgument> => {
   const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = maxPage, direction = "forwards" } = options
   const wrong = bound("from", from, 0) ?? bound("to", to, 0) ?? pageLimit(limit)
   return wrong === undefined

@@ -1,6 +1,10 @@
-/** `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. */
+/**
+ * `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. What the
+ * store gives it has been checked for itself.
+ */
 import { Effect, Either, LogLevel, Option } from "effect"
-import { EvolveFailed, SnapshotAhead, StreamDamaged } from "./ActorError.ts"
+import { EvolveFailed, SnapshotAhead } from "./ActorError.ts"
+import * as Damage from "./Damage.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
@@ -9,6 +13,7 @@ import * as Fault from "./Fault.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
+import { StreamDamaged } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 import { turn } from "./Turn.ts"
 
@@ -26,24 +31,6 @@ export const initial = <S, E extends Tagged>(definition: Definition<S, E>): Comm
   hash: EventHash.genesis
 })
 
-/** What is wrong with an event that should follow the place, by its hash and its number. */
-export const damage = (
-  after: { readonly version: number; readonly hash: string },
-  event: StoredEvent
-): StreamDamaged | undefined => {
-  const reason =
-    event.version !== after.version + 1
-      ? `version ${after.version + 1} is missing`
-      : event.previousHash !== after.hash
-        ? "it does not follow the event before it"
-        : EventHash.isIntact(event)
-          ? undefined
-          : "its hash does not match what is stored"
-  return reason === undefined
-    ? undefined
-    : new StreamDamaged({ streamId: event.streamId, version: event.version, reason })
-}
-
 /** The state after these events, which are those that follow it. */
 export const fold = <S, E extends Tagged>(
   definition: Definition<S, E>,
@@ -53,7 +40,7 @@ export const fold = <S, E extends Tagged>(
   let { state } = from
   let last: { readonly version: number; readonly position: number; readonly hash: string } = from
   for (const stored of events) {
-    const damaged = damage(last, stored)
+    const damaged = Damage.ofLink(last, stored)
     if (damaged !== undefined) return Either.left(damaged)
     const decoded = definition.codec.decode(stored)
     if (Either.isLeft(decoded)) return Either.left(decoded.left)
@@ -143,12 +130,14 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   // The snapshot's own event is read too: it shows that the log has it, and has the same.
   const [event] = (yield* store.readStream(streamId, { from: version, to: version })).events
   if (event === undefined) {
-    const head = yield* store.head(streamId)
+    const { version: head } = yield* store.head(streamId)
     if (head < version) return yield* new SnapshotAhead({ streamId, snapshot: version, head })
-    return yield* new StreamDamaged({ streamId, version, reason: "the event is missing" })
+    return yield* Damage.missing(streamId, version)
   }
-  if (event.hash !== snapshot.eventHash || event.position !== snapshot.position || !EventHash.isIntact(event)) {
-    return yield* new StreamDamaged({ streamId, version, reason: "the snapshot was made of another event" })
+  if (event.hash !== snapshot.eventHash || event.position !== snapshot.position) {
+    const { type } = event
+    const reason = "the snapshot was made of another event"
+    return yield* new StreamDamaged({ streamId, version, position: event.position, type, reason })
   }
   const at = { state: definition.hold(state), version, position: event.position, hash: event.hash }
   return { committed: kept(yield* catchUp(store, definition, streamId, at, to)), snapshotVersion: version }

@@ -1,12 +1,14 @@
 /**
  * `SnapshotSaver` saves states in the background, away from the replies: of each stream that waits the latest state, a
- * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says.
+ * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says; so is one whose last
+ * event the log no longer has, as after a stream was cut and rewritten under its actor.
  */
-import { Cause, Clock, Effect, LogLevel, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, LogLevel, Option, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
+import type { EventStore, ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -21,12 +23,16 @@ export interface SnapshotSaver {
 /** Streams in one write: the writer of the store is shared with commands. */
 const maxWrite = 64
 
+const isDamage = (cause: Cause.Cause<ReadError>): boolean =>
+  Option.getOrUndefined(Cause.failureOption(cause))?._tag === "StreamDamaged"
+
 interface Pending {
   readonly definition: AnyDefinition
   readonly committed: Committed<unknown>
 }
 
 export const make = Effect.fnUntraced(function* (
+  events: EventStore["Type"],
   store: SnapshotStore["Type"],
   limits: ActorLimits
 ): Effect.fn.Return<SnapshotSaver, never, Scope.Scope> {
@@ -43,31 +49,48 @@ export const make = Effect.fnUntraced(function* (
     return { ...snapshot, checksum: checksum(snapshot) }
   }
 
+  const giveUp = (why: string, streamId: StreamId, cause: Cause.Cause<unknown>) => {
+    ActorMetrics.snapshots(0, 1)
+    return Fault.report(LogLevel.Warning, `snapshot given up: ${why}`, { streamId }, cause)
+  }
+  /** An outage is told once. */
+  const unavailable = (count: number, cause: Cause.Cause<unknown>) => {
+    ActorMetrics.snapshots(0, count)
+    const what = "snapshots given up: the store does not save them"
+    const told = failing ? Effect.void : Fault.report(LogLevel.Warning, what, {}, cause)
+    failing = true
+    return told
+  }
+
+  /** The snapshot to save, if the log still has the event that it was made after. */
+  const prepare = Effect.fnUntraced(function* (streamId: StreamId, waiting: Pending, now: number) {
+    const { hash, version } = waiting.committed
+    const found = yield* Effect.exit(events.readStream(streamId, { from: version, to: version }))
+    if (Exit.isFailure(found) && !isDamage(found.cause)) return yield* unavailable(1, found.cause)
+    if (Exit.isFailure(found) || found.value.events[0]?.hash !== hash) {
+      const cause = Exit.isFailure(found) ? found.cause : Cause.empty
+      return yield* giveUp("the log does not have its last event", streamId, cause)
+    }
+    try {
+      return encode(streamId, waiting, now)
+    } catch (cause) {
+      return yield* giveUp("the state does not encode", streamId, Cause.die(cause))
+    }
+  })
+
   const saveSome = Effect.gen(function* () {
     const now = Math.floor(yield* Clock.currentTimeMillis)
     const snapshots: Array<Snapshot> = []
     for (const [streamId, waiting] of [...pending].slice(0, maxWrite)) {
       pending.delete(streamId)
-      try {
-        snapshots.push(encode(streamId, waiting, now))
-      } catch (cause) {
-        ActorMetrics.snapshots(0, 1)
-        const what = "snapshot given up: the state does not encode"
-        yield* Fault.report(LogLevel.Warning, what, { streamId }, Cause.die(cause))
-      }
+      const snapshot = yield* prepare(streamId, waiting, now)
+      if (snapshot !== undefined) snapshots.push(snapshot)
     }
+    if (snapshots.length === 0) return
     const saved = yield* Effect.exit(store.save(snapshots, limits.snapshotsKept))
-    if (saved._tag === "Success") {
-      ActorMetrics.snapshots(snapshots.length, 0)
-      failing = false
-      return
-    }
-    ActorMetrics.snapshots(0, snapshots.length)
-    if (!failing) {
-      const what = "snapshots given up: the store does not save them"
-      yield* Fault.report(LogLevel.Warning, what, {}, saved.cause)
-    }
-    failing = true
+    if (Exit.isFailure(saved)) return yield* unavailable(snapshots.length, saved.cause)
+    ActorMetrics.snapshots(snapshots.length, 0)
+    failing = false
   }).pipe(lock.withPermits(1))
 
   const saveAll = Effect.whileLoop({ while: () => pending.size > 0, body: () => saveSome, step: () => undefined })

@@ -1,7 +1,7 @@
 /**
  * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
  * `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are faults it
- * waits out, and `EntryDamaged` is one that waiting does not mend.
+ * waits out, and `StreamDamaged` and `EntryDamaged` are those that waiting does not mend.
  */
 import { Schema } from "effect"
 
@@ -47,6 +47,23 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }) {
   override get message() {
     return `the event store cannot ${this.operation}: ${this.cause instanceof Error ? this.cause.message : this.cause}`
+  }
+}
+
+/**
+ * What is stored here is not what was appended: an event's hash, its place or its predecessor is wrong. Nothing of it was
+ * given out; what comes before it can be read, and with the next place what comes behind. Restore it from a backup.
+ */
+export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
+  /** As they are stored, so that one of them may be the damage itself; null where nothing is stored. */
+  streamId: Schema.String,
+  version: Schema.Int,
+  position: Schema.NullOr(Schema.Int),
+  type: Schema.NullOr(Schema.String),
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.streamId} version ${this.version} is damaged: ${this.reason}`
   }
 }
 

@@ -1,6 +1,7 @@
 /** `TimeTravel` gives the state of an aggregate as it was: at a version of its stream, or at a time. */
 import { Effect } from "effect"
 import { NoSuchVersion } from "./ActorError.ts"
+import * as Damage from "./Damage.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import { EventStore, type ReadError } from "./EventStore.ts"
 import * as Replay from "./Replay.ts"
@@ -17,11 +18,13 @@ const versionAt = Effect.fnUntraced(function* (
   streamId: StreamId,
   millis: number
 ): Effect.fn.Return<number, ReadError> {
-  let [atOrBefore, after] = [0, (yield* store.head(streamId)) + 1]
+  let [atOrBefore, after] = [0, (yield* store.head(streamId)).version + 1]
   while (after - atOrBefore > 1) {
     const middle = Math.floor((atOrBefore + after) / 2)
     const [event] = (yield* store.readStream(streamId, { from: middle, to: middle })).events
-    if (event !== undefined && event.recordedAt <= millis) atOrBefore = middle
+    // Up to the stream's end each is there: one that is not must not pass for a later one.
+    if (event === undefined) return yield* Damage.missing(streamId, middle)
+    if (event.recordedAt <= millis) atOrBefore = middle
     else after = middle
   }
   return atOrBefore

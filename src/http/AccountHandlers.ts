@@ -16,6 +16,7 @@ import * as Cursor from "./Cursor.ts"
 import * as EventPage from "./EventPage.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+import * as PositionAhead from "./PositionAhead.ts"
 import { Problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as TimeTravel from "./TimeTravel.ts"
@@ -119,6 +120,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       )
       .handle("summary", ({ path: { id }, urlParams: { minPosition } }) =>
         Effect.gen(function* () {
+          yield* PositionAhead.refuse(store, minPosition)
           const { position, summary } = yield* AccountSummary.get(id, query(minPosition)).pipe(
             Effect.mapError(Failures.ofQuery),
             Effect.provide(readSide)
@@ -134,6 +136,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       )
       .handle("list", ({ urlParams: { cursor, limit = defaultLimit, minPosition, sort } }) =>
         Effect.gen(function* () {
+          yield* PositionAhead.refuse(store, minPosition)
           const after = cursor === undefined ? undefined : yield* Cursor.open(cursor)
           const { accounts, nextCursor } = yield* AccountSummary.list({
             ...query(minPosition),
@@ -153,7 +156,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         Effect.gen(function* () {
           const streamId = Account.streamId(id)
           const head = yield* Effect.mapError(store.head(streamId), Failures.ofReading)
-          if (head === 0) return yield* Effect.fail(new Problem("account-not-found"))
+          if (head.version === 0) return yield* Effect.fail(new Problem("account-not-found"))
           const page = yield* Effect.mapError(
             store.readStream(streamId, { from: after + 1, limit }),
             Failures.ofReading

@@ -9,6 +9,7 @@ import * as Boundary from "./Boundary.ts"
 import * as HoldHandlers from "./HoldHandlers.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogHandlers from "./LogHandlers.ts"
+import * as LogHeader from "./LogHeader.ts"
 import * as NodeServer from "./NodeServer.ts"
 import * as OperationHandlers from "./OperationHandlers.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
@@ -40,6 +41,6 @@ export const layer = ({ host, port, tokens }: Options) =>
     Layer.provide(Tokens.layer),
     Layer.provide(Layer.succeed(Tokens.Tokens, { all: tokens })),
     Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),
-    Layer.provide(Readiness.layer),
+    Layer.provide([Readiness.layer, LogHeader.layer]),
     Layer.provide(Lifecycle.layer)
   )

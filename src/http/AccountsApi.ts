@@ -33,6 +33,12 @@ export const defaultLimit = 100
 const limit = optional(digits(1, 1_000))
 const after = optional(digits(0))
 const minPosition = optional(digits(0))
+const skipDamaged = optional(
+  Schema.BooleanFromString.annotations({
+    description:
+      "Whether the feed goes on behind an event that is damaged, once it has said which. Default: it ends there."
+  })
+)
 
 export const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
@@ -230,6 +236,7 @@ const closed = Problem.schema("account-closed")
 const unavailable = Problem.schema("store-unavailable")
 const behind = Problem.schema("view-behind")
 const damaged = Problem.schema("data-damaged")
+const ahead = Problem.schema("position-ahead")
 
 /** What any request may meet. */
 const every = Schema.Union(
@@ -307,7 +314,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setPath(id)
       .setUrlParams(Schema.Struct({ minPosition }))
       .addSuccess(Summary)
-      .addError(Schema.Union(every, notFound, behind, Problem.schema("account-busy")))
+      .addError(Schema.Union(every, notFound, behind, ahead, Problem.schema("account-busy")))
       .middleware(Access.Read)
   )
   .add(
@@ -321,7 +328,7 @@ class Accounts extends HttpApiGroup.make("accounts")
         })
       )
       .addSuccess(AccountPage)
-      .addError(Schema.Union(every, behind, Problem.schema("invalid-cursor")))
+      .addError(Schema.Union(every, behind, ahead, Problem.schema("invalid-cursor")))
       .middleware(Access.Read)
   )
   .add(
@@ -406,15 +413,15 @@ class Log extends HttpApiGroup.make("log")
     HttpApiEndpoint.get("page", "/events")
       .setUrlParams(Schema.Struct({ after, limit }))
       .addSuccess(EventPage)
-      .addError(every)
+      .addError(Schema.Union(every, ahead))
       .middleware(Access.Read)
   )
   .add(
     HttpApiEndpoint.get("stream", "/events/stream")
       .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
-      .setUrlParams(Schema.Struct({ after }))
+      .setUrlParams(Schema.Struct({ after, skipDamaged }))
       .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
-      .addError(Schema.Union(every, Problem.schema("too-many-subscribers")))
+      .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)
   ) {}
 
@@ -443,10 +450,10 @@ class Projections extends HttpApiGroup.make("projections")
 
 const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
-const ReadyHealth = Schema.Struct({ ...Health.fields, stuck: Schema.Int }).annotations({
+const ReadyHealth = Schema.Struct({ ...Health.fields, log: Schema.String, stuck: Schema.Int }).annotations({
   identifier: "Ready",
   description:
-    "`stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
+    "`log`: as in the header `Daybook-Log`. `stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
 })
 
 class Operations extends HttpApiGroup.make("operations")

@@ -16,6 +16,7 @@ import * as Fault from "../core/Fault.ts"
 import { IdempotencyKey } from "./AccountsApi.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import * as LogHeader from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
@@ -107,7 +108,7 @@ const always = { "cache-control": "no-store", "x-content-type-options": "nosniff
 type Refusal = (headers: Readonly<Record<string, string | undefined>>) => string | undefined
 
 const around =
-  (refusalOf: Refusal, lifecycle: Lifecycle["Type"], readiness: Readiness["Type"]) =>
+  (refusalOf: Refusal, lifecycle: Lifecycle["Type"], readiness: Readiness["Type"], log: LogHeader.LogHeader["Type"]) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
       const start = performance.now()
@@ -149,11 +150,17 @@ const around =
       }
       return Effect.map(reply(), (response) => {
         HttpMetrics.answered(method, route, response.status, (performance.now() - start) / 1_000)
-        return HttpServerResponse.setHeaders(response, { ...always, ...response.headers })
+        return HttpServerResponse.setHeaders(response, {
+          ...always,
+          [LogHeader.name]: log.value(),
+          ...response.headers
+        })
       })
     })
 
-export const layer = (refusalOf: Refusal): Layer.Layer<never, never, Lifecycle | Readiness> =>
+export const layer = (refusalOf: Refusal): Layer.Layer<never, never, Lifecycle | Readiness | LogHeader.LogHeader> =>
   HttpApiBuilder.middleware(
-    Effect.map(Effect.all([Lifecycle, Readiness]), ([lifecycle, readiness]) => around(refusalOf, lifecycle, readiness))
+    Effect.map(Effect.all([Lifecycle, Readiness, LogHeader.LogHeader]), ([lifecycle, readiness, log]) =>
+      around(refusalOf, lifecycle, readiness, log)
+    )
   )

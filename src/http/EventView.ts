@@ -1,10 +1,9 @@
-/** A stored event as clients see it: checked, and with its data as the current version reads. */
+/** A stored event as clients see it: with its data as the current version reads. */
 import { Either } from "effect"
 import { Account } from "../account/Account.ts"
 import { AccountId, TransferId } from "../account/AccountTerms.ts"
 import { Transfer } from "../account/Transfer.ts"
 import type { EventCodec } from "../core/EventCodec.ts"
-import * as EventHash from "../core/EventHash.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type * as AccountsApi from "./AccountsApi.ts"
 import * as Failures from "./Failures.ts"
@@ -35,9 +34,6 @@ const dataOf = (stored: StoredEvent): Either.Either<string, unknown> => {
 
 export const make = (stored: StoredEvent): Either.Either<AccountsApi.StoredEvent, Problem<"data-damaged">> => {
   const { commandId, correlationId, hash, position, recordedAt, schemaVersion, streamId, type, version } = stored
-  if (!EventHash.isIntact(stored)) {
-    return Either.left(Failures.damaged(new Error(`${streamId} version ${version}: its hash does not match`)))
-  }
   return Either.mapBoth(dataOf(stored), {
     onLeft: Failures.damaged,
     onRight: (data) => ({

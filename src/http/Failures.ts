@@ -16,9 +16,9 @@ import type {
 } from "../account/AccountError.ts"
 import type { TransferNotFound } from "../account/TransferError.ts"
 import type { RequestError } from "../account/Transfers.ts"
-import type { RecoveryFailed, RuntimeError } from "../core/ActorError.ts"
-import type { ReadError } from "../core/EventStore.ts"
-import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
+import type { LookupError, ReadError } from "../core/EventStore.ts"
+import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable, StreamDamaged } from "../core/StoreError.ts"
 import type { ViewBehind } from "../projection/ProjectionError.ts"
 import { Problem } from "./Problem.ts"
 
@@ -28,8 +28,14 @@ const invalid = (path: string, reason: string) =>
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
 export const storeUnavailable = (cause: StoreUnavailable) => new Problem("store-unavailable", { cause })
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
-/** Events that are not what was stored: reading them again gives the same. */
-export const damaged = (cause: unknown) => new Problem("data-damaged", { cause })
+/** Events that are not what was stored: reading them again gives the same. Says which, and nothing of what is stored. */
+export const damaged = (cause: unknown) => {
+  const damage = cause instanceof RecoveryFailed ? cause.cause : cause
+  if (!(damage instanceof StreamDamaged)) return new Problem("data-damaged", { cause })
+  const { position, streamId, version } = damage
+  const detail = `${streamId} version ${version} is damaged${position === null ? "" : `, at position ${position}`}`
+  return new Problem("data-damaged", { detail, cause })
+}
 
 const recoveryFailed = (error: RecoveryFailed) =>
   error.cause instanceof StoreUnavailable ? storeUnavailable(error.cause) : damaged(error)
@@ -141,10 +147,13 @@ export const ofTransfer = (error: RequestError) => {
 export const ofTransferState = (error: TransferNotFound | RuntimeError) =>
   error._tag === "TransferNotFound" ? new Problem("transfer-not-found", { detail: error.message }) : ofState(error)
 
-/** What reading the log answers. */
-export const ofReading = (error: ReadError) =>
+/** What a question to the log answers that gives no event. */
+export const ofLookup = (error: LookupError) =>
   error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
 
+/** What reading the log answers. */
+export const ofReading = (error: ReadError) => (error._tag === "StreamDamaged" ? damaged(error) : ofLookup(error))
+
 /** What asking a read model answers. */
-export const ofQuery = (error: ViewBehind | ReadError) =>
-  error._tag === "ViewBehind" ? new Problem("view-behind", { detail: error.message }) : ofReading(error)
+export const ofQuery = (error: ViewBehind | LookupError) =>
+  error._tag === "ViewBehind" ? new Problem("view-behind", { detail: error.message }) : ofLookup(error)

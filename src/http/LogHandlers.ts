@@ -3,9 +3,11 @@ import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Deferred, Effect, LogLevel, Metric, Stream } from "effect"
-import { EventStore } from "../core/EventStore.ts"
+import { EventStore, type ReadError } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { StreamDamaged } from "../core/StoreError.ts"
+import type { SlowConsumer } from "../projection/ProjectionError.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import { AccountsApi, defaultLimit } from "./AccountsApi.ts"
 import * as EventPage from "./EventPage.ts"
@@ -14,6 +16,7 @@ import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import * as PositionAhead from "./PositionAhead.ts"
 import { Problem } from "./Problem.ts"
 
 /** JSON has no line break of its own, so that one `data:` line holds an event. */
@@ -22,6 +25,15 @@ const toMessage = (stored: StoredEvent) =>
     EventView.make(stored),
     (event) => `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
   )
+
+/**
+ * Which event is damaged, and nothing of what is stored of it. Under its position only for a client that goes on behind it:
+ * any other one comes again where it was, and is told again.
+ */
+const toDamage = ({ position, streamId, version }: StreamDamaged, goesOn: boolean) => {
+  const id = goesOn ? `id: ${position}\n` : ""
+  return `${id}event: damaged\ndata: ${JSON.stringify({ position, streamId, version })}\n\n`
+}
 
 /** A client that lost the connection comes again after a second, with the id of the last event that it got. */
 const retry = "retry: 1000\n\n"
@@ -46,10 +58,21 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
       })
 
     /** Bounded: `Subscription` reads on only as the client takes, and gives up one that takes nothing. */
-    const feed = (after: number): Stream.Stream<Uint8Array> => {
-      const events = Subscription.log(after).pipe(
-        Stream.mapEffect(toMessage),
-        Stream.provideService(EventStore, store),
+    const feed = (from: number, skipDamaged: boolean): Stream.Stream<Uint8Array> => {
+      const messages = (after: number): Stream.Stream<string, ReadError | SlowConsumer | Problem> =>
+        Subscription.log(after).pipe(
+          Stream.mapEffect(toMessage),
+          Stream.provideService(EventStore, store),
+          Stream.catchTag("StreamDamaged", (damaged) => {
+            const { position, streamId, version } = damaged
+            const what = "the feed comes to a damaged event"
+            const told = Stream.execute(Fault.report(LogLevel.Error, what, { streamId, version, position })).pipe(
+              Stream.concat(Stream.make(toDamage(damaged, skipDamaged)))
+            )
+            return skipDamaged && position !== null ? Stream.concat(told, messages(position)) : told
+          })
+        )
+      const events = messages(from).pipe(
         // The answer has begun, and so an error can only end it: the client comes again, and learns more then.
         Stream.catchAllCause((cause) =>
           Stream.execute(
@@ -71,16 +94,18 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
       .handle("page", ({ urlParams: { after = 0, limit = defaultLimit } }) =>
         Effect.gen(function* () {
           const page = yield* Effect.mapError(store.readAll(after, limit), Failures.ofReading)
+          if (page.events.length === 0) yield* PositionAhead.refuse(store, after)
           return yield* EventPage.make(page, ({ position }) => position)
         })
       )
-      .handle("stream", ({ headers, urlParams: { after = 0 } }) =>
-        subscribers >= config.maxSubscribers
-          ? Effect.fail(new Problem("too-many-subscribers"))
-          : // A browser comes again with the URL it first had, and the header says where it is by now.
-            Effect.succeed(
-              HttpServerResponse.stream(feed(headers["last-event-id"] ?? after), { headers: streamHeaders })
-            )
+      .handle("stream", ({ headers, urlParams: { after = 0, skipDamaged = false } }) =>
+        Effect.gen(function* () {
+          // A browser comes again with the URL it first had, and the header says where it is by now.
+          const from = headers["last-event-id"] ?? after
+          yield* PositionAhead.refuse(store, from)
+          if (subscribers >= config.maxSubscribers) return yield* Effect.fail(new Problem("too-many-subscribers"))
+          return HttpServerResponse.stream(feed(from, skipDamaged), { headers: streamHeaders })
+        })
       )
   })
 )

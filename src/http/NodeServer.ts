@@ -13,6 +13,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import { LogHeader } from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 
 export interface Address {
@@ -74,7 +75,7 @@ const codeOf = (error: Error & { readonly code?: string }): Problem.Code => {
 }
 
 /** Answers what never became a request. */
-const refuse = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+const refuse = (log: string, error: Error & { readonly code?: string }, socket: Duplex): void => {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy()
     return
@@ -86,6 +87,7 @@ const refuse = (error: Error & { readonly code?: string }, socket: Duplex): void
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       `Content-Type: ${Problem.contentType}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
+      `Daybook-Log: ${log}`,
       "Connection: close",
       "",
       body
@@ -110,6 +112,7 @@ const make = (address: Address) =>
   Effect.gen(function* () {
     const limits = yield* HttpConfig
     const lifecycle = yield* Lifecycle
+    const log = yield* LogHeader
     const handler = yield* NodeHttpServer.makeHandler(yield* HttpApiBuilder.httpApp)
     const server = create(limits)
     const drained = yield* Deferred.make<void>()
@@ -117,7 +120,7 @@ const make = (address: Address) =>
 
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
       if (request.httpVersion === "1.1" && request.headers.host === undefined) {
-        refuse(new Error("no host"), request.socket)
+        refuse(log.value(), new Error("no host"), request.socket)
         return
       }
       open++
@@ -134,7 +137,7 @@ const make = (address: Address) =>
     server.on("request", onRequest)
     // What a client expects beyond `100-continue` it does not get, and is served all the same.
     server.on("checkExpectation", onRequest)
-    server.on("clientError", refuse)
+    server.on("clientError", (error, socket) => refuse(log.value(), error, socket))
 
     const stop = Effect.gen(function* () {
       yield* lifecycle.stop

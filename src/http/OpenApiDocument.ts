@@ -13,12 +13,16 @@ const ofCommand = {
   "Idempotency-Replayed": header("`true` when the answer was given before to this key.", text),
   ETag: header("The version that the command produced, for `If-Match`.", text)
 }
+const ofAny = {
+  "Daybook-Log": header("The log's id and epoch: positions are of this log alone.", text)
+}
 const location = { Location: header("What was made.", text) }
 const etag = { ETag: header("The version of the account or transfer.", text) }
 
 const isCommand = (method: string, path: string) => method === "post" && /^\/(?:accounts|transfers)/.test(path)
 
 const headersOf = (method: string, path: string, status: number) => ({
+  ...ofAny,
   ...(isCommand(method, path) && (status < 300 || status === 409) && ofCommand),
   ...(/^\/(?:accounts|transfers|accounts\/\{id\}\/holds)$/.test(path) &&
     (status === 201 || status === 202) &&
@@ -77,7 +81,7 @@ const build = () => {
           const described = {
             ...response,
             ...(content !== undefined && Number(status) >= 400 && { content: asProblem(content) }),
-            ...(Object.keys(headers).length > 0 && { headers })
+            headers
           }
           return [status, described]
         })

@@ -8,6 +8,7 @@ import { Projections } from "../projection/Projections.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import { LogHeader } from "./LogHeader.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import { Problem } from "./Problem.ts"
 import * as Prometheus from "./Prometheus.ts"
@@ -55,6 +56,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) 
     const readiness = yield* Readiness
     const lifecycle = yield* Lifecycle
     const projections = yield* Projections
+    const log = yield* LogHeader
     const ok = { status: "ok" } as const
 
     return handlers
@@ -64,7 +66,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) 
           if (lifecycle.isStopping()) return yield* Effect.fail(new Problem("shutting-down"))
           if (!(yield* readiness.isReady)) return yield* Effect.fail(new Problem("not-ready"))
           const all = yield* Effect.mapError(projections.list, () => new Problem("not-ready"))
-          return { ...ok, stuck: all.reduce((sum, { deadLetters }) => sum + deadLetters.length, 0) }
+          return { ...ok, log: log.value(), stuck: all.reduce((sum, { deadLetters }) => sum + deadLetters.length, 0) }
         })
       )
       .handle("metrics", () =>

@@ -40,6 +40,7 @@ export const codes = define({
   "transfer-refused": { status: 409, title: "The transfer was refused, and no money changed hands." },
   "hold-open": { status: 409, title: "The account has an open hold." },
   "hold-exists": { status: 409, title: "The account has an open hold of this id." },
+  "position-ahead": { status: 409, title: "The position is beyond the end of the log." },
   "hold-exceeded": { status: 409, title: "The hold reserves less than was to be captured." },
   "too-many-holds": { status: 409, title: "The account has as many open holds as it may." },
   "version-mismatch": { status: 412, title: "The account has moved on from the version in If-Match." },

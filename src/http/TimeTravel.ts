@@ -39,6 +39,6 @@ export const make = Effect.gen(function* () {
       const found = yield* Effect.mapError(TimeTravel.stateAt(definition, id, moment), toProblem)
       if (found.version > 0) return Option.some<Committed<AccountState>>(found)
       const head = yield* Effect.mapError(store.head(Account.streamId(id)), Failures.ofReading)
-      return head === 0 ? yield* Effect.fail(new Problem("account-not-found")) : Option.none()
+      return head.version === 0 ? yield* Effect.fail(new Problem("account-not-found")) : Option.none()
     }).pipe(permits.withPermits(1), Effect.provide(context))
 })

@@ -1,10 +1,10 @@
 /** `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it cannot take. */
 import { Either } from "effect"
-import * as EventHash from "../core/EventHash.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Projection } from "./Projection.ts"
 import type { Failure } from "./ProjectionStore.ts"
+import * as Source from "./Source.ts"
 
 export interface Batch<E> {
   readonly events: ReadonlyArray<Recorded<E>>
@@ -29,10 +29,11 @@ const maxErrorLength = 500
 export const describe = (error: unknown): string =>
   (error instanceof Error ? error.message || error.name : String(error)).slice(0, maxErrorLength)
 
-export const failureOf = (event: StoredEvent, error: unknown, attempts: number): Failure => {
-  const { position, streamId, type, version } = event
-  return { position, streamId, version, type, attempts, error: describe(error) }
-}
+export const failureOf = (met: Source.Met, error: unknown, attempts: number): Failure => ({
+  ...Source.placeOf(met),
+  attempts,
+  error: describe(error)
+})
 
 /** Reads the events after `from` that the projection wants. */
 export const make = <E extends { readonly _tag: string }, T extends string>(
@@ -50,10 +51,6 @@ export const make = <E extends { readonly _tag: string }, T extends string>(
       !excluded.streams.has(stored.streamId) &&
       !excluded.positions.has(stored.position)
     if (isOurs) {
-      if (!EventHash.isIntact(stored)) {
-        const unreadable = failureOf(stored, "the event is damaged: its hash does not match what is stored", 1)
-        return { events, to, passed, unreadable }
-      }
       const decoded = projection.codec.decode(stored)
       if (Either.isLeft(decoded)) return { events, to, passed, unreadable: failureOf(stored, decoded.left, 1) }
       for (const event of decoded.right) events.push({ event, stored })

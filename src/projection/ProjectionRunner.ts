@@ -11,6 +11,7 @@ import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { StreamDamaged } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { type Any, tablesOf } from "./Projection.ts"
@@ -46,6 +47,15 @@ const countPage = 10_000
 
 /** How much of the last measurement stays in the rate. */
 const smoothing = 0.8
+
+/** What was taken out of a model, and the dead letters that say so. */
+interface Excluded {
+  readonly excluded: Batch.Excluded
+  readonly letters: ReadonlyArray<DeadLetter>
+}
+
+const whatOf = (met: Source.Met): string =>
+  met instanceof StreamDamaged ? "an event is damaged" : "an event failed too often"
 
 /** Told of commits and requests through `wakes`; tells through `onMove` that a model moved or changed. */
 export const run = Effect.fnUntraced(function* (
@@ -89,22 +99,27 @@ export const run = Effect.fnUntraced(function* (
       Effect.annotateLogs({ projection: name, streamId, version, position, type })
     )
 
-  /** One more failure on the event that the model has next. */
-  const fail = Effect.fnUntraced(function* (model: Model, event: StoredEvent, error: unknown, isFinal: boolean) {
+  /** One more failure on the event that the model has next. `isFinal`: to try it again gives the same. */
+  const fail = Effect.fnUntraced(function* (
+    model: Model,
+    met: Source.Met,
+    error: unknown,
+    { isFinal, mayPark = true }: { readonly isFinal: boolean; readonly mayPark?: boolean }
+  ) {
     const pace = paceOf(model)
-    const before = model.failure?.position === event.position ? model.failure.attempts : 0
-    const failure = Batch.failureOf(event, error, before + 1)
+    const before = model.failure?.position === met.position ? model.failure.attempts : 0
+    const failure = Batch.failureOf(met, error, before + 1)
     const isLast = isFinal || failure.attempts >= limits.maxAttempts
-    if (isLast && projection.onFailure === "park") {
+    if (isLast && mayPark && projection.onFailure === "park") {
       if ((yield* store.deadLetters(model)).length < limits.maxDeadLetters) {
         yield* store.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
-        yield* log("error", "an event failed too often: its stream is parked", failure)
+        yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
         pace.failures = 0
         return
       }
     }
     yield* store.noteFailure(model, { ...failure, halted: isLast })
-    if (isLast) return yield* log("error", "an event failed too often: the projection halts", failure)
+    if (isLast) return yield* log("error", `${whatOf(met)}: the projection halts`, failure)
     yield* log("warn", "a projection failed and tries again", failure)
     yield* backOff(pace)
   })
@@ -133,20 +148,31 @@ export const run = Effect.fnUntraced(function* (
           (cause) => new ApplyFailed({ projection: name, cause })
         )
 
+  /** What the stream has at this version, or its damage; undefined where the model has not come so far. */
+  const eventAt = (model: Model, streamId: string, version: number) =>
+    Effect.map(Source.eventAt(events, streamId, version), (met) =>
+      met === undefined || Source.placeOf(met).position > model.position ? undefined : met
+    )
+
   /** Tries a stream that an operator released: its events up to the checkpoint, one after the other. */
   const unpark = Effect.fnUntraced(function* (model: Model, letter: DeadLetter, positions: ReadonlySet<number>) {
-    const next = yield* events.readStream(letter.streamId as never, { from: letter.version, limit: 2 })
-    const [event, later] = next.events.filter(({ position }) => position <= model.position)
-    if (event === undefined) return yield* store.unpark(model, letter, null, Effect.void)
-    const batch = Batch.make(projection, 0, [event], { streams: new Set(), positions })
+    const next = yield* eventAt(model, letter.streamId, letter.version)
+    if (next === undefined) return yield* store.unpark(model, letter, null, Effect.void)
     const failed = (error: unknown) => {
-      const { attempts } = letter.version === event.version ? letter : { attempts: 0 }
-      const rest = { ...letter, ...Batch.failureOf(event, error, attempts + 1), retry: false }
+      const { attempts } = letter.version === next.version ? letter : { attempts: 0 }
+      const rest = { ...letter, ...Batch.failureOf(next, error, attempts + 1), retry: false }
       return Effect.zipRight(log("warn", "an event of a parked stream failed again", rest), Effect.succeed(rest))
+    }
+    let batch: Batch.Batch<{ readonly _tag: string }> = { events: [], to: 0, passed: 1, unreadable: undefined }
+    if (!(next instanceof StreamDamaged)) {
+      batch = Batch.make(projection, 0, [next], { streams: new Set(), positions })
+    } else if (!positions.has(Source.placeOf(next).position)) {
+      return yield* store.unpark(model, letter, yield* failed(next), Effect.void)
     }
     if (batch.unreadable !== undefined) {
       return yield* store.unpark(model, letter, yield* failed(batch.unreadable.error), Effect.void)
     }
+    const later = yield* eventAt(model, letter.streamId, next.version + 1)
     const rest = later === undefined ? null : { ...letter, ...Batch.failureOf(later, letter.error, 0), retry: true }
     yield* store
       .unpark(model, letter, rest, change(model, batch))
@@ -157,12 +183,31 @@ export const run = Effect.fnUntraced(function* (
       )
   })
 
-  /** The next events of the log, as many pages as that takes. */
+  /** The next event is damaged, and nothing is done with it: its stream waits, where it alone is concerned, or all does. */
+  const meet = Effect.fnUntraced(function* (model: Model, damaged: StreamDamaged, { excluded, letters }: Excluded) {
+    const place = Source.placeOf(damaged)
+    const isVouched = projection.onFailure === "park" && (yield* events.vouches(place))
+    // An operator had it passed over, or its stream waits already, and its turn comes there.
+    if (excluded.positions.has(place.position) || (isVouched && excluded.streams.has(place.streamId))) {
+      const move = { to: place.position, events: 1, rate: model.rate, parked: letters.length }
+      yield* store.advance(model, move, Effect.void)
+    } else {
+      yield* fail(model, damaged, damaged, { isFinal: true, mayPark: isVouched })
+    }
+    return "moved" as const
+  })
+
+  /** The next events of the log, as many pages as that takes, up to one that is damaged. */
   const readPages = Effect.fnUntraced(function* (after: number, limit: number) {
     const read: Array<StoredEvent> = []
     for (;;) {
       const from = read.at(-1)?.position ?? after
-      const page = yield* Source.read(events, from, Math.min(limit - read.length, maxPage))
+      const page = yield* Source.read(events, from, Math.min(limit - read.length, maxPage)).pipe(
+        Effect.catchIf(
+          (error) => error._tag === "StreamDamaged" && read.length > 0,
+          () => Effect.succeed({ events: [], more: false })
+        )
+      )
       for (const event of page.events) read.push(event)
       if (!page.more || page.events.length === 0 || read.length >= limit) return read
       yield* turn
@@ -173,7 +218,8 @@ export const run = Effect.fnUntraced(function* (
   const tryNext = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
     const start = yield* Elapsed.millis
-    const { excluded, letters } = yield* excludedOf(model)
+    const outside = yield* excludedOf(model)
+    const { excluded, letters } = outside
     const released = letters.find(({ retry }) => retry)
     // So many at most: the other streams go on meanwhile.
     if (released !== undefined && pace.takenUp < limits.busyBatch) {
@@ -184,12 +230,17 @@ export const run = Effect.fnUntraced(function* (
     pace.takenUp = 0
     const otherwise = released === undefined ? "idle" : "moved"
     if (model.failure?.halted === true || pace.notBefore > start) return otherwise
-    const page = yield* readPages(model.position, Math.min(pace.limit, most))
+    const page = yield* Effect.catchTag(
+      readPages(model.position, Math.min(pace.limit, most)),
+      "StreamDamaged",
+      Effect.succeed
+    )
+    if (page instanceof StreamDamaged) return yield* meet(model, page, outside)
     const [first] = page
     if (first === undefined) return otherwise
     const batch = Batch.make(projection, model.position, page, excluded)
     if (batch.unreadable !== undefined && batch.passed === 0) {
-      yield* fail(model, first, batch.unreadable.error, true)
+      yield* fail(model, first, batch.unreadable.error, { isFinal: true })
       return "moved" as const
     }
     return yield* store
@@ -212,7 +263,7 @@ export const run = Effect.fnUntraced(function* (
           Effect.gen(function* () {
             // Smaller batches, without a pause, until the one that fails is one event.
             if (batch.passed > 1) pace.limit = Math.floor(batch.passed / 2)
-            else yield* fail(model, first, cause, false)
+            else yield* fail(model, first, cause, { isFinal: false })
             return "moved" as const
           })
         )

@@ -5,7 +5,8 @@
 import { hash } from "node:crypto"
 import process from "node:process"
 import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Stream } from "effect"
-import { EventStore, maxPage } from "../core/EventStore.ts"
+import { EventStore, type LookupError, maxPage } from "../core/EventStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
 import * as Lease from "./Lease.ts"
 import type { Any } from "./Projection.ts"
@@ -76,12 +77,21 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
       })
     )
 
+  /** The next event that can be read: of one that is damaged the time cannot be told. */
+  const oldestAfter = (position: number): Effect.Effect<StoredEvent | undefined, LookupError> =>
+    events.readAll(position, 1).pipe(
+      Effect.map((page) => page.events[0]),
+      Effect.catchTag("StreamDamaged", (damaged) =>
+        damaged.position === null ? Effect.succeed(undefined) : oldestAfter(damaged.position)
+      )
+    )
+
   const toStatus = Effect.fnUntraced(
     function* (row: ProjectionRow) {
       const { kind, live, name, shadow } = row
       const target = yield* events.lastPosition
       const position = live?.position ?? 0
-      const [oldest] = (yield* events.readAll(position, 1)).events
+      const oldest = yield* oldestAfter(position)
       const letters = live === null ? [] : yield* store.deadLetters(live)
       const ofShadow = shadow === null ? [] : yield* store.deadLetters(shadow)
       const rebuild =
@@ -141,7 +151,10 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
   /** Reads one page as the projection would, to see how long the log will take. */
   const estimate = Effect.fnUntraced(function* (projection: Any, target: number) {
     const start = yield* Clock.currentTimeNanos
-    const page = yield* Effect.catchTag(events.readAll(0, maxPage), "InvalidArgument", Effect.die)
+    const page = yield* events.readAll(0, maxPage).pipe(
+      Effect.catchTag("StreamDamaged", () => Effect.succeed({ events: [], more: false })),
+      Effect.catchTag("InvalidArgument", Effect.die)
+    )
     const { passed } = Batch.make(projection, 0, page.events, { streams: new Set(), positions: new Set() })
     const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9
     return passed === 0 ? null : ((seconds * applyFactor) / passed) * target

@@ -4,7 +4,8 @@
  *
  * Events of one stream are reacted to one after the other, in order; of different streams at the same time. The checkpoint is
  * the highest position up to which every event is done. A failed reaction is tried again for ever, with a growing delay;
- * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass.
+ * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass. A damaged event is
+ * never reacted to, and the checkpoint does not pass it unseen, wanted or not.
  */
 import {
   Cause,
@@ -28,12 +29,13 @@ import * as Fault from "../core/Fault.ts"
 import { Permits } from "../core/Permits.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { StreamDamaged } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import * as Lease from "./Lease.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
-import { type Checkpoint, type DeadLetter, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
+import { type Checkpoint, type DeadLetter, type Model, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
@@ -71,9 +73,9 @@ const commandIdOf =
   (n = 0) =>
     `\u0001${name}:${streamId}:${version}:${index}:${n}`
 
-/** An event under way, in the order of the log. */
+/** An event under way, or one that is damaged, in the order of the log. */
 interface Item {
-  readonly stored: StoredEvent
+  readonly met: Source.Met
   isDone: boolean
 }
 
@@ -159,7 +161,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   const save = write((at) => {
     let passed = 0
     while (ahead[passed]?.isDone === true) passed++
-    finished = ahead[passed - 1]?.stored.position ?? finished
+    finished = ahead[passed - 1]?.met.position ?? finished
     ahead.splice(0, passed)
     const to = finished
     if (to <= at.position) return Effect.void
@@ -169,7 +171,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   })
 
   /** One attempt; what went wrong, or undefined. */
-  const attempt = (stored: StoredEvent): Effect.Effect<unknown, never, R> => {
+  const attempt = (stored: Source.Met): Effect.Effect<unknown, never, R> => {
+    if (stored instanceof StreamDamaged) return Effect.succeed(stored)
     if (!reaction.wanted.has(stored.type)) return Effect.void
     const decoded = reaction.codec.decode(stored)
     if (Either.isLeft(decoded)) return Effect.succeed(decoded.left)
@@ -191,13 +194,14 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   }
 
   /** Never a word of the error, which may quote what a log must not: it is in the status. */
-  const log = (what: string, { streamId, type, version }: StoredEvent, attempts: number) =>
-    Effect.logWarning(what).pipe(Effect.annotateLogs({ reaction: name, streamId, version, type, attempts }))
+  const log = (what: string, met: Source.Met, attempts: number) =>
+    Effect.logWarning(what).pipe(Effect.annotateLogs({ reaction: name, ...Source.placeOf(met), attempts }))
 
-  const park = Effect.fnUntraced(function* (stored: StoredEvent, error: unknown, attempts: number) {
-    const failure = Batch.failureOf(stored, error, attempts)
+  const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
+    const failure = Batch.failureOf(met, error, attempts)
     yield* write((at) => store.park(at, { to: at.position, events: 0, rate: 0 }, failure))
-    yield* log("a reaction failed too often: the stream is parked, and tried again now and then", stored, attempts)
+    const what = met instanceof StreamDamaged ? "an event is damaged" : "a reaction failed too often"
+    yield* log(`${what}: the stream is parked, and tried again now and then`, met, attempts)
     const letter = { ...failure, parkedAt: yield* Clock.currentTimeMillis, retry: false }
     return { letter, seen: 0, wake: yield* Deferred.make<void>() } satisfies Parked
   })
@@ -209,24 +213,22 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     for (;;) {
       if (attempts > 0) yield* pause(attempts, Deferred.await(state.wake))
       state.wake = yield* Deferred.make<void>()
-      const {
-        events: [stored]
-      } = yield* persistently(events.readStream(streamId as StoredEvent["streamId"], { from: version, limit: 1 }))
-      if (stored === undefined || stored.position > readTo) {
+      const met = yield* persistently(Source.eventAt(events, streamId, version))
+      if (met === undefined || Source.placeOf(met).position > readTo) {
         // The reader may have left it one more since.
         if (state.seen >= version) continue
         parked.delete(streamId)
         return yield* write((at) => store.unpark(at, state.letter, null, Effect.void))
       }
       const skipped = yield* persistently(store.skipped(name, saved.version))
-      const error = skipped.has(stored.position) ? undefined : yield* attempt(stored)
+      const error = skipped.has(Source.placeOf(met).position) ? undefined : yield* attempt(met)
       if (error === undefined) {
         attempts = 0
         version++
         continue
       }
       attempts++
-      const again: DeadLetter = { ...state.letter, ...Batch.failureOf(stored, error, attempts), retry: false }
+      const again: DeadLetter = { ...state.letter, ...Batch.failureOf(met, error, attempts), retry: false }
       yield* write((at) => store.unpark(at, state.letter, again, Effect.void))
       state.letter = again
     }
@@ -235,18 +237,19 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   /** Reacts to what waits of one stream. */
   const work = Effect.fnUntraced(function* (streamId: string, queue: Array<Item>) {
     for (let item = queue[0]; item !== undefined; item = queue[0]) {
-      const { stored } = item
+      const { met } = item
+      const maxAttempts = met instanceof StreamDamaged ? 1 : limits.maxAttempts
       for (let attempts = 1; !item.isDone; attempts++) {
-        const error = yield* attempt(stored)
+        const error = yield* attempt(met)
         if (error === undefined) {
           item.isDone = true
-        } else if (attempts < limits.maxAttempts || parked.size >= limits.maxDeadLetters) {
-          yield* log("a reaction failed and is tried again", stored, attempts)
+        } else if (attempts < maxAttempts || parked.size >= limits.maxDeadLetters) {
+          yield* log("a reaction failed and is tried again", met, attempts)
           yield* pause(attempts, Effect.never)
         } else {
-          const state = yield* park(stored, error, attempts)
+          const state = yield* park(met, error, attempts)
           // What waits behind it is in the log, and so is what comes.
-          state.seen = queue.at(-1)?.stored.version ?? stored.version
+          state.seen = queue.at(-1)?.met.version ?? met.version
           for (const each of queue) each.isDone = true
           queue.length = 1
           parked.set(streamId, state)
@@ -260,11 +263,12 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     queues.delete(streamId)
   })
 
-  const enqueue = (stored: StoredEvent) => {
-    const item: Item = { stored, isDone: !reaction.wanted.has(stored.type) }
+  const enqueue = (met: Source.Met, isDone: boolean) => {
+    const item: Item = { met, isDone }
+    readTo = Source.placeOf(met).position
     ahead.push(item)
-    if (item.isDone) return Effect.void
-    const { streamId, version } = stored
+    if (isDone) return Effect.void
+    const { streamId, version } = met
     const behind = parked.get(streamId)
     if (behind !== undefined) {
       behind.seen = version
@@ -280,6 +284,21 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     queues.set(streamId, own)
     return Effect.forkIn(work(streamId, own), scope)
   }
+
+  /**
+   * The next event is damaged, and is not reacted to. Where its stream alone is concerned, that is parked; else nothing
+   * goes on behind it, until it is whole again or an operator has it passed over.
+   */
+  const meet = Effect.fnUntraced(function* (damaged: StreamDamaged, noted: Model["failure"]) {
+    const place = Source.placeOf(damaged)
+    const skipped = yield* persistently(store.skipped(name, saved.version))
+    if (skipped.has(place.position)) return yield* enqueue(damaged, true)
+    if (yield* persistently(events.vouches(place))) return yield* enqueue(damaged, false)
+    if (noted?.halted === true && noted.position === place.position) return
+    const failure = { ...Batch.failureOf(damaged, damaged, (noted?.attempts ?? 0) + 1), halted: true }
+    yield* write((at) => store.noteFailure(at, failure))
+    yield* log("an event is damaged: the reaction halts", damaged, failure.attempts)
+  })
 
   /** Brings back what was parked, and tells the workers what an operator released. */
   const readLetters = Effect.gen(function* () {
@@ -309,13 +328,20 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     }
     const row = Option.getOrNull(yield* persistently(store.find(name)))
     const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
-    const page =
-      room <= 0
-        ? { events: [], more: false }
-        : yield* persistently(Source.read(events, readTo, Math.min(room, maxPage)))
-    for (const stored of page.events) {
-      readTo = stored.position
-      yield* enqueue(stored)
+    const noted = row?.live?.failure ?? null
+    let isMore = false
+    if (room > 0) {
+      const page = yield* persistently(
+        Effect.catchTag(Source.read(events, readTo, Math.min(room, maxPage)), "StreamDamaged", Effect.succeed)
+      )
+      if (page instanceof StreamDamaged) {
+        yield* meet(page, noted)
+        isMore = readTo === page.position
+      } else {
+        for (const stored of page.events) yield* enqueue(stored, !reaction.wanted.has(stored.type))
+        isMore = page.more
+        if (noted !== null) yield* write((at) => store.noteFailure(at, null))
+      }
     }
     const open = ahead.findIndex(({ isDone }) => !isDone)
     const done = open === -1 ? ahead.length : open
@@ -325,7 +351,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       lastSave = now
       untilSave = Number.POSITIVE_INFINITY
     }
-    if (!page.more) {
+    if (!isMore) {
       yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave))
     }
     // The embedded store answers without a pause: let others run between two pages.

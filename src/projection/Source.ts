@@ -1,7 +1,12 @@
-/** `Source` reads the log for the read side, and refuses a page that cannot be the log: out of order, or with a hole in a stream. */
+/**
+ * `Source` reads the log for the read side, and refuses a page that cannot be the log: out of order, or with a hole in a
+ * stream. Where an event is damaged, it says so at its place, and gives what stands before.
+ */
 import { Effect } from "effect"
-import type { EventPage, EventStore, ReadError } from "../core/EventStore.ts"
+import type { EventPage, EventPlace, EventStore, LookupError, ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { StreamDamaged } from "../core/StoreError.ts"
+import type { StreamId } from "../core/StreamId.ts"
 import { OutOfOrder } from "./ProjectionError.ts"
 
 /**
@@ -32,7 +37,29 @@ const check = (after: number, page: ReadonlyArray<StoredEvent>): ReadonlyArray<S
   return events
 }
 
-/** The next events after a position, each once. What fails is to be read again. */
+/** What stands next in the log or in a stream: an event, or the damage in its place. */
+export type Met = StoredEvent | StreamDamaged
+
+export const placeOf = ({ position, streamId, type, version }: Met): EventPlace & { readonly type: string } => ({
+  streamId,
+  version,
+  // Only an event that is missing has none, and then the one that shows it is what was met.
+  position: position ?? 0,
+  type: type ?? "unknown"
+})
+
+/** What the stream has at this version; undefined where it ends before. */
+export const eventAt = (
+  store: EventStore["Type"],
+  streamId: string,
+  version: number
+): Effect.Effect<Met | undefined, LookupError> =>
+  store.readStream(streamId as StreamId, { from: version, limit: 1 }).pipe(
+    Effect.map((page): Met | undefined => page.events[0]),
+    Effect.catchTag("StreamDamaged", (damaged) => Effect.succeed<Met>(damaged))
+  )
+
+/** The next events after a position, each once. What is out of order is to be read again; what is damaged stays so. */
 export const read = (
   store: EventStore["Type"],
   after: number,

@@ -2,10 +2,13 @@
  * `Subscription` follows the log, or one stream: what is stored after a place, and then each new event. Events come once, in
  * order and without a hole.
  *
+ * It gives what the log holds and nothing else: at an event that is damaged it ends with `StreamDamaged`, after all that
+ * stands before. To go on behind it is the subscriber's to say, by subscribing after its place.
+ *
  * It is bounded: a few pages wait for the subscriber, and one that takes none for too long is cut off with `SlowConsumer`,
  * which says where to resume.
  */
-import { Cause, Chunk, Deferred, Duration, Effect, Exit, Option, Queue, Stream } from "effect"
+import { Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Option, Queue, Stream } from "effect"
 import { type EventPage, EventStore, type ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
@@ -44,9 +47,10 @@ const follow = (
   Stream.unwrapScoped(
     Effect.gen(function* () {
       const store = yield* EventStore
-      const pages = yield* Queue.bounded<ReadonlyArray<StoredEvent>>(maxWaitingPages)
+      /** The last one is why there are no more. */
+      const pages = yield* Queue.bounded<Either.Either<ReadonlyArray<StoredEvent>, ReadError>>(maxWaitingPages)
       const wakes = yield* Queue.sliding<void>(1)
-      const ended = yield* Deferred.make<never, ReadError | SlowConsumer>()
+      const ended = yield* Deferred.make<never, SlowConsumer>()
       /** The last event that the subscriber was given. */
       let given = start
 
@@ -55,16 +59,19 @@ const follow = (
         Effect.forkScoped
       )
       const tooSlow = Effect.suspend(() => new SlowConsumer({ streamId, resumeAfter: given }))
+      const offer = (page: Either.Either<ReadonlyArray<StoredEvent>, ReadError>) =>
+        Effect.timeoutOption(Queue.offer(pages, page), patience).pipe(
+          Effect.flatMap(Option.match({ onNone: () => tooSlow, onSome: () => Effect.void }))
+        )
       const readOn = Effect.gen(function* () {
         for (let after = start; ; ) {
-          const page = yield* read(store, after)
+          const found = yield* Effect.either(read(store, after))
+          // What was read before it is given first.
+          if (Either.isLeft(found)) return yield* offer(Either.left(found.left))
+          const page = found.right
           for (const last of page.events.slice(-1)) after = numberOf(last)
           const wanted = types === undefined ? page.events : page.events.filter(({ type }) => types.has(type))
-          if (wanted.length > 0) {
-            yield* Effect.timeoutOption(Queue.offer(pages, wanted), patience).pipe(
-              Effect.flatMap(Option.match({ onNone: () => tooSlow, onSome: () => Effect.void }))
-            )
-          }
+          if (wanted.length > 0) yield* offer(Either.right(wanted))
           // The embedded store answers without a pause: let others run between two pages.
           yield* page.more ? turn : Queue.take(wakes)
         }
@@ -78,15 +85,15 @@ const follow = (
       )
 
       return Stream.repeatEffectChunk(
-        Effect.map(
+        Effect.flatMap(
           // Whoever was cut off learns it at once: what waited is read again when it resumes.
           Effect.flatMap(Deferred.isDone(ended), (isDone) =>
             isDone ? Deferred.await(ended) : Effect.raceFirst(Queue.take(pages), Deferred.await(ended))
           ),
-          (page) => {
+          Either.map((page) => {
             for (const last of page.slice(-1)) given = numberOf(last)
             return Chunk.unsafeFromArray(page as Array<StoredEvent>)
-          }
+          })
         )
       )
     })

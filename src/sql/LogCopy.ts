@@ -15,6 +15,7 @@ import * as JournalTransform from "./JournalTransform.ts"
 import * as LogTables from "./LogTables.ts"
 import * as OldLog from "./OldLog.ts"
 import { type Dialect, innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
+import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
 /** The text of a command's payload, beside its entry. */
@@ -101,7 +102,7 @@ export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = 
         Stream.map(
           pages(
             (event: StoredEvent) => event.position,
-            (after) => Effect.map(store.readAll(after), ({ events }) => events)
+            (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events)
           ),
           (event): LogRow => ({ _tag: "Event", event })
         )

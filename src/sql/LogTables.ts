@@ -176,6 +176,9 @@ export const entries: Table<EntryRow> = {
   }
 }
 
+/** The number of a stream, for its id. */
+export const streamNumber = "(SELECT stream FROM log_streams WHERE stream_id = ?)"
+
 /** Events, each with what its entry knows of it; add a WHERE over `e`. */
 export const selectEvents = ({ words: { hex } }: Pick<Dialect, "words">): string =>
   `SELECT e.position, s.stream_id, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id,

@@ -152,6 +152,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     isFault,
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    follows: "pg_is_in_recovery()",
     selectKnown: `SELECT 0, s.stream_id, s.stream, e.version, e.position, encode(e.hash, 'hex')
       FROM json_array_elements_text(?::json) AS wanted (value)
       CROSS JOIN LATERAL (SELECT * FROM log_streams WHERE stream_id = wanted.value LIMIT 1) AS s

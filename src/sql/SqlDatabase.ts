@@ -28,6 +28,8 @@ export interface Dialect {
   readonly isFault: (error: unknown) => boolean
   /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */
   readonly now: string
+  /** A condition that holds while the server only follows another one; null where there is no such thing. */
+  readonly follows: string | null
   /** How bytes are given as texts, and texts as bytes. */
   readonly words: (typeof words)[keyof typeof words]
   /**

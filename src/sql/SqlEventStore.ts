@@ -2,12 +2,13 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
+import * as Damage from "../core/Damage.ts"
 import {
-  type EventPage,
   EventStore,
+  type Head,
   type JournalPage,
+  type LookupError,
   maxPage,
-  type ReadError,
   type RecordError,
   type StreamHead
 } from "../core/EventStore.ts"
@@ -18,10 +19,8 @@ import { StoreUnavailable } from "../core/StoreError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
-
-/** The number of a stream, for its id. */
-const streamNumber = "(SELECT stream FROM log_streams WHERE stream_id = ?)"
 
 /**
  * One seek in each index for each stream, however many events it has: the next stream is the first id above the last. Ends at
@@ -43,11 +42,6 @@ const selectStreams = `
     (SELECT stream FROM log_streams WHERE log_streams.stream_id = found.stream_id)) FROM found, bounds
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
 
-const pageOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>, limit: number): EventPage => {
-  const { kept, more } = Page.cut(rows, limit)
-  return { events: kept.map(LogTables.toEvent), more }
-}
-
 /** Within a transaction of the caller. */
 const record = Effect.fnUntraced(function* (
   connection: Connection,
@@ -67,15 +61,14 @@ const record = Effect.fnUntraced(function* (
 
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
-  const writer = yield* Writer
   const { dialect, log } = database
-  const selectEvents = LogTables.selectEvents(dialect)
-  const selectLog = `${selectEvents} WHERE e.position > ? ORDER BY e.position LIMIT ?`
-  const selectStream = (direction: "ASC" | "DESC"): string =>
-    `${selectEvents} WHERE e.stream = ${streamNumber} AND e.version BETWEEN ? AND ? ORDER BY e.version ${direction} LIMIT ?`
+  const writer = yield* Writer
+  const within = Effect.provideService(SqlDatabase, database)
+  const selectHead = `SELECT version, position, ${dialect.words.hex("hash")} FROM log_events WHERE stream = ${LogTables.streamNumber} ORDER BY version DESC LIMIT 1`
   const selectEntries = LogTables.selectEntries(dialect)
+  const selectEntryOf = `${selectEntries} WHERE j.sequence = (SELECT sequence FROM log_events WHERE position = ?)`
   const selectJournal = `${selectEntries} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
-  const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${streamNumber})`
+  const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
   const selectEnd = LogStatements.selectEndSql(dialect)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
@@ -83,6 +76,15 @@ const make = Effect.gen(function* () {
       (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
     )
 
+  const lastPosition = Effect.map(
+    read("SELECT coalesce(max(position), 0) FROM log_events", []),
+    ([row]) => row?.[0] as number
+  )
+  /** Whether others write the log: into this file, or into the server that this one follows. */
+  const follows =
+    database.writeClient === null || dialect.follows === null
+      ? Effect.succeed(database.writeClient === null)
+      : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
   const end = Effect.map(read(selectEnd, []), ([row]): JournalHead => {
     const { eventHash: _, ...head } = LogStatements.toEnd(row)
     return head
@@ -101,20 +103,19 @@ const make = Effect.gen(function* () {
         return wrong ?? writer.transact((connection) => record(connection, log, operation, now))
       }),
     readStream: (streamId, options) =>
-      Effect.flatMap(Page.streamBounds(options), ({ from, to, limit, backwards }) =>
-        Effect.map(read(selectStream(backwards ? "DESC" : "ASC"), [streamId, from, to, limit + 1]), (rows) =>
-          pageOf(rows, limit)
-        )
+      Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ bounds, rows }) =>
+        Damage.streamPage(rows, bounds)
       ),
     readAll: (after, limit = maxPage) =>
-      Effect.suspend((): Effect.Effect<EventPage, ReadError> => {
-        const wrong = Page.wrongLogBounds(after, limit)
-        return wrong ?? Effect.map(read(selectLog, [after, limit + 1]), (rows) => pageOf(rows, limit))
-      }),
+      Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),
     head: (streamId) =>
+      Effect.map(read(selectHead, [streamId]), ([row]) =>
+        row === undefined ? AppendPlan.noHead : ({ version: row[0], position: row[1], hash: row[2] } as Head)
+      ),
+    vouches: (place) =>
       Effect.map(
-        read(`SELECT coalesce(max(version), 0) FROM log_events WHERE stream = ${streamNumber}`, [streamId]),
-        ([row]) => row?.[0] as number
+        read(selectEntryOf, [place.position]),
+        ([row]) => row !== undefined && Journal.vouchesFor(LogTables.toEntry(row), place)
       ),
     listStreams: (options) =>
       Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
@@ -126,8 +127,10 @@ const make = Effect.gen(function* () {
               return { streams: kept.map(([streamId, version]) => ({ streamId, version }) as StreamHead), more }
             })
       ),
+    lastPosition,
+    writtenEnd: Effect.flatMap(follows, (isFollower) => (isFollower ? Effect.succeed(undefined) : lastPosition)),
     readJournal: (after, limit = maxPage) =>
-      Effect.suspend((): Effect.Effect<JournalPage, ReadError> => {
+      Effect.suspend((): Effect.Effect<JournalPage, LookupError> => {
         const wrong = Page.wrongLogBounds(after, limit)
         const page = Effect.map(read(selectJournal, [after, limit + 1]), (rows) => {
           const { kept, more } = Page.cut(rows, limit)
@@ -141,10 +144,6 @@ const make = Effect.gen(function* () {
       ),
     identity: Effect.map(end, ({ epoch, logId }) => ({ logId, epoch })),
     journalHead: end,
-    lastPosition: Effect.map(
-      read("SELECT coalesce(max(position), 0) FROM log_events", []),
-      ([row]) => row?.[0] as number
-    ),
     commits: Stream.merge(writer.commits, database.commitsElsewhere)
   })
 })

@@ -52,6 +52,7 @@ export const sqlite: Dialect = {
   isFault: (error) =>
     /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+  follows: null,
   // The inner query is one seek; GROUP BY would read every event.
   selectKnown: `SELECT 0, s.stream_id, s.stream, e.version, e.position, lower(hex(e.hash))
     FROM json_each(?) AS wanted CROSS JOIN log_streams AS s ON s.stream_id = wanted.value

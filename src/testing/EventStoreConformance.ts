@@ -2,7 +2,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { hash } from "node:crypto"
 import { Clock, Deferred, Effect, Fiber, Queue, Stream } from "effect"
-import { maxAnswerBytes, maxPayloadBytes } from "../core/AppendPlan.ts"
+import { maxAnswerBytes, maxPayloadBytes, noHead } from "../core/AppendPlan.ts"
 import * as CommandId from "../core/CommandId.ts"
 import * as EventHash from "../core/EventHash.ts"
 import {
@@ -50,7 +50,8 @@ const at = (millis: number) =>
 const page = (id: string, options?: ReadStreamOptions) =>
   Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(id), options))
 const read = (id: string, options?: ReadStreamOptions) => Effect.map(page(id, options), ({ events }) => events)
-const head = (id: string) => Effect.flatMap(EventStore, (store) => store.head(StreamId.make(id)))
+const fullHead = (id: string) => Effect.flatMap(EventStore, (store) => store.head(StreamId.make(id)))
+const head = (id: string) => Effect.map(fullHead(id), ({ version }) => version)
 const logPage = (after = 0, limit?: number) => Effect.flatMap(EventStore, (store) => store.readAll(after, limit))
 const log = (after = 0, limit?: number) => Effect.map(logPage(after, limit), ({ events }) => events)
 const streamPage = (options: ListStreamsOptions) => Effect.flatMap(EventStore, (store) => store.listStreams(options))
@@ -73,7 +74,9 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       )
       strictEqual(result.commands[0]?.version, 3)
       ok(result._tag === "Appended" && result.heads[0]?.hash === stored[2]?.hash && result.heads[0]?.version === 3)
-      strictEqual(yield* head("a"), 3)
+      const { hash, position, version } = stored[2] ?? noHead
+      deepStrictEqual(yield* fullHead("a"), { version, position, hash })
+      deepStrictEqual(yield* fullHead("unknown"), noHead)
     })
   },
   {
@@ -267,6 +270,17 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
         previousHash = event.hash
       }
       deepStrictEqual(yield* read("b", { from: 1001 }), [])
+    })
+  },
+  {
+    name: "a store that is written through says where its log ends, at once after each append (JR7)",
+    run: Effect.gen(function* () {
+      const store = yield* EventStore
+      strictEqual(yield* store.writtenEnd, 0)
+      for (let round = 1; round <= 20; round++) {
+        yield* append(request("a", "any", events(`c-${round}`, 2)))
+        strictEqual(yield* store.writtenEnd, (yield* fullHead("a")).position)
+      }
     })
   },
   {

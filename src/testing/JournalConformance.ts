@@ -189,7 +189,7 @@ export const JournalConformance: ReadonlyArray<Case<EventStore>> = [
         const streamId = StreamId.make(`s-${index % 5}`)
         const commands = [command(`c-${index}`, index % 3)]
         return Effect.retry(
-          Effect.flatMap(store.head(streamId), (expectedVersion) =>
+          Effect.flatMap(store.head(streamId), ({ version: expectedVersion }) =>
             store.append([{ streamId, expectedVersion, commands }])
           ),
           { while: (error) => error._tag === "VersionConflict" }

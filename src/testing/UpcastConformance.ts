@@ -71,7 +71,7 @@ const consumers = {
   }),
   changes: Effect.gen(function* () {
     const account = yield* ref
-    const head = yield* Effect.flatMap(EventStore, (events) => events.head(streamId))
+    const { version: head } = yield* Effect.flatMap(EventStore, (events) => events.head(streamId))
     const steps = yield* Stream.runCollect(Stream.take(account.changes(), head))
     const events = Chunk.toReadonlyArray(steps).flatMap((step) => step.events)
     return events.reduce((state, event) => definition.evolve(state, event), definition.initial).balance

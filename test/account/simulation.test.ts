@@ -44,7 +44,7 @@ const start = Effect.fnUntraced(function* (
         const streamId = requests[0]?.streamId ?? accountStream
         return Effect.flatMap(
           real.head(streamId),
-          (head) => new VersionConflict({ streamId, expected: head + 1, actual: head })
+          ({ version }) => new VersionConflict({ streamId, expected: version + 1, actual: version })
         )
       }
       if (fate < 0.3) return new StoreUnavailable({ operation: "append", cause })

@@ -126,7 +126,7 @@ const readers: Record<string, Reader<Stores>> = {
         const [events, snapshots] = [yield* EventStore, yield* SnapshotStore]
         const middle = Math.ceil(stored.count / 2)
         const half = yield* TimeTravel.stateAt(definition, "1", { version: middle })
-        const saver = yield* SnapshotSaver.make(snapshots, ActorConfig.defaults)
+        const saver = yield* SnapshotSaver.make(events, snapshots, ActorConfig.defaults)
         saver.offer(stored.streamId, definition, half)
         yield* saver.flush
         const { committed, snapshotVersion } = yield* Replay.recover(events, snapshots, definition, stored.streamId)

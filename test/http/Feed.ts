@@ -82,5 +82,9 @@ export const follow = (url: string, headers: Readonly<Record<string, string>> = 
 export const nextEvent = ({ next }: Feed): Effect.Effect<Message> =>
   Effect.repeat(next, { until: ({ id }) => id !== undefined })
 
+/** The next message of any kind but a comment and what is said at the beginning. */
+export const nextMessage = ({ next }: Feed): Effect.Effect<Message> =>
+  Effect.repeat(next, { until: ({ event }) => event !== undefined })
+
 export const positions = (feed: Feed, count: number) =>
   Effect.map(Effect.replicateEffect(nextEvent(feed), count), (events) => events.map(({ id }) => Number(id)))

@@ -1,8 +1,11 @@
 /** The feed of server-sent events: every event once, in order, from where a client was; and no client that costs without end. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer } from "effect"
+import { EventStore } from "../../src/core/EventStore.ts"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
-import { follow, nextEvent, positions } from "./Feed.ts"
+import { Tampering } from "../../src/testing/Tampering.ts"
+import * as SqlTampering from "../sql/Tampering.ts"
+import { follow, nextEvent, nextMessage, positions } from "./Feed.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
 
@@ -42,18 +45,114 @@ describe("feed", () => {
       }).pipe(Effect.provide(Service.layer()))
   )
 
-  it.scopedLive("HT15 refuses an id that is no position, and waits at one that is beyond the log", () =>
+  it.scopedLive(
+    "HT15 JR7 refuses an id that is no position, and one that is beyond the log, wherever it is asked",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        for (const garbage of ["x", "-1", "1.5", "", "99999999999999999999"]) {
+          const headers = { "last-event-id": garbage }
+          assertProblem(yield* ask(`${url}/events/stream`, { headers }), "invalid-request")
+        }
+        assertProblem(yield* ask(`${url}/events/stream?after=x`), "invalid-request")
+        const [end = 0] = yield* deposits(url, id, 1)
+        const asked = [
+          ask(`${url}/events/stream?after=${end + 1}`),
+          ask(`${url}/events/stream`, { headers: { "last-event-id": String(end + 1) } }),
+          ask(`${url}/events?after=${end + 1}`),
+          ask(`${url}/accounts?minPosition=${end + 1}`),
+          ask(`${url}/accounts/${id}/summary?minPosition=${Number.MAX_SAFE_INTEGER}`)
+        ]
+        for (const ahead of asked) {
+          const answer = yield* ahead
+          assertProblem(answer, "position-ahead")
+          assert.strictEqual(answer.json.detail, `the log ends at position ${end}`)
+        }
+        // At the end there is nothing yet, and what comes is given.
+        assert.deepStrictEqual((yield* ask(`${url}/events?after=${end}`)).json, { events: [], next: null })
+        const feed = yield* follow(`${url}/events/stream?after=${end}`)
+        const stored = yield* deposits(url, id, 1)
+        assert.deepStrictEqual(yield* positions(feed, 1), stored)
+        // What a receipt says can be asked for at once.
+        for (let n = 0; n < 20; n++) {
+          const [position] = yield* deposits(url, id, 1)
+          assert.strictEqual((yield* ask(`${url}/accounts/${id}/summary?minPosition=${position}`)).status, 200)
+        }
+      }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("says which event is damaged and ends, and goes on behind it only when asked (VR1 VR2)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)
-      for (const garbage of ["x", "-1", "1.5", "", "99999999999999999999"]) {
-        const headers = { "last-event-id": garbage }
-        assertProblem(yield* ask(`${url}/events/stream`, { headers }), "invalid-request")
+      yield* deposits(url, id, 3)
+      // What a filter would drop is damaged too: no client asks for such a type.
+      yield* Effect.flatMap(Tampering, (hand) => hand.edit(3, { type: "Unwanted" }))
+      const data = JSON.stringify({ position: 3, streamId: `account-${id}`, version: 3 })
+      const feed = yield* follow(`${url}/events/stream`)
+      assert.deepStrictEqual(yield* positions(feed, 2), [1, 2])
+      assert.deepStrictEqual(yield* nextMessage(feed), { event: "damaged", data })
+      yield* feed.ended
+      // As a browser comes again.
+      const again = yield* follow(`${url}/events/stream`, { "last-event-id": "2" })
+      assert.deepStrictEqual(yield* nextMessage(again), { event: "damaged", data })
+
+      const skipping = yield* follow(`${url}/events/stream?skipDamaged=true`)
+      assert.deepStrictEqual(yield* positions(skipping, 2), [1, 2])
+      assert.deepStrictEqual(yield* nextMessage(skipping), { id: "3", event: "damaged", data })
+      assert.deepStrictEqual(yield* positions(skipping, 1), [4])
+
+      const page = yield* ask(`${url}/events`)
+      assert.deepStrictEqual([page.json.events.length, page.json.next], [2, 2])
+      const next = yield* ask(`${url}/events?after=2`)
+      assertProblem(next, "data-damaged")
+      assert.strictEqual(next.json.detail, `account-${id} version 3 is damaged, at position 3`)
+      const behind = yield* ask(`${url}/events?after=3`)
+      assert.deepStrictEqual([behind.json.events.length, behind.json.next], [1, null])
+      const own = yield* ask(`${url}/accounts/${id}/events`)
+      assert.deepStrictEqual([own.json.events.length, own.json.next], [2, 2])
+      assertProblem(yield* ask(`${url}/accounts/${id}/events?after=2`), "data-damaged")
+      assertProblem(yield* ask(`${url}/accounts/${id}?version=4`), "data-damaged")
+      assert.strictEqual((yield* ask(`${url}/accounts/${id}?version=2`)).status, 200)
+    }).pipe(Effect.provide(Layer.provideMerge(SqlTampering.layer, Service.layer())))
+  )
+
+  it.scopedLive("says on every reply which log it is, and in which epoch (JR7)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const { epoch, logId } = yield* Effect.flatMap(EventStore, (store) => store.identity)
+      const log = `${logId}.${epoch}`
+      const id = yield* Service.open(url)
+      const asked = [
+        ask(`${url}/accounts/${id}`),
+        ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } }),
+        ask(`${url}/accounts/${id}/deposits`, { raw: "{" }),
+        ask(`${url}/accounts/nobody`),
+        ask(`${url}/events?after=1000`),
+        ask(`${url}/nowhere`),
+        ask(`${url}/accounts`, { method: "DELETE" }),
+        ask(`${url}/accounts`, { method: "OPTIONS" }),
+        ask(`${url}/health/live`),
+        ask(`${url}/health/ready`),
+        ask(`${url}/metrics`),
+        ask(`${url}/openapi.json`)
+      ]
+      for (const one of asked) {
+        const { headers, status } = yield* one
+        assert.strictEqual(headers.get("daybook-log"), log, String(status))
       }
-      assertProblem(yield* ask(`${url}/events/stream?after=x`), "invalid-request")
-      const feed = yield* follow(`${url}/events/stream?after=3`)
-      const stored = yield* deposits(url, id, 3)
-      assert.deepStrictEqual(yield* positions(feed, 1), [stored.at(-1) ?? 0])
+      assert.strictEqual((yield* ask(`${url}/health/ready`)).json.log, log)
+      assert.strictEqual((yield* follow(`${url}/events/stream`)).headers["daybook-log"], log)
+      // What never became a request, too.
+      assert.include(yield* Service.exchange(url, "nonsense\r\n\r\n"), `Daybook-Log: ${log}\r\n`)
+      // Another epoch is said without a restart.
+      yield* Effect.flatMap(EventStore, (store) =>
+        store.record({ kind: "epoch", name: "promote", detail: "{}", principal: null })
+      )
+      yield* Effect.repeat(ask(`${url}/health/live`), {
+        until: ({ headers }) => headers.get("daybook-log") === `${logId}.${epoch + 1}`
+      })
     }).pipe(Effect.provide(Service.layer()))
   )
 

@@ -26,7 +26,8 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
       const bodies = { live: { status: "ok" }, ready: { status: "ok", stuck: 0 } }
       for (const [path, body] of Object.entries(bodies)) {
         const answer = yield* ask(`${url}/health/${path}`)
-        assert.deepStrictEqual([answer.status, answer.json], [200, body])
+        assert.strictEqual(answer.status, 200)
+        assert.deepInclude(answer.json, body)
         assert.strictEqual(answer.headers.get("cache-control"), "no-store")
       }
     })
@@ -149,7 +150,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations, where somethi
       const [summary] = listed.json.projections
       assert.deepStrictEqual(summary.stuck, [failure])
       assert.notInclude(listed.text, "Anna")
-      assert.deepStrictEqual((yield* ask(`${url}/health/ready`)).json, { status: "ok", stuck: 1 })
+      assert.deepInclude((yield* ask(`${url}/health/ready`)).json, { status: "ok", stuck: 1 })
       const { text } = yield* ask(`${url}/metrics`)
       assert.match(text, /^daybook_projection_stuck\{projection="account_summary"\} 1$/m)
       assert.match(text, /^daybook_projection_stuck\{projection="transfers"\} 0$/m)

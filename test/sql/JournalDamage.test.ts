@@ -3,7 +3,7 @@ import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Logger, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
-import * as EventHash from "../../src/core/EventHash.ts"
+import type * as EventHash from "../../src/core/EventHash.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as Journal from "../../src/core/Journal.ts"
 import { EntryDamaged } from "../../src/core/StoreError.ts"
@@ -227,10 +227,15 @@ describe("a real log under random edits", () => {
             const events = yield* EventStore
             const served: Array<EventHash.Hashed> = []
             for (let after = 0; ; ) {
-              const { events: page, more } = yield* events.readAll(after)
-              served.push(...page.filter(EventHash.isIntact))
-              if (!more) break
-              after = page.at(-1)?.position ?? after
+              const page = yield* Effect.either(events.readAll(after))
+              if (page._tag === "Right") {
+                served.push(...page.right.events)
+                if (!page.right.more) break
+                after = page.right.events.at(-1)?.position ?? after
+              } else {
+                assert(page.left._tag === "StreamDamaged", page.left.message)
+                after = page.left.position ?? after
+              }
             }
             const { log, read } = yield* SqlDatabase
             const ids = made.sequences.slice(0, 500).flatMap((at) => original.entries.get(at)?.commandId ?? [])
@@ -271,7 +276,7 @@ describe("the end of a stream that was cut", () => {
         yield* Effect.gen(function* () {
           const store = yield* EventStore
           const streamId = StreamId.make("s-0")
-          assert.isBelow(yield* store.head(streamId), (yield* store.lastEntry(streamId))?.version ?? 0)
+          assert.isBelow((yield* store.head(streamId)).version, (yield* store.lastEntry(streamId))?.version ?? 0)
         }).pipe(Effect.provide(layer))
       })
     )

@@ -3,14 +3,15 @@ import { Buffer } from "node:buffer"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { noHead } from "../../src/core/AppendPlan.ts"
+import * as Damage from "../../src/core/Damage.ts"
 import * as EventHash from "../../src/core/EventHash.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import type { JournalHead } from "../../src/core/Journal.ts"
 import * as JournalCheck from "../../src/core/JournalCheck.ts"
-import * as Replay from "../../src/core/Replay.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import { checksum, migrationsOf } from "../../src/sql/Migrations.ts"
 import { sqlite } from "../../src/sql/SqliteDialect.ts"
+import * as UnverifiedLog from "../../src/sql/UnverifiedLog.ts"
 
 const steps = migrationsOf(sqlite)
 const before = steps.slice(
@@ -107,9 +108,9 @@ export const problems = (against?: JournalHead) =>
     yield* JournalCheck.run({
       identity: yield* store.identity,
       readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
-      readEvents: (after) => Effect.map(store.readAll(after), ({ events }) => events),
+      readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
       onEvent: (event) => {
-        const damage = Replay.damage(heads.get(event.streamId) ?? noHead, event)
+        const damage = Damage.ofRow(heads.get(event.streamId) ?? noHead, event)
         const { sequence, streamId, version } = event
         if (damage !== undefined) found.push({ streamId, version, sequence, problem: damage.reason })
         heads.set(event.streamId, event)

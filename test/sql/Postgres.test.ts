@@ -11,6 +11,7 @@ import * as ReadTransaction from "../../src/sql/ReadTransaction.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
 import * as SqlSnapshotStore from "../../src/sql/SqlSnapshotStore.ts"
+import * as UnverifiedLog from "../../src/sql/UnverifiedLog.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import * as PostgresServer from "../PostgresServer.ts"
 import { append, log } from "./Log.ts"
@@ -114,9 +115,9 @@ describe("the tables on PostgreSQL", () => {
         yield* Effect.gen(function* () {
           const [store, snapshots, streamId] = [yield* EventStore, yield* SnapshotStore, StreamId.make("s-1")]
           yield* store.listStreams({ prefix: "s", after: "s", limit: 10 })
-          yield* store.readStream(streamId)
-          yield* store.readStream(streamId, { direction: "backwards" })
-          yield* store.readAll(5, 10)
+          yield* UnverifiedLog.readStream(streamId)
+          yield* UnverifiedLog.readStream(streamId, { direction: "backwards" })
+          yield* UnverifiedLog.readAll(5, 10)
           yield* store.head(streamId)
           yield* store.lastPosition
           yield* snapshots.load(streamId)
@@ -166,7 +167,6 @@ describe("the order of the log on PostgreSQL", () => {
       `ES19 nothing after a position is read before the one who holds it does ${end}`,
       onUrl((url) =>
         Effect.gen(function* () {
-          const store = yield* EventStore
           const sql = yield* client(url)
           const other = yield* sql.reserve
           yield* other.executeRaw("BEGIN", [])
@@ -175,11 +175,11 @@ describe("the order of the log on PostgreSQL", () => {
           yield* other.executeRaw(`INSERT ${event("1", 1, 9)}`, [])
           const late = yield* Effect.fork(append("a", "late"))
           yield* until(sql, held(false))
-          assert.deepStrictEqual(yield* store.readAll(0), { events: [], more: false })
+          assert.deepStrictEqual(yield* UnverifiedLog.readAll(0), { events: [], more: false })
           yield* other.executeRaw(end, [])
           yield* Fiber.join(late)
           assert.deepStrictEqual(
-            (yield* store.readAll(0)).events.map(({ position, streamId }) => [position, streamId]),
+            (yield* UnverifiedLog.readAll(0)).events.map(({ position, streamId }) => [position, streamId]),
             end === "COMMIT"
               ? [
                   [1, "other"],
@@ -224,7 +224,6 @@ describe("the order of the log on PostgreSQL", () => {
     "ES21 gaps of rolled-back positions hold no reader up",
     onStore(
       Effect.gen(function* () {
-        const store = yield* EventStore
         const writer = yield* Writer
         yield* writer.transact((connection) =>
           connection.executeRaw(
@@ -235,7 +234,7 @@ describe("the order of the log on PostgreSQL", () => {
         )
         const read: Array<number> = []
         for (let more = true; more; ) {
-          const page = yield* store.readAll(read.at(-1) ?? 0)
+          const page = yield* UnverifiedLog.readAll(read.at(-1) ?? 0)
           read.push(...page.events.map(({ position }) => position))
           more = page.more
         }

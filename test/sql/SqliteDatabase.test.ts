@@ -177,6 +177,8 @@ describe("opening a database", () => {
         yield* Effect.gen(function* () {
           yield* child.goOn
           yield* child.ended
+          const store = yield* EventStore
+          assert.deepStrictEqual([yield* store.writtenEnd, yield* store.lastPosition], [undefined, 21])
           assert.strictEqual((yield* log).length, 21)
           const error = yield* Effect.flip(append("a", "c-2"))
           assert.strictEqual(error._tag, "StoreUnavailable")

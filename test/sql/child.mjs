@@ -60,8 +60,8 @@ const verbs = {
           }
           const commands = [{ ...command, outcome: "success", events, answer: () => ({ text: "{}", version: 1 }) }]
           yield* Effect.retry(
-            Effect.flatMap(store.head(streamId), (expectedVersion) =>
-              store.append([{ streamId, expectedVersion, commands }])
+            Effect.flatMap(store.head(streamId), ({ version: expectedVersion, hash: expectedHash }) =>
+              store.append([{ streamId, expectedVersion, expectedHash, commands }])
             ),
             { while: (error) => error._tag === "VersionConflict" }
           )

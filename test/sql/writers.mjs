@@ -10,11 +10,11 @@ import { Effect, Option, Random, Redacted } from "effect"
 
 const [dist, url, name, writers, transactions, seed] = process.argv.slice(2)
 const AppendGroup = await import(`${dist}/sql/AppendGroup.js`)
-const LogTables = await import(`${dist}/sql/LogTables.js`)
+const LogStatements = await import(`${dist}/sql/LogStatements.js`)
 const PostgresDialect = await import(`${dist}/sql/PostgresDialect.js`)
 
 const dialect = PostgresDialect.make({ sender: name, statementTimeoutMs: 60_000, synchronousCommit: null })
-const log = LogTables.statements(dialect)
+const log = LogStatements.statements(dialect)
 /** As the store's own: numbers are numbers. */
 const types = { getTypeParser: (type) => ([20, 23].includes(type) ? Number : (text) => text) }
 
