@@ -26,6 +26,16 @@ const damaged = ({ position, streamId, type, version }: StoredEvent, reason: str
 export const missing = (streamId: string, version: number): StreamDamaged =>
   new StreamDamaged({ streamId, version, position: null, type: null, reason: "the event is missing" })
 
+/** The stream ends before the journal says that it does. */
+export const endMissing = (streamId: string, version: number, end: number): StreamDamaged => {
+  const reason = `the stream ends before it, and its last entry in the journal ends at version ${end}`
+  return new StreamDamaged({ streamId, version, position: null, type: null, reason })
+}
+
+/** An event of which the journal knows nothing. */
+export const unvouched = (streamId: string, version: number): StreamDamaged =>
+  new StreamDamaged({ streamId, version, position: null, type: null, reason: "the journal has no entry of it" })
+
 /** Whether the event is what was appended. */
 export const ofEvent = (event: StoredEvent): StreamDamaged | undefined =>
   EventHash.isIntact(event) ? undefined : damaged(event, "its hash does not match what is stored")

@@ -106,6 +106,23 @@ const kept = <S>(committed: Committed<S>): Committed<S> => {
   return committed
 }
 
+/**
+ * The same state, once the journal says that the stream ends there: one whose last events are gone would look like one to which
+ * nothing more has happened. What another process has stored meanwhile is read too.
+ */
+const toLastEntry = Effect.fnUntraced(function* <S, E extends Tagged>(
+  store: EventStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  recovered: Committed<S>
+) {
+  const { version: end = 0 } = (yield* store.lastEntry(streamId)) ?? {}
+  const found = end > recovered.version ? yield* catchUp(store, definition, streamId, recovered) : recovered
+  if (found.version < end) return yield* Damage.endMissing(streamId, found.version + 1, end)
+  // Its entry was there before the event could be read.
+  return end < recovered.version ? yield* Damage.unvouched(streamId, end + 1) : found
+})
+
 export interface Recovered<S> {
   readonly committed: Committed<S>
   /** Version of the snapshot it began with, 0 without one. */
@@ -120,11 +137,12 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
   streamId: StreamId,
   to = Number.MAX_SAFE_INTEGER
 ) {
+  const replay = Effect.fnUntraced(function* (from: Committed<S>) {
+    const reached = yield* catchUp(store, definition, streamId, from, to)
+    return kept(to === Number.MAX_SAFE_INTEGER ? yield* toLastEntry(store, definition, streamId, reached) : reached)
+  })
   const start = yield* usable(snapshots, definition, streamId, to)
-  if (start === undefined) {
-    const committed = yield* catchUp(store, definition, streamId, initial(definition), to)
-    return { committed: kept(committed), snapshotVersion: 0 }
-  }
+  if (start === undefined) return { committed: yield* replay(initial(definition)), snapshotVersion: 0 }
   const { snapshot, state } = start
   const { version } = snapshot
   // The snapshot's own event is read too: it shows that the log has it, and has the same.
@@ -140,5 +158,5 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
     return yield* new StreamDamaged({ streamId, version, position: event.position, type, reason })
   }
   const at = { state: definition.hold(state), version, position: event.position, hash: event.hash }
-  return { committed: kept(yield* catchUp(store, definition, streamId, at, to)), snapshotVersion: version }
+  return { committed: yield* replay(at), snapshotVersion: version }
 })

@@ -157,6 +157,26 @@ export const VerifiedLogConformance: ReadonlyArray<VerifiedLogCase> = [
     })
   },
   {
+    name: "a stream whose last events are missing, or all of them, is not taken for a shorter one (JR3)",
+    run: Effect.gen(function* () {
+      yield* tally(
+        Effect.gen(function* () {
+          for (const by of [1, 2]) yield* countBy("end", by)
+          yield* countBy("whole", 1)
+        })
+      )
+      for (const [id, position, missing] of [
+        ["end", 2, 2],
+        ["whole", 3, 1]
+      ] as const) {
+        yield* edit(position, null)
+        const error = yield* Effect.flip(tally(Effect.flatMap(Tally, (tallies) => tallies(id).state)))
+        ok(error instanceof RecoveryFailed && error.cause instanceof StreamDamaged, id)
+        deepStrictEqual([error.cause.streamId, error.cause.version], [Tally.streamId(id), missing])
+      }
+    })
+  },
+  {
     name: "an actor, its live changes and its past stop at a damaged event, and others are served (VR1)",
     run: Effect.gen(function* () {
       const tried = Object.keys(changes)

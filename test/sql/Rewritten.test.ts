@@ -9,7 +9,6 @@ import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
-import { Tampering } from "../../src/testing/Tampering.ts"
 import { schema } from "./Postgres.ts"
 import * as SqlTampering from "./Tampering.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
@@ -19,10 +18,10 @@ const id = AccountId.make("a")
 /** A process: stores and actors of its own on the database. */
 const processOf = <E>(stores: Layer.Layer<Layer.Layer.Success<ReturnType<typeof SqliteStore.layer>>, E>) => {
   const accounts = AccountBehaviour.layer.pipe(Layer.provide(ActorSystemLocal.layer))
-  const all = Layer.mergeAll(accounts, SqlTampering.layer).pipe(Layer.provideMerge(stores), Layer.fresh)
+  const all = accounts.pipe(Layer.provideMerge(stores), Layer.fresh)
   return Effect.map(Layer.build(all), (context) => ({
     account: Context.get(context, Account)(id),
-    edit: Context.get(context, Tampering).edit,
+    cut: (position: number) => Effect.provide(SqlTampering.cut(position), context),
     snapshots: Context.get(context, SnapshotStore)
   }))
 }
@@ -43,7 +42,7 @@ for (const [name, database] of Object.entries(databases)) {
           yield* one.account.Deposit({ amount: "100" })
           yield* one.account.Deposit({ amount: "100" })
           // As after a failover that lost the last commit; another process goes on from there.
-          yield* one.edit(3, null)
+          yield* one.cut(3)
           const other = yield* processOf(stores)
           yield* other.account.Withdraw({ amount: "50" })
 

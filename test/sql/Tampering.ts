@@ -35,6 +35,22 @@ const triggers = {
   postgres: ["log_events", "log_entries"].map((table) => `DROP TRIGGER IF EXISTS ${table}_unchanging ON ${table}`)
 }
 
+/** Cuts the log off at this position, its entries with its events: what is left is that of an older copy. */
+export const cut = Effect.fnUntraced(function* (position: number) {
+  const { dialect } = yield* SqlDatabase
+  const writer = yield* Writer
+  yield* Effect.orDie(
+    writer.transact((connection) =>
+      Effect.gen(function* () {
+        for (const sql of triggers[dialect.kind]) yield* connection.executeRaw(sql, [])
+        const sql = "DELETE FROM log_entries WHERE sequence >= (SELECT sequence FROM log_events WHERE position = ?)"
+        yield* connection.executeRaw(sql, [position])
+        yield* connection.executeRaw("DELETE FROM log_events WHERE position >= ?", [position])
+      })
+    )
+  )
+})
+
 /** The number of a stream or of a type, which it gets where it has none. */
 const numberOf = Effect.fnUntraced(function* (connection: Connection, field: keyof StoredEvent, value: unknown) {
   const [table, number] = field === "streamId" ? ["log_streams", "stream"] : ["log_names", "number"]
