@@ -3,7 +3,7 @@
  * often as it is told. Its actors are real ones on a real store; what a case puts between them and the store, and what it
  * has them decide, are functions of the process that runs the case, which it calls there.
  */
-import { Duration, Effect, Exit, Layer, Logger, ManagedRuntime, Option, Scope } from "effect"
+import { Duration, Effect, Either, Exit, Layer, Logger, ManagedRuntime, Option, Scope } from "effect"
 import { decode, decodeLimits, encode, peer, storeErrors } from "./peer.mjs"
 
 const [dist] = process.argv.slice(2)
@@ -29,7 +29,7 @@ const calling = (toError, method, ...args) =>
     (answer) => decode(answer, toError)
   )
 
-/** The stores as the case sees them. Its own append is done here: an answer is made by a function. */
+/** The stores as the case sees them. Its own append is done here: functions make an answer, and know an earlier fingerprint. */
 const storesOf = (system, store) => {
   const ask = (method, ...args) => calling(toStoreError, "store", system, method, args)
   const events = EventStore.of({
@@ -41,7 +41,7 @@ const storesOf = (system, store) => {
         appends.set(token, append)
         const sent = requests.map(({ commands, ...rest }) => ({
           ...rest,
-          commands: commands.map(({ answer, ...command }) => command)
+          commands: commands.map(({ answer, recognizes, ...command }) => command)
         }))
         return Effect.promise(() => call("append", system, token, sent)).pipe(
           Effect.flatMap((answer) => ("same" in answer ? append.exit : decode(answer, toStoreError))),
@@ -66,7 +66,10 @@ const definitionOf = (system) => ({
   decide: (command, payload, state, context) =>
     calling(
       // The command's own error has its class again by its contract.
-      (error) => conformanceDefinition.decodeAnswer(command, "refusal", JSON.stringify(error)),
+      (error) => {
+        const kept = { text: JSON.stringify(error), version: 1 }
+        return Either.getOrThrow(conformanceDefinition.commands.readAnswer(command, "refusal", kept))
+      },
       "decide",
       system,
       command,
