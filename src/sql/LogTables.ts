@@ -96,7 +96,9 @@ const toFingerprint = (form: unknown, bytes: unknown): string | null => {
   if (form === null || bytes === null) return null
   const digits = String(bytes)
   if (form === fingerprintForms.digest) return digits
-  return form === fingerprintForms.canonical ? canonicalPrefix + digits : Buffer.from(digits, "hex").toString()
+  if (form === fingerprintForms.canonical) return canonicalPrefix + digits
+  // Another form is none: what the entry's hash covers has no fingerprint then.
+  return form === fingerprintForms.text ? Buffer.from(digits, "hex").toString() : null
 }
 
 const outcomes = ["success", "refusal"] as const
