@@ -22,13 +22,13 @@ export interface Written {
 
 /** Writes an event with its entry after what is there, within a transaction of the caller. Gives the new head of its stream. */
 export const writer = (database: BetterSqlite3.Database) => {
-  const statement = <A>(table: LogTables.Table<A>) => {
+  const statement = <A, C>(table: LogTables.Table<A, C>) => {
     const { bytes, columns, name, push } = table
     const places = columns.map((column) => (bytes.has(column) ? "unhex(?)" : "?"))
     const insert = database.prepare(`INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places.join(", ")})`)
-    return (row: A): void => {
+    return (row: A, common: C): void => {
       const values: Array<unknown> = []
-      push(values, row)
+      push(values, row, common)
       insert.run(values)
     }
   }
@@ -45,13 +45,12 @@ export const writer = (database: BetterSqlite3.Database) => {
       if (number === undefined) {
         number = numbers.size + 1
         numbers.set(name, number)
-        insert([number, name])
+        insert([number, name], undefined)
       }
       return number
     }
   }
-  const streamOf = numbersOf(LogTables.streams)
-  const nameOf = numbersOf(LogTables.names)
+  const numbers: LogTables.Numbers = { stream: numbersOf(LogTables.streams), name: numbersOf(LogTables.names) }
   const last = database.prepare(
     "SELECT sequence, lower(hex(hash)) AS hash FROM log_entries ORDER BY sequence DESC LIMIT 1"
   )
@@ -83,9 +82,8 @@ export const writer = (database: BetterSqlite3.Database) => {
       recordedAt,
       previousHash: end.hash
     })
-    const stream = streamOf(streamId)
-    insertEntry({ entry, stream, command: command.command === null ? null : nameOf(command.command) })
-    insertEvent({ event: stored, stream, type: nameOf(event.type) })
+    insertEntry(entry, numbers)
+    insertEvent(stored, numbers)
     end = entry
     return { version, position, hash }
   }

@@ -99,42 +99,26 @@ export interface ProposedOperation {
 /** What stands before the first entry: entries of one log are not those of another. */
 export const genesis = (logId: string): string => hash("sha256", `daybook log ${logId}`)
 
-/**
- * A field is its length in UTF-16 code units, a colon and its text; one that is absent is a hyphen alone. Read from the left,
- * the end of each field is known before its text is looked at, so that no text can pass for the border of two fields.
- */
-const field = (value: string | number | null): string => {
-  if (value === null) return "-"
-  const text = String(value)
-  return `${text.length}:${text}`
-}
+/** A text is its length in UTF-16 code units, a colon and itself; one that is absent is a hyphen alone. */
+const text = (value: string | null): string => (value === null ? "-" : `${value.length}:${value}`)
 
-/** SHA-256, as 64 hexadecimal digits, of the entry's fields in a fixed order. The first of them is never of an event's text. */
+/**
+ * SHA-256, as 64 hexadecimal digits, of the entry's fields in a fixed order: texts as above, numbers in decimal digits and a
+ * semicolon. Read from the left, the end of each field is known before its content is looked at, so that no text can pass for
+ * the border of two fields, whatever it holds: two different entries never give the same input.
+ */
 export const compute = (entry: Omit<JournalEntry, "hash">): string =>
   hash(
     "sha256",
-    field(entry.previousHash) +
-      field(entry.sequence) +
-      field(entry.rule) +
-      field(entry.kind) +
-      field(entry.commandId) +
-      field(entry.streamId) +
-      field(entry.command) +
-      field(entry.fingerprint) +
-      field(entry.outcome) +
-      field(entry.answer) +
-      field(entry.answerVersion) +
-      field(entry.version) +
-      field(entry.position) +
-      field(entry.eventHash) +
-      field(entry.events) +
-      field(entry.correlationId) +
-      field(entry.causationId) +
-      field(entry.traceparent) +
-      field(entry.principal) +
-      field(entry.metadata) +
-      field(entry.payloadDigest) +
-      field(entry.recordedAt)
+    `${text(entry.previousHash)}${entry.sequence};${entry.rule};${text(entry.kind)}${text(entry.commandId)}${text(
+      entry.streamId
+    )}${text(entry.command)}${text(entry.fingerprint)}${text(entry.outcome)}${text(entry.answer)}${
+      entry.answerVersion
+    };${entry.version};${entry.position};${text(entry.eventHash)}${entry.events};${text(entry.correlationId)}${text(
+      entry.causationId
+    )}${text(entry.traceparent)}${text(entry.principal)}${text(entry.metadata)}${text(entry.payloadDigest)}${
+      entry.recordedAt
+    };`
   )
 
 /** Whether the entry is what was stored. Whether it follows the one before, the reader of the journal checks. */

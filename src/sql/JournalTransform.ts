@@ -23,7 +23,7 @@ import type { Dialect } from "./SqlDatabase.ts"
 const pageSize = 256
 
 /** Milliseconds between two lines that tell how far it has come. */
-const progressInterval = 2_000
+const progressInterval = 5_000
 
 /** The tables of the layout before, by their names; `commands` has an index over position and command id. */
 export interface Tables {

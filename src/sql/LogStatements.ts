@@ -127,23 +127,12 @@ export const statements = (dialect: Dialect): LogStatements => {
         yield* insertNames(connection, rows)
         for (const [number, name] of rows) known.names.set(name, number)
       }
-      const streamOf = (streamId: string): number => known.streams.get(streamId)?.number as number
-      yield* insertEntries(
-        connection,
-        entries.map((entry) => ({
-          entry,
-          stream: entry.streamId === null ? null : streamOf(entry.streamId),
-          command: entry.command === null ? null : (known.names.get(entry.command) as number)
-        }))
-      )
-      yield* insertEvents(
-        connection,
-        events.map((event) => ({
-          event,
-          stream: streamOf(event.streamId),
-          type: known.names.get(event.type) as number
-        }))
-      )
+      const numbers: LogTables.Numbers = {
+        stream: (streamId) => known.streams.get(streamId)?.number as number,
+        name: (name) => known.names.get(name) as number
+      }
+      yield* insertEntries(connection, entries, numbers)
+      yield* insertEvents(connection, events, numbers)
     }),
     setIdentity: (connection, { epoch, logId }) =>
       Effect.asVoid(connection.executeRaw("UPDATE log_identity SET log_id = ?, epoch = ?", [logId, epoch]))

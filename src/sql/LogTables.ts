@@ -3,13 +3,14 @@ import { Buffer } from "node:buffer"
 import * as EventHash from "../core/EventHash.ts"
 import * as Journal from "../core/Journal.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { StreamId } from "../core/StreamId.ts"
 import { canonicalPrefix, fingerprintForms } from "./JournalTables.ts"
 import type { Dialect } from "./SqlDatabase.ts"
 
 type Row = ReadonlyArray<unknown>
 
-/** A table whose rows are inserted many at a time. */
-export interface Table<A> {
+/** A table whose rows are inserted many at a time; `C` is what all rows of one insert have in common. */
+export interface Table<A, C = void> {
   readonly name: string
   readonly columns: ReadonlyArray<string>
   /** Those of the columns that hold whole numbers. */
@@ -17,7 +18,7 @@ export interface Table<A> {
   /** Those that hold bytes, which are given as hexadecimal digits. The others hold text. */
   readonly bytes: ReadonlySet<string>
   /** Appends the row's values, in the order of the columns. */
-  readonly push: (values: Array<unknown>, row: A) => void
+  readonly push: (values: Array<unknown>, row: A, common: C) => void
 }
 
 /** A row of a dictionary. */
@@ -41,13 +42,13 @@ export const payloads: Table<{ readonly sequence: number; readonly text: string 
   push: (values, { sequence, text }) => values.push(sequence, text)
 }
 
-export interface EventRow {
-  readonly event: StoredEvent
-  readonly stream: number
-  readonly type: number
+/** The numbers of what rows name. */
+export interface Numbers {
+  readonly stream: (streamId: string) => number
+  readonly name: (name: string) => number
 }
 
-export const eventRows: Table<EventRow> = {
+export const eventRows: Table<StoredEvent, Numbers> = {
   name: "log_events",
   columns: [
     "position",
@@ -63,12 +64,12 @@ export const eventRows: Table<EventRow> = {
   ],
   numbers: new Set(["position", "stream", "version", "type", "schema_version", "recorded_at", "sequence"]),
   bytes: new Set(["previous_hash", "hash"]),
-  push: (values, { event, stream, type }) =>
+  push: (values, event, { name, stream }) =>
     values.push(
       event.position,
-      stream,
+      stream(event.streamId),
       event.version,
-      type,
+      name(event.type),
       event.schemaVersion,
       event.recordedAt,
       event.sequence,
@@ -76,12 +77,6 @@ export const eventRows: Table<EventRow> = {
       event.hash,
       event.data
     )
-}
-
-export interface EntryRow {
-  readonly entry: Journal.JournalEntry
-  readonly stream: number | null
-  readonly command: number | null
 }
 
 const digits = /^(?:[0-9a-f]{2})+$/
@@ -101,12 +96,14 @@ const toFingerprint = (form: unknown, bytes: unknown): string | null => {
   if (form === null || bytes === null) return null
   const digits = String(bytes)
   if (form === fingerprintForms.digest) return digits
-  return form === fingerprintForms.canonical ? canonicalPrefix + digits : Buffer.from(digits, "hex").toString()
+  if (form === fingerprintForms.canonical) return canonicalPrefix + digits
+  // Another form is none: what the entry's hash covers has no fingerprint then.
+  return form === fingerprintForms.text ? Buffer.from(digits, "hex").toString() : null
 }
 
 const outcomes = ["success", "refusal"] as const
 
-export const entries: Table<EntryRow> = {
+export const entries: Table<Journal.JournalEntry, Numbers> = {
   name: "log_entries",
   columns: [
     "sequence",
@@ -147,14 +144,14 @@ export const entries: Table<EntryRow> = {
     "recorded_at"
   ]),
   bytes: new Set(["hash", "fingerprint", "payload_digest"]),
-  push: (values, { command, entry, stream }) => {
+  push: (values, entry, { name, stream }) => {
     const [form, fingerprint] = pushFingerprint(entry.fingerprint)
     values.push(
       entry.sequence,
       entry.rule,
       Journal.kinds.indexOf(entry.kind),
-      stream,
-      command,
+      entry.streamId === null ? null : stream(entry.streamId),
+      entry.command === null ? null : name(entry.command),
       form,
       entry.outcome === null ? null : outcomes.indexOf(entry.outcome),
       entry.answerVersion,
@@ -180,11 +177,11 @@ export const entries: Table<EntryRow> = {
 export const streamNumber = "(SELECT stream FROM log_streams WHERE stream_id = ?)"
 
 /** Events, each with what its entry knows of it; add a WHERE over `e`. */
-export const selectEvents = ({ words: { hex } }: Pick<Dialect, "words">): string =>
+export const selectEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
   `SELECT e.position, s.stream_id, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id,
      j.traceparent, e.recorded_at, ${hex("e.previous_hash")}, ${hex("e.hash")}, e.sequence, j.principal
-   FROM log_events AS e LEFT JOIN log_streams AS s ON s.stream = e.stream LEFT JOIN log_names AS n ON n.number = e.type
-   LEFT JOIN log_entries AS j ON j.sequence = e.sequence`
+   FROM log_events AS e ${one("log_streams", "s", "stream", "e.stream")} ${one("log_names", "n", "number", "e.type")}
+   ${one("log_entries", "j", "sequence", "e.sequence")}`
 
 /**
  * The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells; it tells too
@@ -211,17 +208,55 @@ export const toEvent = (row: Row): StoredEvent => {
   } as StoredEvent
 }
 
-/** The columns of `entriesFrom`. */
+/**
+ * Events of one stream whose id is known, in their order; add a WHERE over `e`. Takes the version of the first of them as its
+ * first parameter: the hash before it is read there alone, since before each other one stands the hash of the one before. A byte
+ * that was changed in the hash before another row is therefore seen by readers of the log, as `verify` is, and not here.
+ */
+export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
+  `SELECT e.position, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
+     e.recorded_at, CASE WHEN e.version = ? THEN ${hex("e.previous_hash")} END, ${hex("e.hash")}, e.sequence, j.principal
+   FROM log_events AS e ${one("log_names", "n", "number", "e.type")} ${one("log_entries", "j", "sequence", "e.sequence")}`
+
+export const toStreamEvents = (streamId: StreamId, rows: ReadonlyArray<Row>): ReadonlyArray<StoredEvent> => {
+  let last: unknown = ""
+  return rows.map((row) => {
+    const commandId = row[5] ?? ""
+    const previousHash = row[10] ?? last
+    last = row[11]
+    return {
+      position: row[0],
+      streamId,
+      version: row[1],
+      type: row[2] ?? "",
+      schemaVersion: row[3],
+      data: row[4],
+      commandId,
+      correlationId: row[6] ?? commandId,
+      causationId: row[7],
+      traceparent: row[8],
+      recordedAt: row[9],
+      previousHash,
+      hash: last,
+      sequence: row[12],
+      principal: row[13]
+    } as StoredEvent
+  })
+}
+
+/** The columns of `selectEntries`. */
 const entryColumns = ({ words: { hex } }: Pick<Dialect, "words">): string =>
   `j.sequence, j.rule, j.kind, j.command_id, s.stream_id, n.name, j.fingerprint_form, ${hex("j.fingerprint")}, j.outcome, j.answer,
    j.answer_version, j.version, j.position, ${hex("e.hash")}, j.events, j.correlation_id, j.causation_id, j.traceparent,
    j.principal, j.metadata, ${hex("j.payload_digest")}, j.recorded_at, ${hex("p.hash")}, ${hex("j.hash")}, i.log_id`
 
 /** Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`. */
-export const selectEntries = (dialect: Pick<Dialect, "words">, from = "log_entries AS j"): string =>
-  `SELECT ${entryColumns(dialect)} FROM ${from} LEFT JOIN log_streams AS s ON s.stream = j.stream
-   LEFT JOIN log_names AS n ON n.number = j.command LEFT JOIN log_events AS e ON e.position = j.position
-   LEFT JOIN log_entries AS p ON p.sequence = j.sequence - 1 LEFT JOIN log_identity AS i ON j.sequence = 1`
+export const selectEntries = (dialect: Pick<Dialect, "words">, from = "log_entries AS j"): string => {
+  const { one } = dialect.words
+  return `SELECT ${entryColumns(dialect)} FROM ${from} ${one("log_streams", "s", "stream", "j.stream")}
+   ${one("log_names", "n", "number", "j.command")} ${one("log_events", "e", "position", "j.position")}
+   ${one("log_entries", "p", "sequence", "j.sequence - 1")} LEFT JOIN log_identity AS i ON j.sequence = 1`
+}
 
 /** As with events, the hash tells whether it is what was stored, and whether something that it names is not there. */
 export const toEntry = (row: Row): Journal.JournalEntry =>

@@ -15,7 +15,7 @@ import { type Definition, exact, refusal, unchanging } from "./TableGuards.ts"
 /** One step. Its id is its place in the list, from 1. */
 export interface Migration {
   readonly name: string
-  /** Name of the oldest step whose programs may still write after this one. See "docs/decisions/0011-one-chain.md". */
+  /** Name of the oldest step whose programs may still write after this one. See "docs/decisions/0012-one-chain.md". */
   readonly oldestWriter: string
   readonly up: ReadonlyArray<string>
   /** What SQL alone cannot do, after so many statements. Does nothing where there are no rows. */

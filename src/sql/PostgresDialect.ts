@@ -172,13 +172,13 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
       const values = columns.map((column) => (bytes.has(column) ? words.postgres.unhex(column) : column))
       const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT ${values.join(", ")}
         FROM unnest(${arrays.join(", ")}) AS given (${columns.join(", ")})`
-      return Effect.fnUntraced(function* (connection, rows): Effect.fn.Return<void, SqlError> {
+      return Effect.fnUntraced(function* (connection, rows, common): Effect.fn.Return<void, SqlError> {
         for (let from = 0; from < rows.length; ) {
           const params = columns.map((): Array<unknown> => [])
           const first = from
           for (let characters = 0; from < rows.length && from - first < maxRows && characters < maxCharacters; from++) {
             const values: Array<unknown> = []
-            for (const row of rows.slice(from, from + 1)) push(values, row)
+            for (const row of rows.slice(from, from + 1)) push(values, row, common)
             for (const [column, value] of values.entries()) {
               params[column]?.push(value)
               if (typeof value === "string") characters += value.length

@@ -42,9 +42,9 @@ export interface Dialect {
   /** Gives as `j` those of the entries whose command ids are in a JSON list; one seek for each. */
   readonly wantedEntries: { readonly from: string; readonly where: string }
   /** Prepares a statement that inserts many rows. */
-  readonly insert: <A>(
-    table: Table<A>
-  ) => (connection: Connection, rows: ReadonlyArray<A>) => Effect.Effect<void, SqlError>
+  readonly insert: <A, C = void>(
+    table: Table<A, C>
+  ) => (connection: Connection, rows: ReadonlyArray<A>, common: C) => Effect.Effect<void, SqlError>
 }
 
 export type Rows = ReadonlyArray<ReadonlyArray<unknown>>

@@ -65,6 +65,8 @@ const make = Effect.gen(function* () {
   const writer = yield* Writer
   const within = Effect.provideService(SqlDatabase, database)
   const selectHead = `SELECT version, position, ${dialect.words.hex("hash")} FROM log_events WHERE stream = ${LogTables.streamNumber} ORDER BY version DESC LIMIT 1`
+  const selectForwards = `${LogTables.selectStreamEvents(dialect)}
+    WHERE e.stream = ${LogTables.streamNumber} AND e.version BETWEEN ? AND ? ORDER BY e.version LIMIT ?`
   const selectEntries = LogTables.selectEntries(dialect)
   const selectEntryOf = `${selectEntries} WHERE j.sequence = (SELECT sequence FROM log_events WHERE position = ?)`
   const selectJournal = `${selectEntries} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
@@ -103,9 +105,15 @@ const make = Effect.gen(function* () {
         return wrong ?? writer.transact((connection) => record(connection, log, operation, now))
       }),
     readStream: (streamId, options) =>
-      Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ bounds, rows }) =>
-        Damage.streamPage(rows, bounds)
-      ),
+      Effect.flatMap(Page.streamBounds(options), (bounds) => {
+        const { backwards, from, limit, to } = bounds
+        const rows = backwards
+          ? Effect.map(within(UnverifiedLog.streamRows(streamId, options)), ({ rows }) => rows)
+          : Effect.map(read(selectForwards, [Math.max(from, 1), streamId, from, to, limit + 1]), (rows) =>
+              LogTables.toStreamEvents(streamId, rows)
+            )
+        return Effect.flatMap(rows, (rows) => Damage.streamPage(rows, bounds))
+      }),
     readAll: (after, limit = maxPage) =>
       Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),
     head: (streamId) =>

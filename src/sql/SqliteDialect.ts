@@ -72,12 +72,12 @@ export const sqlite: Dialect = {
       size,
       sql: `INSERT INTO ${name} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")}`
     }))
-    return Effect.fnUntraced(function* (connection, rows): Effect.fn.Return<void, SqlError> {
+    return Effect.fnUntraced(function* (connection, rows, common): Effect.fn.Return<void, SqlError> {
       let from = 0
       for (const { size, sql } of chunks) {
         for (; rows.length - from >= size; from += size) {
           const params: Array<unknown> = []
-          for (const row of rows.slice(from, from + size)) push(params, row)
+          for (let at = from; at < from + size; at++) push(params, rows[at] as (typeof rows)[number], common)
           yield* connection.executeRaw(sql, params)
         }
       }

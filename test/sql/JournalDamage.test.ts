@@ -13,8 +13,7 @@ import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { importBerka } from "../cli/Berka.ts"
 import { isLong, random } from "../Random.ts"
-import { append, request } from "./Log.ts"
-import * as OldLog from "./OldLog.ts"
+import { append, problems, request } from "./Log.ts"
 import { client, schema } from "./Postgres.ts"
 import { allEntries, allEvents, edit, rechain, tamper } from "./Tamper.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
@@ -68,7 +67,7 @@ describe("a kept answer that is not what was stored", () => {
             const error = yield* Effect.flip(append("s-1", "c-4"))
             assert.isTrue(error._tag === "EntryDamaged" && error.sequence === 5)
             assert.include(
-              (yield* OldLog.problems()).map(({ sequence }) => sequence),
+              (yield* problems()).map(({ sequence }) => sequence),
               5
             )
             // Others are answered, and the log goes on.
@@ -108,7 +107,7 @@ describe("a kept answer that is not what was stored", () => {
               yield* before.executeRaw(restore, [])
             }
           }
-          assert.deepStrictEqual(yield* OldLog.problems(), [])
+          assert.deepStrictEqual(yield* problems(), [])
           assert.strictEqual((yield* append("s-1", "c-4"))._tag, "AlreadyStored")
         }).pipe(Effect.provide(PostgresStore.layer({ url })))
       })
@@ -143,7 +142,7 @@ describe("a noted head", () => {
           const store = SqliteStore.layer({ filename })
           const head = yield* Effect.provide(Effect.zipRight(some, headOf), store)
           tamper(filename, (database) => database.exec(sql))
-          const found = yield* Effect.provide(OldLog.problems(head), store)
+          const found = yield* Effect.provide(problems(head), store)
           assert.include(
             found.map((problem) => problem.sequence),
             sequence,
@@ -169,8 +168,8 @@ describe("a noted head", () => {
             database.exec(sql)
             rechain(database)
           })
-          assert.deepStrictEqual(yield* Effect.provide(OldLog.problems(), store), [])
-          const found = yield* Effect.provide(OldLog.problems(head), store)
+          assert.deepStrictEqual(yield* Effect.provide(problems(), store), [])
+          const found = yield* Effect.provide(problems(head), store)
           assert.deepStrictEqual(
             found.map(({ sequence, streamId }) => [streamId, sequence]),
             [["log", head.sequence]]
@@ -189,14 +188,14 @@ describe("a noted head", () => {
         copyFileSync(filename, `${filename}.older`)
         const head = yield* Effect.provide(Effect.zipRight(append("s-9", "later"), headOf), store)
         yield* Effect.provide(append("s-9", "latest"), store)
-        assert.deepStrictEqual(yield* Effect.provide(OldLog.problems(head), store), [])
-        const older = yield* Effect.provide(OldLog.problems(head), SqliteStore.layer({ filename: `${filename}.older` }))
+        assert.deepStrictEqual(yield* Effect.provide(problems(head), store), [])
+        const older = yield* Effect.provide(problems(head), SqliteStore.layer({ filename: `${filename}.older` }))
         assert.deepStrictEqual(
           older.map(({ sequence }) => sequence),
           [head.sequence]
         )
         const other = SqliteStore.layer({ filename: `${filename}.other` })
-        const found = yield* Effect.provide(Effect.zipRight(some, OldLog.problems(head)), other)
+        const found = yield* Effect.provide(Effect.zipRight(some, problems(head)), other)
         assert.match(found[0]?.problem ?? "", /they part at entry 1/)
       })
     )
@@ -223,7 +222,7 @@ describe("a real log under random edits", () => {
           copyFileSync(source, filename)
           const made = tamper(filename, (database) => edit(database, next))
           const { found, served, kept } = yield* Effect.gen(function* () {
-            const found = yield* OldLog.problems(head)
+            const found = yield* problems(head)
             const events = yield* EventStore
             const served: Array<EventHash.Hashed> = []
             for (let after = 0; ; ) {

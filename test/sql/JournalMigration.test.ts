@@ -16,7 +16,7 @@ import { sqlite } from "../../src/sql/SqliteDialect.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { isLong, random } from "../Random.ts"
 import * as Child from "./Child.ts"
-import { append, log } from "./Log.ts"
+import { append, log, problems } from "./Log.ts"
 import * as OldLog from "./OldLog.ts"
 import { client, schema } from "./Postgres.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
@@ -85,7 +85,7 @@ const makeOld = (sql: SqlClient) =>
 const assertMigrated = (filename: string, before: Old) =>
   Effect.gen(function* () {
     yield* Effect.gen(function* () {
-      assert.deepStrictEqual(yield* OldLog.problems(), [])
+      assert.deepStrictEqual(yield* problems(), [])
       const entries = yield* journal
       assert.deepStrictEqual(
         entries.map(({ commandId }) => commandId),
@@ -95,7 +95,7 @@ const assertMigrated = (filename: string, before: Old) =>
       yield* append("new", "new")
       const last = (yield* journal).at(-1)
       assert.deepStrictEqual([last?.sequence, last?.rule], [entries.length + 1, Journal.rules.decided])
-      assert.deepStrictEqual(yield* OldLog.problems(), [])
+      assert.deepStrictEqual(yield* problems(), [])
       assert.strictEqual((yield* log).length, before.events.length + 1)
     }).pipe(Effect.provide(SqliteStore.layer({ filename })))
     const { commands, events } = readOld(filename)
@@ -230,7 +230,7 @@ describe("a log of before the journal", () => {
         }
         console.log(`killed ${killed} times of ${kills}; the whole takes ${whole} ms`)
         yield* Effect.gen(function* () {
-          assert.deepStrictEqual(yield* OldLog.problems(), [])
+          assert.deepStrictEqual(yield* problems(), [])
           assert.strictEqual((yield* (yield* EventStore).journalHead).sequence, count)
         }).pipe(Effect.provide(SqliteStore.layer({ filename })))
       })
@@ -259,7 +259,7 @@ describe("a writer of before the journal", () => {
         assert.throws(() => old.exec("UPDATE commands SET answer = ''"), /view/)
         assert.strictEqual(heads.get("s-1"), before)
         old.close()
-        assert.deepStrictEqual(yield* Effect.provide(OldLog.problems(), SqliteStore.layer({ filename })), [])
+        assert.deepStrictEqual(yield* Effect.provide(problems(), SqliteStore.layer({ filename })), [])
       })
     )
   )
@@ -295,14 +295,14 @@ describe("a writer of before the journal", () => {
         yield* insert("commands", ["c-1", "a", "f", "success", "{}", 1, 1, null, 1])
         yield* insert("commands", ["c-0", "b", "f", "refusal", "{}", 0, 0, "Note", 2])
         yield* Effect.gen(function* () {
-          assert.deepStrictEqual(yield* OldLog.problems(), [])
+          assert.deepStrictEqual(yield* problems(), [])
           const entries = yield* journal
           assert.deepStrictEqual(
             entries.map((entry) => (Journal.commandOf(entry) as StoredCommand).commandId),
             ["c-0", "c-1"]
           )
           yield* append("a", "c-2", 1)
-          assert.deepStrictEqual(yield* OldLog.problems(), [])
+          assert.deepStrictEqual(yield* problems(), [])
         }).pipe(Effect.provide(PostgresStore.layer({ url })))
         for (const [table, values] of [
           ["events", [9, "a", 3, "Noted", 1, "{}", "late", "late", null, null, 5, "", ""]],

@@ -1,10 +1,15 @@
 /** Short ways to write and read a log in tests. */
 import { Effect } from "effect"
 import { assert } from "vitest"
+import { noHead } from "../../src/core/AppendPlan.ts"
+import * as Damage from "../../src/core/Damage.ts"
 import { genesis, isIntact } from "../../src/core/EventHash.ts"
 import { type AppendRequest, type EventPage, EventStore, type ExpectedVersion } from "../../src/core/EventStore.ts"
+import type { JournalHead } from "../../src/core/Journal.ts"
+import * as JournalCheck from "../../src/core/JournalCheck.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
+import * as UnverifiedLog from "../../src/sql/UnverifiedLog.ts"
 
 /** One command with one event. */
 export const request = (id: string, commandId: string, expectedVersion: ExpectedVersion = "any"): AppendRequest => ({
@@ -48,3 +53,25 @@ export const log = Effect.gen(function* () {
     if (!page.more) return events
   }
 })
+
+/** What is wrong with the whole log: its journal, and each event by its hash and its stream's chain. */
+export const problems = (against?: JournalHead) =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const found: Array<JournalCheck.Problem> = []
+    const heads = new Map<string, { readonly version: number; readonly hash: string }>()
+    yield* JournalCheck.run({
+      identity: yield* store.identity,
+      readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
+      readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
+      onEvent: (event) => {
+        const damage = Damage.ofRow(heads.get(event.streamId) ?? noHead, event)
+        const { sequence, streamId, version } = event
+        if (damage !== undefined) found.push({ streamId, version, sequence, problem: damage.reason })
+        heads.set(event.streamId, event)
+      },
+      found: (problem) => found.push(problem),
+      against
+    })
+    return found
+  })

@@ -1,17 +1,11 @@
-/** Logs as releases before the journal wrote them, and what a check of a whole log says. */
+/** Logs as releases before the journal wrote them. */
 import { Buffer } from "node:buffer"
 import Sqlite from "better-sqlite3"
-import { Effect } from "effect"
 import { noHead } from "../../src/core/AppendPlan.ts"
-import * as Damage from "../../src/core/Damage.ts"
 import * as EventHash from "../../src/core/EventHash.ts"
-import { EventStore } from "../../src/core/EventStore.ts"
-import type { JournalHead } from "../../src/core/Journal.ts"
-import * as JournalCheck from "../../src/core/JournalCheck.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import { checksum, migrationsOf } from "../../src/sql/Migrations.ts"
 import { sqlite } from "../../src/sql/SqliteDialect.ts"
-import * as UnverifiedLog from "../../src/sql/UnverifiedLog.ts"
 
 const steps = migrationsOf(sqlite)
 const before = steps.slice(
@@ -98,25 +92,3 @@ export const make = (filename: string, count: number, streams = 10): void => {
   })()
   database.close()
 }
-
-/** What is wrong with the whole log: its journal, and each event by its hash and its stream's chain. */
-export const problems = (against?: JournalHead) =>
-  Effect.gen(function* () {
-    const store = yield* EventStore
-    const found: Array<JournalCheck.Problem> = []
-    const heads = new Map<string, { readonly version: number; readonly hash: string }>()
-    yield* JournalCheck.run({
-      identity: yield* store.identity,
-      readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
-      readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
-      onEvent: (event) => {
-        const damage = Damage.ofRow(heads.get(event.streamId) ?? noHead, event)
-        const { sequence, streamId, version } = event
-        if (damage !== undefined) found.push({ streamId, version, sequence, problem: damage.reason })
-        heads.set(event.streamId, event)
-      },
-      found: (problem) => found.push(problem),
-      against
-    })
-    return found
-  })

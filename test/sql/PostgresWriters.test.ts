@@ -10,7 +10,7 @@ import { EventStore } from "../../src/core/EventStore.ts"
 import * as Subscription from "../../src/projection/Subscription.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import { isLong, random } from "../Random.ts"
-import { append, log } from "./Log.ts"
+import { append, log, problems } from "./Log.ts"
 import { schema } from "./Postgres.ts"
 
 const transactions = isLong ? 60 : 4
@@ -28,7 +28,7 @@ const run = (args: ReadonlyArray<string>, tell: (line: string, kill: () => void)
 
 describe("the order of the log on PostgreSQL", () => {
   it.scopedLive(
-    "ES19 ES21 50 writers in 3 processes pause, roll back and are killed: each committed event is read once, in order, at once",
+    "ES19 ES21 JR6 50 writers in 3 processes pause, roll back and are killed: each committed event is read once, in order, at once, and the journal is gapless and chained",
     () =>
       Effect.gen(function* () {
         const url = yield* schema
@@ -95,6 +95,7 @@ describe("the order of the log on PostgreSQL", () => {
             `${ids.length} events of ${life} processes, ${committed.size} known to be committed, ${undone.length} undone`
           )
           assert.deepStrictEqual(failures, [])
+          assert.deepStrictEqual(yield* problems(), [], "the journal")
           assert.strictEqual(killsLeft, 0)
           assert.strictEqual(new Set(ids).size, ids.length)
           assert.deepStrictEqual(polled, ids)
