@@ -32,6 +32,7 @@ import * as Json from "../core/Json.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import {
   CommandIdReused,
+  EntryDamaged,
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
@@ -58,6 +59,7 @@ const Failure = Schema.Union(
   ShuttingDown,
   VersionConflict,
   CommandIdReused,
+  EntryDamaged,
   InvalidArgument,
   UnencodableEvent,
   StoreUnavailable,
@@ -284,7 +286,14 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) 
 
 /** Whether a failure is the command's for good, whatever became of it before: the store was asked for its id. */
 const isSettled = ({ _tag }: RuntimeError): boolean =>
-  ["VersionMismatch", "CommandIdReused", "InvalidArgument", "UnencodableEvent", "UnreadableAnswer"].includes(_tag)
+  [
+    "VersionMismatch",
+    "CommandIdReused",
+    "EntryDamaged",
+    "InvalidArgument",
+    "UnencodableEvent",
+    "UnreadableAnswer"
+  ].includes(_tag)
 
 const isShuttingDown = (cause: Cause.Cause<RuntimeError>): boolean =>
   Option.exists(Cause.failureOption(cause), (error) => error._tag === "ShuttingDown")

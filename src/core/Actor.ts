@@ -673,6 +673,8 @@ export class Actor {
         this.committed = undefined
         return this.fail(decided, failure)
       }
+      // Which command it is of is known where it is alone.
+      case "EntryDamaged":
       case "InvalidArgument": {
         if (decided.length === 1) return this.fail(decided, failure)
         this.single = decided.length

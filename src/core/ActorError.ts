@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { UnencodableEvent } from "./EventError.ts"
 import type {
   CommandIdReused,
+  EntryDamaged,
   InvalidArgument,
   OutcomeUnknown,
   StoreUnavailable,
@@ -151,6 +152,7 @@ export type RuntimeError =
   | ShuttingDown
   | VersionConflict
   | CommandIdReused
+  | EntryDamaged
   | InvalidArgument
   | UnencodableEvent
   | StoreUnavailable

@@ -94,6 +94,8 @@ export const ofCommand = (error: RuntimeError) => {
       return new Problem("version-mismatch", { detail: `the account is at version ${error.actual}` })
     case "RecoveryFailed":
       return recoveryFailed(error)
+    case "EntryDamaged":
+      return damaged(error)
     case "UnreadableAnswer":
       return new Problem("answer-unreadable", { cause: error })
     case "ShuttingDown":

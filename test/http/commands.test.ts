@@ -2,6 +2,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
+import { Writer } from "../../src/sql/Writer.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -92,6 +93,35 @@ describe("commands", () => {
         assert.deepStrictEqual(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1)
         assert.strictEqual(answers.filter(({ headers }) => headers.get("idempotency-replayed") === null).length, 1)
         assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.balance, "1.00")
+      })
+    )
+
+    it.effect("JR2 a kept answer that was changed is not given again, and no other command notices", () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        const deposit = (key: string) => ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" }, key })
+        yield* deposit(`forged ${id}`)
+        const writer = yield* Writer
+        yield* writer.transact((connection) =>
+          Effect.forEach(
+            [
+              "DROP TRIGGER log_entries_no_update",
+              `UPDATE log_entries SET answer = replace(answer, '1.00', '9.00') WHERE command_id = 'forged ${id}'`
+            ],
+            (sql) => connection.executeRaw(sql, [])
+          )
+        )
+        const keys = [1, 2, 3].map((index) => `beside it ${index} ${id}`)
+        const [again, ...others] = yield* Effect.all([`forged ${id}`, ...keys].map(deposit), {
+          concurrency: "unbounded"
+        })
+        assertProblem(again ?? assert.fail(), "data-damaged")
+        assert.deepStrictEqual(
+          others.map(({ status }) => status),
+          [200, 200, 200]
+        )
+        assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.balance, "4.00")
       })
     )
 
