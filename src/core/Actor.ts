@@ -12,7 +12,7 @@
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  */
-import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option, Random } from "effect"
+import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import {
   DecisionTimedOut,
@@ -24,6 +24,7 @@ import {
 } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
+import * as Backoff from "./Backoff.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { AnyDefinition, Committed, Decision, Place } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
@@ -290,11 +291,8 @@ export class Actor {
 
   /** Doubles the backoff before the next recovery. */
   private *grow(): Effect.fn.Return<void> {
-    const { maxBackoff, minBackoff } = this.host.limits
-    const backoff = Duration.toMillis(minBackoff) * 2 ** this.failures
-    this.failures++
-    const jitter = yield* Random.nextRange(0.8, 1.2)
-    this.resumeAt = this.host.elapsed() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
+    const delay = yield* Backoff.next(Backoff.policyOf(this.host.limits), ++this.failures)
+    this.resumeAt = this.host.elapsed() + delay
   }
 
   /**
@@ -718,8 +716,8 @@ export class Actor {
     this.again(others)
     const tries = Math.max(0, ...others.map(({ pending }) => pending.conflicts))
     if (tries > 0) {
-      const delay = Math.min(conflictDelay * 2 ** (tries - 1), Duration.toMillis(limits.maxBackoff))
-      yield* Effect.sleep(delay * (yield* Random.nextRange(0.8, 1.2)))
+      const most = Duration.toMillis(limits.maxBackoff)
+      yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
     }
     // A stream that ends before what was read of it, or there with another event, is another one, such as of a restored backup.
     if (error.actual <= committed.version) this.committed = undefined
@@ -735,10 +733,7 @@ export class Actor {
 /** A defect has no place in the log, and its answer none to tell. */
 const nowhere: Place = { version: 0, position: 0 }
 
-/**
- * Milliseconds before the first retry after a conflict, doubled for each further one up to `maxBackoff`, ±20 %: two writers that met once
- * shall not meet again. M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
- */
+/** Milliseconds before the first retry after a conflict: two writers that met once shall not meet again. */
 const conflictDelay = 5
 
 /** The answer to a command whose decision interrupted the actor: a mistake of its code, and no interruption of the caller. */

@@ -14,8 +14,9 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Stream } from "effect"
 import type { AppendError, AppendResult } from "../core/EventStore.ts"
+import * as Limits from "../core/Limits.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
@@ -29,9 +30,20 @@ export interface WriterOptions {
   readonly lockTimeout?: Duration.DurationInput
 }
 
-/** Most rows, and most characters of data, in one group: bounds how long a commit holds the process. A call is never split. */
-const maxGroupRows = 4_000
-const maxGroupCharacters = 8 * 1_048_576
+interface WriterLimits {
+  readonly queueCapacity: number
+  readonly lockTimeout: Duration.Duration
+}
+
+const defaults: WriterLimits = { queueCapacity: 4_096, lockTimeout: Duration.seconds(5) }
+const ranges: Limits.Ranges<WriterLimits> = { queueCapacity: [1, 1_000_000], lockTimeout: [0, Limits.day] }
+
+/** The options with what they leave out. Throws `Limits.InvalidLimit` when one is outside its range. */
+const limitsOf = ({ lockTimeout, queueCapacity }: WriterOptions): WriterLimits =>
+  Limits.change(defaults, ranges, {
+    ...(queueCapacity !== undefined && { queueCapacity }),
+    ...(lockTimeout !== undefined && { lockTimeout: Duration.decode(lockTimeout) })
+  })
 
 /** What runs within a transaction of the writer, on its connection. */
 export type Work<A, E, R> = (connection: Connection) => Effect.Effect<A, E, R>
@@ -100,7 +112,7 @@ const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>> => {
     const group = groups.at(-1)
     rows += job.rows
     characters += job.characters
-    const fits = rows <= maxGroupRows && characters <= maxGroupCharacters
+    const fits = rows <= Limits.group.rows && characters <= Limits.group.characters
     if (group !== undefined && fits && job._tag !== "Transact" && group[0]?._tag !== "Transact") {
       group.push(job)
     } else {
@@ -150,8 +162,7 @@ const writeTogether = Effect.fnUntraced(function* (
   return { answers, eventCount }
 })
 
-const make = Effect.fnUntraced(function* (options: WriterOptions) {
-  const { queueCapacity = 4_096, lockTimeout = "5 seconds" } = options
+const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits) {
   const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
   const commits = yield* PubSub.sliding<void>(1)
 
@@ -350,4 +361,4 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
 })
 
 export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqlDatabase> =>
-  Layer.scoped(Writer, make(options))
+  Layer.scoped(Writer, make(limitsOf(options)))
