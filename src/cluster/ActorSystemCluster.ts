@@ -28,7 +28,7 @@ import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as Backoff from "../core/Backoff.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
-import type { EventStore } from "../core/EventStore.ts"
+import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
 import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
@@ -291,7 +291,7 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
         return { ...place, value: yield* read }
       })
 
-    return ActorSystem.of({ ...local, register, ask })
+    return ActorSystem.of({ ...local, register, ask: (asked) => outsideTransaction(local.store, ask(asked)) })
   })
 
 /** What of a value is JSON, field by field: all that an earlier rule can have seen of it. */

@@ -28,7 +28,7 @@ import * as Backoff from "./Backoff.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { AnyDefinition, Committed, Decision, Place } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
-import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
+import type { AppendError, AppendResult, EventStore, ProposedCommand, QueuePlace, StoredCommand } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import type { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
@@ -125,6 +125,8 @@ export class Actor {
   private deciding: Pending | undefined
   /** When the append or the effect began. */
   private busySince = 0
+  /** Where the append waits for its turn. */
+  private place: QueuePlace | undefined
   /** The reading of events that it waits for, and no longer than until then. */
   private patience: { readonly deadline: number; readonly giveUp: () => void } | undefined
   private snapshotVersion = 0
@@ -227,8 +229,11 @@ export class Actor {
       this.skip(this.deciding, "error", new DecisionTimedOut({ streamId: this.streamId, command, limit }))
       return "decision"
     }
+    const error = this.withdraw()
+      ? new StoreUnavailable({ operation: "append", cause: new Error("the append waited too long for its turn") })
+      : new OutcomeUnknown({ cause: new Error("the store did not answer the append") })
     this.end()
-    this.answerAll(this.inFlight, new OutcomeUnknown({ cause: new Error("the store did not answer the append") }))
+    this.answerAll(this.inFlight, error)
     this.start()
     return "append"
   }
@@ -237,16 +242,24 @@ export class Actor {
   abandon(): void {
     const { inFlight, readers, waiting } = this
     const stopped = new ShuttingDown()
+    const isWithdrawn = this.withdraw()
     this.end()
     this.waiting = []
     this.readers = []
     this.answerAll(waiting, stopped)
-    this.answerAll(inFlight, new OutcomeUnknown({ cause: new Error("the system stopped during the append") }))
+    const unknown = new OutcomeUnknown({ cause: new Error("the system stopped during the append") })
+    this.answerAll(inFlight, isWithdrawn ? stopped : unknown)
     for (const reader of readers) reader(stopped)
+  }
+
+  /** Drops the append that waits for its turn, and gives whether that was in time: then nothing of it is written. */
+  private withdraw(): boolean {
+    return this.place?.leave?.() === true
   }
 
   private end(): void {
     this.epoch++
+    this.place = undefined
     this.committed = undefined
     this.deciding = undefined
     this.patience = undefined
@@ -460,9 +473,12 @@ export class Actor {
 
     this.busySince = host.elapsed()
     host.watched.add(this)
+    const place: QueuePlace = {}
+    this.place = place
     const commands = decided.map(({ proposed }) => proposed)
     const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
       if (this.epoch !== epoch) return Effect.void
+      this.place = undefined
       host.watched.delete(this)
       if (!isDefective(decided)) return then()
       this.committed = undefined
@@ -472,7 +488,7 @@ export class Actor {
       )
     }
     const { hash: expectedHash, version: expectedVersion } = committed
-    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }]), {
+    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }], place), {
       onFailure: (cause) => ended(() => Effect.gen(this, () => this.refused(decided, committed, cause))),
       onSuccess: (result) => ended(() => this.appended(decided, state, committed, result))
     })

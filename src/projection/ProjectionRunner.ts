@@ -93,9 +93,13 @@ export const run = Effect.fnUntraced(function* (
 
   /** Never a word of the error itself, which may quote an owner or an amount: the operator finds it in the status. */
   const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure) =>
-    (level === "warn" ? Effect.logWarning(what) : Effect.logError(what)).pipe(
-      Effect.annotateLogs({ projection: name, streamId, version, position, type })
-    )
+    Fault.report(level === "warn" ? LogLevel.Warning : LogLevel.Error, what, {
+      projection: name,
+      streamId,
+      version,
+      position,
+      type
+    })
 
   /** One more failure on the event that the model has next. `isFinal`: to try it again gives the same. */
   const fail = Effect.fnUntraced(function* (
@@ -288,9 +292,11 @@ export const run = Effect.fnUntraced(function* (
     // Each batch counted what it passed in its own transaction: together they are the log, each event once.
     if (counted.position < shadow.position) return "moved" as const
     if (counted.events !== shadow.events) {
-      yield* Effect.logError("a rebuild did not pass each event once, and begins anew").pipe(
-        Effect.annotateLogs({ projection: name, counted: counted.events, passed: shadow.events })
-      )
+      yield* Fault.report(LogLevel.Error, "a rebuild did not pass each event once, and begins again", {
+        projection: name,
+        counted: counted.events,
+        passed: shadow.events
+      })
       yield* store.dropShadow(shadow)
       yield* backOff(restarts)
       return "moved" as const
@@ -298,9 +304,11 @@ export const run = Effect.fnUntraced(function* (
     yield* store.swap(shadow, live)
     paces.clear()
     restarts.reset()
-    yield* Effect.logInfo("a read model was built and serves").pipe(
-      Effect.annotateLogs({ projection: name, version, events: counted.events })
-    )
+    yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
+      projection: name,
+      version,
+      events: counted.events
+    })
     return "moved" as const
   })
 

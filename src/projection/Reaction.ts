@@ -174,7 +174,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
 
   /** Never a word of the error, which may quote what a log must not: it is in the status. */
   const log = (what: string, met: Source.Met, attempts: number) =>
-    Effect.logWarning(what).pipe(Effect.annotateLogs({ reaction: name, ...Source.placeOf(met), attempts }))
+    Fault.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts })
 
   const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
     const failure = Batch.failureOf(met, error, attempts)

@@ -93,10 +93,10 @@ const make = Effect.gen(function* () {
   })
 
   return EventStore.of({
-    append: (requests) =>
+    append: (requests, place) =>
       Effect.clockWith((clock) => {
         const wrong = AppendPlan.validate(requests)
-        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
+        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() }, place)
       }),
     record: (operation) =>
       Effect.clockWith((clock): Effect.Effect<JournalEntry, RecordError> => {
@@ -104,6 +104,7 @@ const make = Effect.gen(function* () {
         const now = clock.unsafeCurrentTimeMillis()
         return wrong ?? writer.transact((connection) => record(connection, log, operation, now))
       }),
+    isWithin: writer.isWithin,
     readStream: (streamId, options) =>
       Effect.flatMap(Page.streamBounds(options), (bounds) => {
         const { backwards, from, limit, to } = bounds
