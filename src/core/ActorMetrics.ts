@@ -22,6 +22,10 @@ const conflicts = counter("daybook.actor.conflicts", "Batches that another write
 const rejections = counter("daybook.actor.rejections", "Commands refused for want of room")
 const snapshotsSaved = counter("daybook.snapshots.saved", "Snapshots saved")
 const snapshotsDropped = counter("daybook.snapshots.dropped", "Snapshots given up: no room, or the store failed")
+const ahead = counter(
+  "daybook.log.recorded.ahead",
+  "Entries of the journal found ahead of the clock by more than the bound"
+)
 const live = Metric.gauge("daybook.actor.live", { description: "Actors in memory" })
 const waiting = Metric.gauge("daybook.mailbox.depth", { description: "Commands accepted and not answered" })
 const batchSize = Metric.histogram(
@@ -96,6 +100,7 @@ export const committed = (size: number, millis: number): void => {
   update(batchSize, size)
   update(batchDuration, millis)
 }
+export const recordedAhead = (): void => update(ahead, 1)
 /** Set now and then, not at each change. */
 export const load = (liveActors: number, waitingCommands: number): void => {
   update(live, liveActors)

@@ -9,7 +9,7 @@
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
- * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
+ * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays, as `RecordedAt.ts` says.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
@@ -203,6 +203,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * to end, and it for the append. Left out by a store whose callers have no transactions.
      */
     readonly isWithin?: (context: Context.Context<never>) => boolean
+    /** See `RecordedAt.ts`. In milliseconds. */
+    readonly maxClockLead: number
     /**
      * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there and a
      * later one is, the stream is damaged.

@@ -115,8 +115,8 @@ export const run = Effect.fnUntraced(function* (
     if (isLast && mayPark && projection.onFailure === "park") {
       if ((yield* store.deadLetters(model)).length < limits.maxDeadLetters) {
         yield* store.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
-          yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
-          pace.backoff.reset()
+        yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
+        pace.backoff.reset()
         return
       }
     }

@@ -20,6 +20,7 @@ import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, LogLevel, Option,
 import type { AppendError, AppendResult, QueuePlace } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
+import * as RecordedAt from "../core/RecordedAt.ts"
 import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
@@ -27,7 +28,7 @@ import type { LogStatements } from "./LogStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
-export interface WriterOptions {
+export interface WriterOptions extends RecordedAt.ClockOptions {
   /** Calls that wait for their group. The next caller is held until there is room. Default 4,096. */
   readonly queueCapacity?: number
   /** How long a group waits for the lock of another process before its calls fail. Default 5 seconds. */
@@ -72,6 +73,10 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
     readonly ride: <E, R>(characters: number, work: Work<unknown, E, R>) => Effect.Effect<void, Failed<E>, R>
     /** See `EventStore.isWithin`. */
     readonly isWithin: (context: Context.Context<never>) => boolean
+    /** See `EventStore.maxClockLead`. */
+    readonly maxClockLead: number
+    /** See `RecordedAt.reporter`. For an entry that was written in `transact`. */
+    readonly reportAhead: (last: RecordedAt.Timed, now: number) => Effect.Effect<void>
     /** See `EventStore.commits`. */
     readonly commits: Stream.Stream<void>
   }
@@ -116,10 +121,11 @@ const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
 const writeTogether = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements,
-  jobs: ReadonlyArray<WriteQueue.Job>
+  jobs: ReadonlyArray<WriteQueue.Job>,
+  maxClockLead: number
 ) {
   const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
-  const { results, eventCount } = yield* AppendGroup.write(connection, log, calls)
+  const { ahead, eventCount, results } = yield* AppendGroup.write(connection, log, calls, maxClockLead)
   const answers: Array<Effect.Effect<unknown, unknown>> = []
   let planned = 0
   for (const job of jobs) {
@@ -127,10 +133,10 @@ const writeTogether = Effect.fnUntraced(function* (
       job._tag === "Append" ? (results[planned++] ?? Effect.dieMessage("unplanned")) : yield* ride(connection, job.work)
     )
   }
-  return { answers, eventCount }
+  return { answers, eventCount, ahead }
 })
 
-const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits) {
+const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits, maxClockLead: number) {
   const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
   const commits = yield* PubSub.sliding<void>(1)
 
@@ -140,6 +146,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   let open: Connection | undefined
   let reachable = true
   let provenDurable = false
+  const reportAhead = RecordedAt.reporter(maxClockLead)
 
   const stop = (why: string, cause?: Cause.Cause<unknown>) =>
     Effect.suspend(() => {
@@ -222,16 +229,17 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       (connection) => {
         // Only now, when the lock is held: until then a caller may give up without a doubt.
         jobs = all.filter(WriteQueue.begin)
-        return writeTogether(connection, log, jobs)
+        return writeTogether(connection, log, jobs, maxClockLead)
       },
       ({ eventCount }) => eventCount > 0
     ).pipe(
       Effect.matchCauseEffect({
-        onSuccess: ({ answers, eventCount }) => {
+        onSuccess: ({ ahead, answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {
             done(answers[index] ?? Effect.void)
           })
-          return eventCount > 0 ? commits.publish() : Effect.void
+          const publish = eventCount > 0 ? commits.publish() : Effect.void
+          return ahead === undefined ? publish : Effect.zipRight(publish, reportAhead(ahead.last, ahead.now))
         },
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
@@ -341,9 +349,11 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     transact: (work) => submitWork("Transact", 0, work),
     ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
     isWithin,
+    maxClockLead,
+    reportAhead,
     commits: Stream.fromPubSub(commits)
   })
 })
 
 export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqlDatabase> =>
-  Layer.scoped(Writer, make(limitsOf(options)))
+  Layer.scoped(Writer, make(limitsOf(options), RecordedAt.maxClockLeadOf(options)))
