@@ -1,6 +1,7 @@
 /** `TransferConfig` holds every limit of transfers, with its unit and what happens at the limit. */
 import { Context, Duration, Layer } from "effect"
 import * as Limits from "../core/Limits.ts"
+import { attemptTimeout } from "../projection/ProjectionConfig.ts"
 
 export interface TransferLimits {
   /** From the request on: when its target has not answered by then, a transfer is refunded at its next attempt. */
@@ -32,6 +33,16 @@ const ranges: Limits.Ranges<TransferLimits> = {
   lookInterval: [1, day]
 }
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
+/** What belongs together. */
+const relations: ReadonlyArray<Limits.Relation<TransferLimits>> = [
+  [
+    "answerTimeout",
+    "<",
+    { name: "ProjectionConfig.attemptTimeout", value: Duration.toMillis(attemptTimeout) },
+    "the reaction would give up an attempt before its target could be refunded"
+  ]
+]
+
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
 export const layer = (limits: Partial<TransferLimits>): Layer.Layer<TransferConfig> =>
-  Layer.succeed(TransferConfig, Limits.change(defaults, ranges, limits))
+  Layer.succeed(TransferConfig, Limits.change(defaults, ranges, limits, relations))

@@ -2,14 +2,15 @@
  * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events and of the journal's
  * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are not what their events give.
  */
-import { Effect, Either } from "effect"
+import { Clock, Duration, Effect, Either } from "effect"
 import { UnstorableState } from "../core/ActorError.ts"
 import { noHead } from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as HeldValue from "../core/HeldValue.ts"
-import type { JournalHead } from "../core/Journal.ts"
+import type { JournalEntry, JournalHead } from "../core/Journal.ts"
 import * as JournalCheck from "../core/JournalCheck.ts"
+import * as RecordedAt from "../core/RecordedAt.ts"
 import * as Replay from "../core/Replay.ts"
 import {
   checksum,
@@ -96,20 +97,34 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     if (problems.length < maxKept) problems.push({ streamId, version, sequence, problem })
   }
 
-  let last: StoredEvent | undefined
+  /** What is remarkable and no damage. */
+  const notes: Array<Problem> = []
+  /** Notes an entry that was ahead of this time, that of the next entry or of now. */
+  const noteAhead = ({ recordedAt, sequence, streamId, version }: JournalEntry, time: number) => {
+    if (!RecordedAt.isAhead(recordedAt, time, store.maxClockLead) || notes.length === maxKept) return
+    const lead = Duration.format(Duration.millis(recordedAt - time))
+    const problem = `entry ${sequence} of the journal: it was recorded ${lead} ahead of the clock that later ones have`
+    notes.push({ streamId: streamId ?? "journal", version, sequence, problem })
+  }
+
+  let last: JournalEntry | undefined
   const { entries: commands, events } = yield* JournalCheck.run({
     identity: yield* store.identity,
+    maxClockLead: store.maxClockLead,
     readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
     readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
     onEvent: (event) => {
       found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
-      if (event.recordedAt < (last?.recordedAt ?? 0)) found(event, "was recorded before the event before it in the log")
       heads.set(event.streamId, event)
-      last = event
+    },
+    onEntry: (entry) => {
+      if (last !== undefined) noteAhead(last, entry.recordedAt)
+      last = entry
     },
     found: (problem) => found(problem, problem.problem),
     against
   })
+  if (last !== undefined) noteAhead(last, Math.floor(yield* Clock.currentTimeMillis))
   for (const stray of yield* LogCopy.wrongPayloads) found(stray, stray.problem)
 
   let snapshots = 0
@@ -131,6 +146,7 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
   return {
     problems,
     problemCount,
+    notes,
     events,
     streams: heads.size,
     commands,

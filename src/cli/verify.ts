@@ -28,15 +28,16 @@ export const command = Command.make(
       const head = Option.isSome(against)
         ? yield* NotedHead.read(against.value, Option.getOrUndefined(publicKey))
         : undefined
-      const { commands, events, problemCount, problems, snapshots, streams } = yield* ReadTransaction.within(
+      const { commands, events, notes, problemCount, problems, snapshots, streams } = yield* ReadTransaction.within(
         Verification.run(head)
       )
       const counts = `${events} events in ${streams} streams, ${commands} kept answers, ${snapshots} snapshots`
       yield* Output.result(
         json,
-        { ok: problemCount === 0, events, streams, commands, snapshots, problemCount, problems },
+        { ok: problemCount === 0, events, streams, commands, snapshots, problemCount, problems, notes },
         [
           ...problems.map(Verification.describe),
+          ...notes.map((note) => `note: ${Verification.describe(note)}`),
           `${counts}: ${problemCount === 0 ? "all is well" : `${problemCount} problems`}`
         ]
       )

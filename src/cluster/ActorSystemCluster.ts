@@ -11,7 +11,7 @@ import * as Entity from "@effect/cluster/Entity"
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { Rpc } from "@effect/rpc"
-import { Cause, Context, Deferred, type Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema } from "effect"
+import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { ActorConfig } from "../core/ActorConfig.ts"
 import {
   DecisionTimedOut,
@@ -25,10 +25,12 @@ import {
 } from "../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import * as Backoff from "../core/Backoff.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
-import type { EventStore } from "../core/EventStore.ts"
+import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
+import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import {
   CommandIdReused,
@@ -48,6 +50,37 @@ export interface ClusterOptions {
   /** Commands of this node that wait for an answer; a further one gets `MailboxFull`. Default 16,384. */
   readonly maxWaiting?: number
 }
+
+interface ClusterLimits {
+  readonly attemptTimeout: Duration.Duration
+  readonly deadline: Duration.Duration
+  readonly maxWaiting: number
+}
+
+const defaults: ClusterLimits = {
+  attemptTimeout: Duration.seconds(5),
+  deadline: Duration.seconds(30),
+  maxWaiting: 16_384
+}
+
+const ranges: Limits.Ranges<ClusterLimits> = {
+  attemptTimeout: [1, Number.MAX_SAFE_INTEGER],
+  deadline: [1, Number.MAX_SAFE_INTEGER],
+  maxWaiting: [1, 1_000_000]
+}
+
+/** The options with what they leave out. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
+const limitsOf = ({ attemptTimeout, deadline, ...others }: ClusterOptions): ClusterLimits =>
+  Limits.change(
+    defaults,
+    ranges,
+    {
+      ...others,
+      ...(attemptTimeout !== undefined && { attemptTimeout: Duration.decode(attemptTimeout) }),
+      ...(deadline !== undefined && { deadline: Duration.decode(deadline) })
+    },
+    [["attemptTimeout", "<=", "deadline", "a command would be given up before its first attempt"]]
+  )
 
 const Failure = Schema.Union(
   MailboxFull,
@@ -130,9 +163,9 @@ const shareOf = (streamId: string): string =>
 const maxBurst = 256
 
 /** Wait before a command is asked again: no longer than it takes a node to hear of its new shards. */
-const pauses = Schedule.exponential("20 millis").pipe(Schedule.union(Schedule.spaced("500 millis")), Schedule.jittered)
+const pauses = Backoff.schedule({ least: 20, most: 500 })
 
-const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaiting = 16_384 }: ClusterOptions) =>
+const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
   Effect.gen(function* () {
     const sharding = yield* Sharding
     const client = yield* Share.client
@@ -260,7 +293,7 @@ const make = ({ attemptTimeout = "5 seconds", deadline = "30 seconds", maxWaitin
         return { ...place, value: yield* read }
       })
 
-    return ActorSystem.of({ ...local, register, ask })
+    return ActorSystem.of({ ...local, register, ask: (asked) => outsideTransaction(local.store, ask(asked)) })
   })
 
 /** What of a value is JSON, field by field: all that an earlier rule can have seen of it. */
@@ -304,4 +337,5 @@ const isShuttingDown = (cause: Cause.Cause<RuntimeError>): boolean =>
  */
 export const layer = (
   options: ClusterOptions = {}
-): Layer.Layer<ActorSystem, never, EventStore | SnapshotStore | Sharding> => Layer.scoped(ActorSystem, make(options))
+): Layer.Layer<ActorSystem, never, EventStore | SnapshotStore | Sharding> =>
+  Layer.scoped(ActorSystem, make(limitsOf(options)))

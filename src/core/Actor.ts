@@ -12,7 +12,7 @@
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  */
-import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option, Random } from "effect"
+import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
 import {
   DecisionTimedOut,
@@ -24,10 +24,11 @@ import {
 } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
+import * as Backoff from "./Backoff.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { AnyDefinition, Committed, Decision, Place } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
-import type { AppendError, AppendResult, EventStore, ProposedCommand, StoredCommand } from "./EventStore.ts"
+import type { AppendError, AppendResult, EventStore, ProposedCommand, QueuePlace, StoredCommand } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import type { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
@@ -124,6 +125,8 @@ export class Actor {
   private deciding: Pending | undefined
   /** When the append or the effect began. */
   private busySince = 0
+  /** Where the append waits for its turn. */
+  private place: QueuePlace | undefined
   /** The reading of events that it waits for, and no longer than until then. */
   private patience: { readonly deadline: number; readonly giveUp: () => void } | undefined
   private snapshotVersion = 0
@@ -226,8 +229,11 @@ export class Actor {
       this.skip(this.deciding, "error", new DecisionTimedOut({ streamId: this.streamId, command, limit }))
       return "decision"
     }
+    const error = this.withdraw()
+      ? new StoreUnavailable({ operation: "append", cause: new Error("the append waited too long for its turn") })
+      : new OutcomeUnknown({ cause: new Error("the store did not answer the append") })
     this.end()
-    this.answerAll(this.inFlight, new OutcomeUnknown({ cause: new Error("the store did not answer the append") }))
+    this.answerAll(this.inFlight, error)
     this.start()
     return "append"
   }
@@ -236,16 +242,24 @@ export class Actor {
   abandon(): void {
     const { inFlight, readers, waiting } = this
     const stopped = new ShuttingDown()
+    const isWithdrawn = this.withdraw()
     this.end()
     this.waiting = []
     this.readers = []
     this.answerAll(waiting, stopped)
-    this.answerAll(inFlight, new OutcomeUnknown({ cause: new Error("the system stopped during the append") }))
+    const unknown = new OutcomeUnknown({ cause: new Error("the system stopped during the append") })
+    this.answerAll(inFlight, isWithdrawn ? stopped : unknown)
     for (const reader of readers) reader(stopped)
+  }
+
+  /** Drops the append that waits for its turn, and gives whether that was in time: then nothing of it is written. */
+  private withdraw(): boolean {
+    return this.place?.leave?.() === true
   }
 
   private end(): void {
     this.epoch++
+    this.place = undefined
     this.committed = undefined
     this.deciding = undefined
     this.patience = undefined
@@ -290,11 +304,8 @@ export class Actor {
 
   /** Doubles the backoff before the next recovery. */
   private *grow(): Effect.fn.Return<void> {
-    const { maxBackoff, minBackoff } = this.host.limits
-    const backoff = Duration.toMillis(minBackoff) * 2 ** this.failures
-    this.failures++
-    const jitter = yield* Random.nextRange(0.8, 1.2)
-    this.resumeAt = this.host.elapsed() + jitter * Math.min(backoff, Duration.toMillis(maxBackoff))
+    const delay = yield* Backoff.next(Backoff.policyOf(this.host.limits), ++this.failures)
+    this.resumeAt = this.host.elapsed() + delay
   }
 
   /**
@@ -462,9 +473,12 @@ export class Actor {
 
     this.busySince = host.elapsed()
     host.watched.add(this)
+    const place: QueuePlace = {}
+    this.place = place
     const commands = decided.map(({ proposed }) => proposed)
     const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
       if (this.epoch !== epoch) return Effect.void
+      this.place = undefined
       host.watched.delete(this)
       if (!isDefective(decided)) return then()
       this.committed = undefined
@@ -474,7 +488,7 @@ export class Actor {
       )
     }
     const { hash: expectedHash, version: expectedVersion } = committed
-    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }]), {
+    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }], place), {
       onFailure: (cause) => ended(() => Effect.gen(this, () => this.refused(decided, committed, cause))),
       onSuccess: (result) => ended(() => this.appended(decided, state, committed, result))
     })
@@ -720,8 +734,8 @@ export class Actor {
     this.again(others)
     const tries = Math.max(0, ...others.map(({ pending }) => pending.conflicts))
     if (tries > 0) {
-      const delay = Math.min(conflictDelay * 2 ** (tries - 1), Duration.toMillis(limits.maxBackoff))
-      yield* Effect.sleep(delay * (yield* Random.nextRange(0.8, 1.2)))
+      const most = Duration.toMillis(limits.maxBackoff)
+      yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
     }
     // A stream that ends before what was read of it, or there with another event, is another one, such as of a restored backup.
     if (error.actual <= committed.version) this.committed = undefined
@@ -737,10 +751,7 @@ export class Actor {
 /** A defect has no place in the log, and its answer none to tell. */
 const nowhere: Place = { version: 0, position: 0 }
 
-/**
- * Milliseconds before the first retry after a conflict, doubled for each further one up to `maxBackoff`, ±20 %: two writers that met once
- * shall not meet again. M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
- */
+/** Milliseconds before the first retry after a conflict: two writers that met once shall not meet again. */
 const conflictDelay = 5
 
 /** The answer to a command whose decision interrupted the actor: a mistake of its code, and no interruption of the caller. */

@@ -99,10 +99,23 @@ const ranges: Limits.Ranges<ActorLimits> = {
   shutdownTimeout: [0, day]
 }
 
+/** What belongs together. */
+const relations: ReadonlyArray<Limits.Relation<ActorLimits>> = [
+  ["minBackoff", "<=", "maxBackoff", "the backoff could not grow"],
+  ["minBackoff", "<", "recoveryTimeout", "a recovery would end before its second attempt"],
+  ["maxBatch", "<=", { name: "Limits.group.rows", value: Limits.group.rows }, "a batch would not fit in a transaction"],
+  [
+    "maxBatchCharacters",
+    "<=",
+    { name: "Limits.group.characters", value: Limits.group.characters },
+    "a batch would not fit in a transaction"
+  ]
+]
+
 export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/ActorConfig", {
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
 export const layer = (limits: Partial<ActorLimits>): Layer.Layer<ActorConfig> =>
-  Layer.succeed(ActorConfig, Limits.change(defaults, ranges, limits))
+  Layer.succeed(ActorConfig, Limits.change(defaults, ranges, limits, relations))

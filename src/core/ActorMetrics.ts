@@ -4,7 +4,15 @@ import type { Outcome } from "./Definition.ts"
 
 /** Updated without an effect of its own: one per command would cost more than the command. */
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
-const add = (metric: Metric.Metric.Counter<number>, count: number): void => metric.unsafeUpdate(count, [])
+/** What is measured goes on without a figure that cannot be taken: it may hold commands that are stored and not yet answered. */
+const update = (metric: Measured, value: number): void => {
+  try {
+    metric.unsafeUpdate(value, [])
+  } catch {
+    // There is nobody to tell: a log line for each command would be worse than the gap in the figure.
+  }
+}
+type Measured = Metric.Metric.Counter<number> | Metric.Metric.Gauge<number> | Metric.Metric.Histogram<number>
 
 const recoveries = counter("daybook.actor.recoveries", "Recoveries that ended in a running actor")
 const recoveryFailures = counter("daybook.actor.recovery.failures", "Recoveries that failed")
@@ -14,6 +22,10 @@ const conflicts = counter("daybook.actor.conflicts", "Batches that another write
 const rejections = counter("daybook.actor.rejections", "Commands refused for want of room")
 const snapshotsSaved = counter("daybook.snapshots.saved", "Snapshots saved")
 const snapshotsDropped = counter("daybook.snapshots.dropped", "Snapshots given up: no room, or the store failed")
+const ahead = counter(
+  "daybook.log.recorded.ahead",
+  "Entries of the journal found ahead of the clock by more than the bound"
+)
 const live = Metric.gauge("daybook.actor.live", { description: "Actors in memory" })
 const waiting = Metric.gauge("daybook.mailbox.depth", { description: "Commands accepted and not answered" })
 const batchSize = Metric.histogram(
@@ -57,7 +69,7 @@ export class CommandCounters {
       counter = Metric.fromMetricKey(commandKey(this.aggregate, command, outcome))
       outcomes.set(outcome, counter)
     }
-    counter.unsafeUpdate(1, [])
+    update(counter, 1)
   }
 }
 
@@ -73,23 +85,24 @@ export const countersOf = (aggregate: string): CommandCounters => {
 }
 
 export const recovered = (events: number): void => {
-  add(recoveries, 1)
-  add(replayed, events)
+  update(recoveries, 1)
+  update(replayed, events)
 }
-export const recoveryFailed = (): void => add(recoveryFailures, 1)
-export const passivated = (): void => add(passivations, 1)
-export const conflicted = (): void => add(conflicts, 1)
-export const rejected = (): void => add(rejections, 1)
+export const recoveryFailed = (): void => update(recoveryFailures, 1)
+export const passivated = (): void => update(passivations, 1)
+export const conflicted = (): void => update(conflicts, 1)
+export const rejected = (): void => update(rejections, 1)
 export const snapshots = (saved: number, dropped: number): void => {
-  add(snapshotsSaved, saved)
-  add(snapshotsDropped, dropped)
+  update(snapshotsSaved, saved)
+  update(snapshotsDropped, dropped)
 }
 export const committed = (size: number, millis: number): void => {
-  batchSize.unsafeUpdate(size, [])
-  batchDuration.unsafeUpdate(millis, [])
+  update(batchSize, size)
+  update(batchDuration, millis)
 }
+export const recordedAhead = (): void => update(ahead, 1)
 /** Set now and then, not at each change. */
 export const load = (liveActors: number, waitingCommands: number): void => {
-  live.unsafeUpdate(liveActors, [])
-  waiting.unsafeUpdate(waitingCommands, [])
+  update(live, liveActors)
+  update(waiting, waitingCommands)
 }

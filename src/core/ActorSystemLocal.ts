@@ -13,7 +13,7 @@ import { ActorSystem, type Answer, type Ask } from "./ActorSystem.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
-import { EventStore } from "./EventStore.ts"
+import { EventStore, outsideTransaction } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
@@ -246,7 +246,13 @@ const make = Effect.gen(function* () {
   // interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
   yield* Effect.addFinalizer(() => Effect.flatMap(Effect.forkDaemon(detached(Effect.interruptible(stop))), Fiber.await))
 
-  return ActorSystem.of({ register, ask, state, store, snapshots })
+  return ActorSystem.of({
+    register,
+    ask: (asked) => outsideTransaction(store, ask(asked)),
+    state: (aggregate, id) => outsideTransaction(store, state(aggregate, id)),
+    store,
+    snapshots
+  })
 })
 
 /** For the snapshots that wait when the system stops; they are worth no more. */

@@ -32,7 +32,7 @@ export interface LogState {
   readonly lastPosition: number
   /** The journal's last entry. */
   readonly end: Journal.JournalEnd
-  /** Milliseconds: the later of now and the last entry's. Whole ones are stored, whatever the clock gives. */
+  /** See `RecordedAt.next`. */
   readonly recordedAt: number
 }
 
@@ -121,7 +121,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   const stored: Array<StoredCommand> = []
   const entries: Array<Journal.JournalEntry> = []
   let { hash: previousHash, sequence } = state.end
-  const recordedAt = Math.floor(state.recordedAt)
+  const { recordedAt } = state
   let position = state.lastPosition
   for (const { streamId, expectedVersion, expectedHash = null, commands } of requests) {
     let head = heads?.get(streamId) ?? state.head(streamId)

@@ -9,23 +9,24 @@
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
- * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays.
+ * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays, as `RecordedAt.ts` says.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import type {
-  AnswerFailed,
-  CommandIdReused,
-  EntryDamaged,
-  InvalidArgument,
-  OutcomeUnknown,
-  StoreUnavailable,
-  StreamDamaged,
-  VersionConflict
+import {
+  type AnswerFailed,
+  type CommandIdReused,
+  type EntryDamaged,
+  type InvalidArgument,
+  type OutcomeUnknown,
+  type StoreUnavailable,
+  type StreamDamaged,
+  type VersionConflict,
+  WithinTransaction
 } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -125,6 +126,15 @@ export type LookupError = InvalidArgument | StoreUnavailable
 export type ReadError = LookupError | StreamDamaged
 export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
 
+/** Where an append waits for its turn, for a caller that may give it up. */
+export interface QueuePlace {
+  /**
+   * Set by a store in which appends wait. Takes the append out of its queue and gives whether it was in time: then nothing of it
+   * is written. Otherwise it has begun, and is done.
+   */
+  leave?: () => boolean
+}
+
 export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
   readonly from?: number
@@ -182,14 +192,24 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,
   {
     /** Appends to several streams in one transaction; to one stream in the usual case. */
-    readonly append: (requests: ReadonlyArray<AppendRequest>) => Effect.Effect<AppendResult, AppendError>
+    readonly append: (
+      requests: ReadonlyArray<AppendRequest>,
+      place?: QueuePlace
+    ) => Effect.Effect<AppendResult, AppendError>
+    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
+    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
+    /**
+     * Whether a fiber with this context runs within a transaction of this store, where an append would wait for that transaction
+     * to end, and it for the append. Left out by a store whose callers have no transactions.
+     */
+    readonly isWithin?: (context: Context.Context<never>) => boolean
+    /** See `RecordedAt.ts`. In milliseconds. */
+    readonly maxClockLead: number
     /**
      * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there and a
      * later one is, the stream is damaged.
      */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
-    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
-    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /**
@@ -229,3 +249,17 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly commits: Stream.Stream<void>
   }
 >() {}
+
+/**
+ * The question to an aggregate, which dies at once where its caller is within a transaction of the store. An actor's append is
+ * made by the actor's own fiber, so the store cannot see it by itself.
+ */
+export const outsideTransaction = <A, E, R>(
+  store: EventStore["Type"],
+  question: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    store.isWithin?.(fiber.currentContext as Context.Context<never>) === true
+      ? Effect.die(new WithinTransaction({ asked: "an aggregate" }))
+      : question
+  )

@@ -6,6 +6,7 @@ import * as EventHash from "./EventHash.ts"
 import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Page from "./Page.ts"
+import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import type { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
@@ -15,7 +16,8 @@ const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage =>
   return { events: kept, more }
 }
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (maxClockLead: number) {
+  const reportAhead = RecordedAt.reporter(maxClockLead)
   const log: Array<StoredEvent> = []
   const streams = new Map<StreamId.StreamId, Array<StoredEvent>>()
   const commands = new Map<string, StoredCommand>()
@@ -25,8 +27,8 @@ const make = Effect.gen(function* () {
   let epoch = 1
   const commits = yield* PubSub.sliding<void>(1)
 
-  const end = (): Journal.JournalEnd => journal.at(-1) ?? { sequence: 0, hash: Journal.genesis(logId) }
-  const timeAfterLast = (now: number) => Math.max(now, journal.at(-1)?.recordedAt ?? 0)
+  const end = (): Journal.JournalEnd & RecordedAt.Timed =>
+    journal.at(-1) ?? { sequence: 0, hash: Journal.genesis(logId), recordedAt: 0 }
   const write = (entry: Journal.JournalEntry) => {
     journal.push(Object.freeze(entry))
     if (entry.streamId !== null) lastEntries.set(entry.streamId, entry)
@@ -39,12 +41,13 @@ const make = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
 
       // No yield from here to the last write but to fail: the check and the write are one step for every other fiber.
+      const last = end()
       const planned = AppendPlan.plan(requests, {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
         command: (commandId) => commands.get(commandId),
         lastPosition: log.length,
-        end: end(),
-        recordedAt: timeAfterLast(now)
+        end: last,
+        recordedAt: RecordedAt.next(last.recordedAt, now, maxClockLead)
       })
       if (Either.isLeft(planned)) return yield* planned.left
       const { entries, events, result } = planned.right
@@ -61,24 +64,28 @@ const make = Effect.gen(function* () {
         for (const command of result.commands) commands.set(command.commandId, Object.freeze(command))
       }
       if (events.length > 0) yield* commits.publish()
+      if (entries.length > 0) yield* reportAhead(last, now)
       return result
     }),
     record: Effect.fnUntraced(function* (operation) {
       const wrong = Journal.wrongOperation(operation)
       if (wrong !== undefined) return yield* wrong
       const now = yield* Clock.currentTimeMillis
+      const last = end()
       const { hash = EventHash.genesis, position = 0 } = log.at(-1) ?? {}
       const entry = Journal.ofOperation(operation, {
-        end: end(),
+        end: last,
         epoch,
         position,
         eventHash: hash,
-        recordedAt: timeAfterLast(now)
+        recordedAt: RecordedAt.next(last.recordedAt, now, maxClockLead)
       })
       write(entry)
       if (entry.kind === "epoch") epoch = entry.version
+      yield* reportAhead(last, now)
       return entry
     }),
+    maxClockLead,
     readStream: (streamId, options) =>
       Effect.map(Page.streamBounds(options), ({ from, to, limit, backwards }) => {
         const events = (streams.get(streamId) ?? []).slice(Math.max(from - 1, 0), to)
@@ -111,8 +118,8 @@ const make = Effect.gen(function* () {
     lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),
     identity: Effect.sync(() => ({ logId, epoch })),
     journalHead: Effect.sync(() => {
-      const { hash, sequence } = end()
-      return { logId, epoch, sequence, position: log.length, hash, recordedAt: timeAfterLast(0) }
+      const { hash, recordedAt, sequence } = end()
+      return { logId, epoch, sequence, position: log.length, hash, recordedAt }
     }),
     lastPosition: Effect.sync(() => log.length),
     writtenEnd: Effect.sync(() => log.length),
@@ -120,4 +127,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<EventStore> = Layer.effect(EventStore, make)
+export const layerWith = (options: RecordedAt.ClockOptions): Layer.Layer<EventStore> =>
+  Layer.effect(EventStore, make(RecordedAt.maxClockLeadOf(options)))
+
+export const layer: Layer.Layer<EventStore> = layerWith({})

@@ -60,7 +60,7 @@ export interface JournalEntry {
   readonly metadata: string | null
   /** SHA-256 of the command's payload, whose text may be kept beside the entry, and removed. */
   readonly payloadDigest: string | null
-  /** Milliseconds since 1970-01-01 UTC; never decreases along the journal. */
+  /** Milliseconds since 1970-01-01 UTC. See `RecordedAt.ts`. */
   readonly recordedAt: number
   readonly previousHash: string
   readonly hash: string
@@ -201,7 +201,7 @@ export interface OperationState {
   /** The log's last event. */
   readonly position: number
   readonly eventHash: string
-  /** Milliseconds: the later of now and the last entry's. */
+  /** See `RecordedAt.next`. */
   readonly recordedAt: number
 }
 
@@ -249,7 +249,7 @@ export const ofOperation = (
     principal,
     metadata: null,
     payloadDigest: null,
-    recordedAt: Math.floor(recordedAt),
+    recordedAt,
     previousHash: end.hash
   }
   return { ...entry, hash: compute(entry) }

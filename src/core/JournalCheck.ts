@@ -1,12 +1,13 @@
 /**
  * `JournalCheck` reads a journal and the events of its log side by side and says where they are not what was stored: an entry
- * that does not match its hash or does not follow the one before, an event without its entry, an entry without its events, and
+ * that does not match its hash or does not follow the one before, in its time either, an event without its entry, an entry without its events, and
  * a log that does not extend a head that was noted before.
  *
  * Memory holds one page of each. Whether an event matches its own hash and its stream's chain, `onEvent` checks.
  */
 import { Effect } from "effect"
 import * as Journal from "./Journal.ts"
+import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { turn } from "./Turn.ts"
 
@@ -25,7 +26,11 @@ export interface Options<E, R> {
   readonly readEntries: (after: number) => Effect.Effect<ReadonlyArray<Journal.JournalEntry>, E, R>
   readonly readEvents: (after: number) => Effect.Effect<ReadonlyArray<StoredEvent>, E, R>
   readonly onEvent: (event: StoredEvent) => void
+  /** Called before its events. */
+  readonly onEntry?: (entry: Journal.JournalEntry) => void
   readonly found: (problem: Problem) => void
+  /** Of the store: see `RecordedAt.ts`. */
+  readonly maxClockLead: number
   /** A head that was noted before. */
   readonly against?: Journal.JournalHead | undefined
 }
@@ -77,7 +82,7 @@ const otherHead = (
 
 /** Gives how many entries and events were read. */
 export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
-  const { against, found, identity, onEvent, readEntries, readEvents } = options
+  const { against, found, identity, maxClockLead, onEntry, onEvent, readEntries, readEvents } = options
   const count = { entries: 0, events: 0 }
   let page: ReadonlyArray<StoredEvent> = []
   let taken = 0
@@ -113,6 +118,10 @@ export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
         if (event.streamId !== entry.streamId || event.version !== entry.version - entry.events + own) {
           found(ofEvent(event, `it is not the event of its entry, ${entry.sequence}`))
         }
+        // Along the journal and not along the events: an entry without any may be what was ahead of the clock.
+        if (event.recordedAt !== entry.recordedAt) {
+          found(ofEvent(event, `it was not recorded at the time of its entry, ${entry.sequence}`))
+        }
       }
     }
     if (own < entry.events) found(ofEntry(entry, `${entry.events - own} of its ${entry.events} events are missing`))
@@ -140,8 +149,11 @@ export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
     for (const entry of entries) {
       const damaged = Journal.damage(end, entry)
       if (damaged !== undefined) found(ofEntry(entry, damaged))
-      if (entry.recordedAt < end.recordedAt) found(ofEntry(entry, "it was recorded before the entry before it"))
+      if (RecordedAt.isBefore(entry.recordedAt, end.recordedAt, maxClockLead)) {
+        found(ofEntry(entry, "it was recorded before the entry before it"))
+      }
       if (entry.kind === "epoch" && entry.version !== ++epoch) found(ofEntry(entry, "it is not of the next epoch"))
+      onEntry?.(entry)
       yield* takeOwn(entry)
       end = entry
       count.entries++

@@ -67,6 +67,18 @@ export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDa
   }
 }
 
+/**
+ * A defect: the caller asked, within a transaction of the store, for what waits for that transaction to end. Nothing was
+ * written. Ask before the transaction or after it; what must be decided together belongs in one command.
+ */
+export class WithinTransaction extends Schema.TaggedError<WithinTransaction>()("WithinTransaction", {
+  asked: Schema.Literal("an aggregate", "the writer")
+}) {
+  override get message() {
+    return `${this.asked} was asked within one of the writer's own transactions, and would wait for itself; ask before or after it`
+  }
+}
+
 /** The answer of a command could not be made from the state after its events. Nothing was written. */
 export class AnswerFailed extends Schema.TaggedError<AnswerFailed>()("AnswerFailed", {
   commandId: Schema.String,

@@ -16,7 +16,7 @@ export interface EventMetadata {
   readonly causationId: string | null
   /** W3C Trace Context of the span that sent the command. */
   readonly traceparent: string | null
-  /** Milliseconds since 1970-01-01 UTC; never decreases along the log. */
+  /** Milliseconds since 1970-01-01 UTC. See `RecordedAt.ts`. */
   readonly recordedAt: number
 }
 

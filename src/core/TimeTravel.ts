@@ -1,33 +1,115 @@
 /** `TimeTravel` gives the state of an aggregate as it was: at a version of its stream, or at a time. */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { NoSuchVersion } from "./ActorError.ts"
 import * as Damage from "./Damage.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import { EventStore, type ReadError } from "./EventStore.ts"
+import * as RecordedAt from "./RecordedAt.ts"
 import * as Replay from "./Replay.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
 /** A version from 1, or a time: then the last version that was stored up to it. */
 export type When = { readonly version: number } | { readonly at: Date }
 
-/** Times never decrease along a stream, so a search by halves finds the last event up to one; 0 when none is. */
+/** Where times are right again after an event that was ahead of the clock: a later event of the log, or now. */
+interface RightTime {
+  readonly position: number
+  readonly recordedAt: number
+}
+
+/** The greatest number of a range of which the condition holds, given that it holds of `from` and not of `to`. */
+const lastWhere = Effect.fnUntraced(function* <E>(
+  from: number,
+  to: number,
+  holds: (at: number) => Effect.Effect<boolean, E>
+): Effect.fn.Return<number, E> {
+  let [yes, no] = [from, to]
+  while (no - yes > 1) {
+    const middle = Math.floor((yes + no) / 2)
+    if (yield* holds(middle)) yes = middle
+    else no = middle
+  }
+  return yes
+})
+
+const eventAt = (store: EventStore["Type"], streamId: StreamId, version: number) =>
+  Effect.map(store.readStream(streamId, { from: version, to: version }), ({ events: [event] }) => event)
+
+/** The first event of the log from this position on. Damaged ones are passed over: they may be of any stream. */
+const eventFrom = (store: EventStore["Type"], position: number): Effect.Effect<StoredEvent | undefined, ReadError> =>
+  store.readAll(position - 1, 1).pipe(
+    Effect.map(({ events: [event] }) => event),
+    Effect.catchTag("StreamDamaged", (error) => eventFrom(store, Math.max(position, error.position ?? position) + 1))
+  )
+
+/**
+ * What shows that an event was ahead of the clock, if anything does. Looks at the log 1, 2, 4, 8 … positions later and at its
+ * end, and at the clock: few reads, and enough where more was stored between the event and the time that it claims than was
+ * stored ahead of the clock.
+ */
+const rightTimeAfter = Effect.fnUntraced(function* (
+  store: EventStore["Type"],
+  { position, recordedAt }: StoredEvent
+): Effect.fn.Return<RightTime | undefined, ReadError> {
+  const end = yield* store.lastPosition
+  for (let distance = 1; distance < 2 * (end - position); distance *= 2) {
+    const later = yield* eventFrom(store, Math.min(position + distance, end))
+    if (later !== undefined && RecordedAt.isAhead(recordedAt, later.recordedAt, store.maxClockLead)) return later
+  }
+  const now = yield* Clock.currentTimeMillis
+  const isAhead = RecordedAt.isAhead(recordedAt, now, store.maxClockLead)
+  return isAhead ? { position: Number.MAX_SAFE_INTEGER, recordedAt: now } : undefined
+})
+
+/** The time of the event before one that was ahead of the clock: the last one in the log before it that was not. */
+const timeBefore = Effect.fnUntraced(function* (
+  store: EventStore["Type"],
+  { position }: StoredEvent,
+  right: RightTime
+): Effect.fn.Return<number, ReadError> {
+  const isRight = ({ recordedAt }: StoredEvent) => !RecordedAt.isAhead(recordedAt, right.recordedAt, store.maxClockLead)
+  const isBefore = (at: number) =>
+    Effect.map(eventFrom(store, at), (event) => event !== undefined && event.position < position && isRight(event))
+  // From the event backwards, 1, 2, 4, 8 … positions: others were ahead before those that are right before this one.
+  let distance = 1
+  while (distance < position && !(yield* isBefore(position - distance))) distance *= 2
+  const at = yield* lastWhere(Math.max(position - distance, 0), position, isBefore)
+  const before = at === 0 ? undefined : yield* eventFrom(store, at)
+  return before?.recordedAt ?? Number.NEGATIVE_INFINITY
+})
+
+/**
+ * The last version up to a time; 0 before the first. Times never decrease along a stream, so a search by halves finds it. An
+ * event that was ahead of the clock counts as recorded with the event before it in the log, and the search goes on behind it.
+ */
 const versionAt = Effect.fnUntraced(function* (
   store: EventStore["Type"],
   streamId: StreamId,
   millis: number
 ): Effect.fn.Return<number, ReadError> {
-  let [atOrBefore, after] = [0, (yield* store.head(streamId)).version + 1]
-  while (after - atOrBefore > 1) {
-    const middle = Math.floor((atOrBefore + after) / 2)
-    const [event] = (yield* store.readStream(streamId, { from: middle, to: middle })).events
-    // Up to the stream's end each is there: one that is not must not pass for a later one.
-    if (event === undefined) return yield* Damage.missing(streamId, middle)
-    if (event.recordedAt <= millis) atOrBefore = middle
-    else after = middle
+  const end = (yield* store.head(streamId)).version + 1
+  const lastOf = (from: number, condition: (event: StoredEvent) => boolean) =>
+    lastWhere(from, end, (version) =>
+      Effect.flatMap(eventAt(store, streamId, version), (event) =>
+        // Up to the stream's end each is there: one that is not must not pass for a later one.
+        event === undefined ? Damage.missing(streamId, version) : Effect.succeed(condition(event))
+      )
+    )
+  for (let from = 0; ; ) {
+    const found = yield* lastOf(from, ({ recordedAt }) => recordedAt <= millis)
+    const next = yield* eventAt(store, streamId, found + 1)
+    const right = next && (yield* rightTimeAfter(store, next))
+    if (next === undefined || right === undefined || (yield* timeBefore(store, next, right)) > millis) return found
+    // Behind all that were recorded while the clock was ahead.
+    from = yield* lastOf(
+      found + 1,
+      ({ position, recordedAt }) =>
+        position < right.position && RecordedAt.isAhead(recordedAt, right.recordedAt, store.maxClockLead)
+    )
   }
-  return atOrBefore
 })
 
 /**

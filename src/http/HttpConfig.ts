@@ -1,5 +1,6 @@
 /** `HttpConfig` holds every limit of the HTTP server in one place, with its unit and what happens at the limit. */
 import { Context, Duration, Layer } from "effect"
+import * as Limits from "../core/Limits.ts"
 
 export interface HttpLimits {
   /** Time for the header of a request to arrive; then 408 and the connection ends. */
@@ -41,6 +42,28 @@ export class HttpConfig extends Context.Reference<HttpConfig>()("daybook/http/Ht
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. */
+const { day } = Limits
+const ranges: Limits.Ranges<HttpLimits> = {
+  headerTimeout: [1, day],
+  requestTimeout: [1, day],
+  idleTimeout: [1, day],
+  keepAlive: [1, day],
+  maxConnections: [1, 1_000_000],
+  maxSubscribers: [0, 1_000_000],
+  heartbeat: [1, day],
+  viewTimeout: [0, day],
+  maxTimeTravels: [1, 1_000_000],
+  stopTimeout: [0, day]
+}
+
+/** What belongs together. */
+const relations: ReadonlyArray<Limits.Relation<HttpLimits>> = [
+  ["headerTimeout", "<=", "requestTimeout", "a request would be over before its header"],
+  ["heartbeat", "<", "idleTimeout", "a quiet feed would be ended as idle"],
+  ["viewTimeout", "<", "idleTimeout", "a query that waits would be ended as idle"],
+  ["viewTimeout", "<=", "stopTimeout", "a stop would cut off queries that wait"]
+]
+
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
 export const layer = (limits: Partial<HttpLimits>): Layer.Layer<HttpConfig> =>
-  Layer.succeed(HttpConfig, { ...defaults, ...limits })
+  Layer.succeed(HttpConfig, Limits.change(defaults, ranges, limits, relations))

@@ -10,7 +10,8 @@ import { type Duplex, finished } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Schema } from "effect"
+import * as Fault from "../core/Fault.ts"
 import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
@@ -146,9 +147,7 @@ const make = (address: Address) =>
       if (open > 0) {
         yield* Deferred.await(drained).pipe(
           Effect.timeout(limits.stopTimeout),
-          Effect.catchAll(() =>
-            Effect.logWarning("stopped with requests unanswered").pipe(Effect.annotateLogs({ requests: open }))
-          )
+          Effect.catchAll(() => Fault.report(LogLevel.Warning, "stopped with requests unanswered", { requests: open }))
         )
       }
       server.closeAllConnections()

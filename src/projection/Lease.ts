@@ -55,7 +55,7 @@ export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effe
         )
       )
       if (until !== undefined) {
-        yield* Effect.logInfo("this process runs the projection now").pipe(Effect.annotateLogs({ projection: name }))
+        yield* Fault.report(LogLevel.Info, "this process runs the projection now", { projection: name })
         yield* Effect.raceFirst(run, keep(until))
       }
       yield* Effect.sleep(Math.min(lasts / 6, Duration.toMillis(pollInterval)))

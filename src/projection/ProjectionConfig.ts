@@ -58,10 +58,19 @@ const ranges: Limits.Ranges<ProjectionLimits> = {
   maxAhead: [1, 10_000_000]
 }
 
+/** What belongs together. */
+const relations: ReadonlyArray<Limits.Relation<ProjectionLimits>> = [
+  ["minBackoff", "<=", "maxBackoff", "the backoff could not grow"],
+  ["maxInFlight", "<=", "maxAhead", "what a reaction may have under way, it could not read"]
+]
+
+/** Longest single attempt of a reaction. What it asks others must end before, to be told of as what it is. */
+export const attemptTimeout: Duration.Duration = Duration.seconds(30)
+
 export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("daybook/projection/ProjectionConfig", {
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range. */
+/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
 export const layer = (limits: Partial<ProjectionLimits>): Layer.Layer<ProjectionConfig> =>
-  Layer.succeed(ProjectionConfig, Limits.change(defaults, ranges, limits))
+  Layer.succeed(ProjectionConfig, Limits.change(defaults, ranges, limits, relations))

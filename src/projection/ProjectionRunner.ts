@@ -7,6 +7,7 @@
  * moves a checkpoint first wins, and the others see it and stand by.
  */
 import { Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
+import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
@@ -20,17 +21,10 @@ import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
 import { type DeadLetter, type Failure, type Model, type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
 
-/** When to try again what failed. */
-interface Backoff {
-  /** Failures in a row, for the delay. */
-  failures: number
-  /** No attempt before this time, in milliseconds. */
-  notBefore: number
-}
-
 /** What the loop remembers of one model between its turns. It may be lost. */
-interface Pace extends Backoff {
+interface Pace {
   readonly generation: number
+  readonly backoff: Backoff.Backoff
   /** Events that the next batch takes: halved by a failure, down to the one at fault, and doubled by a success. */
   limit: number
   /** Events a second, of late. */
@@ -67,6 +61,7 @@ export const run = Effect.fnUntraced(function* (
   const store = yield* ProjectionStore
   const limits = yield* ProjectionConfig
   const { name, version } = projection
+  const policy = Backoff.policyOf(limits)
   const paces = new Map<number, Pace>()
   let begun = false
   /** Where the log ended when the rebuild last looked: it makes way while commands are done. */
@@ -74,30 +69,37 @@ export const run = Effect.fnUntraced(function* (
   /** The events of the log up to where the shadow is, counted apart from it. */
   let counted = { generation: 0, position: 0, events: 0 }
   /** Of rebuilds that did not pass each event once, and of a store that does not answer. */
-  const restarts: Backoff = { failures: 0, notBefore: 0 }
-  const outage: Backoff = { failures: 0, notBefore: 0 }
+  const restarts = new Backoff.Backoff(policy)
+  const outage = new Backoff.Backoff(policy)
 
   const paceOf = ({ generation }: Model): Pace => {
     const known = paces.get(generation)
     if (known !== undefined) return known
-    const made = { generation, limit: limits.maxBatch, failures: 0, notBefore: 0, rate: 0, takenUp: 0 }
+    const made = {
+      generation,
+      backoff: new Backoff.Backoff(policy),
+      limit: limits.maxBatch,
+      rate: 0,
+      takenUp: 0
+    }
     paces.set(generation, made)
     return made
   }
 
-  /** Delays the next attempt: doubled for each failure in a row, jittered so that those that failed together part. */
-  const backOff = Effect.fnUntraced(function* (pace: Backoff) {
-    const least = Duration.toMillis(limits.minBackoff)
-    const delay = Math.min(least * 2 ** Math.min(pace.failures, 30), Duration.toMillis(limits.maxBackoff))
-    pace.failures++
-    pace.notBefore = (yield* Elapsed.millis) + delay * (0.8 + 0.4 * (yield* Random.next))
+  /** Delays the next attempt. */
+  const backOff = Effect.fnUntraced(function* (backoff: Backoff.Backoff) {
+    backoff.fail(yield* Elapsed.millis, yield* Random.next)
   })
 
   /** Never a word of the error itself, which may quote an owner or an amount: the operator finds it in the status. */
   const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure) =>
-    (level === "warn" ? Effect.logWarning(what) : Effect.logError(what)).pipe(
-      Effect.annotateLogs({ projection: name, streamId, version, position, type })
-    )
+    Fault.report(level === "warn" ? LogLevel.Warning : LogLevel.Error, what, {
+      projection: name,
+      streamId,
+      version,
+      position,
+      type
+    })
 
   /** One more failure on the event that the model has next. `isFinal`: to try it again gives the same. */
   const fail = Effect.fnUntraced(function* (
@@ -114,23 +116,23 @@ export const run = Effect.fnUntraced(function* (
       if ((yield* store.deadLetters(model)).length < limits.maxDeadLetters) {
         yield* store.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
         yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
-        pace.failures = 0
+        pace.backoff.reset()
         return
       }
     }
     yield* store.noteFailure(model, { ...failure, halted: isLast })
     if (isLast) return yield* log("error", `${whatOf(met)}: the projection halts`, failure)
     yield* log("warn", "a projection failed and tries again", failure)
-    yield* backOff(pace)
+    yield* backOff(pace.backoff)
   })
 
   /** The source gave what cannot be the log. Nothing of it is taken, however often: it is no fault of the event. */
   const refuse = Effect.fnUntraced(function* (model: Model, { event, reason }: OutOfOrder) {
     const pace = paceOf(model)
-    const failure = Batch.failureOf(event, reason, pace.failures + 1)
+    const failure = Batch.failureOf(event, reason, pace.backoff.failures + 1)
     yield* store.noteFailure(model, { ...failure, halted: false })
     yield* log("error", "the log was read out of order or with a hole, and is read again", failure)
-    yield* backOff(pace)
+    yield* backOff(pace.backoff)
     return "moved" as const
   })
 
@@ -229,7 +231,7 @@ export const run = Effect.fnUntraced(function* (
     }
     pace.takenUp = 0
     const otherwise = released === undefined ? "idle" : "moved"
-    if (model.failure?.halted === true || pace.notBefore > start) return otherwise
+    if (model.failure?.halted === true || pace.backoff.notBefore > start) return otherwise
     const page = yield* Effect.catchTag(
       readPages(model.position, Math.min(pace.limit, most)),
       "StreamDamaged",
@@ -254,7 +256,7 @@ export const run = Effect.fnUntraced(function* (
           Effect.map(Elapsed.millis, (now) => {
             const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
             pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
-            pace.failures = 0
+            pace.backoff.reset()
             pace.limit = Math.min(pace.limit * 2, limits.maxBatch)
             return "moved" as const
           })
@@ -290,19 +292,23 @@ export const run = Effect.fnUntraced(function* (
     // Each batch counted what it passed in its own transaction: together they are the log, each event once.
     if (counted.position < shadow.position) return "moved" as const
     if (counted.events !== shadow.events) {
-      yield* Effect.logError("a rebuild did not pass each event once, and begins anew").pipe(
-        Effect.annotateLogs({ projection: name, counted: counted.events, passed: shadow.events })
-      )
+      yield* Fault.report(LogLevel.Error, "a rebuild did not pass each event once, and begins again", {
+        projection: name,
+        counted: counted.events,
+        passed: shadow.events
+      })
       yield* store.dropShadow(shadow)
       yield* backOff(restarts)
       return "moved" as const
     }
     yield* store.swap(shadow, live)
     paces.clear()
-    restarts.failures = 0
-    yield* Effect.logInfo("a read model was built and serves").pipe(
-      Effect.annotateLogs({ projection: name, version, events: counted.events })
-    )
+    restarts.reset()
+    yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
+      projection: name,
+      version,
+      events: counted.events
+    })
     return "moved" as const
   })
 
@@ -328,7 +334,7 @@ export const run = Effect.fnUntraced(function* (
     if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
       return turned
     }
-    if (paceOf(after.shadow).notBefore > (yield* Elapsed.millis)) return turned
+    if (paceOf(after.shadow).backoff.notBefore > (yield* Elapsed.millis)) return turned
     return yield* finish(after.shadow, after.live)
   })
 
@@ -355,7 +361,7 @@ export const run = Effect.fnUntraced(function* (
     const turned: Turn | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
-          outage.failures = 0
+          outage.reset()
         })
       ),
       // The store failed, or a defect of this code: nothing was lost, since all that is remembered is in the store.
@@ -371,7 +377,8 @@ export const run = Effect.fnUntraced(function* (
     if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
     if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
     if (turned === "idle") {
-      const waits = [...paces.values(), restarts].flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
+      const backoffs = [restarts, ...[...paces.values()].map(({ backoff }) => backoff)]
+      const waits = backoffs.flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
       yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
     // The embedded store answers without a pause: let others run between two turns.

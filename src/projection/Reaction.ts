@@ -7,20 +7,8 @@
  * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass. A damaged event is
  * never reacted to, and the checkpoint does not pass it unseen, wanted or not.
  */
-import {
-  Cause,
-  Clock,
-  Deferred,
-  Duration,
-  Effect,
-  Either,
-  Layer,
-  LogLevel,
-  Option,
-  Queue,
-  Random,
-  Stream
-} from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, LogLevel, Option, Queue, Stream } from "effect"
+import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
@@ -33,7 +21,7 @@ import { StreamDamaged } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import * as Lease from "./Lease.ts"
-import { ProjectionConfig } from "./ProjectionConfig.ts"
+import { attemptTimeout, ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
 import { type Checkpoint, type DeadLetter, type Model, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
@@ -95,14 +83,12 @@ interface Parked {
 const saveEvery = 256
 const saveIntervalMs = 100
 
-/** Longest single attempt. */
-const attemptTimeout = Duration.seconds(30)
-
 const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) {
   const { name } = reaction
   const events = yield* EventStore
   const store = yield* ProjectionStore
   const limits = yield* ProjectionConfig
+  const policy = Backoff.policyOf(limits)
   const scope = yield* Effect.scope
   const wakes = yield* Queue.sliding<void>(1)
   const wake = Queue.offer(wakes, undefined)
@@ -113,15 +99,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   const queues = new Map<string, Array<Item>>()
   const parked = new Map<string, Parked>()
 
-  /** Doubled for each attempt, jittered so that those that failed together part. */
-  const delay = (attempts: number) =>
-    Effect.map(Random.next, (random) => {
-      const most = Duration.toMillis(limits.maxBackoff)
-      const least = Duration.toMillis(limits.minBackoff)
-      return Math.min(least * 2 ** Math.min(attempts - 1, 30), most) * (0.8 + 0.4 * random)
-    })
   const pause = (attempts: number, sooner: Effect.Effect<void>) =>
-    Effect.flatMap(delay(attempts), (millis) => Effect.timeoutOption(sooner, millis))
+    Effect.flatMap(Backoff.next(policy, attempts), (millis) => Effect.timeoutOption(sooner, millis))
 
   /** Until the store answers. */
   const persistently = <A, X, Q>(effect: Effect.Effect<A, X, Q>): Effect.Effect<A, never, Q> =>
@@ -195,7 +174,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
 
   /** Never a word of the error, which may quote what a log must not: it is in the status. */
   const log = (what: string, met: Source.Met, attempts: number) =>
-    Effect.logWarning(what).pipe(Effect.annotateLogs({ reaction: name, ...Source.placeOf(met), attempts }))
+    Fault.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts })
 
   const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
     const failure = Batch.failureOf(met, error, attempts)

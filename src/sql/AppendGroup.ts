@@ -8,6 +8,7 @@ import { Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import type { AppendRequest, AppendResult, Head, StoredCommand } from "../core/EventStore.ts"
 import type { JournalEntry } from "../core/Journal.ts"
+import * as RecordedAt from "../core/RecordedAt.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { EntryDamaged } from "../core/StoreError.ts"
 import type { Known, LogStatements } from "./LogStatements.ts"
@@ -23,13 +24,16 @@ export interface Written {
   /** In the order of the calls. */
   readonly results: ReadonlyArray<Either.Either<AppendResult, AppendPlan.Refusal>>
   readonly eventCount: number
+  /** The entry that the clock of a later one shows to be ahead of it, and the time of that clock. */
+  readonly ahead: { readonly last: RecordedAt.Timed; readonly now: number } | undefined
 }
 
 /** Within a transaction of the caller. */
 export const write = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements,
-  calls: ReadonlyArray<AppendCall>
+  calls: ReadonlyArray<AppendCall>,
+  maxClockLead: number
 ): Effect.fn.Return<Written, SqlError> {
   const streamIds = new Set<string>()
   const names = new Set<string>()
@@ -52,15 +56,19 @@ export const write = Effect.fnUntraced(function* (
   const heads = new Map<string, Head>()
   const events: Array<StoredEvent> = []
   const entries: Array<JournalEntry> = []
+  let ahead: Written["ahead"]
   const results = calls.map(({ requests, now }) => {
     const planned = AppendPlan.plan(requests, {
       head: (streamId) => heads.get(streamId) ?? known.streams.get(streamId)?.head ?? AppendPlan.noHead,
       command: (commandId) => commands.get(commandId),
       lastPosition: position,
       end: { sequence, hash },
-      recordedAt: Math.max(now, recordedAt)
+      recordedAt: RecordedAt.next(recordedAt, now, maxClockLead)
     })
     return Either.map(planned, (plan) => {
+      if (plan.entries.length > 0 && RecordedAt.isAhead(recordedAt, now, maxClockLead)) {
+        ahead ??= { last: { sequence, recordedAt }, now }
+      }
       for (const event of plan.events) {
         events.push(event)
         heads.set(event.streamId, event)
@@ -79,5 +87,5 @@ export const write = Effect.fnUntraced(function* (
     })
   })
   yield* log.insert(connection, known, { events, entries })
-  return { results, eventCount: events.length }
+  return { results, eventCount: events.length, ahead }
 })

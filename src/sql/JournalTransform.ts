@@ -34,16 +34,19 @@ export interface Tables {
 const damaged = ({ streamId, version }: { readonly streamId: string; readonly version: number }, reason: string) =>
   new LogDamaged({ streamId, version, reason })
 
-/** What is wrong with an event that is to follow these. */
+/** What is wrong with an event that is to follow these, but for its time, which is its entry's. */
 export const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | undefined): string | undefined => {
   if (event.version !== head.version + 1) return `follows version ${head.version}`
   if (event.previousHash !== head.hash) return "is not chained to the event before it"
   if (!EventHash.isIntact(event)) return "differs from its hash"
   if (event.position <= (last?.position ?? 0))
     return "does not have a later position than the event before it in the log"
-  if (event.recordedAt < (last?.recordedAt ?? 0)) return "was recorded before the event before it in the log"
   return undefined
 }
+
+/** No release that wrote a log without a journal let times decrease: what `RecordedAt.ts` permits came with the journal. */
+const wrongTime = (event: StoredEvent, last: StoredEvent | undefined): string | undefined =>
+  event.recordedAt < (last?.recordedAt ?? 0) ? "was recorded before the event before it in the log" : undefined
 
 type OldEvent = Omit<StoredEvent, "sequence" | "principal">
 
@@ -120,7 +123,7 @@ const eventsOf = (connection: Connection, table: string) => {
 }
 
 /** What the events of one command must have in common. */
-const shared = ["streamId", "correlationId", "causationId", "traceparent"] as const
+const shared = ["streamId", "correlationId", "causationId", "traceparent", "recordedAt"] as const
 
 /** What is wrong with these as the events of the command. */
 const wrongCommand = ({ at, command }: Ended, own: ReadonlyArray<OldEvent>): LogDamaged | undefined => {
@@ -180,7 +183,7 @@ export const ofTables =
           const sequence = end.sequence + 1
           for (const old of own) {
             const event: StoredEvent = { ...old, sequence, principal: null }
-            const reason = wrongEvent(event, heads.get(event.streamId) ?? noHead, last)
+            const reason = wrongEvent(event, heads.get(event.streamId) ?? noHead, last) ?? wrongTime(event, last)
             if (reason !== undefined) return yield* damaged(event, reason)
             heads.set(event.streamId, event)
             names.add(event.type)

@@ -145,6 +145,7 @@ export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, Sql
 const firstProblem = Effect.fnUntraced(function* (
   query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>,
   identity: LogIdentity,
+  maxClockLead: number,
   database: SqlDatabase["Type"]
 ) {
   const entries = `${LogTables.selectEntries(database.dialect)} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ${pageSize}`
@@ -152,6 +153,7 @@ const firstProblem = Effect.fnUntraced(function* (
   let first: JournalCheck.Problem | undefined
   yield* JournalCheck.run({
     identity,
+    maxClockLead,
     readEntries: (after) => Effect.map(query(entries, [after]), (rows) => rows.map(LogTables.toEntry)),
     readEvents: (after) => Effect.map(query(events, [after]), (rows) => rows.map(LogTables.toEvent)),
     onEvent: () => {},
@@ -170,7 +172,7 @@ interface Taker {
 }
 
 /** Takes the rows of a log that has a journal. */
-const ofJournal = (connection: Connection, database: SqlDatabase["Type"]): Taker => {
+const ofJournal = (connection: Connection, database: SqlDatabase["Type"], maxClockLead: number): Taker => {
   const { dialect, log } = database
   const insertPayloads = dialect.insert(LogTables.payloads)
   let identity: LogIdentity | undefined
@@ -224,7 +226,7 @@ const ofJournal = (connection: Connection, database: SqlDatabase["Type"]): Taker
     end: Effect.gen(function* () {
       if (identity === undefined) return
       const query = (sql: string, params: ReadonlyArray<unknown>) => connection.executeValues(sql, params)
-      const problem = yield* firstProblem(query, identity, database)
+      const problem = yield* firstProblem(query, identity, maxClockLead, database)
       if (problem !== undefined) return yield* refuse(problem.problem, problem)
     })
   }
@@ -294,7 +296,8 @@ export const restore = <E, R>(
             Effect.gen(function* () {
               const page = Chunk.toReadonlyArray(chunk)
               if (taker === undefined) {
-                taker = (page[0]?._tag === "Log" ? ofJournal : ofOldLog)(connection, database)
+                const make = page[0]?._tag === "Log" ? ofJournal : ofOldLog
+                taker = make(connection, database, writer.maxClockLead)
                 yield* taker.begin
               }
               yield* taker.take(page)

@@ -11,18 +11,18 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
 import { Context, Effect, Scope } from "effect"
+import { StatementCache } from "./StatementCache.ts"
 
 export interface NodeSqliteOptions {
   readonly filename: string
   readonly readonly: boolean
   readonly disableWAL: boolean
+  /** Statements that are kept prepared. */
+  readonly prepareCacheSize: number
 }
 
 /** better-sqlite3's default. It serves the opening; the settings of a connection come after. */
 const timeoutMs = 5_000
-
-/** Statements that are kept prepared; when there are more, the oldest goes. As many as the other driver keeps. */
-const preparedStatements = 200
 
 /** Pages to copy in one step: more than there can be. */
 const wholeDatabase = 2 ** 31 - 1
@@ -48,23 +48,17 @@ interface Prepared {
   readonly reads: boolean
 }
 
-const connect = (database: DatabaseSync): Connection => {
-  const prepared = new Map<string, Prepared>()
-  const prepare = (sql: string): Prepared => {
-    const known = prepared.get(sql)
-    if (known !== undefined) return known
+const connect = (database: DatabaseSync, prepareCacheSize: number): Connection => {
+  const prepared = new StatementCache(prepareCacheSize, (sql): Prepared => {
     const statement = database.prepare(sql)
-    const made = { statement, reads: statement.columns().length > 0 }
-    if (prepared.size === preparedStatements) for (const [oldest] of prepared) if (prepared.delete(oldest)) break
-    prepared.set(sql, made)
-    return made
-  }
+    return { statement, reads: statement.columns().length > 0 }
+  })
   // What is set on a statement stays, so each run sets both.
   const run = (sql: string, params: ReadonlyArray<unknown>, as: "rows" | "values" | "raw") =>
     // biome-ignore lint/suspicious/noExplicitAny: rows are as the statement says.
     Effect.withFiberRuntime<any, SqlError>((fiber) =>
       attempt("Failed to execute statement", () => {
-        const { reads, statement } = prepare(sql)
+        const { reads, statement } = prepared.get(sql)
         if (!reads) {
           const result = statement.run(...params)
           return as === "raw" ? result : []
@@ -100,7 +94,7 @@ export const make = (options: NodeSqliteOptions): Effect.Effect<NodeSqliteClient
       Effect.sync(() => new DatabaseSync(options.filename, { readOnly: options.readonly, timeout: timeoutMs })),
       (database) => Effect.sync(() => database.close())
     )
-    const connection = connect(database)
+    const connection = connect(database, options.prepareCacheSize)
     if (!options.disableWAL) yield* Effect.orDie(connection.executeRaw("PRAGMA journal_mode = WAL", []))
     const semaphore = yield* Effect.makeSemaphore(1)
     const client = yield* SqlClient.make({

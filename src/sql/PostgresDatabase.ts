@@ -8,6 +8,7 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import { Duration, Effect, FiberRef, Layer, PubSub, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
+import * as Backoff from "../core/Backoff.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
@@ -110,11 +111,7 @@ const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
       from === sender ? heard.offer(undefined) : wake
     )
     yield* Effect.raceFirst(hear, beats)
-  }).pipe(
-    Effect.scoped,
-    Effect.sandbox,
-    Effect.retry(Schedule.exponential("100 millis").pipe(Schedule.union(Schedule.spaced("5 seconds"))))
-  )
+  }).pipe(Effect.scoped, Effect.sandbox, Effect.retry(Backoff.schedule({ least: 100, most: 5_000 })))
 
 /** The address without its password. */
 const nameOf = (url: string): string => {

@@ -4,6 +4,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Predicate } from "effect"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
+import { StatementCache } from "./StatementCache.ts"
 
 /** Wakes who listens for commits. */
 export const channel = "daybook"
@@ -16,19 +17,12 @@ const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, coalesce(
   (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')),
   (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)::int4)`
 
-const numbered = new Map<string, string>()
-
 /** `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as functions. */
-const number = (sql: string, params: ReadonlyArray<unknown>): string => {
-  if (params.length === 0) return sql
-  let text = numbered.get(sql)
-  if (text === undefined) {
-    let count = 0
-    text = sql.replaceAll("?", () => `$${++count}`)
-    numbered.set(sql, text)
-  }
-  return text
-}
+const numbered = new StatementCache(500, (sql) => {
+  let count = 0
+  return sql.replaceAll("?", () => `$${++count}`)
+})
+const number = (sql: string, params: ReadonlyArray<unknown>): string => (params.length === 0 ? sql : numbered.get(sql))
 
 /**
  * PostgreSQL keeps no U+0000, which no text of the log has, but the name of an account's owner may: in a read model or a

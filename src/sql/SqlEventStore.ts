@@ -15,6 +15,7 @@ import {
 import type { JournalEntry, JournalHead, ProposedOperation } from "../core/Journal.ts"
 import * as Journal from "../core/Journal.ts"
 import * as Page from "../core/Page.ts"
+import * as RecordedAt from "../core/RecordedAt.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
@@ -47,22 +48,24 @@ const record = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements.LogStatements,
   operation: ProposedOperation,
-  now: number
+  now: number,
+  maxClockLead: number
 ) {
   const end = yield* log.selectEnd(connection, undefined)
   const { epoch, eventHash, position } = end
-  const recordedAt = Math.max(now, end.recordedAt)
+  const recordedAt = RecordedAt.next(end.recordedAt, now, maxClockLead)
   const entry = Journal.ofOperation(operation, { end, epoch, eventHash, position, recordedAt })
   const known = yield* log.selectKnown(connection, { streamIds: [], names: [operation.name] })
   yield* log.insert(connection, known, { events: [], entries: [entry] })
   if (entry.kind === "epoch") yield* log.setIdentity(connection, { logId: end.logId, epoch: entry.version })
-  return entry
+  return { entry, before: end }
 })
 
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const { dialect, log } = database
   const writer = yield* Writer
+  const { maxClockLead } = writer
   const within = Effect.provideService(SqlDatabase, database)
   const selectHead = `SELECT version, position, ${dialect.words.hex("hash")} FROM log_events WHERE stream = ${LogTables.streamNumber} ORDER BY version DESC LIMIT 1`
   const selectForwards = `${LogTables.selectStreamEvents(dialect)}
@@ -93,17 +96,22 @@ const make = Effect.gen(function* () {
   })
 
   return EventStore.of({
-    append: (requests) =>
+    append: (requests, place) =>
       Effect.clockWith((clock) => {
         const wrong = AppendPlan.validate(requests)
-        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() })
+        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() }, place)
       }),
     record: (operation) =>
       Effect.clockWith((clock): Effect.Effect<JournalEntry, RecordError> => {
         const wrong = Journal.wrongOperation(operation)
         const now = clock.unsafeCurrentTimeMillis()
-        return wrong ?? writer.transact((connection) => record(connection, log, operation, now))
+        const recorded = writer.transact((connection) => record(connection, log, operation, now, maxClockLead))
+        return (
+          wrong ?? Effect.flatMap(recorded, ({ before, entry }) => Effect.as(writer.reportAhead(before, now), entry))
+        )
       }),
+    isWithin: writer.isWithin,
+    maxClockLead,
     readStream: (streamId, options) =>
       Effect.flatMap(Page.streamBounds(options), (bounds) => {
         const { backwards, from, limit, to } = bounds

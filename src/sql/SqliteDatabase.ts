@@ -12,7 +12,9 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Effect, Layer, LogLevel, Option, type Scope, Stream } from "effect"
+import * as Fault from "../core/Fault.ts"
+import * as Limits from "../core/Limits.ts"
 import * as AtomicFile from "./AtomicFile.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
@@ -36,7 +38,18 @@ export interface SqliteOptions {
    * 10 % more speed.
    */
   readonly durability?: Durability
+  /**
+   * Bytes to which the write-ahead log is cut back once no reader needs more of it: with the next commits, and within seconds
+   * where there are none. A reader that stays, such as an export, makes it grow beyond. Default 16 MiB.
+   */
+  readonly writeAheadLogLimit?: number
 }
+
+interface SqliteLimits {
+  readonly writeAheadLogLimit: number
+}
+const defaults: SqliteLimits = { writeAheadLogLimit: 16 * 1_048_576 }
+const ranges: Limits.Ranges<SqliteLimits> = { writeAheadLogLimit: [0, Number.MAX_SAFE_INTEGER] }
 
 const migrations = Migrations.migrationsOf(sqlite)
 
@@ -54,6 +67,12 @@ const synchronous = { full: 2, normal: 1 }
  */
 const busyTimeoutMs = 5
 
+/** How often the write-ahead log is looked at. */
+const lookInterval = "2 seconds"
+
+/** Statements that each connection keeps prepared: those of this package are fewer, and those of read models have no end. */
+const prepareCacheSize = 200
+
 /** A driver that cannot `VACUUM INTO` copies by itself. */
 type Client = SqlClient & { readonly copyInto?: (filename: string) => Effect.Effect<void, SqlError> }
 
@@ -62,6 +81,7 @@ interface Driver {
     readonly filename: string
     readonly readonly: boolean
     readonly disableWAL: boolean
+    readonly prepareCacheSize: number
   }) => Effect.Effect<Client, never, Scope.Scope | Reactivity.Reactivity>
 }
 
@@ -75,7 +95,9 @@ const openClient = (
   options: { readonly readonly: boolean }
 ): Effect.Effect<Client, unknown, Scope.Scope> =>
   Effect.promise(loadDriver).pipe(
-    Effect.flatMap((driver) => driver.make({ filename, readonly: options.readonly, disableWAL: options.readonly })),
+    Effect.flatMap((driver) =>
+      driver.make({ filename, readonly: options.readonly, disableWAL: options.readonly, prepareCacheSize })
+    ),
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail)
   )
@@ -90,6 +112,10 @@ const open = (
     const connection = yield* Effect.scoped(client.reserve)
     yield* connection.executeValues(`PRAGMA busy_timeout = ${busyTimeoutMs}`, [])
     yield* connection.executeValues(`PRAGMA synchronous = ${options.durability}`, [])
+    // On macOS a plain sync leaves the data in the cache of the drive. Elsewhere it means nothing.
+    const full = options.durability === "full" ? 1 : 0
+    yield* connection.executeValues(`PRAGMA fullfsync = ${full}`, [])
+    yield* connection.executeValues(`PRAGMA checkpoint_fullfsync = ${full}`, [])
     return [client, connection] as const
   })
 
@@ -195,7 +221,39 @@ const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Sco
     read: (sql, params) => connection.executeValues(sql, params)
   }))
 
-const openToWrite = (filename: string, durability: Durability): Effect.Effect<Clients, unknown, Scope.Scope> =>
+/**
+ * Cuts the write-ahead log back where nobody writes: after a commit SQLite does so itself, one commit after the reader is gone
+ * that kept it. Between two transactions, and only when nothing was written since the last look.
+ */
+const keepLogShort = (filename: string, client: Client, limit: number) => {
+  let last = { size: 0, mtimeMs: 0 }
+  let isFailing = false
+  const look = Effect.gen(function* () {
+    const { mtimeMs, size } = stat(`${filename}-wal`) ?? last
+    const isQuiet = size === last.size && mtimeMs === last.mtimeMs
+    last = { size, mtimeMs }
+    if (!isQuiet || size <= limit) return
+    // Does nothing while a reader needs it, after the wait for it that `busyTimeoutMs` bounds.
+    const connection = yield* client.reserve
+    yield* connection.executeValues("PRAGMA wal_checkpoint(TRUNCATE)", [])
+    isFailing = false
+  }).pipe(
+    Effect.scoped,
+    Effect.catchAllCause((cause) => {
+      const isKnown = isFailing
+      isFailing = true
+      const what = "the write-ahead log cannot be cut back at present"
+      return isKnown ? Effect.void : Fault.report(LogLevel.Warning, what, {}, cause)
+    })
+  )
+  return Effect.forkScoped(Effect.forever(Effect.delay(look, lookInterval)))
+}
+
+const openToWrite = (
+  filename: string,
+  durability: Durability,
+  { writeAheadLogLimit }: SqliteLimits
+): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
     const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
@@ -203,6 +261,8 @@ const openToWrite = (filename: string, durability: Durability): Effect.Effect<Cl
     // An INSERT of many rows with triggers goes through a table of its own, which is a file by default. Not while indices are
     // made of a large log: they would stand in memory.
     yield* connection.executeValues("PRAGMA temp_store = memory", [])
+    yield* connection.executeValues(`PRAGMA journal_size_limit = ${writeAheadLogLimit}`, [])
+    yield* keepLogShort(filename, writeClient, writeAheadLogLimit)
     return { ...(yield* openToRead(filename)), writeClient }
   })
 
@@ -222,7 +282,7 @@ const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(func
   }
 })
 
-const make = (options: SqliteOptions) => {
+const make = (options: SqliteOptions, limits: SqliteLimits) => {
   const { mode = "create", durability = "full" } = options
   const inMemory = options.filename === ":memory:"
   const filename = inMemory ? options.filename : resolve(options.filename)
@@ -233,7 +293,7 @@ const make = (options: SqliteOptions) => {
       ? yield* openMemory
       : mode === "readOnly"
         ? yield* openToRead(filename)
-        : yield* openToWrite(filename, durability)
+        : yield* openToWrite(filename, durability, limits)
     return SqlDatabase.of({
       name: filename,
       dialect: sqlite,
@@ -247,8 +307,15 @@ const make = (options: SqliteOptions) => {
           () => Effect.ignore(clients.read("ROLLBACK", []))
         ),
       assertDurable: (connection) =>
-        Effect.flatMap(connection.executeValues("PRAGMA synchronous", []), ([row]) =>
-          row?.[0] === synchronous[durability] ? Effect.void : new DatabaseError({ filename, problem: "notDurable" })
+        Effect.flatMap(
+          Effect.all([
+            connection.executeValues("PRAGMA synchronous", []),
+            connection.executeValues("PRAGMA fullfsync", [])
+          ]),
+          ([[level], [full]]) =>
+            level?.[0] === synchronous[durability] && full?.[0] === (durability === "full" ? 1 : 0)
+              ? Effect.void
+              : new DatabaseError({ filename, problem: "notDurable" })
         ),
       // SQLite tells nobody of commits.
       commitsElsewhere: Stream.empty,
@@ -265,5 +332,8 @@ const make = (options: SqliteOptions) => {
   )
 }
 
-export const layer = (options: SqliteOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
-  Layer.scoped(SqlDatabase, make(options))
+/** Throws `Limits.InvalidLimit` when the limit is outside its range. */
+export const layer = (options: SqliteOptions): Layer.Layer<SqlDatabase, DatabaseError> => {
+  const { writeAheadLogLimit = defaults.writeAheadLogLimit } = options
+  return Layer.scoped(SqlDatabase, make(options, Limits.change(defaults, ranges, { writeAheadLogLimit })))
+}

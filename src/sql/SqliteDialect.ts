@@ -2,14 +2,12 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Predicate, Schedule } from "effect"
+import * as Backoff from "../core/Backoff.ts"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 
 /** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
-const lockAttempts = Schedule.exponential("1 millis", 1.5).pipe(
-  Schedule.union(Schedule.spaced("25 millis")),
-  Schedule.jittered
-)
+const lockAttempts = Backoff.schedule({ least: 1, most: 25, factor: 1.5 })
 
 /** Runs the effect again while another process has the lock, for at most so long. */
 export const patiently =

@@ -5,33 +5,50 @@
  * Guarantees:
  *
  * - an answer leaves after its COMMIT returned, or with an error that says whether something was written;
- * - a call fails alone: a refused append, or a ride that fails, leaves the others of its group alone;
- * - going away abandons the wait and nothing else: what was accepted is done;
+ * - a call fails alone: a refused append, or a ride that fails or dies, leaves the others of its group alone;
+ * - going away abandons the wait and nothing else: what was accepted is done, unless its caller took it out of the queue;
  * - when its scope closes, what was accepted is done and answered, and what comes later fails;
  * - the process is never held for longer than one group; waiting for another process's lock holds it for milliseconds;
- * - when a commit fails and the connection cannot be shown to be clean, it stops for good: then only a restart helps.
+ * - nothing that a logger or a caller's work does reaches it;
+ * - when a commit fails and the connection cannot be shown to be clean, or by a defect of its own, it stops for good: each call
+ *   that waits or comes later is told so. Then only a restart helps.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, PubSub, Stream } from "effect"
-import type { AppendError, AppendResult } from "../core/EventStore.ts"
-import { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, LogLevel, Option, PubSub, Stream } from "effect"
+import type { AppendError, AppendResult, QueuePlace } from "../core/EventStore.ts"
+import * as Fault from "../core/Fault.ts"
+import * as Limits from "../core/Limits.ts"
+import * as RecordedAt from "../core/RecordedAt.ts"
+import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
 import type { LogStatements } from "./LogStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as WriteQueue from "./WriteQueue.ts"
 
-export interface WriterOptions {
+export interface WriterOptions extends RecordedAt.ClockOptions {
   /** Calls that wait for their group. The next caller is held until there is room. Default 4,096. */
   readonly queueCapacity?: number
   /** How long a group waits for the lock of another process before its calls fail. Default 5 seconds. */
   readonly lockTimeout?: Duration.DurationInput
 }
 
-/** Most rows, and most characters of data, in one group: bounds how long a commit holds the process. A call is never split. */
-const maxGroupRows = 4_000
-const maxGroupCharacters = 8 * 1_048_576
+interface WriterLimits {
+  readonly queueCapacity: number
+  readonly lockTimeout: Duration.Duration
+}
+
+const defaults: WriterLimits = { queueCapacity: 4_096, lockTimeout: Duration.seconds(5) }
+const ranges: Limits.Ranges<WriterLimits> = { queueCapacity: [1, 1_000_000], lockTimeout: [0, Limits.day] }
+
+/** The options with what they leave out. Throws `Limits.InvalidLimit` when one is outside its range. */
+const limitsOf = ({ lockTimeout, queueCapacity }: WriterOptions): WriterLimits =>
+  Limits.change(defaults, ranges, {
+    ...(queueCapacity !== undefined && { queueCapacity }),
+    ...(lockTimeout !== undefined && { lockTimeout: Duration.decode(lockTimeout) })
+  })
 
 /** What runs within a transaction of the writer, on its connection. */
 export type Work<A, E, R> = (connection: Connection) => Effect.Effect<A, E, R>
@@ -42,11 +59,11 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
   Writer,
   {
     /** Appends in the transaction of the next group. */
-    readonly append: (call: AppendGroup.AppendCall) => Effect.Effect<AppendResult, AppendError>
+    readonly append: (call: AppendGroup.AppendCall, place?: QueuePlace) => Effect.Effect<AppendResult, AppendError>
     /**
      * Runs the work in a transaction of its own, which its failure rolls back. Everything that writes waits meanwhile, so
-     * keep it short; call no method of this service in it (it dies, since it would wait for itself), and fork no fiber that
-     * outlives it. Statements of a `SqlClient` in it run in the transaction.
+     * keep it short; call no method of this service in it and ask no aggregate (it dies with `WithinTransaction`, since it would
+     * wait for itself), and fork no fiber that outlives it. Statements of a `SqlClient` in it run in the transaction.
      */
     readonly transact: <A, E, R>(work: Work<A, E, R>) => Effect.Effect<A, Failed<E>, R>
     /**
@@ -54,63 +71,16 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
      * `characters` is about how much it writes.
      */
     readonly ride: <E, R>(characters: number, work: Work<unknown, E, R>) => Effect.Effect<void, Failed<E>, R>
+    /** See `EventStore.isWithin`. */
+    readonly isWithin: (context: Context.Context<never>) => boolean
+    /** See `EventStore.maxClockLead`. */
+    readonly maxClockLead: number
+    /** See `RecordedAt.reporter`. For an entry that was written in `transact`. */
+    readonly reportAhead: (last: RecordedAt.Timed, now: number) => Effect.Effect<void>
     /** See `EventStore.commits`. */
     readonly commits: Stream.Stream<void>
   }
 >() {}
-
-// biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
-type Done = (answer: Effect.Effect<any, any>) => void
-
-/** A call in the queue. What `done` gets after the commit is what the method that queued it promises. */
-interface Waiting {
-  readonly rows: number
-  readonly characters: number
-  readonly done: Done
-}
-interface AppendJob extends Waiting {
-  readonly _tag: "Append"
-  readonly call: AppendGroup.AppendCall
-}
-interface WorkJob extends Waiting {
-  readonly _tag: "Ride" | "Transact"
-  readonly work: Work<unknown, unknown, never>
-}
-type Job = AppendJob | WorkJob
-
-/** How much a call writes. */
-const sizeOf = ({ requests }: AppendGroup.AppendCall): { readonly rows: number; readonly characters: number } => {
-  let rows = 0
-  let characters = 0
-  for (const { commands } of requests) {
-    for (const { events } of commands) {
-      rows += 1 + events.length
-      for (const { data } of events) characters += data.length
-    }
-  }
-  return { rows, characters }
-}
-
-/** Cuts the jobs into transactions, in order: `Transact` alone, the others together up to the bounds of a group. */
-const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>> => {
-  const groups: Array<Array<Job>> = []
-  let rows = 0
-  let characters = 0
-  for (const job of jobs) {
-    const group = groups.at(-1)
-    rows += job.rows
-    characters += job.characters
-    const fits = rows <= maxGroupRows && characters <= maxGroupCharacters
-    if (group !== undefined && fits && job._tag !== "Transact" && group[0]?._tag !== "Transact") {
-      group.push(job)
-    } else {
-      groups.push([job])
-      rows = job.rows
-      characters = job.characters
-    }
-  }
-  return groups
-}
 
 const unavailable = (cause: unknown) => new StoreUnavailable({ operation: "append", cause: innermost(cause) })
 
@@ -119,8 +89,23 @@ const asFault = <E>(error: E): Failed<E> => (error instanceof SqlError ? unavail
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
+/**
+ * Runs a caller's work in a fiber of its own, so that work which dies or interrupts the fiber that it runs in ends that one and
+ * not the writer's.
+ */
+const apart = <A, E, R>(work: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.fork(Effect.interruptible(Effect.suspend(work))).pipe(
+    Effect.flatMap(Fiber.await),
+    Effect.flatMap((exit) =>
+      // The caller was not interrupted, and would take such an answer for that.
+      Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+        ? Effect.die(new Error("the work in a transaction interrupted itself"))
+        : exit
+    )
+  )
+
 /** A part of a transaction that fails alone. */
-const ride = (connection: Connection, work: WorkJob["work"]) =>
+const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
   Effect.gen(function* () {
     yield* run(connection, "SAVEPOINT ride")
     // PostgreSQL refuses the release when a statement failed, even if the work went on.
@@ -136,10 +121,11 @@ const ride = (connection: Connection, work: WorkJob["work"]) =>
 const writeTogether = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements,
-  jobs: ReadonlyArray<Job>
+  jobs: ReadonlyArray<WriteQueue.Job>,
+  maxClockLead: number
 ) {
   const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
-  const { results, eventCount } = yield* AppendGroup.write(connection, log, calls)
+  const { ahead, eventCount, results } = yield* AppendGroup.write(connection, log, calls, maxClockLead)
   const answers: Array<Effect.Effect<unknown, unknown>> = []
   let planned = 0
   for (const job of jobs) {
@@ -147,11 +133,10 @@ const writeTogether = Effect.fnUntraced(function* (
       job._tag === "Append" ? (results[planned++] ?? Effect.dieMessage("unplanned")) : yield* ride(connection, job.work)
     )
   }
-  return { answers, eventCount }
+  return { answers, eventCount, ahead }
 })
 
-const make = Effect.fnUntraced(function* (options: WriterOptions) {
-  const { queueCapacity = 4_096, lockTimeout = "5 seconds" } = options
+const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits, maxClockLead: number) {
   const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
   const commits = yield* PubSub.sliding<void>(1)
 
@@ -161,11 +146,13 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
   let open: Connection | undefined
   let reachable = true
   let provenDurable = false
+  const reportAhead = RecordedAt.reporter(maxClockLead)
 
-  const stop = (why: string) =>
+  const stop = (why: string, cause?: Cause.Cause<unknown>) =>
     Effect.suspend(() => {
       stopped = unavailable(new Error(`${why}; restart the process`))
-      return Effect.logFatal(`The store takes no more writes: ${why}; restart the process.`)
+      const message = `The store takes no more writes: ${why}; restart the process.`
+      return Fault.report(LogLevel.Fatal, message, {}, cause)
     })
 
   /** Logs once when the database cannot be written and once when it can again. Messages quote no data. */
@@ -173,13 +160,13 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
     if (reachable === (fault === undefined)) return Effect.void
     reachable = fault === undefined
     return fault === undefined
-      ? Effect.logInfo("The store takes writes again.")
-      : Effect.logWarning(`The store takes no writes at present: ${String(fault.cause)}`)
+      ? Fault.report(LogLevel.Info, "The store takes writes again.", {})
+      : Fault.report(LogLevel.Warning, `The store takes no writes at present: ${String(fault.cause)}`, {})
   }
 
   const rollBack = (connection: Connection) =>
-    Effect.catchAll(dialect.rollBack(connection), (error) =>
-      stop(`a transaction could not be ended (${String(innermost(error))})`)
+    Effect.catchAllCause(dialect.rollBack(connection), (cause) =>
+      stop(`a transaction could not be ended (${String(innermost(Cause.squash(cause)))})`)
     )
 
   const commit = (connection: Connection, hasEvents: boolean) =>
@@ -187,8 +174,9 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       Effect.zipRight(
         provenDurable ? Effect.void : Effect.tapError(assertDurable(connection), (error) => stop(error.message))
       ),
-      Effect.catchAll((error) => {
-        const fault = new OutcomeUnknown({ cause: innermost(error) })
+      // By a defect of a driver as by its error: the transaction is ended, or the writer stops.
+      Effect.catchAllCause((cause) => {
+        const fault = new OutcomeUnknown({ cause: innermost(Cause.squash(cause)) })
         return rollBack(connection).pipe(Effect.zipRight(report(fault)), Effect.zipRight(fault))
       })
     )
@@ -209,8 +197,15 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
           yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report))
         )
         open = connection
-        yield* dialect.begin(connection, lockTimeout).pipe(Effect.mapError(unavailable), Effect.tapError(report))
-        const result = yield* Effect.onError(Effect.interruptible(body(connection)), () => rollBack(connection))
+        yield* dialect.begin(connection, lockTimeout).pipe(
+          Effect.tapDefect(() => rollBack(connection)),
+          Effect.mapError(unavailable),
+          Effect.tapError(report)
+        )
+        const result = yield* Effect.onError(
+          Effect.suspend(() => body(connection)),
+          () => rollBack(connection)
+        )
         yield* commit(connection, hasEvents(result))
         provenDurable = true
         yield* report(undefined)
@@ -218,21 +213,33 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
       })
     )
 
-  const alone = (client: SqlClient.SqlClient, { work, done }: WorkJob) =>
-    Effect.map(Effect.exit(transaction(client, work)), done)
+  const alone = (client: SqlClient.SqlClient, job: WriteQueue.WorkJob) => {
+    WriteQueue.begin(job)
+    return Effect.map(Effect.exit(transaction(client, job.work)), job.done)
+  }
 
-  const together = (client: SqlClient.SqlClient, jobs: ReadonlyArray<Job>, again = false): Effect.Effect<unknown> =>
-    transaction(
+  const together = (
+    client: SqlClient.SqlClient,
+    all: ReadonlyArray<WriteQueue.Job>,
+    again = false
+  ): Effect.Effect<unknown> => {
+    let jobs = all
+    return transaction(
       client,
-      (connection) => writeTogether(connection, log, jobs),
+      (connection) => {
+        // Only now, when the lock is held: until then a caller may give up without a doubt.
+        jobs = all.filter(WriteQueue.begin)
+        return writeTogether(connection, log, jobs, maxClockLead)
+      },
       ({ eventCount }) => eventCount > 0
     ).pipe(
       Effect.matchCauseEffect({
-        onSuccess: ({ answers, eventCount }) => {
+        onSuccess: ({ ahead, answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {
             done(answers[index] ?? Effect.void)
           })
-          return eventCount > 0 ? commits.publish() : Effect.void
+          const publish = eventCount > 0 ? commits.publish() : Effect.void
+          return ahead === undefined ? publish : Effect.zipRight(publish, reportAhead(ahead.last, ahead.now))
         },
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
@@ -246,108 +253,107 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
         }
       })
     )
+  }
 
-  /** Accepted and not begun. */
-  let queue: Array<Job> = []
-  /** Those that wait for room in the queue, the first to come first. */
-  const blocked = new Set<Job>()
+  const queue = new WriteQueue.WriteQueue(queueCapacity)
   let ended = writeClient === null
-  let wake: (() => void) | undefined
 
-  const accept = (job: Job): void => {
-    queue.push(job)
-    wake?.()
-    wake = undefined
-  }
-  const takeAll = (): ReadonlyArray<Job> => {
-    const jobs = queue
-    queue = []
-    for (const job of blocked) {
-      if (queue.length === queueCapacity) break
-      blocked.delete(job)
-      queue.push(job)
-    }
-    return jobs
-  }
   const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
   const end = Effect.sync(() => {
     ended = true
-    for (const { done } of blocked) done(closed)
-    // They were told that nothing is written, so nothing may be.
-    blocked.clear()
-    wake?.()
+    queue.refuseBlocked(closed)
+    queue.wakeUp()
   })
 
+  /** The loop is over, by a defect. Nothing of what had not begun is written; whether the rest is, nobody can say. */
+  const die = (cause: Cause.Cause<unknown>) =>
+    Effect.zipRight(
+      stop("the writer died", cause),
+      Effect.suspend(() => {
+        ended = true
+        const unknown = new OutcomeUnknown({ cause: stopped?.cause })
+        queue.abandon(({ phase }) => (phase === "begun" ? unknown : closed))
+        return Effect.void
+      })
+    )
+
   const waitForWork = Effect.async<void>((resume) => {
-    if (queue.length > 0 || ended) resume(Effect.void)
-    else wake = () => resume(Effect.void)
+    if (ended) resume(Effect.void)
+    else queue.onWork(() => resume(Effect.void))
   })
   const loop = (client: SqlClient.SqlClient) =>
     Effect.gen(function* () {
-      while (queue.length > 0 || !ended) {
+      while (!(queue.isEmpty && ended)) {
         yield* waitForWork
         // Who was answered by the last group gets into this one; and sockets and timers are served in between.
         yield* turn
-        for (const jobs of groupsOf(takeAll())) {
+        for (const jobs of WriteQueue.groupsOf(queue.takeAll())) {
           const [only] = jobs
           yield* only?._tag === "Transact" ? alone(client, only) : together(client, jobs)
           yield* turn
         }
+        queue.finish()
       }
     })
 
   if (writeClient === null) stopped = unavailable(new Error("the database is open read only"))
   else {
     // Ends by itself when the queue has ended and is empty.
-    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.uninterruptible(loop(writeClient))), (fiber) =>
-      Effect.zipRight(end, Fiber.await(fiber))
+    yield* Effect.acquireRelease(
+      Effect.forkDaemon(Effect.uninterruptible(Effect.catchAllCause(loop(writeClient), die))),
+      (fiber) => Effect.zipRight(end, Fiber.await(fiber))
     )
   }
 
-  /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
-  const submit = <A, E>(context: Context.Context<never>, make: (done: Done) => Job): Effect.Effect<A, E> => {
+  const isWithin = (context: Context.Context<never>): boolean => {
     const within = Context.getOption(context, SqlClient.TransactionConnection)
-    if (Option.isSome(within) && within.value[0] === open) {
-      return Effect.die(
-        new Error("the writer was called within one of its own transactions, and would wait for itself")
-      )
-    }
+    return Option.isSome(within) && within.value[0] === open
+  }
+
+  /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
+  const submit = <A, E>(
+    context: Context.Context<never>,
+    make: (done: (answer: Effect.Effect<A, E>) => void) => WriteQueue.Job,
+    place?: QueuePlace
+  ): Effect.Effect<A, E> => {
+    if (isWithin(context)) return Effect.die(new WithinTransaction({ asked: "the writer" }))
     return Effect.async((resume) => {
+      if (ended) return resume(closed as Effect.Effect<never, E>)
       const job = make(resume)
-      if (ended) resume(closed as Effect.Effect<never, E>)
-      else if (queue.length < queueCapacity) accept(job)
-      else {
-        blocked.add(job)
-        return Effect.sync(() => blocked.delete(job))
-      }
+      if (place !== undefined)
+        place.leave = () => queue.leave(job, unavailable(new Error("it was given up before its turn")))
+      const stopWaiting = queue.offer(job)
+      return stopWaiting === undefined ? undefined : Effect.sync(stopWaiting)
     })
   }
 
   const submitWork = <A, E, R>(
-    _tag: WorkJob["_tag"],
+    _tag: WriteQueue.WorkJob["_tag"],
     characters: number,
     work: Work<A, E, R>
   ): Effect.Effect<A, Failed<E>, R> =>
     Effect.contextWithEffect((context: Context.Context<R>) => {
-      const within: WorkJob["work"] = (connection) =>
-        work(connection).pipe(
+      const within: WriteQueue.WorkJob["work"] = (connection) =>
+        apart(() => work(connection)).pipe(
           Effect.mapError(asFault),
           Effect.provide(Context.add(context, SqlClient.TransactionConnection, [connection, 0]))
         )
-      return submit(context as Context.Context<never>, (done) => ({ _tag, work: within, rows: 1, characters, done }))
+      return submit(context as Context.Context<never>, (done) => WriteQueue.work(_tag, characters, within, done))
     })
 
   return Writer.of({
-    append: (call) =>
-      Effect.contextWithEffect((context: Context.Context<never>) => {
-        const { characters, rows } = sizeOf(call)
-        return submit(context, (done) => ({ _tag: "Append", call, rows, characters, done }))
-      }),
+    append: (call, place) =>
+      Effect.contextWithEffect((context: Context.Context<never>) =>
+        submit(context, (done) => WriteQueue.append(call, done), place)
+      ),
     transact: (work) => submitWork("Transact", 0, work),
     ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
+    isWithin,
+    maxClockLead,
+    reportAhead,
     commits: Stream.fromPubSub(commits)
   })
 })
 
 export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqlDatabase> =>
-  Layer.scoped(Writer, make(options))
+  Layer.scoped(Writer, make(limitsOf(options), RecordedAt.maxClockLeadOf(options)))

@@ -42,11 +42,12 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
 const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
 /** Runs an effect with the clock stopped at so many milliseconds. */
 const at = (millis: number) =>
-  Effect.withClock({
-    ...Clock.make(),
-    currentTimeMillis: Effect.succeed(millis),
-    unsafeCurrentTimeMillis: () => millis
-  })
+  Effect.withClock(
+    Object.assign(Object.create(Clock.make()) as Clock.Clock, {
+      currentTimeMillis: Effect.succeed(millis),
+      unsafeCurrentTimeMillis: () => millis
+    })
+  )
 const page = (id: string, options?: ReadStreamOptions) =>
   Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(id), options))
 const read = (id: string, options?: ReadStreamOptions) => Effect.map(page(id, options), ({ events }) => events)
@@ -199,6 +200,25 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
         (yield* log()).map(({ recordedAt }) => recordedAt),
         [2_000, 2_000, 3_000]
       )
+    })
+  },
+  {
+    name: "ES18 after an event further ahead of the clock than the bound, recordedAt is the clock's time again",
+    run: Effect.gen(function* () {
+      const { maxClockLead } = yield* EventStore
+      const year = 365 * 86_400_000
+      yield* at(1_000)(append(request("a", 0, events("c-1", 1))))
+      // As far ahead as it may be: later ones have its time.
+      yield* at(1_000 + maxClockLead)(append(request("b", 0, events("c-2", 1))))
+      yield* at(1_000)(append(request("a", 1, events("c-3", 1))))
+      yield* at(1_000 + year)(append(request("b", 1, events("c-4", 2))))
+      yield* at(2_000 + year)(append(request("c", 0, events("c-5", 1))))
+      yield* at(3_000 + maxClockLead)(append(request("a", 2, events("c-6", 1))))
+      yield* at(3_000)(append(request("c", 1, events("c-7", 1))))
+      const behind = (yield* log()).map(({ recordedAt }) => recordedAt)
+      const held = 1_000 + maxClockLead
+      const [ahead, after] = [1_000 + year, 3_000 + maxClockLead]
+      deepStrictEqual(behind, [1_000, held, held, ahead, ahead, 2_000 + year, after, after])
     })
   },
   {

@@ -28,6 +28,14 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
   commands
 })
 const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
+/** Runs an effect with the clock stopped at so many milliseconds. */
+const at = (millis: number) =>
+  Effect.withClock(
+    Object.assign(Object.create(Clock.make()) as Clock.Clock, {
+      currentTimeMillis: Effect.succeed(millis),
+      unsafeCurrentTimeMillis: () => millis
+    })
+  )
 const operation = { kind: "operation", name: "pause", detail: '{"projection":"p"}', principal: "ops" } as const
 const nextEpoch = { kind: "epoch", name: "restore", detail: "{}", principal: null } as const
 const record = (what: Journal.ProposedOperation) => Effect.flatMap(EventStore, (store) => store.record(what))
@@ -50,6 +58,7 @@ const problems = (against?: Journal.JournalHead) =>
     const found: Array<JournalCheck.Problem> = []
     yield* JournalCheck.run({
       identity: yield* store.identity,
+      maxClockLead: store.maxClockLead,
       readEntries: (after) => Effect.map(store.readJournal(after, 5), ({ entries }) => entries),
       readEvents: (after) => Effect.map(store.readAll(after, 3), ({ events }) => events),
       onEvent: (event) => ok(EventHash.isIntact(event)),
@@ -217,14 +226,8 @@ export const JournalConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR1 the time of entries never decreases, a refusal's included, and events take it",
+    name: "JR1 the time of entries does not decrease by a clock that is set back a little, a refusal's included, and events take it",
     run: Effect.gen(function* () {
-      const at = (millis: number) =>
-        Effect.withClock({
-          ...Clock.make(),
-          currentTimeMillis: Effect.succeed(millis),
-          unsafeCurrentTimeMillis: () => millis
-        })
       yield* at(3_000)(append(request("a", 0, command("c-1", 0, { outcome: "refusal" }))))
       yield* at(1_000)(append(request("a", 0, command("c-2", 1))))
       yield* at(4_000.9)(record(operation))
@@ -238,6 +241,27 @@ export const JournalConformance: ReadonlyArray<Case<EventStore>> = [
         events.map(({ recordedAt }) => recordedAt),
         [3_000, 4_000]
       )
+    })
+  },
+  {
+    name: "JR1 after an entry further ahead of the clock than the bound, be it a refusal or an operation, entries have the clock's time again",
+    run: Effect.gen(function* () {
+      const { maxClockLead } = yield* EventStore
+      const [little, far] = [0.6 * maxClockLead, 1.2 * maxClockLead]
+      const start = 1_000_000
+      yield* at(start + little)(append(request("a", 0, command("c-1", 1))))
+      yield* at(start + far)(append(request("a", 1, command("c-2", 0, { outcome: "refusal" }))))
+      // Behind the event before it by less than the bound, for the sake of the refusal.
+      yield* at(start)(append(request("a", 1, command("c-3", 1))))
+      yield* at(start + far)(record(operation))
+      yield* at(start)(record(operation))
+      yield* at(start + far)(record(operation))
+      yield* at(start)(append(request("b", 0, command("c-4", 0, { outcome: "refusal" }))))
+      deepStrictEqual(
+        (yield* journal).map(({ recordedAt }) => recordedAt - start),
+        [little, far, 0, far, 0, far, 0]
+      )
+      deepStrictEqual(yield* problems(), [])
     })
   }
 ]

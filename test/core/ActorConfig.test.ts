@@ -24,7 +24,13 @@ describe("ActorConfig.layer", () => {
     [{ idleTimeout: Duration.zero }, /idleTimeout is 0 milliseconds; /],
     [{ idleTimeout: 5_000 }, /idleTimeout is 5000; it is a duration/],
     [{ idleTimeout: "2 minutes" }, /idleTimeout is 2 minutes; it is a duration/],
-    [{ minBackoff: Duration.seconds(11) }, /maxBackoff is shorter than minBackoff/]
+    [
+      { minBackoff: Duration.seconds(11) },
+      /maxBackoff is shorter than minBackoff \(10000 and 11000 milliseconds\): the backoff could not grow$/
+    ],
+    [{ recoveryTimeout: Duration.millis(100) }, /recoveryTimeout is not longer than minBackoff \(100 and 100 milli/],
+    [{ maxBatch: 4_001 }, /Limits.group.rows is smaller than maxBatch \(4000 and 4001\): a batch would not fit/],
+    [{ maxBatchCharacters: 8_388_609 }, /Limits.group.characters is smaller than maxBatchCharacters/]
   ]
   it.each(refused)("refuses %o, and says which limit, its value and its range", (limits, message) => {
     assert.throws(() => ActorConfig.layer(limits as never), message)
@@ -33,6 +39,7 @@ describe("ActorConfig.layer", () => {
   it("takes the ends of the ranges, and no passivation at all", () => {
     ActorConfig.layer({})
     ActorConfig.layer({ idleTimeout: Duration.infinity, minBackoff: Duration.zero, maxBackoff: Duration.zero })
+    ActorConfig.layer({ maxBatch: 4_000, maxBatchCharacters: 8_388_608, recoveryTimeout: Duration.millis(101) })
     ActorConfig.layer({ maxBatch: 1, maxLiveActors: 1, maxWaitingActors: 0, maxRecoveries: 1, snapshotEvery: 0 })
   })
 })

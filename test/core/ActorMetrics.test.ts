@@ -71,3 +71,32 @@ describe("daybook.commands", () => {
     }).pipe(Effect.provide(MeteredLive))
   )
 })
+
+describe("NB5 a metric that throws", () => {
+  it.effect("costs its own figure, and no command its answer", () =>
+    Effect.gen(function* () {
+      const one = (yield* Metered)("a")
+      // So that all of them are there.
+      yield* one.End({ how: "success" })
+      const hooks = (yield* Metric.snapshot)
+        .filter(({ metricKey }) => metricKey.name.startsWith("daybook."))
+        .map(({ metricKey }): { update: unknown } => Metric.globalMetricRegistry.get(metricKey))
+      const updates = hooks.map((hook) => hook.update)
+      assert.isNotEmpty(hooks)
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => {
+          for (const hook of hooks) {
+            hook.update = () => {
+              throw new Error("a registry that throws")
+            }
+          }
+        }),
+        () => Effect.flatMap(Metered, (all) => all("b").End({ how: "success" })),
+        () =>
+          Effect.sync(() => {
+            for (const [index, hook] of hooks.entries()) hook.update = updates[index]
+          })
+      )
+    }).pipe(Effect.provide(MeteredLive))
+  )
+})

@@ -11,7 +11,8 @@ import { codeOf } from "../../src/sql/SqliteDialect.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"
 
-const open = (filename: string, readonly = false) => NodeSqliteClient.make({ filename, readonly, disableWAL: readonly })
+const open = (filename: string, readonly = false) =>
+  NodeSqliteClient.make({ filename, readonly, disableWAL: readonly, prepareCacheSize: 10 })
 
 const check = (
   name: string,

@@ -225,7 +225,17 @@ describe("feed", () => {
           until: ({ text }) => text.includes("daybook_http_subscribers 0")
         })
       }).pipe(
-        Effect.provide(Service.layer().pipe(Layer.provide(HttpConfig.layer({ idleTimeout: Duration.seconds(1) }))))
+        Effect.provide(
+          Service.layer().pipe(
+            Layer.provide(
+              HttpConfig.layer({
+                idleTimeout: Duration.seconds(1),
+                heartbeat: Duration.millis(300),
+                viewTimeout: Duration.millis(500)
+              })
+            )
+          )
+        )
       ),
     60_000
   )

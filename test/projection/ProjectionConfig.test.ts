@@ -12,7 +12,8 @@ describe("ProjectionConfig.layer", () => {
     [{ maxInFlight: Number.NaN }, /maxInFlight is NaN; /],
     [{ pollInterval: Duration.zero }, /pollInterval is 0 milliseconds; /],
     [{ heartbeat: Duration.infinity }, /heartbeat is Infinity milliseconds; /],
-    [{ maxBackoff: Duration.millis(1) }, /maxBackoff is shorter than minBackoff/]
+    [{ maxBackoff: Duration.millis(1) }, /maxBackoff is shorter than minBackoff/],
+    [{ maxAhead: 63 }, /maxAhead is smaller than maxInFlight \(63 and 64\)/]
   ]
   it.each(refused)("refuses %o, and says which limit, its value and its range", (limits, message) => {
     assert.throws(() => ProjectionConfig.layer(limits), message)

@@ -62,6 +62,7 @@ export const problems = (against?: JournalHead) =>
     const heads = new Map<string, { readonly version: number; readonly hash: string }>()
     yield* JournalCheck.run({
       identity: yield* store.identity,
+      maxClockLead: store.maxClockLead,
       readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
       readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
       onEvent: (event) => {

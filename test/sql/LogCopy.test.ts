@@ -1,11 +1,11 @@
 /** Out of one database and into another: the same rows, or none. */
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Chunk, Deferred, Effect, Fiber, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import * as EventHash from "../../src/core/EventHash.ts"
 import { EventStore, type StoredCommand } from "../../src/core/EventStore.ts"
 import * as Journal from "../../src/core/Journal.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
-import { type LogRow, restore } from "../../src/sql/LogCopy.ts"
+import { type LogRow, rows as logRows, restore } from "../../src/sql/LogCopy.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append, log } from "./Log.ts"
 
@@ -23,12 +23,10 @@ const copy = Effect.all({
 })
 
 /** A log of 700 events: more than one page of each table. */
-const source: Effect.Effect<Copy, unknown> = Effect.gen(function* () {
-  yield* Effect.forEach(Array.from({ length: 700 }), (_, index) => append(`s-${index % 10}`, `c-${index}`), {
-    concurrency: "unbounded"
-  })
-  return yield* copy
-}).pipe(Effect.provide(memory))
+const fill = Effect.forEach(Array.from({ length: 700 }), (_, index) => append(`s-${index % 10}`, `c-${index}`), {
+  concurrency: "unbounded"
+})
+const source: Effect.Effect<Copy, unknown> = Effect.provide(Effect.zipRight(fill, copy), memory)
 
 /** As an export of before the journal has them. */
 const rowsOf = ({ events, commands }: Copy): ReadonlyArray<LogRow> => [
@@ -46,7 +44,54 @@ const forge = (original: Copy, index: number, change: Partial<StoredEvent>): Cop
   })
 })
 
+const rowsOfLog = Effect.map(Stream.runCollect(logRows), Chunk.toReadonlyArray)
+
+/** As a log is copied that has a journal. */
+const sourceRows: Effect.Effect<ReadonlyArray<LogRow>, unknown> = Effect.provide(
+  Effect.zipRight(fill, rowsOfLog),
+  memory
+)
+
+/** The log with its last entry, and the event of it, so much earlier, the event by a little more; their hashes made anew. */
+const lastBehind = (original: ReadonlyArray<LogRow>, millis: number, apart = 0): ReadonlyArray<LogRow> => {
+  const event = original.findLast((row) => row._tag === "Event")?.event
+  const changed = event && { ...event, recordedAt: event.recordedAt - millis - apart }
+  const eventHash = changed && EventHash.compute(changed)
+  return original.map((row): LogRow => {
+    if (changed === undefined || eventHash === undefined) return row
+    if (row._tag === "Event" && row.event === event) return { _tag: "Event", event: { ...changed, hash: eventHash } }
+    if (row._tag !== "Entry" || row.entry.sequence !== changed.sequence) return row
+    const entry = { ...row.entry, eventHash, recordedAt: row.entry.recordedAt - millis }
+    return { _tag: "Entry", entry: { ...entry, hash: Journal.compute(entry) } }
+  })
+}
+
 describe("restore", () => {
+  it("takes a log whose times go back after an entry that was ahead of the clock, as far as the store's bound says", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const original = yield* sourceRows
+        const into = (rows: ReadonlyArray<LogRow>, maxClockLead: "1 minute" | "1 second") =>
+          Effect.provide(
+            restore(Stream.fromIterable(rows)).pipe(
+              Effect.zipRight(Effect.map(rowsOfLog, (copied) => JSON.stringify(copied) === JSON.stringify(rows))),
+              Effect.catchTag("RestoreRefused", ({ message }) => Effect.succeed(message))
+            ),
+            SqliteStore.layer({ filename: ":memory:", maxClockLead })
+          )
+        assert.isTrue(yield* into(lastBehind(original, 50_000), "1 second"))
+        assert.isTrue(yield* into(lastBehind(original, 60_001), "1 minute"))
+        assert.include(
+          String(yield* into(lastBehind(original, 50_000), "1 minute")),
+          "entry 700 of the journal: it was recorded before the entry before it"
+        )
+        assert.include(
+          String(yield* into(lastBehind(original, 60_001, 1), "1 minute")),
+          "it was not recorded at the time of its entry, 700"
+        )
+      })
+    ))
+
   it("gives the same rows, and a log that goes on", () =>
     Effect.runPromise(
       Effect.gen(function* () {

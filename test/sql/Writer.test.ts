@@ -1,18 +1,15 @@
 /** What the writer promises when it is alone, in company, and when the disk or the commit fails it. */
 import { join } from "node:path"
-import type { SqlClient } from "@effect/sql/SqlClient"
-import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import type { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
-import * as SqlEventStore from "../../src/sql/SqlEventStore.ts"
-import * as SqliteDatabase from "../../src/sql/SqliteDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Writer from "../../src/sql/Writer.ts"
 import * as Child from "./Child.ts"
+import { faulty, ioError } from "./FaultyStore.ts"
 import { append, log, request } from "./Log.ts"
 import { temporaryFolder, temporaryStore } from "./TemporaryFolder.ts"
 
@@ -25,28 +22,6 @@ const onPath = (test: (filename: string) => Effect.Effect<void, unknown, Scope.S
   Effect.runPromise(Effect.scoped(Effect.flatMap(temporaryFolder, (folder) => test(join(folder, "daybook.db")))))
 
 const commandIds = Effect.map(log, (events) => events.map(({ commandId }) => commandId))
-
-/** A store whose connection fails where `fault` says so. */
-const faulty = (filename: string, fault: (sql: string) => SqlError | undefined) => {
-  const wrap = (connection: Connection): Connection => ({
-    ...connection,
-    executeRaw: (sql, params) =>
-      Effect.suspend(() => {
-        const error = fault(sql)
-        return error === undefined ? connection.executeRaw(sql, params) : Effect.fail(error)
-      })
-  })
-  const database = Layer.map(SqliteDatabase.layer({ filename }), (context) => {
-    // biome-ignore lint/suspicious/noExplicitAny: rebuilding the one service of this context.
-    const service = (context.unsafeMap as Map<string, any>).get(SqlDatabase.key)
-    const client: SqlClient = service.writeClient
-    const writeClient = { ...client, reserve: Effect.map(client.reserve, wrap) }
-    return SqlDatabase.context({ ...service, writeClient })
-  })
-  return SqlEventStore.layer.pipe(Layer.provideMerge(Writer.layer()), Layer.provideMerge(database))
-}
-
-const ioError = new SqlError({ cause: Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" }) })
 
 describe("group commit", () => {
   it("when the store closes, who was told that nothing was written finds nothing written", () =>
@@ -264,7 +239,7 @@ describe("work in a transaction", () => {
       Effect.gen(function* () {
         const writer = yield* Writer.Writer
         const nested = writer.transact(() => append("a", "c-1"))
-        assert.include(Cause.pretty(yield* Effect.flip(Effect.sandbox(nested))), "within one of its own")
+        assert.include(Cause.pretty(yield* Effect.flip(Effect.sandbox(nested))), "within one of the writer's own")
         yield* append("a", "c-2")
         assert.deepStrictEqual(yield* commandIds, ["c-2"])
       })
@@ -365,7 +340,7 @@ describe("faults", () => {
         assert.deepStrictEqual(yield* commandIds, ["c-1"])
         yield* append("a", "c-3", 1)
         assert.deepStrictEqual(yield* commandIds, ["c-1", "c-3"])
-      }).pipe(Effect.provide(faulty(filename, (sql) => (fails && sql === "COMMIT" ? ioError : undefined))))
+      }).pipe(Effect.provide(faulty(filename, { fault: (sql) => (fails && sql === "COMMIT" ? ioError : undefined) })))
     })
   )
 
@@ -383,7 +358,9 @@ describe("faults", () => {
         assert.include(error.message, "restart")
         assert.deepStrictEqual(yield* commandIds, ["c-1"])
       }).pipe(
-        Effect.provide(faulty(filename, (sql) => (fails && /^(COMMIT|ROLLBACK)$/.test(sql) ? ioError : undefined)))
+        Effect.provide(
+          faulty(filename, { fault: (sql) => (fails && /^(COMMIT|ROLLBACK)$/.test(sql) ? ioError : undefined) })
+        )
       )
     })
   )
@@ -397,7 +374,11 @@ describe("faults", () => {
         yield* append("a", "c-1")
         assert.deepStrictEqual(yield* commandIds, ["c-1"])
         assert.strictEqual(times, 0)
-      }).pipe(Effect.provide(faulty(filename, (sql) => (sql === "COMMIT" && times > 0 && times-- ? busy : undefined))))
+      }).pipe(
+        Effect.provide(
+          faulty(filename, { fault: (sql) => (sql === "COMMIT" && times > 0 && times-- ? busy : undefined) })
+        )
+      )
     })
   )
 })
