@@ -26,6 +26,7 @@ import {
 import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as Backoff from "../core/Backoff.ts"
+import type { Earlier } from "../core/CommandIdentity.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
 import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
@@ -103,7 +104,7 @@ const Failure = Schema.Union(
 const version = Schema.optionalWith(Schema.Int, { exact: true, default: () => 1 })
 
 /** See `CommandIdentity.Earlier`. */
-const Earlier = Schema.Struct({
+const EarlierForm = Schema.Struct({
   given: Schema.optionalWith(Schema.Unknown, { exact: true }),
   form: Schema.optionalWith(Schema.Unknown, { exact: true }),
   defaulted: Schema.Array(Schema.String),
@@ -122,7 +123,7 @@ const AskRpc = Rpc.make("Ask", {
     commandId: Schema.String,
     fingerprint: Schema.String,
     /** By what a release with an earlier rule may have known the command; not from nodes of such a release. */
-    earlier: Schema.optionalWith(Schema.parseJson(Earlier), { exact: true }),
+    earlier: Schema.optionalWith(Schema.parseJson(EarlierForm), { exact: true }),
     expectedVersion: Schema.UndefinedOr(Schema.Int),
     correlationId: Schema.String,
     causationId: Schema.NullOr(Schema.String),
@@ -238,7 +239,8 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
         const streamId = definition.streamId(asked.id)
         if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })
         const payload = yield* definition.commands.writePayload(asked.command, asked.payload)
-        const earlier = { ...asked.earlier, given: sendable(asked.earlier.given) }
+        const { earlier: former = nothingEarlier } = asked
+        const earlier = { ...former, given: sendable(former.given) }
         const share = shareOf(streamId)
         const { Ask } = client(share)
         const isAway = !sharding.hasShardId(sharding.getShardId(EntityId.make(share), "default"))
@@ -295,6 +297,14 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
 
     return ActorSystem.of({ ...local, register, ask: (asked) => outsideTransaction(local.store, ask(asked)) })
   })
+
+const nothingEarlier: Earlier = {
+  given: undefined,
+  form: undefined,
+  defaulted: [],
+  fingerprints: [],
+  orders: []
+}
 
 /** What of a value is JSON, field by field: all that an earlier rule can have seen of it. */
 const sendable = (given: unknown): unknown =>

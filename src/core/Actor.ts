@@ -757,6 +757,11 @@ const conflictDelay = 5
 /** The answer to a command whose decision interrupted the actor: a mistake of its code, and no interruption of the caller. */
 const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
+const recognizerOf = (ask: Ask): ProposedCommand["recognizes"] => {
+  const { earlier } = ask
+  return earlier && ((stored) => CommandIdentity.recognizes(ask, ask.commandId, earlier, stored))
+}
+
 const propose = (
   { ask }: Pending,
   events: ReadonlyArray<EncodedEvent>,
@@ -767,7 +772,7 @@ const propose = (
   isNew: !ask.retryable,
   command: ask.command,
   fingerprint: ask.fingerprint,
-  recognizes: (stored) => CommandIdentity.recognizes(ask, ask.commandId, ask.earlier, stored),
+  recognizes: recognizerOf(ask),
   correlationId: ask.correlationId,
   causationId: ask.causationId,
   traceparent: ask.traceparent,

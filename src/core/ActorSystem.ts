@@ -20,8 +20,8 @@ export interface Ask {
   readonly retryable: boolean
   /** Which command it is; see `CommandIdentity.ts`. */
   readonly fingerprint: string
-  /** By what a release with an earlier rule may have known it. */
-  readonly earlier: Earlier
+  /** By what a release with an earlier rule may have known it; undefined where the id was made for it. */
+  readonly earlier: Earlier | undefined
   readonly expectedVersion: number | undefined
   readonly correlationId: string
   readonly causationId: string | null

@@ -106,7 +106,11 @@ const hasFields = (
 /** Most commands have none of what a list would hold. */
 const none: ReadonlyArray<never> = []
 
-const compile = (rpc: Rpc.AnyWithProps, formerOrders: ReadonlyArray<ReadonlyArray<string>> = none) => {
+const compile = (
+  aggregate: string,
+  rpc: Rpc.AnyWithProps,
+  formerOrders: ReadonlyArray<ReadonlyArray<string>> = none
+) => {
   const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
   const error = rpc.errorSchema as Schema.Schema.AnyNoContext
   const constructed = hasFields(payload) ? payload : undefined
@@ -116,6 +120,7 @@ const compile = (rpc: Rpc.AnyWithProps, formerOrders: ReadonlyArray<ReadonlyArra
     tags: StoredForm.historyOf(member).forms.map(StoredForm.tagOf)
   }))
   return {
+    address: CommandIdentity.addressOf(aggregate, rpc._tag),
     payload: versioned(payload, { isCanonical: true }),
     identity: StoredForm.identityOf(payload),
     /** Payloads are written with their keys sorted; what was stored before was not. */
@@ -174,7 +179,7 @@ export const make = (
   rpcs: ReadonlyArray<Rpc.AnyWithProps>,
   formerOrders: FormerOrders = {}
 ): CommandCodec => {
-  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(rpc, formerOrders[rpc._tag])]))
+  const commands = new Map(rpcs.map((rpc) => [rpc._tag, compile(aggregate, rpc, formerOrders[rpc._tag])]))
   const command = (tag: string) => {
     const found = commands.get(tag)
     if (found === undefined) throw new Error(`${aggregate} has no command ${tag}`)
@@ -185,7 +190,7 @@ export const make = (
     new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
 
   const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
-    const { complete, defaults, identity, orders, payload } = command(tag)
+    const { address, complete, defaults, identity, orders, payload } = command(tag)
     const { fingerprint: own, formerFingerprint, said } = identifying
     const wrong = wrongFingerprint("fingerprint", own) ?? wrongFingerprint("formerFingerprint", formerFingerprint)
     if (wrong !== undefined) return Either.left(wrong)
@@ -203,7 +208,7 @@ export const make = (
     const identified = isWhole || form === undefined ? text : Json.canonical((identity ?? same)(supplied))
     return Either.right({
       payload: HeldValue.freeze(asRead),
-      fingerprint: CommandIdentity.of({ aggregate, id, command: tag }, commandId, identified, own),
+      fingerprint: CommandIdentity.of(address, id, commandId, identified, own),
       earlier: {
         given: completed,
         form,

@@ -28,22 +28,21 @@ export interface Target {
 /** 128 bits of SHA-256, as 32 hexadecimal digits. */
 const digest = (text: string): string => hash("sha256", text).slice(0, 32)
 
+/** What is the same for all commands of one name: made once, since each command passes here. */
+export const addressOf = (aggregate: string, command: string): string =>
+  `{"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
+
 /**
- * The fingerprint of a command: `said` is the canonical JSON of the stored form of the fields that the caller supplied, empty
- * where there are none; `own` is the caller's fingerprint. The digest is of canonical JSON too, keys in their order.
+ * The fingerprint of a command: `address` is that of its name, `said` the canonical JSON of the stored form of the fields that
+ * the caller supplied, empty where there are none; `own` is the caller's fingerprint. The digest is of canonical JSON too, keys in
+ * their order.
  */
-export const of = (
-  { aggregate, command, id }: Target,
-  commandId: string,
-  said: string,
-  own: string | undefined
-): string => {
-  const target = `{"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
+export const of = (address: string, id: string, commandId: string, said: string, own: string | undefined): string => {
   const addressee = `"id":${JSON.stringify(id)}`
-  if (CommandId.isDerived(commandId)) return `${rule}${digest(`${target},${addressee}}`)}`
+  if (CommandId.isDerived(commandId)) return `${rule}${digest(`${address},${addressee}}`)}`
   return own === undefined
-    ? `${rule}${digest(said === "" ? `${target},${addressee}}` : `${target},${addressee},"payload":${said}}`)}`
-    : `${rule}${digest(`${target},"fingerprint":${JSON.stringify(own)},${addressee}}`)}`
+    ? `${rule}${digest(said === "" ? `${address},${addressee}}` : `${address},${addressee},"payload":${said}}`)}`
+    : `${rule}${digest(`${address},"fingerprint":${JSON.stringify(own)},${addressee}}`)}`
 }
 
 /** What a release before rule 2 may have made a fingerprint of. JSON, so that it may travel to another node. */

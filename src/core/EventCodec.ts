@@ -128,8 +128,8 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
   }
 
   /** From the form of the current version of a type. */
-  const decoded = (stored: StoredEvent, { codec, type }: Known, data: object): Decoded<T> => {
-    const read = codec.read({ ...data, _tag: type.tag })
+  const decoded = (stored: StoredEvent, { codec }: Known, form: unknown): Decoded<T> => {
+    const read = codec.read(form)
     return Either.isRight(read)
       ? Either.right([read.right as Event.Of<T>])
       : undecodable(stored, read.left.path, read.left.reason)
@@ -139,11 +139,10 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
   const current = (stored: StoredEvent, known: Known, from: number, form: unknown): Decoded<T> => {
     const { fate } = known.type
     if (!isObject(form)) return undecodable(stored, "", "the stored form is not an object")
-    if (fate === undefined && from === known.type.version) return decoded(stored, known, form)
     const upcast = known.upcaster.upcast(form, from, [stored], fate !== undefined)
     if (Either.isLeft(upcast)) return undecodable(stored, upcast.left.path, upcast.left.reason)
     const data = upcast.right as object
-    return fate === undefined ? decoded(stored, known, data) : pieces(stored, fate, data)
+    return fate === undefined ? decoded(stored, known, { ...data, _tag: known.type.tag }) : pieces(stored, fate, data)
   }
 
   /** All of them or none: half a split is never seen. */
@@ -182,7 +181,12 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<
       // The parser's own message quotes the text, which may hold what a log must not.
       return undecodable(stored, "", "the stored text is not JSON")
     }
-    return current(stored, known, schemaVersion, form)
+    if (schemaVersion < latest || known.type.fate !== undefined || !isObject(form)) {
+      return current(stored, known, schemaVersion, form)
+    }
+    // It was parsed here and is nobody else's: a copy would cost as much as the rest.
+    form._tag = known.type.tag
+    return decoded(stored, known, form)
   }
 
   return { encode, decode }

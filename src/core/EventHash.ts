@@ -17,24 +17,13 @@ export type Hashed = Omit<StoredEvent, "hash" | "sequence" | "principal">
  * (the store refuses it), so two different events never give the same input. An absent field is marked by U+0001 alone,
  * which JSON and ids that clients choose cannot be.
  */
-export const compute = (event: Hashed): string =>
-  hash(
-    "sha256",
-    [
-      event.previousHash,
-      event.streamId,
-      event.version,
-      event.position,
-      event.type,
-      event.schemaVersion,
-      event.data,
-      event.commandId,
-      event.correlationId,
-      event.causationId ?? "\u0001",
-      event.traceparent ?? "\u0001",
-      event.recordedAt
-    ].join("\0")
-  )
+export const compute = (event: Hashed): string => {
+  const { causationId, commandId, correlationId, data, position, previousHash } = event
+  const { recordedAt, schemaVersion, streamId, traceparent, type, version } = event
+  const place = `${previousHash}\0${streamId}\0${version}\0${position}\0${type}\0${schemaVersion}`
+  const command = `${commandId}\0${correlationId}\0${causationId ?? "\u0001"}\0${traceparent ?? "\u0001"}`
+  return hash("sha256", `${place}\0${data}\0${command}\0${recordedAt}`)
+}
 
 /** Whether the event is what was stored. Whether it follows its predecessor, the reader of the stream checks. */
 export const isIntact = (event: StoredEvent): boolean => compute(event) === event.hash

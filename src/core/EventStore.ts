@@ -44,7 +44,7 @@ export interface ProposedCommand {
   /** What is the same command: the same id with another fingerprint, or for another stream, is `CommandIdReused`. */
   readonly fingerprint: string
   /** Whether a stored fingerprint that differs was made of this command by an earlier rule. Default: none was. */
-  readonly recognizes?: (fingerprint: string) => boolean
+  readonly recognizes?: ((fingerprint: string) => boolean) | undefined
   readonly correlationId: string
   readonly causationId: string | null
   readonly traceparent: string | null

@@ -8,7 +8,13 @@ import * as Random from "../Random.ts"
 
 const target = { aggregate: "Account", id: "704", command: "Deposit" }
 const of = (said: unknown, own?: string, commandId = "c", to = target) =>
-  CommandIdentity.of(to, commandId, said === undefined ? "" : Json.canonical(said), own)
+  CommandIdentity.of(
+    CommandIdentity.addressOf(to.aggregate, to.command),
+    to.id,
+    commandId,
+    said === undefined ? "" : Json.canonical(said),
+    own
+  )
 const earlier = (form: unknown, more: Partial<CommandIdentity.Earlier> = {}): CommandIdentity.Earlier => ({
   given: form,
   form,
