@@ -42,6 +42,15 @@ const asNumber: Compiled = {
   step: (input) => (typeof input === "number" && Number.isFinite(input) ? (input === 0 ? 0 : input) : unfit)
 }
 
+const literal = ({ literal }: SchemaAST.Literal, { direction }: Context): Compiled => {
+  const isLiteral = (input: unknown) => input === literal
+  if (typeof literal === "bigint") return passing(isLiteral, { isJson: false, isExact: false })
+  // -0 passes for the literal 0.
+  return literal === 0 && direction === "encode"
+    ? { ...passing(isLiteral), step: (input) => (isLiteral(input) ? 0 : unfit) }
+    : passing(isLiteral)
+}
+
 /** The schema's own way, for the kinds that have no quick one. */
 const interpret = (ast: SchemaAST.AST, { direction, refuseExcess }: Context): Compiled => {
   const schema = Schema.make<unknown, unknown>(ast)
@@ -227,10 +236,7 @@ const compile = (ast: SchemaAST.AST, context: Context): Compiled => {
     case "VoidKeyword":
       return isUndefined
     case "Literal":
-      return passing(
-        (input) => input === ast.literal,
-        typeof ast.literal === "bigint" ? { isJson: false, isExact: false } : {}
-      )
+      return literal(ast, context)
     case "Refinement":
       return refinement(ast, context)
     case "Transformation":

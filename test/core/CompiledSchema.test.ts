@@ -19,6 +19,7 @@ const schemas: Record<string, Schema.Schema.AnyNoContext> = {
   boolean: Schema.Boolean,
   bigint: Schema.BigInt,
   literals: Schema.Literal("a", 1, true, null, 7n),
+  zero: Schema.Struct({ a: Schema.Literal(0, 1), b: Schema.optional(Schema.Number) }),
   nullable: Schema.NullOr(Schema.BigInt),
   refined: Schema.String.pipe(Schema.pattern(/^[a-c]*$/), Schema.brand("Abc")),
   "refined after a transformation": Schema.NumberFromString.pipe(Schema.int(), Schema.positive()),

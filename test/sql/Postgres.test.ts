@@ -132,7 +132,7 @@ describe("the tables on PostgreSQL", () => {
         yield* database.log.selectKnown(connection, { streamIds: ["s-1"], names: ["Noted"] })
         yield* database.log.selectCommands(connection, ["c-1"])
         yield* database.log.selectEnd(connection, undefined)
-        assert.strictEqual(statements.length, 13)
+        assert.strictEqual(statements.length, 14)
         for (const [sql, params] of statements) {
           const plan = yield* database.read(`EXPLAIN ${sql}`, params)
           assert.isEmpty(
