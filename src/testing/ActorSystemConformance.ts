@@ -906,7 +906,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
             append: (requests) =>
               store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
             readStream: (id, options) => store.readStream(swapped(id), options),
-            head: (id) => store.head(swapped(id))
+            head: (id) => store.head(swapped(id)),
+            lastEntry: (id) => store.lastEntry(swapped(id))
           }),
           snapshots: () => ({ load: () => Effect.succeedNone })
         },
@@ -944,7 +945,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
                 append: (requests) =>
                   store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
                 readStream: (id, options) => store.readStream(swapped(id), options),
-                head: (id) => store.head(swapped(id))
+                head: (id) => store.head(swapped(id)),
+                lastEntry: (id) => store.lastEntry(swapped(id))
               }),
               snapshots: () => ({
                 load: () => Effect.succeedNone,
@@ -999,7 +1001,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
             append: (requests) =>
               store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
             readStream: (id, options) => store.readStream(swapped(id), options),
-            head: (id) => store.head(swapped(id))
+            head: (id) => store.head(swapped(id)),
+            lastEntry: (id) => store.lastEntry(swapped(id))
           }),
           snapshots: () => ({
             load: () => Effect.succeedNone,

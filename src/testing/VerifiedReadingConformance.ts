@@ -56,6 +56,8 @@ const changes: Readonly<Record<string, (event: StoredEvent) => Edit>> = {
 }
 /** Of these the row says another place than the event has. */
 const displaced = ["stream id", "version"]
+/** A reader of a stream may take it from the event before, and then gives what was appended whatever the row says. */
+const derived = "previous hash"
 
 const edit = (position: number, change: Edit) => Effect.flatMap(Tampering, (hand) => hand.edit(position, change))
 
@@ -131,15 +133,19 @@ export const VerifiedLogConformance: ReadonlyArray<VerifiedLogCase> = [
       )
       for (const name of names) {
         const streamId = StreamId.make(name)
-        const before = whole.filter((event) => event.streamId === name && event.version === 1)
-        deepStrictEqual(yield* store.readStream(streamId), { events: before, more: true }, name)
+        const own = whole.filter((event) => event.streamId === name)
+        const page = yield* store.readStream(streamId)
+        if (name === derived && !page.more) {
+          deepStrictEqual(page.events, own)
+          continue
+        }
+        deepStrictEqual(page, { events: own.slice(0, 1), more: true }, name)
         const damaged = yield* flipped(store.readStream(streamId, { from: 2 }))
         // Where its row is at another place, the next event shows that it is missing.
         deepStrictEqual([damaged.streamId, damaged.version], [name, displaced.includes(name) ? 3 : 2])
         const backwards = yield* Effect.either(store.readStream(streamId, { to: 3, direction: "backwards" }))
-        const last = whole.filter((event) => event.streamId === name && event.version === 3)
         ok(Either.isRight(backwards))
-        deepStrictEqual(backwards.right, { events: last, more: true })
+        deepStrictEqual(backwards.right, { events: own.slice(2), more: true })
       }
     })
   },
@@ -179,7 +185,7 @@ export const VerifiedLogConformance: ReadonlyArray<VerifiedLogCase> = [
   {
     name: "an actor, its live changes and its past stop at a damaged event, and others are served (VR1)",
     run: Effect.gen(function* () {
-      const tried = Object.keys(changes)
+      const tried = Object.keys(changes).filter((name) => name !== derived)
       yield* tally(
         Effect.gen(function* () {
           for (const by of [1, 2, 3]) {
