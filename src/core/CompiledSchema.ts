@@ -324,3 +324,15 @@ export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean =>
         return false
     }
   })
+
+/** Whether a number of its values may come from a transformation, such as a default, and so be -0, which no text gives. */
+export const computesNumbers = (schema: Schema.Schema.AnyNoContext): boolean =>
+  SchemaParts.some(
+    schema.ast,
+    (ast) => SchemaAST.isTransformation(ast) && SchemaParts.some(SchemaAST.typeAST(ast.to), mayBeZero)
+  )
+
+const mayBeZero = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isNumberKeyword(ast) ||
+  (SchemaAST.isLiteral(ast) && ast.literal === 0) ||
+  (SchemaAST.isEnums(ast) && ast.enums.some(([, value]) => value === 0))

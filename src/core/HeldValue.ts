@@ -67,12 +67,13 @@ const compile = (ast: SchemaAST.AST): Step | undefined => {
     case "StringKeyword":
     case "BooleanKeyword":
     case "BigIntKeyword":
-    case "Enums":
     case "TemplateLiteral":
     case "Declaration":
       return undefined
     case "Literal":
       return ast.literal === 0 ? asNumber : undefined
+    case "Enums":
+      return ast.enums.some(([, value]) => value === 0) ? asNumber : undefined
     case "NumberKeyword":
       return asNumber
     case "Refinement":

@@ -52,17 +52,23 @@ const misfit = (error: ParseResult.ParseError): Json.Misfit => ({
   reason: "the field does not fit the schema"
 })
 
+/** What takes out of a decoded value what no text has; undefined where a schema cannot put it there. */
+const holderOf = <A>(schema: Schema.Schema.AnyNoContext): ((value: A) => A) | undefined => {
+  if (CompiledSchema.admitsUndefined(schema)) return HeldValue.hold
+  return CompiledSchema.computesNumbers(schema) ? HeldValue.holder<A>(schema) : undefined
+}
+
 export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): TextCodec<A> => {
   const { isCanonical = false, refuseExcess = false } = options
   const { isExact, isJson, quick, slow } = CompiledSchema.encoder(schema, { refuseExcess, isSorted: isCanonical })
   const decode = CompiledSchema.decodeUnknownEither(schema)
-  const mayHoldUndefined = CompiledSchema.admitsUndefined(schema as Schema.Schema.AnyNoContext)
+  const hold = holderOf<A>(schema as Schema.Schema.AnyNoContext)
 
   const read = (form: unknown): Either.Either<A, Json.Misfit> => {
     try {
       const decoded = decode(form)
       if (Either.isLeft(decoded)) return Either.left(misfit(decoded.left))
-      return mayHoldUndefined ? Either.right(HeldValue.hold(decoded.right)) : (decoded as Either.Either<A, never>)
+      return hold === undefined ? (decoded as Either.Either<A, never>) : Either.right(hold(decoded.right))
     } catch (cause) {
       const name = cause instanceof Error ? cause.name : typeof cause
       return Either.left({ path: "", reason: `its schema threw ${name}` })

@@ -68,7 +68,14 @@ const declared: Readonly<Record<string, string>> = Object.fromEntries(
     [clock, ["AC9 AC13 reading", "AC13 the time limit", "a wall clock that is set back", "AC21 what does not end"]],
     [limit, ["AC9 a read folds", "AC17 when every place is taken"]],
     [together, ["AC16 a batch is bounded"]],
-    [store, ["a stream that is shorter"]],
+    [
+      store,
+      [
+        "a stream that is shorter",
+        "a stream that was cut and rewritten",
+        "a snapshot that waits when its stream is cut"
+      ]
+    ],
     [code, ["AC8 ", "AC19 a decision that dies as an effect"]],
     [
       fibers,
