@@ -73,7 +73,8 @@ const rootOf = (error: unknown): unknown =>
 /** PostgreSQL lets one of those who make a table at the same time fail, also where it is to be made only if it is not there. */
 const isRace = (error: SqlError): boolean => {
   const { code } = rootOf(error) as { readonly code?: string }
-  return code === "23505" || code === "42P07"
+  // A row of the catalogue, the table, or the type of its rows is there already.
+  return code === "23505" || code === "42P07" || code === "42710"
 }
 
 /** Joins the cluster, and leaves it when the scope closes. */
