@@ -6,10 +6,10 @@
  * Not measured: HTTP.
  */
 import { Effect, Fiber, Layer, Logger } from "effect"
-import { Account } from "../src/account/Account.ts"
-import * as AccountBehaviour from "../src/account/AccountBehaviour.ts"
-import * as AccountSummary from "../src/account/AccountSummary.ts"
-import { AccountId } from "../src/account/AccountTerms.ts"
+import { Account } from "../src/bank/account/Account.ts"
+import * as AccountBehaviour from "../src/bank/account/AccountBehaviour.ts"
+import * as AccountSummary from "../src/bank/account/AccountSummary.ts"
+import { AccountId } from "../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
 import { Projections } from "../src/projection/Projections.ts"

@@ -23,11 +23,17 @@ const blocks = (page: string, language: string): string =>
     .map(([, code]) => code)
     .join("")
 
+const { exports: entries } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly exports: Readonly<Record<string, { readonly default: string } | undefined>>
+}
+
 /** The entry points are what a user imports; here they are the sources. */
 const withSources = (code: string): string =>
-  code.replaceAll(/from "daybook(?:\/([a-z/]+))?"/g, (_, entry = "core") => {
-    const source = entry.includes("/") ? `${entry}.ts` : `${entry}/index.ts`
-    return `from ${JSON.stringify(relative(folder, join(root, "src", source)))}`
+  code.replaceAll(/from "daybook((?:\/[a-z/]+)?)"/g, (_, entry: string) => {
+    const built = entries[`.${entry}`]?.default
+    assert.isDefined(built, `the package has no daybook${entry}`)
+    const source = built.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")
+    return `from ${JSON.stringify(relative(folder, join(root, source)))}`
   })
 
 const fileOf = (page: string): string => join(folder, `${page.replaceAll(/[^A-Za-z0-9]/g, "-")}.ts`)

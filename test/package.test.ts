@@ -84,7 +84,7 @@ describe("the package", () => {
   })
 
   it("brings the program daybook", { timeout: 30_000 }, () => {
-    const program = join(modules, "daybook/dist/cli/main.js")
+    const program = join(modules, "daybook/dist/bank/main.js")
     assert.include(execFileSync(process.execPath, [program, "--version"], { encoding: "utf8" }), "0.1.0")
     assert.isTrue(readFileSync(program, "utf8").startsWith("#!/usr/bin/env node\n"))
   })

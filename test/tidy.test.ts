@@ -9,10 +9,10 @@ const floors: Record<string, ReadonlyArray<string>> = {
   projection: ["core"],
   sql: ["core", "projection"],
   cluster: ["core"],
-  account: ["core", "projection"],
-  http: ["core", "projection", "account"],
-  cli: ["core", "projection", "sql", "account", "http", "testing", "cluster"],
-  testing: ["core", "projection", "account"]
+  http: ["core", "projection", "bank"],
+  cli: ["core", "projection", "sql", "http", "testing", "cluster", "bank"],
+  testing: ["core", "projection"],
+  bank: ["core", "projection", "sql", "cluster", "http", "cli", "testing"]
 }
 
 const source = join(import.meta.dirname, "../src")

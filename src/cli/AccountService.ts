@@ -1,10 +1,10 @@
 /** `AccountService` puts the service together: accounts, transfers and read models behind the HTTP server, on one database. */
 import { readFileSync } from "node:fs"
 import { Duration, Effect, Either, Layer, type Option } from "effect"
-import * as Transfers from "../account/Transfers.ts"
+import * as AccountServer from "../bank/http/AccountServer.ts"
+import * as Transfers from "../bank/transfer/Transfers.ts"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
-import * as AccountServer from "../http/AccountServer.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import * as Tokens from "../http/Tokens.ts"
 import * as Trust from "../http/Trust.ts"

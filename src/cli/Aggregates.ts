@@ -1,8 +1,8 @@
 /** The aggregates that this program knows, for verbs that read any stream. */
-import { Account } from "../account/Account.ts"
-import * as AccountBehaviour from "../account/AccountBehaviour.ts"
-import { Transfer } from "../account/Transfer.ts"
-import * as TransferBehaviour from "../account/TransferBehaviour.ts"
+import { Account } from "../bank/account/Account.ts"
+import * as AccountBehaviour from "../bank/account/AccountBehaviour.ts"
+import { Transfer } from "../bank/transfer/Transfer.ts"
+import * as TransferBehaviour from "../bank/transfer/TransferBehaviour.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 
 const definitions: ReadonlyArray<AnyDefinition> = [

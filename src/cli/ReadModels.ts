@@ -1,6 +1,6 @@
 /** The read models that this program keeps, and how a verb that wrote events leaves them. */
 import { Effect } from "effect"
-import * as AccountSummary from "../account/AccountSummary.ts"
+import * as AccountSummary from "../bank/account/AccountSummary.ts"
 import { EventStore } from "../core/EventStore.ts"
 import type { Any } from "../projection/Projection.ts"
 import { Projections } from "../projection/Projections.ts"

@@ -1,8 +1,8 @@
 /** A page of events as clients see it. */
 import { Either } from "effect"
+import type * as AccountsApi from "../bank/http/AccountsApi.ts"
 import type { EventPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import type * as AccountsApi from "./AccountsApi.ts"
 import * as EventView from "./EventView.ts"
 
 /** `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more. */

@@ -1,11 +1,11 @@
 /** A stored event as clients see it: with its data as the current version reads. */
 import { Either } from "effect"
-import { Account } from "../account/Account.ts"
-import { AccountId, TransferId } from "../account/AccountTerms.ts"
-import { Transfer } from "../account/Transfer.ts"
+import { Account } from "../bank/account/Account.ts"
+import { AccountId, TransferId } from "../bank/account/AccountTerms.ts"
+import type * as AccountsApi from "../bank/http/AccountsApi.ts"
+import { Transfer } from "../bank/transfer/Transfer.ts"
 import type { EventCodec } from "../core/EventCodec.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import type * as AccountsApi from "./AccountsApi.ts"
 import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
 

@@ -13,9 +13,9 @@ import type {
   TooManyHolds,
   TransferPending,
   UnknownCurrency
-} from "../account/AccountError.ts"
-import type { TransferNotFound } from "../account/TransferError.ts"
-import type { RequestError } from "../account/Transfers.ts"
+} from "../bank/account/AccountError.ts"
+import type { TransferNotFound } from "../bank/transfer/TransferError.ts"
+import type { RequestError } from "../bank/transfer/Transfers.ts"
 import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
 import type { LookupError, ReadError } from "../core/EventStore.ts"
 import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable, StreamDamaged } from "../core/StoreError.ts"

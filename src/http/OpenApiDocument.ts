@@ -1,6 +1,6 @@
 /** The contract as OpenAPI 3.1, with the header fields of its answers, which `HttpApi` has no place for. */
 import * as OpenApi from "@effect/platform/OpenApi"
-import { AccountsApi } from "./AccountsApi.ts"
+import { AccountsApi } from "../bank/http/AccountsApi.ts"
 import * as Problem from "./Problem.ts"
 
 const header = (description: string, schema: object) => ({ description, schema })

@@ -1,10 +1,10 @@
 /** The answers to requests about projections: how they are, and to build one anew. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
+import { AccountsApi, type ProjectionView } from "../bank/http/AccountsApi.ts"
 import type { Failure } from "../projection/ProjectionStore.ts"
 import type { ProjectionStatus } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
-import { AccountsApi, type ProjectionView } from "./AccountsApi.ts"
 import * as Failures from "./Failures.ts"
 import { Problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"

@@ -1,6 +1,6 @@
 /** `Routes` finds the endpoint of a request in the contract, or which methods its path takes. */
 import * as HttpApi from "@effect/platform/HttpApi"
-import { AccountsApi } from "./AccountsApi.ts"
+import { AccountsApi } from "../bank/http/AccountsApi.ts"
 
 export interface Route {
   readonly method: string

@@ -1,7 +1,7 @@
 /** The public face of `daybook/http`: the contract, which a client imports, and the server behind it. Modules of this package never import it. */
+
+export * from "../bank/http/AccountsApi.ts"
 export * as Access from "./Access.ts"
-export * as AccountServer from "./AccountServer.ts"
-export * from "./AccountsApi.ts"
 export * as HttpConfig from "./HttpConfig.ts"
 export { ListenFailed, NodeServer } from "./NodeServer.ts"
 export * as OpenApiDocument from "./OpenApiDocument.ts"

@@ -28,7 +28,7 @@ export type Program = readonly [string, ...ReadonlyArray<string>]
 /** What runs `daybook`: the build on this Node, if not `DAYBOOK_PROGRAM`, in JSON. */
 export const program = (): Program =>
   process.env.DAYBOOK_PROGRAM === undefined
-    ? [process.execPath, join(inject("dist"), "cli/main.js")]
+    ? [process.execPath, join(inject("dist"), "bank/main.js")]
     : JSON.parse(process.env.DAYBOOK_PROGRAM)
 
 /** Starts it, with its input open. */

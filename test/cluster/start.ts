@@ -43,7 +43,7 @@ const main = Effect.gen(function* () {
   const started = Effect.gen(function* () {
     const dist = yield* program
     const { url } = yield* server
-    const nodes = yield* Nodes.start([process.execPath, join(dist, "cli/main.js")], url, 3)
+    const nodes = yield* Nodes.start([process.execPath, join(dist, "bank/main.js")], url, 3)
     console.log(`folder ${dist}`)
     console.log(`database ${url}`)
     for (const node of nodes)

@@ -1,11 +1,11 @@
 /** The suite of transfers on every store. "On memory" is `sqlite::memory:`, which has read models too. */
 import { Effect, Layer, Logger } from "effect"
 import { describe, it } from "vitest"
+import { TransferConformance } from "../../src/bank/testing/TransferConformance.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
-import { TransferConformance } from "../../src/testing/TransferConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 

@@ -1,8 +1,8 @@
 /** A compiled schema gives what the schema gives, for what fits and for what does not. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
-import * as AccountEvents from "../../src/account/AccountEvents.ts"
-import { AccountId } from "../../src/account/AccountTerms.ts"
+import * as AccountEvents from "../../src/bank/account/AccountEvents.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as CompiledSchema from "../../src/core/CompiledSchema.ts"
 import * as Random from "../Random.ts"
 

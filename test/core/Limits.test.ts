@@ -1,7 +1,7 @@
 /** Limits that belong together are checked where they are made, in each configuration that has some. */
 import { Duration } from "effect"
 import { assert, describe, it } from "vitest"
-import * as TransferConfig from "../../src/account/TransferConfig.ts"
+import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
 import * as ActorSystemCluster from "../../src/cluster/ActorSystemCluster.ts"
 import * as Limits from "../../src/core/Limits.ts"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"

@@ -1,9 +1,9 @@
 /** A clock that was ahead: the times after it, what is reported of it, and an account as it was before, meanwhile and after. */
 import { Duration, Effect, Layer, Logger, Metric, TestClock, TestContext } from "effect"
 import { assert, describe, it } from "vitest"
-import { Account } from "../../src/account/Account.ts"
-import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
-import { AccountId } from "../../src/account/AccountTerms.ts"
+import { Account } from "../../src/bank/account/Account.ts"
+import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"

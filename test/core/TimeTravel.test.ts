@@ -1,9 +1,9 @@
 /** An account as it was, whether or not a snapshot is near. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, TestClock, TestContext } from "effect"
-import { Account } from "../../src/account/Account.ts"
-import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
-import { AccountId } from "../../src/account/AccountTerms.ts"
+import { Account } from "../../src/bank/account/Account.ts"
+import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"

@@ -21,5 +21,5 @@ export const daybook = (folder: string, ...permissions: ReadonlyArray<string>) =
     "--ignore-env",
     "--allow-sys=uid",
     ...permissions,
-    join(root, "src/cli/main.ts")
+    join(root, "src/bank/main.ts")
   ] as const

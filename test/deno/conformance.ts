@@ -3,6 +3,7 @@
  * those of `test/conformance`; only who runs the cases differs.
  */
 import { Effect, Layer, Logger } from "effect"
+import { TransferConformance } from "../../src/bank/testing/TransferConformance.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
@@ -14,7 +15,6 @@ import { EventStoreConformance } from "../../src/testing/EventStoreConformance.t
 import { JournalConformance } from "../../src/testing/JournalConformance.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
 import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
-import { TransferConformance } from "../../src/testing/TransferConformance.ts"
 import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"

@@ -8,9 +8,9 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { AccountId } from "../../src/account/AccountTerms.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountsApi } from "../../src/bank/http/AccountsApi.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
-import { AccountsApi } from "../../src/http/AccountsApi.ts"
 import * as OpenApiDocument from "../../src/http/OpenApiDocument.ts"
 import { codes } from "../../src/http/Problem.ts"
 import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
@@ -272,9 +272,9 @@ describe("documents", () => {
         visit(join(dirname(file), target))
       }
     }
-    visit(join(source, "http/AccountsApi.ts"))
-    const contract = [...reached].map((file) => relative(source, file)).filter((file) => file.startsWith("http/"))
-    assert.sameMembers(contract, ["http/AccountsApi.ts", "http/Access.ts", "http/Problem.ts"])
-    visit(join(source, "cli/main.ts"))
+    visit(join(source, "bank/http/AccountsApi.ts"))
+    const contract = [...reached].map((file) => relative(source, file)).filter((file) => /(?:^|\/)http\//.test(file))
+    assert.sameMembers(contract, ["bank/http/AccountsApi.ts", "http/Access.ts", "http/Problem.ts"])
+    visit(join(source, "bank/main.ts"))
   })
 })

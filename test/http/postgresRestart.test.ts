@@ -4,8 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Option, Schedule } from "effect"
+import * as Conservation from "../../src/bank/testing/Conservation.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
-import * as Conservation from "../../src/testing/Conservation.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as PostgresServer from "../PostgresServer.ts"
 import { isLong, random } from "../Random.ts"

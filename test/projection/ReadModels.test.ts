@@ -9,10 +9,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type BetterSqlite3 from "better-sqlite3"
 import { Effect, Fiber, Layer, Logger } from "effect"
 import { inject } from "vitest"
-import { Account } from "../../src/account/Account.ts"
-import * as AccountBehaviour from "../../src/account/AccountBehaviour.ts"
-import * as AccountSummary from "../../src/account/AccountSummary.ts"
-import { AccountId } from "../../src/account/AccountTerms.ts"
+import { Account } from "../../src/bank/account/Account.ts"
+import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
+import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
 import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
@@ -72,7 +72,7 @@ const oracle = readFileSync(join(data, "berka-expected-summary.csv"), "utf8")
 const server = (filename: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const args = [join(inject("dist"), "cli/main.js"), "serve", "--db", `sqlite:${filename}`, "--port", "0"]
+      const args = [join(inject("dist"), "bank/main.js"), "serve", "--db", `sqlite:${filename}`, "--port", "0"]
       const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] })
       let printed = ""
       for await (const chunk of child.stdout) {

@@ -6,9 +6,9 @@ import { Effect, Layer, Logger } from "effect"
 
 const [dist, filename, seed] = process.argv.slice(2)
 const load = (module) => import(`${dist}/${module}.js`)
-const { Account } = await load("account/Account")
-const AccountBehaviour = await load("account/AccountBehaviour")
-const AccountSummary = await load("account/AccountSummary")
+const { Account } = await load("bank/account/Account")
+const AccountBehaviour = await load("bank/account/AccountBehaviour")
+const AccountSummary = await load("bank/account/AccountSummary")
 const ActorSystemLocal = await load("core/ActorSystemLocal")
 const ProjectionConfig = await load("projection/ProjectionConfig")
 const { Projections } = await load("projection/Projections")

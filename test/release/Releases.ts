@@ -87,5 +87,9 @@ export const next = (...edits: ReadonlyArray<Edit>) =>
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   ).pipe(Effect.map((folder) => join(folder, "dist")))
 
-/** What runs `daybook` of a build. */
-export const programOf = (dist: string): Program => [process.execPath, join(dist, "cli/main.js")]
+/** What runs `daybook` of a build. Releases before the house of `src/bank` have it among their verbs. */
+export const programOf = (dist: string): Program => {
+  const main = ["bank/main.js", "cli/main.js"].map((file) => join(dist, file)).find((file) => existsSync(file))
+  if (main === undefined) throw new Error(`${dist} holds no program`)
+  return [process.execPath, main]
+}

@@ -2,13 +2,16 @@
  * A process that sends commands to the actors it holds: `node asking.mjs <dist> <db>`, with the commands on standard input, one a
  * line as JSON (`Asks.ts`). It prints what each answered, one a line. No reaction runs in it, so nothing else happens.
  */
+import { existsSync } from "node:fs"
 import process from "node:process"
 import { text } from "node:stream/consumers"
 import { Effect, Either, Layer, Logger } from "effect"
 
 const [dist, db] = process.argv.slice(2)
 const load = (module) => import(`${dist}/${module}.js`)
-const { Account, AccountBehaviour, Transfer, TransferBehaviour } = await load("account/index")
+const { Account, AccountBehaviour, Transfer, TransferBehaviour } = await load(
+  existsSync(`${dist}/bank`) ? "bank/index" : "account/index"
+)
 const { ActorSystemLocal } = await load("core/index")
 const { PostgresStore, SqliteStore } = await load("sql/index")
 

@@ -1,0 +1,168 @@
+/** The answers to requests about accounts. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Effect, Option } from "effect"
+import type { Committed } from "../../core/Definition.ts"
+import { EventStore } from "../../core/EventStore.ts"
+import * as CommandAnswer from "../../http/CommandAnswer.ts"
+import * as Cursor from "../../http/Cursor.ts"
+import * as EventPage from "../../http/EventPage.ts"
+import * as Failures from "../../http/Failures.ts"
+import { HttpConfig } from "../../http/HttpConfig.ts"
+import * as PositionAhead from "../../http/PositionAhead.ts"
+import { Problem } from "../../http/Problem.ts"
+import * as RequestBody from "../../http/RequestBody.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import type { Projections } from "../../projection/Projections.ts"
+import { Account, type AccountState } from "../account/Account.ts"
+import * as AccountBehaviour from "../account/AccountBehaviour.ts"
+import * as AccountSummary from "../account/AccountSummary.ts"
+import { AccountId } from "../account/AccountTerms.ts"
+import { AccountsApi, type AccountView, defaultLimit } from "./AccountsApi.ts"
+import * as TimeTravel from "./TimeTravel.ts"
+
+/** The account; `now` tells which of its holds have expired. */
+const view = (id: string, { state, version }: Committed<AccountState>, now: number): AccountView => {
+  const held = AccountBehaviour.held(AccountBehaviour.expire(state, now).account)
+  return {
+    accountId: id,
+    owner: state.owner,
+    currency: state.currency,
+    balance: AccountBehaviour.show(state, state.balance),
+    ...(held > 0n && { availableBalance: AccountBehaviour.show(state, state.balance - held) }),
+    overdraftLimit: AccountBehaviour.show(state, state.overdraftLimit),
+    status: state.status === "closed" ? "closed" : "open",
+    version
+  }
+}
+
+export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
+  Effect.gen(function* () {
+    const accounts = yield* Account
+    const store = yield* EventStore
+    const { viewTimeout } = yield* HttpConfig
+    const asItWas = yield* TimeTravel.make
+    const readSide = yield* Effect.context<Projections | ProjectionStore>()
+
+    const state = (id: AccountId) =>
+      accounts(id).state.pipe(
+        Effect.mapError(Failures.ofState),
+        Effect.filterOrFail(
+          ({ version }) => version > 0,
+          () => new Problem("account-not-found")
+        )
+      )
+    const query = (minPosition: number | undefined) => ({
+      timeout: viewTimeout,
+      ...(minPosition !== undefined && { minPosition })
+    })
+
+    return handlers
+      .handle("open", ({ payload: { accountId, ...opening } }) =>
+        Effect.gen(function* () {
+          const given = yield* CommandAnswer.options({ route: "/accounts" })
+          const id = accountId ?? AccountId.make(CommandAnswer.derivedId("account", given.commandId))
+          const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Failures.ofOpening)
+          return yield* CommandAnswer.make(reply, { status: 201, headers: { location: `/accounts/${id}` } })
+        })
+      )
+      .handle("deposit", ({ headers, path: { id }, payload }) =>
+        Effect.gen(function* () {
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/deposits`,
+            expectedVersion: headers["if-match"]
+          })
+          return yield* CommandAnswer.make(
+            yield* Effect.mapError(accounts(id).ask("Deposit", payload, given), Failures.ofCommand)
+          )
+        })
+      )
+      .handle("withdraw", ({ headers, path: { id }, payload }) =>
+        Effect.gen(function* () {
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/withdrawals`,
+            expectedVersion: headers["if-match"]
+          })
+          return yield* CommandAnswer.make(
+            yield* Effect.mapError(accounts(id).ask("Withdraw", payload, given), Failures.ofCommand)
+          )
+        })
+      )
+      .handle("close", ({ headers, path: { id }, request }) =>
+        Effect.gen(function* () {
+          yield* RequestBody.none(request)
+          const given = yield* CommandAnswer.options({
+            route: `/accounts/${id}/close`,
+            expectedVersion: headers["if-match"]
+          })
+          return yield* CommandAnswer.make(
+            yield* Effect.mapError(accounts(id).ask("Close", undefined, given), Failures.ofCommand)
+          )
+        })
+      )
+      .handle("get", ({ path: { id }, urlParams: { at, version } }) =>
+        Effect.gen(function* () {
+          if (at !== undefined && version !== undefined) {
+            return yield* Effect.fail(new Problem("invalid-request", { detail: "Give version or at, not both." }))
+          }
+          const when = at !== undefined ? { at: Date.parse(at) } : version !== undefined ? { version } : undefined
+          const found = when === undefined ? Option.some(yield* state(id)) : yield* asItWas(id, when)
+          if (Option.isNone(found)) return yield* Effect.fail(new Problem("version-not-found"))
+          const account = view(
+            id,
+            found.value,
+            when !== undefined && "at" in when ? when.at : yield* Clock.currentTimeMillis
+          )
+          return HttpServerResponse.unsafeJson(account, {
+            headers: { etag: `"${account.version}"` }
+          })
+        })
+      )
+      .handle("summary", ({ path: { id }, urlParams: { minPosition } }) =>
+        Effect.gen(function* () {
+          yield* PositionAhead.refuse(store, minPosition)
+          const { position, summary } = yield* AccountSummary.get(id, query(minPosition)).pipe(
+            Effect.mapError(Failures.ofQuery),
+            Effect.provide(readSide)
+          )
+          if (Option.isSome(summary)) {
+            const { currency: _, owner: __, status: ___, ...totals } = summary.value
+            return { ...totals, position }
+          }
+          // The model may not have come to it yet: only the account itself knows that it does not exist.
+          yield* state(id)
+          return yield* Effect.fail(new Problem("view-behind"))
+        })
+      )
+      .handle("list", ({ urlParams: { cursor, limit = defaultLimit, minPosition, sort } }) =>
+        Effect.gen(function* () {
+          yield* PositionAhead.refuse(store, minPosition)
+          const after = cursor === undefined ? undefined : yield* Cursor.open(cursor)
+          const { accounts, nextCursor } = yield* AccountSummary.list({
+            ...query(minPosition),
+            limit,
+            ...(after !== undefined && { after }),
+            ...(sort !== undefined && { sort })
+          }).pipe(
+            // Signed, and for another listing.
+            Effect.catchTag("InvalidArgument", () => Effect.fail(new Problem("invalid-cursor"))),
+            Effect.mapError((error) => (error instanceof Problem ? error : Failures.ofQuery(error))),
+            Effect.provide(readSide)
+          )
+          return { accounts, nextCursor: nextCursor === null ? null : Cursor.sign(nextCursor) }
+        })
+      )
+      .handle("events", ({ path: { id }, urlParams: { after = 0, limit = defaultLimit } }) =>
+        Effect.gen(function* () {
+          const streamId = Account.streamId(id)
+          const head = yield* Effect.mapError(store.head(streamId), Failures.ofReading)
+          if (head.version === 0) return yield* Effect.fail(new Problem("account-not-found"))
+          const page = yield* Effect.mapError(
+            store.readStream(streamId, { from: after + 1, limit }),
+            Failures.ofReading
+          )
+          return yield* EventPage.make(page, ({ version }) => version)
+        })
+      )
+  })
+)

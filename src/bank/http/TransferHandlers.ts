@@ -1,0 +1,52 @@
+/** The answers to requests about transfers. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect } from "effect"
+import * as CommandAnswer from "../../http/CommandAnswer.ts"
+import * as Failures from "../../http/Failures.ts"
+import { Problem } from "../../http/Problem.ts"
+import { TransferId } from "../account/AccountTerms.ts"
+import { type Progress, Transfers } from "../transfer/Transfers.ts"
+import { AccountsApi } from "./AccountsApi.ts"
+
+/** 201 for a transfer that is completed, 202 for one that is on its way; one that was refused is a problem. */
+const answer = (progress: Progress) => {
+  const { replayed, transfer } = progress
+  // What a transfer under way answers changes, so it is not the answer that was given before.
+  const headers = CommandAnswer.headersOf({ ...progress, replayed: replayed && transfer.status !== "pending" })
+  if (transfer.status === "refused") return Effect.fail(refusal(transfer.reason).with({ headers }))
+  return Effect.succeed(
+    HttpServerResponse.unsafeJson(transfer, {
+      status: transfer.status === "completed" ? 201 : 202,
+      headers: { ...headers, location: `/transfers/${transfer.transferId}` }
+    })
+  )
+}
+
+/** The reasons for which the source would refuse a withdrawal have the code of that. */
+const refusal = (reason = "") => {
+  if (reason === "insufficient-funds") return new Problem("insufficient-funds", { detail: "the source has less" })
+  if (reason === "source-closed") return new Problem("account-closed", { detail: "the source is closed" })
+  return new Problem("transfer-refused", { detail: `the transfer was refused: ${reason}` })
+}
+
+export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =>
+  Effect.gen(function* () {
+    const transfers = yield* Transfers
+    return handlers
+      .handle("request", ({ payload: { transferId, ...order } }) =>
+        Effect.gen(function* () {
+          const given = yield* CommandAnswer.options({ route: "/transfers" })
+          const id = transferId ?? TransferId.make(CommandAnswer.derivedId("transfer", given.commandId))
+          return yield* answer(yield* Effect.mapError(transfers.request(id, order, given), Failures.ofTransfer))
+        })
+      )
+      .handle("get", ({ path: { id } }) =>
+        Effect.map(Effect.mapError(transfers.get(id), Failures.ofTransferState), ({ position, transfer, version }) =>
+          HttpServerResponse.unsafeJson(transfer, {
+            headers: { etag: `"${version}"`, "daybook-position": String(position) }
+          })
+        )
+      )
+  })
+)

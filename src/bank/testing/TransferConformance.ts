@@ -1,0 +1,411 @@
+/**
+ * The promises of transfers, under the numbers of the TR cases: on any store and any actor system. After each case the whole
+ * log is checked with `Conservation`.
+ */
+import { deepStrictEqual, strictEqual } from "node:assert"
+import { Deferred, Duration, Effect, Either, Exit, Layer, Scope } from "effect"
+import type { ActorLimits } from "../../core/ActorConfig.ts"
+import type * as Aggregate from "../../core/Aggregate.ts"
+import { type AppendRequest, type EventPage, EventStore } from "../../core/EventStore.ts"
+import type { SnapshotStore } from "../../core/SnapshotStore.ts"
+import type { StoredEvent } from "../../core/StoredEvent.ts"
+import { OutcomeUnknown, StoreUnavailable } from "../../core/StoreError.ts"
+import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
+import { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import { SystemUnderTest } from "../../testing/ActorSystemConformance.ts"
+import type { Case } from "../../testing/Conformance.ts"
+import { Account } from "../account/Account.ts"
+import { AccountNotFound } from "../account/AccountError.ts"
+import { AccountId, TransferId } from "../account/AccountTerms.ts"
+import * as TransferConfig from "../transfer/TransferConfig.ts"
+import { SameAccount } from "../transfer/TransferError.ts"
+import * as TransferProcess from "../transfer/TransferProcess.ts"
+import * as Transfers from "../transfer/Transfers.ts"
+import * as Conservation from "./Conservation.ts"
+
+type Stores = EventStore | SnapshotStore | ProjectionStore
+export type TransferCase = Case<Stores | SystemUnderTest>
+
+type Append = EventStore["Type"]["append"]
+interface Setting {
+  readonly limits?: Partial<ActorLimits>
+  readonly targetTimeout?: Duration.Duration
+  /** Stands between the process and its store. */
+  readonly append?: (append: Append) => Append
+}
+type Bank = Transfers.Transfers | Aggregate.Service<"Account"> | Stores
+
+/** No case waits for a delay: they only keep a failing step from being tried in a circle. */
+const soon = {
+  minBackoff: Duration.millis(1),
+  maxBackoff: Duration.millis(10),
+  pollInterval: Duration.millis(10)
+}
+
+/** Runs a program with accounts, transfers and their process over the stores, which outlive them. */
+const running = <A, E>(
+  { append, limits = {}, targetTimeout = Duration.minutes(1) }: Setting,
+  program: Effect.Effect<A, E, Bank>
+) =>
+  Effect.gen(function* () {
+    const { layer } = yield* SystemUnderTest
+    const store = yield* EventStore
+    const faulty = Layer.succeed(EventStore, {
+      ...store,
+      ...(append !== undefined && { append: append(store.append) })
+    })
+    const bank = Transfers.layer.pipe(
+      Layer.provide(layer({ minBackoff: Duration.zero, ...limits })),
+      Layer.provide(ProjectionConfig.layer(soon)),
+      Layer.provide(
+        TransferConfig.layer({ targetTimeout, lookInterval: Duration.millis(10), clientTimeout: Duration.seconds(1) })
+      ),
+      Layer.provide(faulty)
+    )
+    return yield* Effect.provide(program, bank)
+  })
+
+const account = (id: string) => Effect.map(Account, (accounts) => accounts(AccountId.make(id)))
+const open = (id: string, deposit?: string, currency = "EUR") =>
+  Effect.gen(function* () {
+    const one = yield* account(id)
+    yield* one.Open({ owner: "Anna", currency })
+    if (deposit !== undefined) yield* one.Deposit({ amount: deposit })
+  })
+const balance = (id: string) =>
+  Effect.map(
+    Effect.flatMap(account(id), (one) => one.state),
+    ({ state }) => state.balance
+  )
+const request = (transferId: string, from: string, to: string, amount: string) =>
+  Effect.flatMap(Transfers.Transfers, (transfers) =>
+    transfers.request(
+      TransferId.make(transferId),
+      { from: AccountId.make(from), to: AccountId.make(to), amount },
+      { commandId: `request-${transferId}` }
+    )
+  )
+const status = (transferId: string) =>
+  Effect.map(
+    Effect.flatMap(Transfers.Transfers, (transfers) => transfers.get(TransferId.make(transferId))),
+    ({ transfer }) => transfer
+  )
+
+/** Waits until it is so; fails the case when that takes for ever. */
+const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
+  Effect.timeoutFail(Effect.repeat(Effect.delay(condition, "1 millis"), { until: (isSo) => isSo }), {
+    duration: "1 minute",
+    onTimeout: () => new Error(`never: ${what}`)
+  })
+const ended = (transferId: string) =>
+  until(
+    `${transferId} ends`,
+    Effect.map(Effect.either(status(transferId)), (found) => Either.isRight(found) && found.right.status !== "pending")
+  )
+/** What has become of it in the end. */
+const transferred = (transferId: string, from: string, to: string, amount: string) =>
+  Effect.gen(function* () {
+    yield* request(transferId, from, to, amount)
+    yield* ended(transferId)
+    return yield* status(transferId)
+  })
+
+const log = Effect.gen(function* () {
+  const store = yield* EventStore
+  const events: Array<StoredEvent> = []
+  for (;;) {
+    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
+    events.push(...page.events)
+    if (!page.more) return events
+  }
+})
+const typesOf = (streamId: string) =>
+  Effect.map(log, (events) => events.filter((event) => event.streamId === streamId).map(({ type }) => type))
+/** Nothing is wrong, and nothing is on its way. */
+const assertConserved = Effect.map(log, (events) => {
+  const { inFlight, pending, violation } = Conservation.check(events)
+  deepStrictEqual({ violation, inFlight, pending }, { violation: undefined, inFlight: [], pending: [] })
+})
+
+/** Whether the append holds an event of this type. */
+const holds = (type: string, requests: ReadonlyArray<AppendRequest>) =>
+  requests.some(({ commands }) => commands.some(({ events }) => events.some((event) => event.type === type)))
+const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
+const unknown = new OutcomeUnknown({ cause: new Error("injected") })
+
+const refusals = (name: string, prepare: Effect.Effect<void, unknown, Bank>, reason: string): TransferCase => ({
+  name: `TR3 a target that is ${name} is compensated in full`,
+  run: running(
+    {},
+    Effect.gen(function* () {
+      yield* open("anna", "10")
+      yield* prepare
+      const found = yield* transferred("t1", "anna", "bert", "4")
+      deepStrictEqual([found.status, found.reason], ["refused", reason])
+      strictEqual(yield* balance("anna"), 1_000n)
+      deepStrictEqual(yield* typesOf("account-anna"), [
+        "AccountOpened",
+        "Deposited",
+        "TransferDebited",
+        "TransferRefunded"
+      ])
+      yield* assertConserved
+    })
+  )
+})
+
+export const TransferConformance: ReadonlyArray<TransferCase> = [
+  {
+    name: "TR1 a transfer takes from one account and gives to the other, under one id",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        yield* open("anna", "10")
+        yield* open("bert")
+        deepStrictEqual(yield* transferred("t1", "anna", "bert", "4"), {
+          transferId: "t1",
+          from: "anna",
+          to: "bert",
+          amount: "4.00",
+          status: "completed"
+        })
+        deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [600n, 400n])
+        const legs = (yield* log).filter(
+          ({ data, streamId }) => streamId.startsWith("account-") && data.includes('"t1"')
+        )
+        deepStrictEqual(
+          legs.map(({ type }) => type),
+          ["TransferDebited", "TransferCredited"]
+        )
+        yield* assertConserved
+      })
+    )
+  },
+  {
+    name: "TR2 a source with too little is refused, and its target learns nothing of it",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        yield* open("anna", "10")
+        yield* open("bert")
+        const found = yield* transferred("t1", "anna", "bert", "10.01")
+        deepStrictEqual([found.status, found.reason], ["refused", "insufficient-funds"])
+        deepStrictEqual(yield* typesOf("account-bert"), ["AccountOpened"])
+        deepStrictEqual(yield* typesOf("account-anna"), ["AccountOpened", "Deposited"])
+        yield* assertConserved
+      })
+    )
+  },
+  refusals("unknown", Effect.void, "target-not-found"),
+  refusals(
+    "closed",
+    Effect.zipRight(
+      open("bert"),
+      Effect.flatMap(account("bert"), (bert) => bert.Close())
+    ),
+    "target-closed"
+  ),
+  refusals("in another currency", open("bert", undefined, "JPY"), "currency-mismatch"),
+  {
+    name: "TR4 what cannot be a transfer leaves no event",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        yield* open("anna", "10")
+        yield* open("bert")
+        const before = (yield* log).length
+        strictEqual((yield* Effect.flip(request("t1", "anna", "anna", "1"))) instanceof SameAccount, true)
+        strictEqual((yield* Effect.flip(request("t2", "nobody", "bert", "1"))) instanceof AccountNotFound, true)
+        for (const amount of ["0", "-1", "1.005", "1000000000000000", "1e3", ""]) {
+          strictEqual(Exit.isFailure(yield* Effect.exit(request("t3", "anna", "bert", amount))), true, amount)
+        }
+        strictEqual((yield* log).length, before)
+      })
+    )
+  },
+  {
+    name: "TR9 a step whose outcome is not known is asked again, and not compensated blindly",
+    run: Effect.gen(function* () {
+      // Each append that moves money is stored, and its first answer is lost.
+      const seen = new Set<string>()
+      const append =
+        (real: Append): Append =>
+        (requests) =>
+          Effect.flatMap(real(requests), (result) => {
+            const lost = ["TransferDebited", "TransferCredited"].find(
+              (type) => holds(type, requests) && !seen.has(type)
+            )
+            if (lost === undefined) return Effect.succeed(result)
+            seen.add(lost)
+            return Effect.fail(unknown)
+          })
+      yield* running(
+        { append },
+        Effect.gen(function* () {
+          yield* open("anna", "10")
+          yield* open("bert")
+          const found = yield* transferred("t1", "anna", "bert", "4")
+          strictEqual(found.status, "completed")
+          strictEqual(seen.size, 2)
+          deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [600n, 400n])
+          yield* assertConserved
+        })
+      )
+    })
+  },
+  {
+    name: "TR9 a target that does not answer in time is given up: the money goes back, once, and a late credit is void",
+    run: Effect.gen(function* () {
+      let isDown = true
+      const looked = yield* Deferred.make<void>()
+      const append =
+        (real: Append): Append =>
+        (requests) => {
+          if (isDown && holds("TransferCredited", requests)) return Effect.fail(unavailable)
+          // Not before somebody has looked: the target is given up at once.
+          return holds("TransferRefunded", requests)
+            ? Effect.zipRight(Deferred.await(looked), real(requests))
+            : real(requests)
+        }
+      yield* running(
+        { append, targetTimeout: Duration.zero },
+        Effect.gen(function* () {
+          yield* open("anna", "10")
+          yield* open("bert")
+          yield* Effect.fork(Effect.ignore(request("t1", "anna", "bert", "4")))
+          yield* until(
+            "it is debited",
+            Effect.map(typesOf("transfer-t1"), (types) => types.includes("SourceDebited"))
+          )
+          strictEqual((yield* status("t1")).status, "pending")
+          yield* Deferred.succeed(looked, undefined)
+          deepStrictEqual((yield* transferred("t1", "anna", "bert", "4")).reason, "target-unavailable")
+          isDown = false
+          const bert = yield* account("bert")
+          const leg = { transferId: TransferId.make("t1"), account: AccountId.make("anna"), currency: "EUR" }
+          const settle = { commandId: `\u0001${TransferProcess.name}:transfer-t1:1:0:1` }
+          const late = yield* Effect.flip(bert.Credit({ ...leg, amount: "4.00" }, settle))
+          strictEqual(late._tag, "CommandIdReused")
+          deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [1_000n, 0n])
+          yield* assertConserved
+        })
+      )
+    })
+  },
+  {
+    name: "TR10 a compensation that fails is tried again, is visible as stuck meanwhile, and loses nothing",
+    run: Effect.gen(function* () {
+      let isDown = true
+      const append =
+        (real: Append): Append =>
+        (requests) =>
+          isDown && holds("TransferRefunded", requests) ? Effect.fail(unavailable) : real(requests)
+      yield* running(
+        { append },
+        Effect.gen(function* () {
+          const store = yield* ProjectionStore
+          yield* open("anna", "10")
+          yield* Effect.fork(Effect.ignore(request("t1", "anna", "nobody", "4")))
+          const letters = Effect.gen(function* () {
+            const row = yield* store.find(TransferProcess.name)
+            return row._tag === "Some" && row.value.live !== null ? yield* store.deadLetters(row.value.live) : []
+          })
+          yield* until(
+            "it is stuck",
+            Effect.map(letters, (found) => found.length === 1)
+          )
+          deepStrictEqual(Conservation.check(yield* log).inFlight, ["t1"])
+          const anna = yield* account("anna")
+          yield* anna.Withdraw({ amount: "6" })
+          strictEqual((yield* Effect.flip(anna.Close()))._tag, "TransferPending")
+          isDown = false
+          yield* ended("t1")
+          strictEqual((yield* status("t1")).reason, "target-not-found")
+          strictEqual(yield* balance("anna"), 400n)
+          yield* until(
+            "it is stuck no more",
+            Effect.map(letters, (found) => found.length === 0)
+          )
+          yield* assertConserved
+        })
+      )
+    })
+  },
+  {
+    name: "TR12 amounts are exact at their limits: the least unit, the largest amount, and sums beyond both",
+    run: running(
+      {},
+      Effect.gen(function* () {
+        const largest = "999999999999999.99"
+        yield* open("anna", largest)
+        yield* open("bert", largest)
+        strictEqual((yield* transferred("t1", "anna", "bert", largest)).status, "completed")
+        strictEqual((yield* transferred("t2", "bert", "anna", "0.01")).status, "completed")
+        deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [1n, 199_999_999_999_999_997n])
+        yield* assertConserved
+      })
+    )
+  },
+  {
+    name: "a process that ends at any append of a transfer leaves one that the next process brings to its end",
+    run: Effect.gen(function* () {
+      for (const [kind, to, amount] of [
+        ["ok", "bert", "1"],
+        ["poor", "bert", "1000"],
+        ["back", "nobody", "1"]
+      ] as const) {
+        for (const when of ["before", "after"] as const) {
+          for (let step = 0; step < 6; step++) yield* crash(`${kind}-${when}-${step}`, to, amount, when, step)
+        }
+      }
+      yield* assertConserved
+    })
+  }
+]
+
+/** Ends the process at its n-th append from the request on, before or after that is stored, and starts the next one. */
+const crash = (transferId: string, to: string, amount: string, when: "before" | "after", step: number) =>
+  Effect.gen(function* () {
+    let count = -1
+    let isDead = false
+    const dies = Effect.zipRight(
+      Effect.sync(() => {
+        isDead = true
+      }),
+      Effect.never
+    )
+    const append =
+      (real: Append): Append =>
+      (requests) =>
+        Effect.suspend(() => {
+          if (isDead) return Effect.never
+          if (count === -1 && !holds("TransferRequested", requests)) return real(requests)
+          if (++count !== step) return real(requests)
+          return when === "before" ? dies : Effect.zipRight(real(requests), dies)
+        })
+    const scope = yield* Scope.make()
+    const first = running(
+      { append, limits: { shutdownTimeout: Duration.zero } },
+      Effect.gen(function* () {
+        if ((yield* balance("anna")) === 0n) yield* open("anna", "100")
+        yield* Effect.ignore(Effect.flatMap(account("bert"), (bert) => bert.Open({ owner: "Bert", currency: "EUR" })))
+        yield* Effect.ignore(request(transferId, "anna", to, amount))
+        yield* Effect.never
+      })
+    )
+    yield* Effect.forkIn(first, scope)
+    const state = Effect.map(
+      log,
+      (events) => events.findLast(({ streamId }) => streamId === `transfer-${transferId}`)?.type
+    )
+    const isOver = Effect.map(state, (type) => /Completed|Refused|Refunded$/.test(type ?? ""))
+    yield* until(
+      "the process dies",
+      Effect.map(isOver, (over) => isDead || over)
+    )
+    isDead = true
+    yield* Effect.fork(Scope.close(scope, Exit.void))
+    yield* until("the process is gone", Effect.succeed(true))
+    yield* running({}, transferred(transferId, "anna", to, amount))
+    deepStrictEqual(Conservation.check(yield* log).pending, [])
+  })

@@ -1,0 +1,106 @@
+/**
+ * `TransferProcess` drives transfers: a reaction that takes each from its request to its end. It keeps nothing in memory. All
+ * its commands have ids derived from the request's event, so that after a crash it walks the same way again and gets the same
+ * answers, up to where it came; then it goes on.
+ *
+ * No transfer is both credited and refunded: the two commands share one id, of which the store keeps the first that
+ * commits, in the transaction that stores its event. The other one gets `CommandIdReused`, which tells how the transfer
+ * ended. So a timeout needs no certainty about the target, and nothing is compensated blindly. The debit has an id of its own
+ * and a refusal of it is kept, so it too has one answer for ever.
+ *
+ * The timer is the time at which the request was stored, which lives through restarts, or how long this process has seen the
+ * target not answer, whichever says first: a clock that is set back delays the refund by one timeout at most. Whatever the clocks
+ * do, they only choose when the refund is tried.
+ */
+import { Clock, Duration, Effect, Either, type Layer } from "effect"
+import type { EventStore } from "../../core/EventStore.ts"
+import type { Recorded } from "../../core/Recorded.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import * as Reaction from "../../projection/Reaction.ts"
+import { Account } from "../account/Account.ts"
+import type { CreditRefused, DebitRefused } from "../account/AccountError.ts"
+import { AccountId, type Reason, TransferId } from "../account/AccountTerms.ts"
+import * as Money from "../account/Money.ts"
+import { Transfer } from "./Transfer.ts"
+import { TransferConfig } from "./TransferConfig.ts"
+import { TransferRequested } from "./TransferEvents.ts"
+import { TransferWaits } from "./TransferWaits.ts"
+
+export const name = "transfers"
+
+type Requested = ReturnType<typeof TransferRequested.make>
+
+/** Which of a transfer's commands has which number, in the ids that are derived from its request. Never changed: ids are stored. */
+const numbers = { debit: 0, settle: 1, noteDebit: 2, requestRefund: 3, end: 4 }
+
+const ofSource = (reason: DebitRefused["reason"]): Reason =>
+  reason === "insufficient-funds" ? reason : `source-${reason}`
+const ofTarget = (reason: CreditRefused["reason"]): Reason =>
+  reason === "currency-mismatch" ? reason : `target-${reason}`
+
+export const react = Effect.fnUntraced(function* (
+  { event, stored }: Recorded<Requested>,
+  commandId: Reaction.CommandIdOf
+) {
+  const accounts = yield* Account
+  const transfers = yield* Transfer
+  const waits = yield* TransferWaits
+  const { answerTimeout, targetTimeout } = yield* TransferConfig
+  // They were checked when they were stored.
+  const [from, to] = [AccountId.make(event.from), AccountId.make(event.to)]
+  const transferId = TransferId.make(event.transferId)
+  const [source, target, transfer] = [accounts(from), accounts(to), transfers(transferId)]
+
+  const options = (command: keyof typeof numbers) => ({
+    commandId: commandId(numbers[command]),
+    correlationId: stored.correlationId,
+    causationId: `${stored.streamId}@${stored.version}`
+  })
+  const { amount, currency, reference } = event
+  const leg = { transferId, currency, amount: Money.format(amount), ...(reference !== undefined && { reference }) }
+  const complete = transfer.Complete(undefined, options("end"))
+
+  /** Gives the money back, unless the target has it. */
+  const refund = (reason: Reason) =>
+    Effect.gen(function* () {
+      // After a restart the reason may be another one. By its id it is the same command, and the first reason stays.
+      yield* transfer.RequestRefund({ reason }, options("requestRefund"))
+      const refunded = yield* Effect.either(source.Refund({ ...leg, account: to }, options("settle")))
+      if (Either.isRight(refunded)) yield* transfer.NoteRefund(undefined, options("end"))
+      else if (refunded.left._tag === "CommandIdReused") yield* complete
+      else yield* refunded.left
+    })
+
+  const debit = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
+  if (Either.isLeft(debit.outcome)) {
+    yield* transfer.Refuse({ reason: ofSource(debit.outcome.left.reason) }, options("end"))
+    return yield* waits.ended(transferId)
+  }
+
+  const credit = yield* target
+    .Credit({ ...leg, account: from }, options("settle"))
+    .pipe(Effect.timeout(answerTimeout), Effect.either)
+  if (Either.isRight(credit)) yield* complete
+  else if (credit.left._tag === "CreditRefused") yield* refund(ofTarget(credit.left.reason))
+  else if (credit.left._tag === "CommandIdReused") yield* transfer.NoteRefund(undefined, options("end"))
+  else {
+    const sinceStored = (yield* Clock.currentTimeMillis) - stored.recordedAt
+    const waited = Math.max(sinceStored, yield* waits.waited(transferId))
+    if (waited < Duration.toMillis(targetTimeout)) {
+      // Where the money is while the reaction tries again.
+      yield* transfer.NoteDebit(undefined, options("noteDebit"))
+      return yield* credit.left
+    }
+    yield* refund("target-unavailable")
+  }
+  yield* waits.ended(transferId)
+})
+
+export const reaction = Reaction.make({ name, events: [TransferRequested], react })
+
+/** Drives the transfers of this database while its scope is open. Several processes may: they do no harm to each other. */
+export const layer: Layer.Layer<
+  never,
+  never,
+  EventStore | ProjectionStore | Effect.Effect.Context<ReturnType<typeof react>>
+> = Reaction.layer(reaction)

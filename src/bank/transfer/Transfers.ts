@@ -1,0 +1,102 @@
+/**
+ * `Transfers` is how a client moves money between two accounts: it requests the transfer, waits a moment for its end, and
+ * tells what has become of it. The transfer goes on whether anybody waits or not.
+ */
+import { Context, Effect, Either, Layer } from "effect"
+import type { RuntimeError } from "../../core/ActorError.ts"
+import type { ActorSystem } from "../../core/ActorSystem.ts"
+import type * as Aggregate from "../../core/Aggregate.ts"
+import type { Committed } from "../../core/Definition.ts"
+import type { EventStore } from "../../core/EventStore.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import { Account } from "../account/Account.ts"
+import * as AccountBehaviour from "../account/AccountBehaviour.ts"
+import { AccountNotFound, type InvalidAmount } from "../account/AccountError.ts"
+import type { AccountId, Request, TransferId, TransferView } from "../account/AccountTerms.ts"
+import { Transfer, type TransferState } from "./Transfer.ts"
+import * as TransferBehaviour from "./TransferBehaviour.ts"
+import { TransferConfig } from "./TransferConfig.ts"
+import { type SameAccount, type TransferExists, TransferNotFound } from "./TransferError.ts"
+import * as TransferProcess from "./TransferProcess.ts"
+import * as TransferWaits from "./TransferWaits.ts"
+
+/** What a client asks for. The currency is that of the source. */
+export type Order = Omit<typeof Request.Type, "currency">
+
+/** A transfer as it is now, and where in the log. */
+export interface Progress {
+  readonly transfer: TransferView
+  readonly position: number
+  readonly version: number
+  /** Whether the same request came before. */
+  readonly replayed: boolean
+}
+
+export type RequestError = AccountNotFound | TransferExists | SameAccount | InvalidAmount | RuntimeError
+
+export class Transfers extends Context.Tag("daybook/account/Transfers")<
+  Transfers,
+  {
+    /**
+     * Requests a transfer and waits for its end, at most `TransferConfig.clientTimeout`. A request that comes again with the
+     * same command id tells the present state. `AccountNotFound` is the source; what else keeps the money where it is, is the
+     * `reason` of a refused transfer.
+     */
+    readonly request: (
+      transferId: TransferId,
+      order: Order,
+      options?: Aggregate.CommandOptions
+    ) => Effect.Effect<Progress, RequestError>
+    readonly get: (transferId: TransferId) => Effect.Effect<Omit<Progress, "replayed">, TransferNotFound | RuntimeError>
+  }
+>() {}
+
+const toProgress = ({ position, state, version }: Committed<TransferState>) => ({
+  transfer: TransferBehaviour.view(state),
+  position,
+  version
+})
+
+const make = Effect.gen(function* () {
+  const accounts = yield* Account
+  const transfers = yield* Transfer
+  const waits = yield* TransferWaits.TransferWaits
+  const { clientTimeout, lookInterval } = yield* TransferConfig
+
+  const currencyOf = (accountId: AccountId) =>
+    Effect.flatMap(accounts(accountId).state, ({ state }) =>
+      state.status === "none" ? new AccountNotFound({ accountId }) : Effect.succeed(state.currency)
+    )
+
+  return Transfers.of({
+    request: Effect.fn("Transfers.request")(function* (transferId, order, options) {
+      // It never changes, so it is as good here as in the decision of the account.
+      const currency = yield* currencyOf(order.from)
+      const transfer = transfers(transferId)
+      const { outcome, replayed } = yield* transfer.ask("Request", { ...order, currency }, options)
+      if (Either.isLeft(outcome)) {
+        const refusal = outcome.left
+        // An account was opened in this currency.
+        return yield* refusal._tag === "UnknownCurrency" ? Effect.die(refusal) : refusal
+      }
+      const hasEnded = Effect.map(transfer.state, ({ state }) => TransferBehaviour.view(state).status !== "pending")
+      yield* Effect.timeoutOption(waits.until(transferId, lookInterval, hasEnded), clientTimeout)
+      return { ...toProgress(yield* transfer.state), replayed }
+    }),
+    get: Effect.fn("Transfers.get")(function* (transferId) {
+      const found = yield* transfers(transferId).state
+      if (found.version === 0) return yield* new TransferNotFound({ transferId })
+      return toProgress(found)
+    })
+  })
+})
+
+/** Accounts, transfers between them, and the process that drives those of this database. */
+export const layer: Layer.Layer<
+  Transfers | Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">,
+  never,
+  ActorSystem | EventStore | ProjectionStore
+> = Layer.merge(Layer.effect(Transfers, make), TransferProcess.layer).pipe(
+  Layer.provide(TransferWaits.layer),
+  Layer.provideMerge(Layer.merge(AccountBehaviour.layer, TransferBehaviour.layer))
+)

@@ -1,0 +1,144 @@
+/** What the process of a transfer sends for each thing that can happen on its way. */
+import { describe, it } from "@effect/vitest"
+import { type Clock, Effect, Layer, TestClock } from "effect"
+import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
+import { CreditRefused, DebitRefused, NothingToRefund } from "../../src/bank/account/AccountError.ts"
+import * as TransferBehaviour from "../../src/bank/transfer/TransferBehaviour.ts"
+import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
+import { TransferRequested } from "../../src/bank/transfer/TransferEvents.ts"
+import * as TransferProcess from "../../src/bank/transfer/TransferProcess.ts"
+import * as TransferWaits from "../../src/bank/transfer/TransferWaits.ts"
+import { MailboxFull } from "../../src/core/ActorError.ts"
+import { CommandIdReused, OutcomeUnknown } from "../../src/core/StoreError.ts"
+import { fails, make, refuses, type Sent } from "../../src/testing/ReactionSpec.ts"
+
+const TransferSpec = make(
+  TransferProcess.reaction,
+  Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, TransferWaits.layer)
+)
+const requested = TransferRequested.make({
+  transferId: "t1",
+  from: "anna",
+  to: "bert",
+  currency: "EUR",
+  amount: { minor: 500n, decimals: 2 }
+})
+
+// The numbers are part of ids that are stored: they stay.
+const debit: Sent = ["account-anna", "Debit", 0]
+const credit: Sent = ["account-bert", "Credit", 1]
+const refund: Sent = ["account-anna", "Refund", 1]
+const noteDebit: Sent = ["transfer-t1", "NoteDebit", 2]
+const requestRefund: Sent = ["transfer-t1", "RequestRefund", 3]
+const complete: Sent = ["transfer-t1", "Complete", 4]
+const refuse: Sent = ["transfer-t1", "Refuse", 4]
+const noteRefund: Sent = ["transfer-t1", "NoteRefund", 4]
+
+const taken = new CommandIdReused({ commandId: "settle" })
+const unknown = new OutcomeUnknown({ cause: new Error("injected") })
+const busy = new MailboxFull({ streamId: "account-bert", capacity: 1 })
+const closed = new CreditRefused({ accountId: "bert", reason: "closed" })
+const tooLate = TestClock.adjust(TransferConfig.defaults.targetTimeout)
+
+describe("the process of a transfer", () => {
+  it.effect("debits, credits and completes it", () =>
+    TransferSpec.given().when(requested).sends(debit, credit, complete)
+  )
+
+  it.effect("refuses it when its source does", () =>
+    TransferSpec.given(
+      refuses("account-anna", "Debit", new DebitRefused({ accountId: "anna", reason: "insufficient-funds" }))
+    )
+      .when(requested)
+      .sends(debit, refuse)
+  )
+
+  it.effect("gives the money back when its target refuses it", () =>
+    TransferSpec.given(refuses("account-bert", "Credit", closed))
+      .when(requested)
+      .sends(debit, credit, requestRefund, refund, noteRefund)
+  )
+
+  it.effect("TR9 asks again, and gives nothing back, while it does not know", () =>
+    Effect.gen(function* () {
+      yield* TransferSpec.given(fails("account-anna", "Debit", unknown))
+        .when(requested)
+        .failsAfter(debit)
+      for (const error of [unknown, busy]) {
+        yield* TransferSpec.given(fails("account-bert", "Credit", error))
+          .when(requested)
+          .failsAfter(debit, credit, noteDebit)
+      }
+    })
+  )
+
+  it.effect("gives the money back when its target does not answer in time", () =>
+    Effect.gen(function* () {
+      const given = TransferSpec.given(fails("account-bert", "Credit", unknown))
+      yield* tooLate
+      yield* given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund)
+    })
+  )
+
+  it.effect("gives the money back in time on a clock that is set back, and at once on one that jumps ahead", () =>
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      const wall = (by: number): Clock.Clock =>
+        Object.assign(Object.create(clock), {
+          currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + by)
+        })
+      const back = Effect.withClock(wall(-3_600_000))
+      // What one process remembers between two attempts.
+      const waits = yield* Effect.provide(TransferWaits.TransferWaits, TransferWaits.layer)
+      const remembering = make(
+        TransferProcess.reaction,
+        Layer.mergeAll(
+          AccountBehaviour.layer,
+          TransferBehaviour.layer,
+          Layer.succeed(TransferWaits.TransferWaits, waits)
+        )
+      )
+      const given = remembering.given(fails("account-bert", "Credit", unknown))
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* TestClock.adjust("59 seconds")
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* TestClock.adjust("1 second")
+      yield* back(given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund))
+      // It is forgotten with its end, and another process knows only when the request was stored.
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* Effect.withClock(wall(3_600_000))(
+        TransferSpec.given(fails("account-bert", "Credit", unknown))
+          .when(requested)
+          .sends(debit, credit, requestRefund, refund, noteRefund)
+      )
+    })
+  )
+
+  it.effect("completes it when its target has the money after all", () =>
+    Effect.gen(function* () {
+      yield* tooLate
+      yield* TransferSpec.given(fails("account-bert", "Credit", unknown), fails("account-anna", "Refund", taken))
+        .when(requested)
+        .sends(debit, credit, requestRefund, refund, complete)
+    })
+  )
+
+  it.effect("does not credit what was given back before", () =>
+    TransferSpec.given(fails("account-bert", "Credit", taken))
+      .when(requested)
+      .sends(debit, credit, noteRefund)
+  )
+
+  it.effect("TR10 tries again when the money cannot be given back", () =>
+    Effect.gen(function* () {
+      const given = TransferSpec.given(
+        refuses("account-bert", "Credit", closed),
+        refuses("account-anna", "Refund", new NothingToRefund({ accountId: "anna", transferId: "t1" }))
+      )
+      yield* given.when(requested).failsAfter(debit, credit, requestRefund, refund)
+      yield* TransferSpec.given(refuses("account-bert", "Credit", closed), fails("account-anna", "Refund", unknown))
+        .when(requested)
+        .failsAfter(debit, credit, requestRefund, refund)
+    })
+  )
+})
