@@ -17,7 +17,7 @@ import { noHead } from "../src/core/AppendPlan.ts"
 import * as CommandId from "../src/core/CommandId.ts"
 import * as EventHash from "../src/core/EventHash.ts"
 import type { Head } from "../src/core/EventStore.ts"
-import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
+import { ReadModels } from "../src/projection/ReadModels.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as ByHand from "./byHand.ts"
 import {
@@ -208,7 +208,7 @@ const daybookOf = (load: Load): Contestant<Answered> => ({
       )
       const seconds = (performance.now() - start) / 1_000
       const after = yield* batchSize
-      const [found] = yield* Effect.flatMap(ProjectionStore, ({ query }) => query(stored, []))
+      const [found] = yield* Effect.flatMap(ReadModels, ({ query }) => query(stored, []))
       return {
         count: commands,
         seconds,

@@ -14,9 +14,9 @@ import * as AccountSummary from "../src/bank/account/AccountSummary.ts"
 import { AccountId } from "../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import { EventStore } from "../src/core/EventStore.ts"
-import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
 import { Projections } from "../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
+import { ReadModels } from "../src/projection/ReadModels.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import {
   type Contestant,
@@ -89,7 +89,7 @@ const contestant = (
       const end = yield* store.lastPosition
       if (isFollowed) {
         yield* caughtUp(end)
-        const { query } = yield* ProjectionStore
+        const { query } = yield* ReadModels
         const [row] = yield* query("SELECT sum(transaction_count) FROM account_summary", [])
         if (row?.[0] !== deposits) return yield* Effect.dieMessage(`the model has ${row?.[0]} of ${deposits} deposits`)
       }

@@ -11,9 +11,9 @@ import * as AccountBehaviour from "../src/bank/account/AccountBehaviour.ts"
 import * as AccountSummary from "../src/bank/account/AccountSummary.ts"
 import { AccountId } from "../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
-import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
 import { Projections } from "../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
+import { ReadModels } from "../src/projection/ReadModels.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { quantile, type Ratio, type Result, ratio, size, summary, withFolder } from "./harness.ts"
 import { accounts, makeLog } from "./rebuild.bench.ts"
@@ -63,8 +63,8 @@ const measure = Effect.gen(function* () {
   const all = yield* Effect.replicateEffect(round, rounds)
   // The model has each event once: those of the log, and the deposits of all clients.
   const { position } = yield* projections.status("account_summary")
-  const [row] = yield* Effect.flatMap(ProjectionStore, (store) =>
-    store.query("SELECT sum(transaction_count) FROM account_summary", [])
+  const [row] = yield* Effect.flatMap(ReadModels, (models) =>
+    models.query("SELECT sum(transaction_count) FROM account_summary", [])
   )
   const deposited = position - accounts - clients
   if (row?.[0] !== deposited) return yield* Effect.dieMessage(`the model has ${row?.[0]} transactions of ${deposited}`)

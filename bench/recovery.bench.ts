@@ -16,7 +16,8 @@ import { AccountId } from "../src/bank/account/AccountTerms.ts"
 import * as ActorConfig from "../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import { EventStore } from "../src/core/EventStore.ts"
-import { ProjectionStore } from "../src/projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../src/projection/ProjectionStore.ts"
+import { ReadModels } from "../src/projection/ReadModels.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as AccountLog from "./AccountLog.ts"
 import * as ByHand from "./byHand.ts"
@@ -68,8 +69,8 @@ const depositOn = (id: string, from: number, count: number) =>
   })
 
 /** Waits until the stream has a snapshot, which is saved after the reply. */
-const untilSnapped: Effect.Effect<void, unknown, ProjectionStore> = Effect.flatMap(ProjectionStore, (store) =>
-  Effect.flatMap(store.query("SELECT count(*) FROM snapshots", []), ([row]) =>
+const untilSnapped: Effect.Effect<void, unknown, ProjectionStore> = Effect.flatMap(ReadModels, (models) =>
+  Effect.flatMap(models.query("SELECT count(*) FROM snapshots", []), ([row]) =>
     row?.[0] === 0 ? Effect.zipRight(Effect.sleep("5 millis"), untilSnapped) : Effect.void
   )
 )

@@ -9,9 +9,13 @@ import { Context, Effect, Either, Layer, Option } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
+import { CheckpointStore } from "../projection/CheckpointStore.ts"
+import { GenerationStore } from "../projection/GenerationStore.ts"
+import type { Checkpoint, Model } from "../projection/Model.ts"
 import { type Any, tablesOf } from "../projection/Projection.ts"
 import { ApplyFailed } from "../projection/ProjectionError.ts"
-import { type Checkpoint, type Model, ProjectionStore } from "../projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../projection/ProjectionStore.ts"
+import { ReadModels } from "../projection/ReadModels.ts"
 import * as Source from "../projection/Source.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
 
@@ -27,19 +31,21 @@ const temporaryFolder = Effect.acquireRelease(
 const scratch = Effect.gen(function* () {
   const folder = yield* temporaryFolder
   const layer = SqliteStore.layer({ filename: join(folder, "fold.db"), durability: "normal" })
-  return Context.get(yield* Layer.build(layer), ProjectionStore)
+  return yield* Layer.build(layer)
 })
 
 /** Folds the log up to the model's checkpoint, without what operators and failures took out of the model. */
-const fold = Effect.fnUntraced(function* (projection: Any, model: Model, target: ProjectionStore["Type"]) {
+const fold = Effect.fnUntraced(function* (projection: Any, model: Model, scratch: Context.Context<ProjectionStore>) {
   const events = yield* EventStore
-  const store = yield* ProjectionStore
+  const checkpoints = yield* CheckpointStore
+  const target = Context.get(scratch, CheckpointStore)
+  const generations = Context.get(scratch, GenerationStore)
   const letters = new Map(
-    (yield* store.deadLetters(model)).map(({ position, streamId }) => [streamId as string, position])
+    (yield* checkpoints.deadLetters(model)).map(({ position, streamId }) => [streamId as string, position])
   )
-  const positions = yield* store.skipped(projection.name, projection.version)
-  yield* target.register(projection.name, "projection")
-  const begun = yield* target.beginShadow(projection)
+  const positions = yield* checkpoints.skipped(projection.name, projection.version)
+  yield* generations.register(projection.name, "projection")
+  const begun = yield* generations.beginShadow(projection)
   let at: Checkpoint = begun
   while (at.position < model.position) {
     const read = yield* Effect.either(events.readAll(at.position, maxPage))
@@ -80,9 +86,9 @@ const textOf = (row: ReadonlyArray<unknown> | undefined) => JSON.stringify(row)?
 
 /** The first difference between two tables of one form, or undefined. */
 const difference = Effect.fnUntraced(function* (
-  served: ProjectionStore["Type"],
+  served: ReadModels["Type"],
   table: string,
-  folded: ProjectionStore["Type"],
+  folded: ReadModels["Type"],
   foldedTable: string
 ) {
   const columns = (yield* folded.query(
@@ -106,9 +112,10 @@ const difference = Effect.fnUntraced(function* (
 
 /** What is wrong with the model of this projection, or undefined. One that is not built yet is not wrong. */
 export const verify = Effect.fnUntraced(function* (projection: Any) {
-  const store = yield* ProjectionStore
+  const generations = yield* GenerationStore
+  const served = yield* ReadModels
   const events = yield* EventStore
-  const row = Option.getOrUndefined(yield* store.find(projection.name))
+  const row = Option.getOrUndefined(yield* generations.find(projection.name))
   const live = row?.live ?? null
   const head = yield* events.lastPosition
   for (const model of [live, row?.shadow ?? null]) {
@@ -123,7 +130,7 @@ export const verify = Effect.fnUntraced(function* (projection: Any) {
     const begun = yield* fold(projection, live, target)
     if (begun === undefined) return undefined
     for (const [table, foldedTable] of Object.entries(tablesOf(projection, begun.generation))) {
-      const problem = yield* difference(store, table, target, foldedTable)
+      const problem = yield* difference(served, table, Context.get(target, ReadModels), foldedTable)
       if (problem !== undefined) return { model: live, problem }
     }
     return undefined

@@ -6,8 +6,9 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Clock, Duration, Effect } from "effect"
+import { LeaseStore } from "../projection/LeaseStore.ts"
 import { ProjectionConfig } from "../projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -16,7 +17,7 @@ import * as ReadModels from "./ReadModels.ts"
 /** Whether a process says that it runs the projections. A clock that jumped must not make an old word new. */
 const isHosted = Effect.gen(function* () {
   const { heartbeat } = yield* ProjectionConfig
-  const host = yield* Effect.flatMap(ProjectionStore, (store) => store.host)
+  const host = yield* Effect.flatMap(LeaseStore, (leases) => leases.host)
   if (host === null) return false
   const age = Math.abs((yield* Clock.currentTimeMillis) - host.beatAt)
   return age < 3 * Duration.toMillis(heartbeat)

@@ -2,7 +2,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { AccountsApi, type ProjectionView } from "../bank/http/AccountsApi.ts"
-import type { Failure } from "../projection/ProjectionStore.ts"
+import type { Failure } from "../projection/Model.ts"
 import type { ProjectionStatus } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Failures from "./Failures.ts"

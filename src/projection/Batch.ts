@@ -2,8 +2,8 @@
 import { Either } from "effect"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Failure } from "./Model.ts"
 import type { Projection } from "./Projection.ts"
-import type { Failure } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
 
 export interface Batch<E> {

@@ -9,8 +9,8 @@ import { randomUUID } from "node:crypto"
 import { Duration, Effect, LogLevel, Schedule } from "effect"
 import * as Elapsed from "../core/Elapsed.ts"
 import * as Fault from "../core/Fault.ts"
+import { LeaseStore } from "./LeaseStore.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import { ProjectionStore } from "./ProjectionStore.ts"
 
 /** For the lease to be given back, when it may as well expire. */
 const endTimeout = "1 second"
@@ -20,14 +20,14 @@ export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effe
   const { lease, pollInterval } = yield* ProjectionConfig
   const lasts = Duration.toMillis(lease)
   if (lasts === 0) return yield* run
-  const store = yield* ProjectionStore
+  const leases = yield* LeaseStore
   const owner = randomUUID()
 
   /** Takes or keeps it. Gives when it is over at the earliest, or undefined where another process has it. */
   const take = Effect.gen(function* () {
     // From before it is asked for, so that it is over here no later than there.
     const asked = yield* Elapsed.millis
-    return (yield* store.lease(name, owner, lease)) ? asked + lasts : undefined
+    return (yield* leases.lease(name, owner, lease)) ? asked + lasts : undefined
   })
 
   /** Keeps it for as long as that succeeds in time. */
@@ -63,6 +63,6 @@ export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effe
   })
   yield* Effect.ensuring(
     hold,
-    Effect.ignore(Effect.timeout(Effect.disconnect(store.endLease(name, owner)), endTimeout))
+    Effect.ignore(Effect.timeout(Effect.disconnect(leases.endLease(name, owner)), endTimeout))
   )
 })

@@ -3,8 +3,16 @@
  * itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks a stream
  * after too many. A rebuild is a second model, filled between the batches of the one that serves, until they can be swapped.
  *
- * All it must remember is in `ProjectionStore`, so it may be killed at any instant, and any number of them may run: whoever
- * moves a checkpoint first wins, and the others see it and stand by.
+ * Who decides what:
+ *
+ * - the runner: when the next batch is taken and how large it is, which failure halts and which parks, and when a shadow has
+ *   each event once and may serve;
+ * - `CheckpointStore`: whether a batch counts. It may be killed at any instant, and any number of them may run: whoever moves a
+ *   checkpoint first wins, and the others see it and stand by. It keeps what failed, and what operators asked for;
+ * - `GenerationStore`: whether a shadow is begun and a swap done, whole or not at all, for whichever runner asks;
+ * - `LeaseStore`, through `Lease.ts` and before all this: which process runs it, to save work and not to be right.
+ *
+ * All that it must remember is in these stores.
  */
 import { Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -15,10 +23,12 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
+import { CheckpointStore } from "./CheckpointStore.ts"
+import { GenerationStore } from "./GenerationStore.ts"
+import type { DeadLetter, Failure, Model, ProjectionRow } from "./Model.ts"
 import { type Any, tablesOf } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
-import { type DeadLetter, type Failure, type Model, type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
 
 /** What the loop remembers of one model between its turns. It may be lost. */
@@ -58,7 +68,8 @@ export const run = Effect.fnUntraced(function* (
   onMove: Effect.Effect<void>
 ) {
   const events = yield* EventStore
-  const store = yield* ProjectionStore
+  const checkpoints = yield* CheckpointStore
+  const generations = yield* GenerationStore
   const limits = yield* ProjectionConfig
   const { name, version } = projection
   const policy = Backoff.policyOf(limits)
@@ -113,14 +124,14 @@ export const run = Effect.fnUntraced(function* (
     const failure = Batch.failureOf(met, error, before + 1)
     const isLast = isFinal || failure.attempts >= limits.maxAttempts
     if (isLast && mayPark && projection.onFailure === "park") {
-      if ((yield* store.deadLetters(model)).length < limits.maxDeadLetters) {
-        yield* store.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
+      if ((yield* checkpoints.deadLetters(model)).length < limits.maxDeadLetters) {
+        yield* checkpoints.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
         yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
         pace.backoff.reset()
         return
       }
     }
-    yield* store.noteFailure(model, { ...failure, halted: isLast })
+    yield* checkpoints.noteFailure(model, { ...failure, halted: isLast })
     if (isLast) return yield* log("error", `${whatOf(met)}: the projection halts`, failure)
     yield* log("warn", "a projection failed and tries again", failure)
     yield* backOff(pace.backoff)
@@ -130,15 +141,15 @@ export const run = Effect.fnUntraced(function* (
   const refuse = Effect.fnUntraced(function* (model: Model, { event, reason }: OutOfOrder) {
     const pace = paceOf(model)
     const failure = Batch.failureOf(event, reason, pace.backoff.failures + 1)
-    yield* store.noteFailure(model, { ...failure, halted: false })
+    yield* checkpoints.noteFailure(model, { ...failure, halted: false })
     yield* log("error", "the log was read out of order or with a hole, and is read again", failure)
     yield* backOff(pace.backoff)
     return "moved" as const
   })
 
   const excludedOf = Effect.fnUntraced(function* (model: Model) {
-    const letters = yield* store.deadLetters(model)
-    const positions = yield* store.skipped(name, model.version)
+    const letters = yield* checkpoints.deadLetters(model)
+    const positions = yield* checkpoints.skipped(name, model.version)
     return { letters, excluded: { streams: new Set(letters.map(({ streamId }) => streamId)), positions } }
   })
 
@@ -159,7 +170,7 @@ export const run = Effect.fnUntraced(function* (
   /** Tries a stream that an operator released: its events up to the checkpoint, one after the other. */
   const unpark = Effect.fnUntraced(function* (model: Model, letter: DeadLetter, positions: ReadonlySet<number>) {
     const next = yield* eventAt(model, letter.streamId, letter.version)
-    if (next === undefined) return yield* store.unpark(model, letter, null, Effect.void)
+    if (next === undefined) return yield* checkpoints.unpark(model, letter, null, Effect.void)
     const failed = (error: unknown) => {
       const { attempts } = letter.version === next.version ? letter : { attempts: 0 }
       const rest = { ...letter, ...Batch.failureOf(next, error, attempts + 1), retry: false }
@@ -169,18 +180,18 @@ export const run = Effect.fnUntraced(function* (
     if (!(next instanceof StreamDamaged)) {
       batch = Batch.make(projection, 0, [next], { streams: new Set(), positions })
     } else if (!positions.has(Source.placeOf(next).position)) {
-      return yield* store.unpark(model, letter, yield* failed(next), Effect.void)
+      return yield* checkpoints.unpark(model, letter, yield* failed(next), Effect.void)
     }
     if (batch.unreadable !== undefined) {
-      return yield* store.unpark(model, letter, yield* failed(batch.unreadable.error), Effect.void)
+      return yield* checkpoints.unpark(model, letter, yield* failed(batch.unreadable.error), Effect.void)
     }
     const later = yield* eventAt(model, letter.streamId, next.version + 1)
     const rest = later === undefined ? null : { ...letter, ...Batch.failureOf(later, letter.error, 0), retry: true }
-    yield* store
+    yield* checkpoints
       .unpark(model, letter, rest, change(model, batch))
       .pipe(
         Effect.catchTag("ApplyFailed", ({ cause }) =>
-          Effect.flatMap(failed(cause), (letterAgain) => store.unpark(model, letter, letterAgain, Effect.void))
+          Effect.flatMap(failed(cause), (letterAgain) => checkpoints.unpark(model, letter, letterAgain, Effect.void))
         )
       )
   })
@@ -192,7 +203,7 @@ export const run = Effect.fnUntraced(function* (
     // An operator had it passed over, or its stream waits already, and its turn comes there.
     if (excluded.positions.has(place.position) || (isVouched && excluded.streams.has(place.streamId))) {
       const move = { to: place.position, events: 1, rate: model.rate, parked: letters.length }
-      yield* store.advance(model, move, Effect.void)
+      yield* checkpoints.advance(model, move, Effect.void)
     } else {
       yield* fail(model, damaged, damaged, { isFinal: true, mayPark: isVouched })
     }
@@ -245,7 +256,7 @@ export const run = Effect.fnUntraced(function* (
       yield* fail(model, first, batch.unreadable.error, { isFinal: true })
       return "moved" as const
     }
-    return yield* store
+    return yield* checkpoints
       .advance(
         model,
         { to: batch.to, events: batch.passed, rate: pace.rate, parked: letters.length },
@@ -282,7 +293,11 @@ export const run = Effect.fnUntraced(function* (
       counted = { generation, position: 0, events: 0 }
     if (counted.position >= position) return
     const to = Math.min(position, counted.position + countPage)
-    counted = { generation, position: to, events: counted.events + (yield* store.countEvents(counted.position, to)) }
+    counted = {
+      generation,
+      position: to,
+      events: counted.events + (yield* generations.countEvents(counted.position, to))
+    }
   })
 
   /** Lets a shadow that has caught up serve. */
@@ -297,11 +312,11 @@ export const run = Effect.fnUntraced(function* (
         counted: counted.events,
         passed: shadow.events
       })
-      yield* store.dropShadow(shadow)
+      yield* generations.dropShadow(shadow)
       yield* backOff(restarts)
       return "moved" as const
     }
-    yield* store.swap(shadow, live)
+    yield* generations.swap(shadow, live)
     paces.clear()
     restarts.reset()
     yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
@@ -320,7 +335,7 @@ export const run = Effect.fnUntraced(function* (
     if (shadow !== null && shadow.version > version) return "idle" as const
     if (!isOurs) {
       if (restarts.notBefore > (yield* Elapsed.millis)) return "idle" as const
-      yield* store.beginShadow(projection)
+      yield* generations.beginShadow(projection)
       return "moved" as const
     }
     const end = yield* events.lastPosition
@@ -328,7 +343,7 @@ export const run = Effect.fnUntraced(function* (
     const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
     lastEnd = end
     const turned: Turn = yield* take(shadow, most)
-    const after = Option.getOrNull(yield* store.find(name))
+    const after = Option.getOrNull(yield* generations.find(name))
     if (after?.shadow != null) yield* count(after.shadow)
     // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
     if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
@@ -340,12 +355,12 @@ export const run = Effect.fnUntraced(function* (
 
   const cycle = Effect.gen(function* () {
     if (!begun) {
-      yield* store.register(name, "projection")
+      yield* generations.register(name, "projection")
       // Whoever starts anew may have brought what was missing.
-      yield* store.clearFailures(name)
+      yield* checkpoints.clearFailures(name)
       begun = true
     }
-    const row = Option.getOrNull(yield* store.find(name))
+    const row = Option.getOrNull(yield* generations.find(name))
     if (row === null || row.paused) return "idle" as const
     const { live } = row
     const turns: Array<Turn> = []

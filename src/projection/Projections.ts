@@ -1,8 +1,8 @@
 /** `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to date. */
 import { Context, type Duration, type Effect } from "effect"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { DeadLetter, Failure } from "./Model.ts"
 import type { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
-import type { DeadLetter, Failure } from "./ProjectionStore.ts"
 
 export interface RebuildProgress {
   readonly position: number

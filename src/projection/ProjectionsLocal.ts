@@ -8,12 +8,16 @@ import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Strea
 import { EventStore, type LookupError, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as Batch from "./Batch.ts"
+import { CheckpointStore } from "./CheckpointStore.ts"
+import { GenerationStore } from "./GenerationStore.ts"
 import * as Lease from "./Lease.ts"
+import { LeaseStore } from "./LeaseStore.ts"
+import type { ProjectionRow } from "./Model.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
 import * as ProjectionRunner from "./ProjectionRunner.ts"
-import { type ProjectionRow, ProjectionStore } from "./ProjectionStore.ts"
+import type { ProjectionStore } from "./ProjectionStore.ts"
 import { type ProjectionStatus, Projections } from "./Projections.ts"
 
 /** How often whoever waits looks for the moves of another process. */
@@ -33,7 +37,9 @@ const statusOf = (row: ProjectionRow, known: number | undefined): ProjectionStat
 
 const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs: boolean) {
   const events = yield* EventStore
-  const store = yield* ProjectionStore
+  const checkpoints = yield* CheckpointStore
+  const generations = yield* GenerationStore
+  const leases = yield* LeaseStore
   const limits = yield* ProjectionConfig
   const declared = new Map(projections.map((projection) => [projection.name, projection]))
   const tables = projections.flatMap((projection) => projection.tables)
@@ -53,7 +59,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
 
   const rowOf = (name: string) =>
     Effect.flatMap(
-      store.find(name),
+      generations.find(name),
       Option.match({
         onSome: Effect.succeed,
         onNone: () =>
@@ -67,7 +73,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
                 paused: false
               })
             : Effect.flatMap(
-                store.list,
+                generations.list,
                 (rows) =>
                   new UnknownProjection({
                     projection: name,
@@ -92,8 +98,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
       const target = yield* events.lastPosition
       const position = live?.position ?? 0
       const oldest = yield* oldestAfter(position)
-      const letters = live === null ? [] : yield* store.deadLetters(live)
-      const ofShadow = shadow === null ? [] : yield* store.deadLetters(shadow)
+      const letters = live === null ? [] : yield* checkpoints.deadLetters(live)
+      const ofShadow = shadow === null ? [] : yield* checkpoints.deadLetters(shadow)
       const rebuild =
         shadow === null
           ? null
@@ -136,15 +142,15 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
   const release = (name: string, streamId: string, how: "retry" | "skip") =>
     Effect.gen(function* () {
       yield* rowOf(name)
-      const found = yield* store.release(name, streamId, how)
+      const found = yield* checkpoints.release(name, streamId, how)
       if (!found) return yield* new NothingFailed({ projection: name, streamId })
       yield* wake(name)
     })
   const setPaused = (name: string, paused: boolean) =>
     Effect.gen(function* () {
       const { kind } = yield* rowOf(name)
-      yield* store.register(name, kind)
-      yield* store.setPaused(name, paused)
+      yield* generations.register(name, kind)
+      yield* generations.setPaused(name, paused)
       yield* wake(name)
     })
 
@@ -172,17 +178,17 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
       yield* Effect.forkScoped(Lease.whileHeld(name, ProjectionRunner.run(projection, own, tellMoved)))
     }
     const owner = hash("sha256", `${process.pid} ${yield* Clock.currentTimeNanos}`).slice(0, 16)
-    yield* Effect.ignore(store.beat(owner)).pipe(
+    yield* Effect.ignore(leases.beat(owner)).pipe(
       Effect.zipRight(Effect.sleep(limits.heartbeat)),
       Effect.forever,
       Effect.forkScoped
     )
-    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(store.leave(owner), "1 second")))
+    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(leases.leave(owner), "1 second")))
   }
 
   return Projections.of({
     list: Effect.gen(function* () {
-      const rows = yield* store.list
+      const rows = yield* generations.list
       const missing = [...declared.keys()].filter((name) => rows.every((row) => row.name !== name))
       const all = [...rows, ...(yield* Effect.forEach(missing, rowOf))]
       return yield* Effect.forEach(
@@ -200,8 +206,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
         const target = yield* events.lastPosition
         const estimatedSeconds = yield* estimate(projection, target)
         if (!dryRun) {
-          yield* store.register(name, "projection")
-          yield* store.requestRebuild(name)
+          yield* generations.register(name, "projection")
+          yield* generations.requestRebuild(name)
           yield* wake(name)
         }
         const alreadyRequested = rebuildRequested || shadow !== null

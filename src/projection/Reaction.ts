@@ -20,10 +20,13 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
+import { CheckpointStore, type MoveError } from "./CheckpointStore.ts"
+import { GenerationStore } from "./GenerationStore.ts"
 import * as Lease from "./Lease.ts"
+import type { Checkpoint, DeadLetter, Model } from "./Model.ts"
 import { attemptTimeout, ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
-import { type Checkpoint, type DeadLetter, type Model, type MoveError, ProjectionStore } from "./ProjectionStore.ts"
+import type { ProjectionStore } from "./ProjectionStore.ts"
 import * as Source from "./Source.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
@@ -86,7 +89,8 @@ const saveIntervalMs = 100
 const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) {
   const { name } = reaction
   const events = yield* EventStore
-  const store = yield* ProjectionStore
+  const checkpoints = yield* CheckpointStore
+  const generations = yield* GenerationStore
   const limits = yield* ProjectionConfig
   const policy = Backoff.policyOf(limits)
   const scope = yield* Effect.scope
@@ -114,8 +118,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     )
 
   const load = Effect.gen(function* () {
-    yield* store.register(name, "reaction")
-    const row = Option.getOrNull(yield* store.find(name))
+    yield* generations.register(name, "reaction")
+    const row = Option.getOrNull(yield* generations.find(name))
     return row?.live ?? (yield* Effect.dieMessage(`the reaction ${name} has no checkpoint`))
   })
   let saved: Checkpoint = yield* persistently(load)
@@ -144,7 +148,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     ahead.splice(0, passed)
     const to = finished
     if (to <= at.position) return Effect.void
-    return Effect.map(store.advance(at, { to, events: passed, rate: 0 }, Effect.void), () => {
+    return Effect.map(checkpoints.advance(at, { to, events: passed, rate: 0 }, Effect.void), () => {
       saved = { ...at, position: to }
     })
   })
@@ -178,7 +182,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
 
   const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
     const failure = Batch.failureOf(met, error, attempts)
-    yield* write((at) => store.park(at, { to: at.position, events: 0, rate: 0 }, failure))
+    yield* write((at) => checkpoints.park(at, { to: at.position, events: 0, rate: 0 }, failure))
     const what = met instanceof StreamDamaged ? "an event is damaged" : "a reaction failed too often"
     yield* log(`${what}: the stream is parked, and tried again now and then`, met, attempts)
     const letter = { ...failure, parkedAt: yield* Clock.currentTimeMillis, retry: false }
@@ -197,9 +201,9 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
         // The reader may have left it one more since.
         if (state.seen >= version) continue
         parked.delete(streamId)
-        return yield* write((at) => store.unpark(at, state.letter, null, Effect.void))
+        return yield* write((at) => checkpoints.unpark(at, state.letter, null, Effect.void))
       }
-      const skipped = yield* persistently(store.skipped(name, saved.version))
+      const skipped = yield* persistently(checkpoints.skipped(name, saved.version))
       const error = skipped.has(Source.placeOf(met).position) ? undefined : yield* attempt(met)
       if (error === undefined) {
         attempts = 0
@@ -208,7 +212,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       }
       attempts++
       const again: DeadLetter = { ...state.letter, ...Batch.failureOf(met, error, attempts), retry: false }
-      yield* write((at) => store.unpark(at, state.letter, again, Effect.void))
+      yield* write((at) => checkpoints.unpark(at, state.letter, again, Effect.void))
       state.letter = again
     }
   })
@@ -270,18 +274,18 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
    */
   const meet = Effect.fnUntraced(function* (damaged: StreamDamaged, noted: Model["failure"]) {
     const place = Source.placeOf(damaged)
-    const skipped = yield* persistently(store.skipped(name, saved.version))
+    const skipped = yield* persistently(checkpoints.skipped(name, saved.version))
     if (skipped.has(place.position)) return yield* enqueue(damaged, true)
     if (yield* persistently(events.vouches(place))) return yield* enqueue(damaged, false)
     if (noted?.halted === true && noted.position === place.position) return
     const failure = { ...Batch.failureOf(damaged, damaged, (noted?.attempts ?? 0) + 1), halted: true }
-    yield* write((at) => store.noteFailure(at, failure))
+    yield* write((at) => checkpoints.noteFailure(at, failure))
     yield* log("an event is damaged: the reaction halts", damaged, failure.attempts)
   })
 
   /** Brings back what was parked, and tells the workers what an operator released. */
   const readLetters = Effect.gen(function* () {
-    for (const letter of yield* persistently(store.deadLetters(saved))) {
+    for (const letter of yield* persistently(checkpoints.deadLetters(saved))) {
       const known = parked.get(letter.streamId)
       if (known === undefined && !queues.has(letter.streamId)) {
         const state = { letter, seen: 0, wake: yield* Deferred.make<void>() }
@@ -305,7 +309,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       yield* readLetters
       lastLook = now
     }
-    const row = Option.getOrNull(yield* persistently(store.find(name)))
+    const row = Option.getOrNull(yield* persistently(generations.find(name)))
     const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
     const noted = row?.live?.failure ?? null
     let isMore = false
@@ -319,7 +323,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       } else {
         for (const stored of page.events) yield* enqueue(stored, !reaction.wanted.has(stored.type))
         isMore = page.more
-        if (noted !== null) yield* write((at) => store.noteFailure(at, null))
+        if (noted !== null) yield* write((at) => checkpoints.noteFailure(at, null))
       }
     }
     const open = ahead.findIndex(({ isDone }) => !isDone)
@@ -343,9 +347,9 @@ export const layer = <E extends { readonly _tag: string }, R>(
   reaction: Reaction<E, R>
 ): Layer.Layer<never, never, EventStore | ProjectionStore | R> =>
   Layer.scopedDiscard(
-    Effect.flatMap(ProjectionStore, (store) =>
+    Effect.flatMap(GenerationStore, (generations) =>
       // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
-      Effect.ignore(store.register(reaction.name, "reaction")).pipe(
+      Effect.ignore(generations.register(reaction.name, "reaction")).pipe(
         Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, Effect.scoped(run(reaction)))))
       )
     )

@@ -1,4 +1,9 @@
 /** The public face of `daybook/projection`. Modules of this package never import it. */
+
+export * from "./CheckpointStore.ts"
+export * from "./GenerationStore.ts"
+export * from "./LeaseStore.ts"
+export * from "./Model.ts"
 export * as Projection from "./Projection.ts"
 export * as ProjectionConfig from "./ProjectionConfig.ts"
 export * from "./ProjectionError.ts"
@@ -6,4 +11,5 @@ export * from "./ProjectionStore.ts"
 export * from "./Projections.ts"
 export * as ProjectionsLocal from "./ProjectionsLocal.ts"
 export * as Reaction from "./Reaction.ts"
+export * from "./ReadModels.ts"
 export * as Subscription from "./Subscription.ts"

@@ -7,9 +7,10 @@ import type { Recorded } from "../core/Recorded.ts"
 import { StreamId } from "../core/StreamId.ts"
 import * as Projection from "../projection/Projection.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
+import { ReadModels } from "../projection/ReadModels.ts"
 
 export const Noted = Event.make("Noted", { text: Schema.String })
 export type Noted = Event.Of<typeof Noted>
@@ -91,15 +92,18 @@ export const notes = ({ before, name = "notes", onFailure = "halt", version = 1 
   })
 
 /** The names of the tables of all generations, in SQLite or in PostgreSQL. */
-export const tablesOfNotes = Effect.flatMap(ProjectionStore, (store) =>
-  Effect.orElse(store.query("SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'", []), () =>
-    store.query("SELECT tablename FROM pg_tables WHERE tablename LIKE 'notes_v%' AND schemaname = current_schema()", [])
+export const tablesOfNotes = Effect.flatMap(ReadModels, (models) =>
+  Effect.orElse(models.query("SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'", []), () =>
+    models.query(
+      "SELECT tablename FROM pg_tables WHERE tablename LIKE 'notes_v%' AND schemaname = current_schema()",
+      []
+    )
   )
 )
 
 export const model = (name = "notes") =>
-  Effect.flatMap(ProjectionStore, (store) =>
-    Effect.map(store.query(`SELECT stream_id, texts, count FROM ${name} ORDER BY stream_id`, []), (rows) =>
+  Effect.flatMap(ReadModels, (models) =>
+    Effect.map(models.query(`SELECT stream_id, texts, count FROM ${name} ORDER BY stream_id`, []), (rows) =>
       Object.fromEntries(rows.map(([stream, texts, count]) => [stream, `${count}: ${texts}`]))
     )
   )

@@ -13,12 +13,16 @@ import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { StreamId } from "../core/StreamId.ts"
+import { CheckpointStore } from "../projection/CheckpointStore.ts"
+import { GenerationStore } from "../projection/GenerationStore.ts"
+import { LeaseStore } from "../projection/LeaseStore.ts"
 import * as Projection from "../projection/Projection.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Reaction from "../projection/Reaction.ts"
+import { ReadModels } from "../projection/ReadModels.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import type { Case } from "./Conformance.ts"
 import {
@@ -260,25 +264,25 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
     name: "PR6 a skip that comes while the event is tried is done, whether the stream is parked or the projection halts",
     run: Effect.forEach(["park", "halt"] as const, (name) =>
       Effect.gen(function* () {
-        const store = yield* ProjectionStore
+        const checkpoints = yield* CheckpointStore
         let isAsked = false
         /** An operator's skip, between the last attempt and the note that it failed. */
         const skipFirst = Effect.suspend(() => {
           if (isAsked) return Effect.void
           isAsked = true
-          return Effect.asVoid(store.release(name, name, "skip"))
+          return Effect.asVoid(checkpoints.release(name, name, "skip"))
         })
-        const late = ProjectionStore.of({
-          ...store,
+        const late = CheckpointStore.of({
+          ...checkpoints,
           noteFailure: (at, failure) =>
             Effect.zipRight(
               Effect.when(skipFirst, () => failure?.halted === true),
-              store.noteFailure(at, failure)
+              checkpoints.noteFailure(at, failure)
             ),
           unpark: (at, letter, rest, change) =>
             Effect.zipRight(
               Effect.when(skipFirst, () => rest?.retry === false),
-              store.unpark(at, letter, rest, change)
+              checkpoints.unpark(at, letter, rest, change)
             )
         })
         const end = yield* note(name, "good", `bad ${name}`, "later")
@@ -289,7 +293,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
             if (name === "park") yield* Effect.flatMap(service, (asked) => asked.retry(name, name))
             yield* until(({ deadLetters }) => isAsked && deadLetters.length === 0, name)
           })
-        ).pipe(Effect.provideService(ProjectionStore, late))
+        ).pipe(Effect.provideService(CheckpointStore, late))
         strictEqual((yield* model(name))[name], "2: good later")
       })
     )
@@ -357,16 +361,16 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR6 a dead letter that cannot be written is no event passed over: it is tried until it is written",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
       let tries = 0
       const isDown = () => ++tries < 4
-      const full = ProjectionStore.of({
-        ...store,
+      const full = CheckpointStore.of({
+        ...checkpoints,
         park: (from, move, failure) =>
           Effect.suspend(() =>
             isDown()
               ? Effect.fail(new StoreUnavailable({ operation: "append", cause: new Error("disk full") }))
-              : store.park(from, move, failure)
+              : checkpoints.park(from, move, failure)
           )
       })
       yield* note("a", "good", "bad", "later")
@@ -380,7 +384,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           const [letter, ...others] = (yield* status()).deadLetters
           deepStrictEqual([letter?.streamId, letter?.version, others], ["a", 2, []])
         })
-      ).pipe(Effect.provideService(ProjectionStore, full))
+      ).pipe(Effect.provideService(CheckpointStore, full))
       strictEqual(tries, 4)
       deepStrictEqual(yield* model(), { a: "1: good", b: "1: good" })
     })
@@ -417,12 +421,12 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         Effect.gen(function* () {
           yield* caughtUp(end)
           const asked = yield* Projections
-          const store = yield* ProjectionStore
+          const models = yield* ReadModels
           // With the type of each value, as the driver tells it.
-          const rows = store.query("SELECT * FROM notes ORDER BY stream_id", [])
+          const rows = models.query("SELECT * FROM notes ORDER BY stream_id", [])
           const before = yield* rows
           // Whoever wrote into the model from outside: the rebuild undoes it.
-          const [live] = yield* store.query("SELECT generation FROM projection_models WHERE live = 1", [])
+          const [live] = yield* models.query("SELECT generation FROM projection_models WHERE live = 1", [])
           strictEqual(live?.[0], 1)
           yield* asked.requestRebuild("notes")
           yield* asked.awaitRebuilt("notes")
@@ -436,15 +440,16 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR9 a batch that was applied is refused when it comes again",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
+      const generations = yield* GenerationStore
       const projection = notes()
-      yield* store.register("notes", "projection")
-      const shadow = yield* store.beginShadow(projection)
+      yield* generations.register("notes", "projection")
+      const shadow = yield* generations.beginShadow(projection)
       const move = { to: 3, events: 3, rate: 0 }
-      yield* store.advance(shadow, move, Effect.void)
-      strictEqual((yield* Effect.flip(store.advance(shadow, move, Effect.void)))._tag, "CheckpointMoved")
-      strictEqual((yield* Effect.flip(store.swap(shadow, null)))._tag, "CheckpointMoved")
-      yield* store.swap({ ...shadow, position: 3 }, null)
+      yield* checkpoints.advance(shadow, move, Effect.void)
+      strictEqual((yield* Effect.flip(checkpoints.advance(shadow, move, Effect.void)))._tag, "CheckpointMoved")
+      strictEqual((yield* Effect.flip(generations.swap(shadow, null)))._tag, "CheckpointMoved")
+      yield* generations.swap({ ...shadow, position: 3 }, null)
     })
   },
   {
@@ -493,7 +498,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR10 a stale owner's write is refused whole, and two runners count each event once",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
       const projections = [notes()]
       const first = yield* note("a", "one")
       yield* running(projections, caughtUp(first))
@@ -502,7 +507,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       const write = Effect.sync(() => {
         ran = true
       })
-      const refused = yield* Effect.flip(store.advance(stale, { to: 9, events: 1, rate: 0 }, write))
+      const refused = yield* Effect.flip(checkpoints.advance(stale, { to: 9, events: 1, rate: 0 }, write))
       deepStrictEqual([refused._tag, ran], ["CheckpointMoved", false])
 
       const end = yield* running(
@@ -525,42 +530,42 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR10 a stream that another runner took up meanwhile loses no event to one that still leaves it out",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
       const projections = [notes({ ...poison("bad"), onFailure: "park" })]
       const parked = yield* note("a", "good", "bad")
       yield* running(projections, caughtUp(parked))
       const end = yield* note("a", "last")
       let isTakenUp = false
-      const late = ProjectionStore.of({
-        ...store,
+      const late = CheckpointStore.of({
+        ...checkpoints,
         advance: (from, move, change) =>
           Effect.gen(function* () {
-            const [letter] = isTakenUp ? [] : yield* store.deadLetters(from)
+            const [letter] = isTakenUp ? [] : yield* checkpoints.deadLetters(from)
             isTakenUp = true
-            if (letter !== undefined) yield* store.unpark(from, letter, null, Effect.void)
-            yield* store.advance(from, move, change)
+            if (letter !== undefined) yield* checkpoints.unpark(from, letter, null, Effect.void)
+            yield* checkpoints.advance(from, move, change)
           })
       })
-      yield* Effect.provideService(running(projections, caughtUp(end)), ProjectionStore, late)
+      yield* Effect.provideService(running(projections, caughtUp(end)), CheckpointStore, late)
       deepStrictEqual(yield* model(), { a: "2: good last" })
     })
   },
   {
     name: "PR10 a lease keeps a projection to one of two runners, and goes to the other when that one leaves or dies",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const leases = yield* LeaseStore
       const lease = (name: string, owner: string, duration: Duration.DurationInput = "1 hour") =>
-        store.lease(name, owner, duration)
+        leases.lease(name, owner, duration)
       deepStrictEqual(
         [yield* lease("a", "one"), yield* lease("a", "two"), yield* lease("b", "two")],
         [true, false, true]
       )
-      yield* store.endLease("a", "two")
+      yield* leases.endLease("a", "two")
       deepStrictEqual(
         [yield* lease("a", "two"), yield* lease("a", "one", 0), yield* lease("a", "two")],
         [false, true, true]
       )
-      yield* store.endLease("a", "two")
+      yield* leases.endLease("a", "two")
       strictEqual(yield* lease("a", "one"), true)
 
       /** Who was at work. */
@@ -584,7 +589,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
 
       // Renewed for as long as its process lives, and left behind by its death.
       const dead = yield* start("first", Duration.seconds(1)).pipe(
-        Effect.provideService(ProjectionStore, { ...store, endLease: () => Effect.void })
+        Effect.provideService(LeaseStore, { ...leases, endLease: () => Effect.void })
       )
       deepStrictEqual(yield* workers, ["first"])
       yield* dead
@@ -682,8 +687,8 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         projections,
         Effect.flatMap(service, (asked) => asked.awaitRebuilt("notes"))
       )
-      const store = yield* ProjectionStore
-      deepStrictEqual(yield* store.query("SELECT generation FROM projection_models", []), [[2]])
+      const models = yield* ReadModels
+      deepStrictEqual(yield* models.query("SELECT generation FROM projection_models", []), [[2]])
     })
   },
   {
@@ -766,12 +771,13 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR8 a rebuild that was cut off goes on where it was, and one of an older version is begun anew",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
+      const generations = yield* GenerationStore
       const end = yield* note("a", "one", "two", "three")
       yield* running([notes()], caughtUp(end))
-      yield* store.requestRebuild("notes")
-      const cut = yield* store.beginShadow(notes())
-      yield* store.advance(cut, { to: 1, events: 1, rate: 0 }, Effect.void)
+      yield* generations.requestRebuild("notes")
+      const cut = yield* generations.beginShadow(notes())
+      yield* checkpoints.advance(cut, { to: 1, events: 1, rate: 0 }, Effect.void)
       // It was cut off with the first event in its checkpoint but, for this case, not in its rows: they show that it went on.
       yield* running(
         [notes()],
@@ -779,8 +785,8 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       )
       deepStrictEqual(yield* model(), { a: "2: two three" })
 
-      const old = yield* store.beginShadow(notes())
-      yield* store.advance(old, { to: 1, events: 1, rate: 0 }, Effect.void)
+      const old = yield* generations.beginShadow(notes())
+      yield* checkpoints.advance(old, { to: 1, events: 1, rate: 0 }, Effect.void)
       yield* running([notes({ version: 2 })], caughtUp(end))
       deepStrictEqual(yield* model(), { a: "3: one two three" })
       const tables = yield* tablesOfNotes
@@ -790,11 +796,12 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR8 a rebuild that did not pass each event once is not let serve",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
+      const generations = yield* GenerationStore
       const end = yield* note("a", "one", "two", "three")
-      yield* store.register("notes", "projection")
-      const cut = yield* store.beginShadow(notes())
-      yield* store.advance(cut, { to: 2, events: 1, rate: 0 }, Effect.void)
+      yield* generations.register("notes", "projection")
+      const cut = yield* generations.beginShadow(notes())
+      yield* checkpoints.advance(cut, { to: 2, events: 1, rate: 0 }, Effect.void)
       yield* running([notes()], caughtUp(end))
       deepStrictEqual(yield* model(), { a: "3: one two three" })
     })
@@ -802,17 +809,17 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
   {
     name: "PR8 a rebuild that is never right waits longer each time before it begins anew",
     run: Effect.gen(function* () {
-      const store = yield* ProjectionStore
+      const generations = yield* GenerationStore
       let begun = 0
-      const wrong = ProjectionStore.of({
-        ...store,
+      const wrong = GenerationStore.of({
+        ...generations,
         countEvents: () => Effect.succeed(0),
         beginShadow: (projection) =>
           Effect.suspend(() => {
             if (projection.name === "notes") begun++
-            return store.beginShadow(projection)
+            return generations.beginShadow(projection)
           }),
-        dropShadow: (shadow) => Effect.zipRight(store.dropShadow(shadow), Deferred.succeed(dropped, undefined))
+        dropShadow: (shadow) => Effect.zipRight(generations.dropShadow(shadow), Deferred.succeed(dropped, undefined))
       })
       const dropped = yield* Deferred.make<void>()
       yield* note("a", "one")
@@ -825,12 +832,12 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           // Another runner, which each commit wakes too, has been at work meanwhile.
           yield* Effect.provideService(
             running([notes({ name: "other" })], caughtUp(end, "other")),
-            ProjectionStore,
-            store
+            GenerationStore,
+            generations
           )
         }),
         ProjectionConfig.layer({ ...fast, minBackoff: hour, maxBackoff: hour })
-      ).pipe(Effect.provideService(ProjectionStore, wrong))
+      ).pipe(Effect.provideService(GenerationStore, wrong))
       strictEqual(begun, 1)
     })
   },
@@ -890,8 +897,8 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         patient
       )
       // An older release leaves the newer model alone, and one that is being built.
-      const store = yield* ProjectionStore
-      const begun = yield* store.beginShadow(notes({ version: 3 }))
+      const generations = yield* GenerationStore
+      const begun = yield* generations.beginShadow(notes({ version: 3 }))
       const older = yield* running([notes()], status())
       deepStrictEqual([older.status, older.version], ["halted", 2])
       yield* running(
@@ -901,7 +908,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
           Effect.flatMap(note("a", text), (position) => caughtUp(position, "other"))
         )
       )
-      const row = (yield* store.list).find(({ name }) => name === "notes")
+      const row = (yield* generations.list).find(({ name }) => name === "notes")
       deepStrictEqual([row?.shadow?.version, row?.shadow?.generation], [3, begun.generation])
     })
   },
@@ -929,8 +936,8 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
         { type: "Gone", data: '{"text":"three"}' }
       ])
       yield* running([upcast], caughtUp(end, "upcast"))
-      const store = yield* ProjectionStore
-      deepStrictEqual(yield* store.query("SELECT text, position FROM upcast ORDER BY position, text", []), [
+      const models = yield* ReadModels
+      deepStrictEqual(yield* models.query("SELECT text, position FROM upcast ORDER BY position, text", []), [
         ["one by 1", 1],
         ["twox", 2],
         ["twoy", 2],
@@ -1066,8 +1073,8 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       yield* note("a", "a1")
       const hole = yield* note("b", "slow", "b2")
       yield* note("a", "a2", "a3")
-      const store = yield* ProjectionStore
-      const position = Effect.map(store.list, ([row]) => row?.live?.position ?? 0)
+      const generations = yield* GenerationStore
+      const position = Effect.map(generations.list, ([row]) => row?.live?.position ?? 0)
       const reach = (wanted: () => boolean): Effect.Effect<void> =>
         Effect.suspend(() => (wanted() ? Effect.void : Effect.zipRight(Effect.sleep("2 millis"), reach(wanted))))
       yield* Effect.provide(

@@ -1,12 +1,11 @@
 /** The part of `ProjectionStore` that a reaction needs, in memory: thousands of histories need no database each. */
-import { Effect, Layer, Option } from "effect"
-import {
-  type Checkpoint,
-  type DeadLetter,
-  type Model,
-  type ProjectionRow,
-  ProjectionStore
-} from "../../src/projection/ProjectionStore.ts"
+import { Context, Effect, Layer, Option } from "effect"
+import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
+import { GenerationStore } from "../../src/projection/GenerationStore.ts"
+import { LeaseStore } from "../../src/projection/LeaseStore.ts"
+import type { Checkpoint, DeadLetter, Model, ProjectionRow } from "../../src/projection/Model.ts"
+import type { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
+import { ReadModels } from "../../src/projection/ReadModels.ts"
 
 const make = Effect.sync(() => {
   const live: Model = {
@@ -29,9 +28,11 @@ const make = Effect.sync(() => {
     rebuildRequested: false,
     paused: false
   })
-  const store: Partial<ProjectionStore["Type"]> = {
+  const generations: Partial<GenerationStore["Type"]> = {
     register: () => Effect.void,
-    find: () => Effect.sync(() => Option.some(row())),
+    find: () => Effect.sync(() => Option.some(row()))
+  }
+  const checkpoints: Partial<CheckpointStore["Type"]> = {
     advance: (_: Checkpoint, { to }) =>
       Effect.sync(() => {
         position = Math.max(position, to)
@@ -46,7 +47,11 @@ const make = Effect.sync(() => {
     deadLetters: () => Effect.sync(() => [...letters.values()]),
     skipped: () => Effect.succeed(new Set())
   }
-  return store as ProjectionStore["Type"]
+  return Context.make(GenerationStore, generations as GenerationStore["Type"]).pipe(
+    Context.add(CheckpointStore, checkpoints as CheckpointStore["Type"]),
+    Context.add(LeaseStore, {} as LeaseStore["Type"]),
+    Context.add(ReadModels, {} as ReadModels["Type"])
+  )
 })
 
-export const layer = Layer.effect(ProjectionStore, make)
+export const layer: Layer.Layer<ProjectionStore> = Layer.effectContext(make)

@@ -13,7 +13,8 @@ import { AccountsApi } from "../../src/bank/http/AccountsApi.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as OpenApiDocument from "../../src/http/OpenApiDocument.ts"
 import { codes } from "../../src/http/Problem.ts"
-import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
+import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
+import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "./Service.ts"
 
@@ -135,13 +136,14 @@ layer(Service.layer(), { excludeTestServices: true })("operations, where somethi
   it.effect("TR10 show it in the list, in the metrics and in the health, without a word of its error", () =>
     Effect.gen(function* () {
       const url = yield* Url
-      const store = yield* ProjectionStore
+      const checkpoints = yield* CheckpointStore
+      const generations = yield* GenerationStore
       const id = yield* Service.open(url)
       const { json } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
       yield* ask(`${url}/accounts/${id}/summary?minPosition=${json.position}`)
-      const live = Option.flatMapNullable(yield* store.find("account_summary"), (row) => row.live)
+      const live = Option.flatMapNullable(yield* generations.find("account_summary"), (row) => row.live)
       const failure = { position: json.position, streamId: `account-${id}`, version: 2, type: "Deposited", attempts: 5 }
-      yield* store.park(
+      yield* checkpoints.park(
         yield* live,
         { to: json.position, events: 0, rate: 0 },
         { ...failure, error: "it quotes 12.50 of Anna" }

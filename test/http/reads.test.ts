@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
-import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
+import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
 
@@ -149,7 +149,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
   it.effect("reads its own writes with minPosition, and says when the view is late", () =>
     Effect.gen(function* () {
       const url = yield* Url
-      const projections = yield* ProjectionStore
+      const generations = yield* GenerationStore
       const id = yield* Service.open(url)
       const { json } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "3" } })
       const summary = yield* ask(`${url}/accounts/${id}/summary?minPosition=${json.position}`)
@@ -166,12 +166,12 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
         }
       )
       assertProblem(yield* ask(`${url}/accounts/nobody/summary`), "account-not-found")
-      yield* projections.setPaused("account_summary", true)
+      yield* generations.setPaused("account_summary", true)
       const next = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "3" } })
       const late = yield* ask(`${url}/accounts/${id}/summary?minPosition=${next.json.position}`)
       assertProblem(late, "view-behind")
       assertProblem(yield* ask(`${url}/accounts?minPosition=${next.json.position}`), "view-behind")
-      yield* projections.setPaused("account_summary", false)
+      yield* generations.setPaused("account_summary", false)
       assert.isUndefined(problem(late).commandId)
     })
   )

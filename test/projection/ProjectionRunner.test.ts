@@ -10,9 +10,9 @@ import * as EventHash from "../../src/core/EventHash.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import * as Projection from "../../src/projection/Projection.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
+import { ReadModels } from "../../src/projection/ReadModels.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append } from "../sql/Log.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
@@ -132,7 +132,7 @@ describe("a projection", () => {
 
         yield* Effect.gen(function* () {
           const asked = yield* Projections
-          const { query } = yield* ProjectionStore
+          const { query } = yield* ReadModels
           yield* asked.awaitPosition("positions", 1_000, "20 seconds")
           assert.deepStrictEqual((yield* asked.status("positions")).lag, { events: 0, seconds: 0 })
           yield* asked.requestRebuild("positions")

@@ -15,9 +15,10 @@ import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
+import { ReadModels } from "../../src/projection/ReadModels.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import { isLong } from "../Random.ts"
@@ -201,7 +202,7 @@ describe("an operator's verbs", () => {
           Effect.gen(function* () {
             const projections = yield* Projections
             yield* projections.awaitPosition("account_summary", 3, "20 seconds")
-            const [row] = yield* (yield* ProjectionStore).query("SELECT current_balance FROM account_summary", [])
+            const [row] = yield* (yield* ReadModels).query("SELECT current_balance FROM account_summary", [])
             assert.deepStrictEqual(row, ["200"])
           })
         )
@@ -227,7 +228,7 @@ describe("a rebuild during continuous deposits", () => {
         yield* Effect.gen(function* () {
           const account = yield* Account
           const projections = yield* Projections
-          const store = yield* ProjectionStore
+          const models = yield* ReadModels
           const ids = Array.from({ length: 20 }, (_, id) => AccountId.make(String(id)))
           let last = 0
           for (const id of ids) last = (yield* account(id).Open({ owner: "Ada", currency: "EUR" })).position
@@ -242,7 +243,7 @@ describe("a rebuild during continuous deposits", () => {
             Effect.forever(
               Effect.gen(function* () {
                 // One statement sees one moment: every event is an opening or a transaction, and all are in the rows.
-                const [row] = yield* store.query(
+                const [row] = yield* models.query(
                   `SELECT (SELECT position FROM account_summary_checkpoint), count(*), sum(transaction_count) FROM account_summary`,
                   []
                 )

@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
-import { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
+import { ReadModels } from "../../src/projection/ReadModels.ts"
 
 type Totals = readonly [deposits: bigint, withdrawals: bigint, balance: bigint, count: number]
 
@@ -30,9 +30,9 @@ export const expected = Effect.gen(function* () {
 })
 
 /** The rows of the model that serves. */
-export const actual = Effect.flatMap(ProjectionStore, (store) =>
+export const actual = Effect.flatMap(ReadModels, (models) =>
   Effect.map(
-    store.query(
+    models.query(
       "SELECT account_id, total_deposits, total_withdrawals, current_balance, transaction_count FROM account_summary",
       []
     ),

@@ -11,8 +11,8 @@ import { type Duration, Effect, Option, Schema } from "effect"
 import type { Recorded } from "../../core/Recorded.ts"
 import { InvalidArgument } from "../../core/StoreError.ts"
 import * as Projection from "../../projection/Projection.ts"
-import { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Projections } from "../../projection/Projections.ts"
+import { ReadModels } from "../../projection/ReadModels.ts"
 import { Account } from "./Account.ts"
 import { type AccountEvent, events } from "./AccountEvents.ts"
 import { AccountId } from "./AccountTerms.ts"
@@ -197,8 +197,8 @@ const toSummary = (row: ReadonlyArray<unknown>): AccountSummary => {
 /** One account, and the position of the model that the answer is from. None where the model has no such account. */
 export const get = Effect.fn("AccountSummary.get")(function* (accountId: AccountId, options: QueryOptions = {}) {
   yield* current(options)
-  const store = yield* ProjectionStore
-  const [row] = yield* store.query(
+  const models = yield* ReadModels
+  const [row] = yield* models.query(
     `SELECT ${columns}, c.position FROM account_summary_checkpoint AS c
      LEFT JOIN account_summary AS s ON s.account_id = ?`,
     [accountId]
@@ -252,7 +252,7 @@ export const list = Effect.fn("AccountSummary.list")(function* (options: ListOpt
     return yield* new InvalidArgument({ argument: "cursor", reason: "is not the nextCursor of a page of this listing" })
   }
   yield* current(options)
-  const store = yield* ProjectionStore
+  const models = yield* ReadModels
   const descending = sort.startsWith("-")
   const column = sortColumns[sort.replace("-", "") as keyof typeof sortColumns]
   const order = descending ? "DESC" : "ASC"
@@ -267,7 +267,7 @@ export const list = Effect.fn("AccountSummary.list")(function* (options: ListOpt
     params.push(cursor.key, cursor.accountId)
   }
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`
-  const rows = yield* store.query(
+  const rows = yield* models.query(
     `SELECT ${columns}, s.${column} FROM account_summary AS s ${where}
      ORDER BY s.${column} ${order}, s.account_id ${order} LIMIT ?`,
     // One more than is shown tells whether there is a next page.

@@ -10,8 +10,10 @@ import { type AppendRequest, type EventPage, EventStore } from "../../core/Event
 import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { OutcomeUnknown, StoreUnavailable } from "../../core/StoreError.ts"
+import { CheckpointStore } from "../../projection/CheckpointStore.ts"
+import { GenerationStore } from "../../projection/GenerationStore.ts"
 import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
-import { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { SystemUnderTest } from "../../testing/ActorSystemConformance.ts"
 import type { Case } from "../../testing/Conformance.ts"
 import { Account } from "../account/Account.ts"
@@ -303,12 +305,13 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
       yield* running(
         { append },
         Effect.gen(function* () {
-          const store = yield* ProjectionStore
+          const checkpoints = yield* CheckpointStore
+          const generations = yield* GenerationStore
           yield* open("anna", "10")
           yield* Effect.fork(Effect.ignore(request("t1", "anna", "nobody", "4")))
           const letters = Effect.gen(function* () {
-            const row = yield* store.find(TransferProcess.name)
-            return row._tag === "Some" && row.value.live !== null ? yield* store.deadLetters(row.value.live) : []
+            const row = yield* generations.find(TransferProcess.name)
+            return row._tag === "Some" && row.value.live !== null ? yield* checkpoints.deadLetters(row.value.live) : []
           })
           yield* until(
             "it is stuck",

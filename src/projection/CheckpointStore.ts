@@ -1,0 +1,67 @@
+/**
+ * `CheckpointStore` is the port to where each model is in the log and to what it could not take: failures, dead letters and
+ * skips. It is the one way to change a model, together with its checkpoint.
+ *
+ * Guarantees every implementation keeps (checked by `testing/ProjectionConformance.ts`):
+ *
+ * - a model's rows and its checkpoint change in one transaction, or neither does;
+ * - a checkpoint moves only from where its mover believes it is: of two movers one fails with `CheckpointMoved`;
+ * - what an operator asked for is remembered until the runner comes to it, also where it comes while the event is tried.
+ */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import { Context, type Effect } from "effect"
+import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { Checkpoint, DeadLetter, Failure, Model, Written } from "./Model.ts"
+import type { ApplyFailed, CheckpointMoved } from "./ProjectionError.ts"
+
+/** A move of a checkpoint. */
+export interface Move {
+  readonly to: number
+  /** Events that it passes. */
+  readonly events: number
+  readonly rate: number
+  /**
+   * Streams that the mover left out because they are parked. Where there are no longer so many, one was taken up beside it,
+   * and the move fails with `CheckpointMoved`: it would pass over that stream's events.
+   */
+  readonly parked?: number
+}
+
+export type MoveError = CheckpointMoved | StoreUnavailable | OutcomeUnknown
+
+export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointStore")<
+  CheckpointStore,
+  {
+    /** Runs the change and moves the checkpoint in one transaction. */
+    readonly advance: (
+      from: Checkpoint,
+      move: Move,
+      change: Effect.Effect<void, ApplyFailed, SqlClient>
+    ) => Written<void, ApplyFailed | CheckpointMoved>
+    /** Notes what a model is stuck at, or with null that it no longer is. An event that was skipped meanwhile is no failure. */
+    readonly noteFailure: (at: Checkpoint, failure: Model["failure"]) => Written<void, CheckpointMoved>
+    /** Makes a dead letter of the event's stream and moves the checkpoint, or leaves it where it is. */
+    readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<void, CheckpointMoved>
+    /**
+     * Runs the change for events of a parked stream. `rest` is the dead letter that remains, or null when the stream has
+     * caught up with the checkpoint. Fails with `CheckpointMoved` unless letter and checkpoint are as given.
+     */
+    readonly unpark: (
+      at: Checkpoint,
+      letter: DeadLetter,
+      rest: DeadLetter | null,
+      change: Effect.Effect<void, ApplyFailed, SqlClient>
+    ) => Written<void, ApplyFailed | CheckpointMoved>
+    /** The dead letters of a model, by stream. */
+    readonly deadLetters: (of: Checkpoint) => Effect.Effect<ReadonlyArray<DeadLetter>, StoreUnavailable>
+    /** Positions that an operator had skipped, in this version of the projection. */
+    readonly skipped: (projection: string, version: number) => Effect.Effect<ReadonlySet<number>, StoreUnavailable>
+    /**
+     * Has the failed event of this stream tried again, or passed over for as long as the version stays. Gives whether there
+     * was one. Remembered until the runner comes to it.
+     */
+    readonly release: (projection: string, streamId: string, how: "retry" | "skip") => Written<boolean>
+    /** Forgets that models halted, so that they try again. */
+    readonly clearFailures: (projection: string) => Written
+  }
+>() {}

@@ -1,0 +1,55 @@
+/** What the read side keeps of projections and reactions, as the ports of `ProjectionStore.ts` give and take it. */
+import type { Effect } from "effect"
+import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+
+/** How far one generation of a projection's tables has come. */
+export interface Checkpoint {
+  readonly projection: string
+  readonly version: number
+  /** Counts the models of a projection, from 1. */
+  readonly generation: number
+  /** Position of the last event in it; 0 before the first. */
+  readonly position: number
+}
+
+/** An event that a projection could not take. */
+export interface Failure {
+  readonly position: number
+  readonly streamId: string
+  readonly version: number
+  readonly type: string
+  readonly error: string
+  readonly attempts: number
+}
+
+export interface Model extends Checkpoint {
+  /** Events it has passed, wanted or not. */
+  readonly events: number
+  /** Events a second, of late. */
+  readonly rate: number
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly startedAt: number
+  /** The event at which it is stuck, and whether it waits for an operator or tries again by itself. */
+  readonly failure: (Failure & { readonly halted: boolean }) | null
+}
+
+/** A stream that waits because of one of its events: the failure, and the later events behind it. */
+export interface DeadLetter extends Failure {
+  readonly parkedAt: number
+  /** Whether an operator asked to try it again. */
+  readonly retry: boolean
+}
+
+export interface ProjectionRow {
+  readonly name: string
+  readonly kind: "projection" | "reaction"
+  /** The model that serves. */
+  readonly live: Model | null
+  /** The model that is being built. */
+  readonly shadow: Model | null
+  readonly rebuildRequested: boolean
+  readonly paused: boolean
+}
+
+/** What a change of the store gives. */
+export type Written<A = void, E = never> = Effect.Effect<A, E | StoreUnavailable | OutcomeUnknown>

@@ -1,0 +1,200 @@
+/** Checkpoints, failures, dead letters and skips, on SQL; and user code that changes a model, within their transaction. */
+import { SqlClient } from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Cause, Clock, Effect, Layer } from "effect"
+import { CheckpointStore } from "../projection/CheckpointStore.ts"
+import type { Checkpoint, DeadLetter, Failure, Model } from "../projection/Model.ts"
+import { ApplyFailed } from "../projection/ProjectionError.ts"
+import { access, here, holding, keyOf, type Row, selectModels, toModel } from "./ProjectionRows.ts"
+import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
+import type { Writer } from "./Writer.ts"
+
+const letterColumns = "stream_id, version, position, type, error, attempts, parked_at, retry"
+
+const toLetter = (row: Row): DeadLetter =>
+  ({
+    streamId: row[0],
+    version: row[1],
+    position: row[2],
+    type: row[3],
+    error: row[4],
+    attempts: row[5],
+    parkedAt: row[6],
+    retry: row[7] === 1
+  }) as DeadLetter
+
+/** Moves the checkpoint if it is where the mover believes; gives no row where it is not. A failure is over with it. */
+const moveCheckpoint = `UPDATE projection_models SET position = ?, events = events + ?, rate = ?, failure = NULL
+  WHERE projection = ? AND generation = ? AND version = ? AND position = ? RETURNING generation`
+
+/**
+ * Gives a row while so many streams are parked. To park one moves the checkpoint, so at one checkpoint their number only falls,
+ * and the same number is the same streams.
+ */
+const stillParked =
+  "SELECT count(*) FROM projection_dead_letters WHERE projection = ? AND generation = ? HAVING count(*) = CAST(? AS INTEGER)"
+
+/** No change may hold the writer for longer; hung user code would hold all commands. */
+const changeTimeout = "30 seconds"
+
+const make = Effect.gen(function* () {
+  const { database, read, ride, run } = yield* access
+  const client = database.writeClient
+
+  /** User code within a transaction: whatever goes wrong in it is its own failure, but for a fault of the database. */
+  const contained = (at: Checkpoint, change: Effect.Effect<void, ApplyFailed, SqlClient>) =>
+    client === null
+      ? Effect.dieMessage("the database is open read only")
+      : change.pipe(
+          Effect.provideService(SqlClient, client),
+          Effect.timeoutFail({
+            duration: changeTimeout,
+            onTimeout: () =>
+              new ApplyFailed({ projection: at.projection, cause: new Error(`it took longer than ${changeTimeout}`) })
+          }),
+          Effect.catchAllCause((cause): Effect.Effect<never, SqlError | ApplyFailed> => {
+            const error = Cause.squash(cause)
+            const inner = error instanceof ApplyFailed ? error.cause : error
+            if (database.dialect.isFault(inner)) return Effect.fail(new SqlError({ cause: innermost(inner) }))
+            return Effect.fail(
+              error instanceof ApplyFailed ? error : new ApplyFailed({ projection: at.projection, cause: error })
+            )
+          })
+        )
+
+  /** Whether an operator had it passed over: perhaps since the runner, which tried it, last looked. */
+  const isSkipped = (connection: Connection, { projection, version }: Checkpoint, { position }: Failure) =>
+    Effect.map(
+      connection.executeValues("SELECT 1 FROM projection_skips WHERE projection = ? AND version = ? AND position = ?", [
+        projection,
+        version,
+        position
+      ]),
+      (rows) => rows.length > 0
+    )
+
+  const insertLetter = Effect.fnUntraced(function* (connection: Connection, at: Checkpoint, letter: DeadLetter) {
+    const retry = letter.retry || (yield* isSkipped(connection, at, letter))
+    yield* connection.executeRaw(
+      `INSERT INTO projection_dead_letters (projection, generation, ${letterColumns})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (projection, generation, stream_id) DO UPDATE SET version = excluded.version,
+         position = excluded.position, type = excluded.type, error = excluded.error, attempts = excluded.attempts,
+         parked_at = excluded.parked_at, retry = excluded.retry`,
+      [
+        at.projection,
+        at.generation,
+        letter.streamId,
+        letter.version,
+        letter.position,
+        letter.type,
+        letter.error,
+        letter.attempts,
+        letter.parkedAt,
+        retry ? 1 : 0
+      ]
+    )
+  })
+
+  return CheckpointStore.of({
+    advance: (from, { events, parked, rate, to }, change) =>
+      ride((connection) =>
+        Effect.gen(function* () {
+          // The checkpoint first: whoever lost the race does no work.
+          yield* holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)])
+          if (parked !== undefined)
+            yield* holding(connection, from, stillParked, [from.projection, from.generation, parked])
+          yield* contained(from, change)
+        })
+      ),
+    noteFailure: (at, failure) =>
+      ride((connection) =>
+        Effect.gen(function* () {
+          const isOver = failure === null || (yield* isSkipped(connection, at, failure))
+          yield* holding(
+            connection,
+            at,
+            `UPDATE projection_models SET failure = ? WHERE ${here} RETURNING generation`,
+            [isOver ? null : JSON.stringify(failure), ...keyOf(at)]
+          )
+        })
+      ),
+    park: (from, { events, rate, to }, failure) =>
+      Effect.flatMap(Clock.currentTimeMillis, (parkedAt) =>
+        ride((connection) =>
+          Effect.zipRight(
+            holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)]),
+            insertLetter(connection, from, { ...failure, parkedAt, retry: false })
+          )
+        )
+      ),
+    unpark: (at, letter, rest, change) =>
+      ride((connection) =>
+        Effect.gen(function* () {
+          yield* holding(connection, at, `SELECT 1 FROM projection_models WHERE ${here}`, keyOf(at))
+          yield* holding(
+            connection,
+            at,
+            `DELETE FROM projection_dead_letters
+             WHERE projection = ? AND generation = ? AND stream_id = ? AND version = ? RETURNING version`,
+            [at.projection, at.generation, letter.streamId, letter.version]
+          )
+          if (rest !== null) yield* insertLetter(connection, at, rest)
+          yield* contained(at, change)
+        })
+      ),
+    deadLetters: ({ generation, projection }) =>
+      Effect.map(
+        read(
+          `SELECT ${letterColumns} FROM projection_dead_letters WHERE projection = ? AND generation = ? ORDER BY stream_id`,
+          [projection, generation]
+        ),
+        (rows) => rows.map(toLetter)
+      ),
+    skipped: (projection, version) =>
+      Effect.map(
+        read("SELECT position FROM projection_skips WHERE projection = ? AND version = ?", [projection, version]),
+        (rows) => new Set(rows.map(([position]) => position as number))
+      ),
+    release: (projection, streamId, how) =>
+      ride(
+        Effect.fnUntraced(function* (connection) {
+          const models = (yield* connection.executeValues(`${selectModels} WHERE projection = ?`, [projection])).map(
+            toModel
+          )
+          let found = false
+          const release = Effect.fnUntraced(function* (model: Model, failure: Failure) {
+            found = true
+            if (how === "retry") return
+            yield* connection.executeRaw("INSERT INTO projection_skips VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [
+              projection,
+              model.version,
+              failure.position
+            ])
+          })
+          for (const model of models) {
+            const { failure, generation } = model
+            if (failure?.streamId === streamId) {
+              yield* release(model, failure)
+              yield* connection.executeRaw(
+                "UPDATE projection_models SET failure = NULL WHERE projection = ? AND generation = ?",
+                [projection, generation]
+              )
+            }
+            const letters = yield* connection.executeValues(
+              `UPDATE projection_dead_letters SET retry = 1 WHERE projection = ? AND generation = ? AND stream_id = ?
+               RETURNING ${letterColumns}`,
+              [projection, generation, streamId]
+            )
+            for (const letter of letters) yield* release(model, toLetter(letter))
+          }
+          return found
+        })
+      ),
+    clearFailures: (projection) =>
+      Effect.asVoid(run("UPDATE projection_models SET failure = NULL WHERE projection = ?", [projection]))
+  })
+})
+
+export const layer: Layer.Layer<CheckpointStore, never, SqlDatabase | Writer> = Layer.effect(CheckpointStore, make)
