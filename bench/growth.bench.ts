@@ -115,9 +115,9 @@ const daybook = (filename: string, accounts: number, heads: Array<Head>): Contes
             })
           } as const
           const request = { streamId: AccountLog.streamOf(account), expectedVersion: version, commands: [command] }
-          return Effect.map(store.append([request]), (result) => {
-            const head = result._tag === "Appended" ? result.heads[0] : undefined
-            if (head === undefined) throw new Error("the command was stored before")
+          return Effect.map(store.append([request]), ([result]) => {
+            if (result?.verdicts[0]?._tag !== "Stored") throw new Error("the command was not stored")
+            const { head } = result
             heads[account] = head
             return head.position
           })

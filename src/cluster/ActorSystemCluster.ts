@@ -33,6 +33,7 @@ import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
 import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import * as StoredText from "../core/StoredText.ts"
 import {
   CommandIdReused,
   EntryDamaged,
@@ -236,6 +237,9 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
         const definition = definitions.get(asked.aggregate)
         // Not from here: the local system says why.
         if (definition === undefined || stopping) return yield* local.ask(asked)
+        // Before it travels: on its way a text that no store takes may become one that it does.
+        const wrong = StoredText.wrongIn(asked)
+        if (wrong !== undefined) return yield* wrong
         const streamId = definition.streamId(asked.id)
         if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })
         const payload = yield* definition.commands.writePayload(asked.command, asked.payload)
@@ -331,6 +335,7 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) 
 const isSettled = ({ _tag }: RuntimeError): boolean =>
   [
     "VersionMismatch",
+    "DecisionTimedOut",
     "CommandIdReused",
     "EntryDamaged",
     "InvalidArgument",

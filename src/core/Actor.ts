@@ -2,35 +2,37 @@
  * `Actor` runs one aggregate: a fiber that recovers the state, takes the commands that wait, decides one after the other
  * on the running state, appends what they decided in one request, and answers them after it is stored.
  *
- * What follows from the store's answer:
+ * What follows from the store's answer, for each command by itself:
  *
- * - stored: the running state becomes the committed one, and the callers get their answers;
- * - some were stored before: those get the stored answers, the others are decided again;
+ * - stored: its state becomes the committed one, and its callers get their answer;
+ * - stored before: they get the stored answer;
+ * - refused, by the store or by a defect of user code: they get that error, and nothing else happens;
+ * - decided on what is not stored: it is decided again, and behind one of the same batch no more than once;
  * - another writer was first: the missing events are read and the commands decided again, a few times;
  * - unavailable: nothing happened, the callers are told, and the state is still the committed one;
- * - outcome unknown, or a defect of user code: the state is dropped and loaded again before the next command.
+ * - outcome unknown, or `evolve` threw: the state is dropped and loaded again before the next command.
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  *
  * Last of the four rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, and how a state is
  * loaded in `Recovery.ts`. `ActorSystemLocal.ts` starts actors and lets them go.
  */
-import { Array as Arr, Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
+import { Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
-import { DecisionTimedOut, MailboxFull, type RecoveryFailed, type RuntimeError, ShuttingDown } from "./ActorError.ts"
+import { MailboxFull, type RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer } from "./ActorSystem.ts"
 import * as Backoff from "./Backoff.ts"
-import { type Decided, Decisions, interrupted } from "./Decisions.ts"
+import { type Decided, Decisions, type Defect, type Effectful } from "./Decisions.ts"
 import type { AnyDefinition, Committed, Place } from "./Definition.ts"
-import type { AppendError, AppendResult, EventStore, QueuePlace, StoredCommand } from "./EventStore.ts"
+import type { AppendError, CommandRefusal, EventStore, QueuePlace, StoredCommand, StreamResult } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
 import type { Permits } from "./Permits.ts"
 import { Recovery } from "./Recovery.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
-import { OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
+import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
 /** Something that waits, and is told the time now and then. */
@@ -65,8 +67,6 @@ export interface Host {
   readonly answered: () => void
 }
 
-const isDefect = ({ result }: Decided): boolean => result === "defect"
-
 export class Actor implements Watched {
   readonly definition: AnyDefinition
   readonly id: string
@@ -84,9 +84,7 @@ export class Actor implements Watched {
   private fiber: Fiber.RuntimeFiber<void> | undefined
   /** Which fiber is the actor's: one that was given up finds another number here and ends. */
   private epoch = 0
-  /** The command whose decision is an effect that has not ended. */
-  private deciding: Pending | undefined
-  /** When the append or the effect began. */
+  /** When the append began. */
   private busySince = 0
   /** Where the append waits for its turn. */
   private place: QueuePlace | undefined
@@ -123,13 +121,14 @@ export class Actor implements Watched {
 
   /** Accepts a command; the caller has checked that there is room. */
   offer(pending: Pending): void {
-    const { failure } = this.recovery
-    if (failure !== undefined) {
-      this.counters.count(pending.ask.command, "error")
-      pending.resume(failure)
+    const { command, commandId } = pending.ask
+    const refused =
+      this.recovery.failure ?? (this.mailbox.add(pending) ? undefined : new CommandIdReused({ commandId }))
+    if (refused !== undefined) {
+      this.counters.count(command, "error")
+      pending.resume(refused)
       return
     }
-    this.mailbox.add(pending)
     this.host.accepted()
     this.awake()
   }
@@ -167,17 +166,9 @@ export class Actor implements Watched {
     this.end()
   }
 
-  /** Gives up an append or a decision that takes too long. */
-  expire(now: number): "append" | "decision" | undefined {
-    const { appendTimeout, decideTimeout } = this.host.limits
-    const isDeciding = this.deciding !== undefined
-    if (now - this.busySince < Duration.toMillis(isDeciding ? decideTimeout : appendTimeout)) return undefined
-    if (this.deciding !== undefined) {
-      const { command } = this.deciding.ask
-      const limit = Duration.format(decideTimeout)
-      this.skip(this.deciding, "error", new DecisionTimedOut({ streamId: this.streamId, command, limit }))
-      return "decision"
-    }
+  /** Gives up an append that takes too long. */
+  expire(now: number): "append" | undefined {
+    if (now - this.busySince < Duration.toMillis(this.host.limits.appendTimeout)) return undefined
     const error = this.withdraw()
       ? new StoreUnavailable({ operation: "append", cause: new Error("the append waited too long for its turn") })
       : new OutcomeUnknown({ cause: new Error("the store did not answer the append") })
@@ -208,30 +199,17 @@ export class Actor implements Watched {
     this.epoch++
     this.place = undefined
     this.committed = undefined
-    this.deciding = undefined
     this.recovery.stop()
     this.host.watched.delete(this)
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined
   }
 
-  /** Begins a new life without the command whose decision ended this one; nothing of its batch was stored. */
-  private skip(one: Pending, result: "error" | "defect", answer: Effect.Effect<Answer, RuntimeError>): void {
-    this.end()
-    this.mailbox.putBack(this.mailbox.inFlight.filter((pending) => pending !== one))
-    this.counters.count(one.ask.command, result)
-    this.resume(one, answer)
-    this.start()
-  }
-
-  /** The fiber ended by itself: by a defect of this file or of the store, or since user code interrupted it. */
+  /** The fiber ended by itself: by a defect of this file or of the store. */
   private *crash(epoch: number, cause: Cause.Cause<never>): Effect.fn.Return<void> {
     yield* this.log("the actor crashed", cause)
     yield* this.recovery.grow()
     if (this.epoch !== epoch) return
-    if (this.deciding !== undefined) {
-      return this.skip(this.deciding, "defect", Effect.failCause(Cause.isInterrupted(cause) ? interrupted : cause))
-    }
     this.end()
     this.answerAll(this.mailbox.takeInFlight(), new OutcomeUnknown({ cause: Cause.squash(cause) }))
     this.start()
@@ -248,8 +226,20 @@ export class Actor implements Watched {
     return Fault.report(LogLevel.Error, message, { streamId: this.streamId, ...annotations }, cause)
   }
 
-  private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>): void {
+  /** Answers a command, and those that joined it: as a replay, where the answer is stored now. */
+  private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>, isStored = false): void {
+    const joined = this.mailbox.forget(pending)
     pending.resume(answer)
+    for (const twin of joined) {
+      if (answer instanceof VersionMismatch && twin.ask.expectedVersion !== pending.ask.expectedVersion) {
+        // It asked for another version, of which this answer says nothing.
+        this.offer(twin)
+      } else {
+        this.counters.count(twin.ask.command, "replayed")
+        twin.resume(isStored ? Effect.map(answer, (given) => ({ ...given, replayed: true })) : answer)
+      }
+      this.host.answered()
+    }
     this.host.answered()
   }
 
@@ -299,188 +289,195 @@ export class Actor implements Watched {
     this.answerReaders(recovered.left)
   }
 
-  effectBegan(pending: Pending): void {
-    this.deciding = pending
-    this.busySince = this.host.elapsed()
-    this.host.watched.add(this)
-  }
-
-  effectEnded(): void {
-    this.host.watched.delete(this)
-    this.deciding = undefined
-  }
-
   /** Decides, appends and answers some of the commands that wait. */
   private batch(epoch: number, committed: Committed<unknown>): Effect.Effect<void> {
-    const { limits, now } = this.host
-    const taken = this.mailbox.take(limits.maxBatch)
-    const decisions = new Decisions(this, committed, taken, now(), limits.maxBatchCharacters)
-    const rest = decisions.decide()
-    return rest === undefined
-      ? this.append(epoch, committed, decisions)
-      : Effect.flatMap(rest, () => this.append(epoch, committed, decisions))
-  }
-
-  private append(epoch: number, committed: Committed<unknown>, decisions: Decisions): Effect.Effect<void> {
-    if (this.epoch !== epoch) return Effect.void
-    const { host, mailbox, streamId } = this
-    const { decided } = decisions
-    // What was taken but not decided waits: behind its twin, behind a defect, or since the batch is large enough.
-    if (decided.length < mailbox.inFlight.length) mailbox.keep(decided.length)
-
-    this.busySince = host.elapsed()
-    host.watched.add(this)
-    const place: QueuePlace = {}
-    this.place = place
-    const commands = decided.map(({ proposed }) => proposed)
-    const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
-      if (this.epoch !== epoch) return Effect.void
-      this.place = undefined
-      host.watched.delete(this)
-      if (!decisions.endedInDefect) return then()
-      this.committed = undefined
-      return Effect.zipRight(Effect.gen(this.recovery, this.recovery.grow), Effect.suspend(then))
+    const { host, mailbox } = this
+    const taken = mailbox.take(host.limits.maxBatch)
+    const decisions = new Decisions(host, this, committed)
+    const effect = decisions.decide(taken)
+    if (effect !== undefined) {
+      mailbox.keep(1)
+      return this.runEffect(epoch, decisions, effect)
     }
-    const { hash: expectedHash, version: expectedVersion } = committed
-    return Effect.matchCauseEffect(host.store.append([{ streamId, expectedVersion, expectedHash, commands }], place), {
-      onFailure: (cause) => ended(() => Effect.gen(this, () => this.appendFailed(decided, committed, cause))),
-      onSuccess: (result) => ended(() => this.appended(decisions, committed, result))
-    })
+    // What was taken but not decided waits.
+    if (decisions.decided.length < taken.length) mailbox.keep(decisions.decided.length)
+    return this.appendDecided(epoch, decisions)
   }
 
-  private appended(decisions: Decisions, committed: Committed<unknown>, result: AppendResult): Effect.Effect<void> {
-    const { decided } = decisions
-    if (result._tag === "AlreadyStored") {
-      this.replay(decided, result.commands)
-      return Effect.void
-    }
-    const { definition, host, recovery, streamId } = this
-    ActorMetrics.committed(decided.length, host.elapsed() - this.busySince)
-    const head = result.heads[0] ?? committed
-    if (!decisions.endedInDefect) {
-      recovery.reset()
-      this.committed = { state: decisions.state, version: head.version, position: head.position, hash: head.hash }
-      const { every = host.limits.snapshotEvery } = definition.snapshot
-      const news = head.version - recovery.snapshotVersion
-      if (news > 0 && news >= every && host.saver.offer(streamId, definition, this.committed)) {
-        recovery.snapshotVersion = head.version
-      }
-    }
-    this.mailbox.takeInFlight()
-    let next = 0
-    for (const one of decided) {
-      this.conclude(one, (one.proposed.outcome === "unkept" ? undefined : result.commands[next++]) ?? head)
-    }
-    return Effect.void
-  }
-
-  /** Gives a command what was decided for it. */
-  private conclude({ answer, pending, result }: Decided, at: Place): void {
-    this.counters.count(pending.ask.command, result)
-    this.resume(pending, answer(at))
-  }
-
-  /** Some commands were stored before, by an earlier try or by another process: theirs are the stored answers. */
-  private replay(decided: ReadonlyArray<Decided>, stored: ReadonlyArray<StoredCommand>): void {
-    const { definition } = this
-    const found = new Map(stored.map((command) => [command.commandId, command]))
-    const again: Array<Decided> = []
-    for (const one of decided) {
-      const { ask } = one.pending
-      const command = found.get(ask.commandId)
-      if (command === undefined) {
-        again.push(one)
-        continue
-      }
-      this.counters.count(ask.command, "replayed")
-      const { answer: text, answerVersion, outcome, position, version } = command
-      const answer = Effect.suspend(() =>
-        Either.map(
-          definition.commands.readAnswer(ask.command, outcome, { text, version: answerVersion }),
-          (value): Answer => ({ outcome, value, replayed: true, version, position })
-        )
-      )
-      this.resume(one.pending, answer)
-    }
-    this.again(again)
-  }
-
-  /** These are decided again, but for what ended in a defect; nothing else stays in flight. */
-  private again(decided: ReadonlyArray<Decided>): void {
-    const [others, defects] = Arr.partition(decided, isDefect)
-    this.mailbox.putBack(others.map(({ pending }) => pending))
-    for (const one of defects) this.conclude(one, nowhere)
-  }
-
-  /** The same error for all of them, but for what ended in a defect. */
-  private fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
-    this.mailbox.takeInFlight()
-    const [others, defects] = Arr.partition(decided, isDefect)
-    for (const one of defects) this.conclude(one, nowhere)
-    this.answerAll(
-      others.map(({ pending }) => pending),
-      error
+  /** Runs the decision of one command, once the store says that the command is new and the state is the newest. */
+  private runEffect(epoch: number, decisions: Decisions, effect: Effectful): Effect.Effect<void> {
+    const run = () => Effect.flatMap(decisions.run(effect), () => this.appendDecided(epoch, decisions))
+    if (!effect.pending.ask.retryable) return run()
+    const lookUp: Batch = { committed: decisions.committed, decided: [decisions.lookUp(effect)], isSpoilt: false }
+    return this.append(epoch, lookUp, (result) =>
+      result.verdicts[0]?._tag === "Unkept" ? run() : this.judge(lookUp, result)
     )
   }
 
-  private *appendFailed(
-    decided: ReadonlyArray<Decided>,
-    committed: Committed<unknown>,
-    cause: Cause.Cause<AppendError>
-  ): Effect.fn.Return<void> {
-    const failure = Option.getOrNull(Cause.failureOption(cause))
-    switch (failure?._tag) {
-      case "StoreUnavailable":
-        return this.fail(decided, failure)
-      case "OutcomeUnknown": {
-        this.committed = undefined
-        return this.fail(decided, failure)
+  private appendDecided(epoch: number, decisions: Decisions): Effect.Effect<void> {
+    const append = this.append(epoch, decisions, (result) => this.judge(decisions, result))
+    return decisions.defects.length === 0 ? append : Effect.zipRight(this.reportDefects(decisions.defects), append)
+  }
+
+  /** Asks the store to append, for `appendTimeout` at most, and goes on by what it says. */
+  private append(
+    epoch: number,
+    batch: Batch,
+    judge: (result: StreamResult) => Effect.Effect<void>
+  ): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.epoch !== epoch) return Effect.void
+      const { host, streamId } = this
+      const { committed, decided, isSpoilt } = batch
+      this.busySince = host.elapsed()
+      host.watched.add(this)
+      const place: QueuePlace = {}
+      this.place = place
+      const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
+        if (this.epoch !== epoch) return Effect.void
+        this.place = undefined
+        host.watched.delete(this)
+        if (isSpoilt) this.committed = undefined
+        return then()
       }
-      // Which command it is of is known where it is alone.
-      case "EntryDamaged":
-      case "InvalidArgument": {
-        if (decided.length === 1) return this.fail(decided, failure)
-        this.mailbox.takeSingly(decided.length)
-        return this.again(decided)
-      }
-      case "CommandIdReused":
-      case "AnswerFailed": {
-        const [others, blamed] = Arr.partition(decided, ({ pending }) => pending.ask.commandId === failure.commandId)
-        const isReused = failure._tag === "CommandIdReused"
-        if (!isReused) {
-          yield* this.log("a command ended in a defect", Cause.die(failure.cause), { commandId: failure.commandId })
-          yield* this.recovery.grow()
-          this.committed = undefined
-        }
-        for (const { pending } of blamed) {
-          this.counters.count(pending.ask.command, isReused ? "error" : "defect")
-          this.resume(pending, isReused ? failure : Effect.die(failure.cause))
-        }
-        return this.again(others)
-      }
-      case "VersionConflict":
-        return yield* this.conflict(decided, committed, failure)
-      default: {
-        yield* this.log("the store failed in a way that it does not declare", cause)
-        this.committed = undefined
-        return this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
-      }
+      const commands = decided.map(({ proposed }) => proposed)
+      const { hash: expectedHash, version: expectedVersion } = committed
+      const appended = host.store.append([{ streamId, expectedVersion, expectedHash, commands }], place)
+      return Effect.matchCauseEffect(appended, {
+        onFailure: (cause) => ended(() => this.appendFailed(decided, cause)),
+        onSuccess: ([result]) =>
+          ended(() => (result === undefined ? this.appendFailed(decided, unjudged) : judge(result)))
+      })
+    })
+  }
+
+  /** Answers each command by its verdict, and takes over the state of the last one that is stored. */
+  private judge(batch: Batch, result: StreamResult): Effect.Effect<void> {
+    const { conflict, head, verdicts } = result
+    const { committed, decided } = batch
+    if (conflict === undefined) this.commit(batch, result)
+    this.mailbox.takeInFlight()
+    const again: Array<Pending> = []
+    const defects: Array<Defect> = []
+    for (const [index, one] of decided.entries()) {
+      const verdict = verdicts[index]
+      if (verdict?._tag === "Stored") this.conclude(one, verdict.command, true)
+      else if (verdict?._tag === "StoredBefore") this.replay(one.pending, verdict.command)
+      else if (verdict?._tag === "Refused") this.refuse(one.pending, verdict.error, defects)
+      // What ended in a defect is not decided again.
+      else if (verdict?._tag === "Unkept" || one.result === "defect") this.conclude(one, head)
+      else again.push(one.pending)
     }
+    if (conflict === undefined)
+      ActorMetrics.committed(decided.length - again.length, this.host.elapsed() - this.busySince)
+    const next =
+      conflict === undefined
+        ? Effect.sync(() => this.decideAgain(again))
+        : Effect.gen(this, () => this.conflict(again, committed, conflict))
+    return defects.length === 0 ? next : Effect.zipRight(this.reportDefects(defects), next)
+  }
+
+  /** Takes over the state after the last command that is stored: nothing that was decided behind it holds. */
+  private commit({ committed, decided, isSpoilt }: Batch, { head, verdicts }: StreamResult): void {
+    const { definition, host, recovery, streamId } = this
+    const last = verdicts.findLastIndex(({ _tag }) => _tag === "Stored")
+    if (isSpoilt) return
+    recovery.reset()
+    const state = last < 0 ? committed.state : decided[last]?.after
+    this.committed = { state, version: head.version, position: head.position, hash: head.hash }
+    const { every = host.limits.snapshotEvery } = definition.snapshot
+    const news = head.version - recovery.snapshotVersion
+    if (news > 0 && news >= every && host.saver.offer(streamId, definition, this.committed)) {
+      recovery.snapshotVersion = head.version
+    }
+  }
+
+  /** Gives a command what was decided for it. */
+  private conclude({ answer, pending, result }: Decided, at: Place, isStored = false): void {
+    this.counters.count(pending.ask.command, result)
+    this.resume(pending, answer(at), isStored)
+  }
+
+  /** It was stored before, by an earlier try or by another process: its answer is the stored one. */
+  private replay(pending: Pending, stored: StoredCommand): void {
+    const { command } = pending.ask
+    const { answer: text, answerVersion, outcome, position, version } = stored
+    this.counters.count(command, "replayed")
+    const answer = Effect.suspend(() =>
+      Either.map(
+        this.definition.commands.readAnswer(command, outcome, { text, version: answerVersion }),
+        (value): Answer => ({ outcome, value, replayed: true, version, position })
+      )
+    )
+    this.resume(pending, answer)
+  }
+
+  /** The store does not take it. That its answer could not be made is a defect of its own. */
+  private refuse(pending: Pending, error: CommandRefusal, defects: Array<Defect>): void {
+    const { ask } = pending
+    if (error._tag !== "AnswerFailed") {
+      this.answerAll([pending], error)
+      return
+    }
+    const cause = Cause.die(error.cause)
+    defects.push({ ask, cause })
+    this.counters.count(ask.command, "defect")
+    this.resume(pending, Effect.failCause(cause))
+  }
+
+  /** They were decided on events that are not stored. */
+  private decideAgain(batch: ReadonlyArray<Pending>): void {
+    for (const pending of batch) pending.isAgain = true
+    this.mailbox.putBack(batch)
+  }
+
+  /** Logs what user code threw: one line for a batch, since its neighbours wait for it. */
+  private reportDefects([first, ...others]: ReadonlyArray<Defect>): Effect.Effect<void> {
+    if (first === undefined) return Effect.void
+    const { command, commandId } = first.ask
+    const more = others.length > 0 ? { others: others.length } : {}
+    return this.log("a command ended in a defect", first.cause, { command, commandId, ...more })
+  }
+
+  /** Nothing of the batch was stored, or nobody knows: the same error for all of it, but for what ended in a defect. */
+  private fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
+    this.mailbox.takeInFlight()
+    for (const one of decided) {
+      if (one.result === "defect") this.conclude(one, nowhere)
+      else this.answerAll([one.pending], error)
+    }
+  }
+
+  private appendFailed(decided: ReadonlyArray<Decided>, cause: Cause.Cause<AppendError>): Effect.Effect<void> {
+    const failure = Option.getOrNull(Cause.failureOption(cause))
+    if (failure?._tag === "StoreUnavailable" || failure?._tag === "InvalidArgument") {
+      this.fail(decided, failure)
+      return Effect.void
+    }
+    this.committed = undefined
+    if (failure?._tag === "OutcomeUnknown") {
+      this.fail(decided, failure)
+      return Effect.void
+    }
+    this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+    return this.log("the store failed in a way that it does not declare", cause)
   }
 
   /** Another writer was first: reads its events, and decides again what has not lost too often. */
   private *conflict(
-    decided: ReadonlyArray<Decided>,
+    batch: ReadonlyArray<Pending>,
     committed: Committed<unknown>,
     error: VersionConflict
   ): Effect.fn.Return<void> {
     const { limits } = this.host
     ActorMetrics.conflicted()
-    for (const { pending } of decided) pending.conflicts++
-    const [lost, others] = Arr.partition(decided, ({ pending }) => pending.conflicts <= limits.conflictRetries)
-    this.fail(lost, error)
-    this.again(others)
-    const tries = Math.max(0, ...others.map(({ pending }) => pending.conflicts))
+    const others: Array<Pending> = []
+    for (const pending of batch) {
+      if (++pending.conflicts > limits.conflictRetries) this.answerAll([pending], error)
+      else others.push(pending)
+    }
+    this.mailbox.putBack(others)
+    const tries = Math.max(0, ...others.map(({ conflicts }) => conflicts))
     if (tries > 0) {
       const most = Duration.toMillis(limits.maxBackoff)
       yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
@@ -490,6 +487,12 @@ export class Actor implements Watched {
     if (this.committed !== undefined) this.committed = yield* this.recovery.catchUp(committed)
   }
 }
+
+/** Commands that are appended together, and the state that they were decided on. */
+type Batch = Pick<Decisions, "committed" | "decided" | "isSpoilt">
+
+/** A store that answers an append without a word about its stream. */
+const unjudged = Cause.die(new Error("the store judged no command"))
 
 /** A defect has no place in the log, and its answer none to tell. */
 const nowhere: Place = { version: 0, position: 0 }

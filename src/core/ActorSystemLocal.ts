@@ -15,10 +15,12 @@ import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
 import { EventStore, outsideTransaction } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import { pendingOf } from "./Mailbox.ts"
 import { Permits } from "./Permits.ts"
 import * as Replay from "./Replay.ts"
 import * as SnapshotSaver from "./SnapshotSaver.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
+import * as StoredText from "./StoredText.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import { isStreamId, type StreamId } from "./StreamId.ts"
 
@@ -149,6 +151,9 @@ const make = Effect.gen(function* () {
   const ask = (asked: Ask): Effect.Effect<Answer, RuntimeError> =>
     // An interruption ends the wait and nothing else: there is nothing to clean up.
     Effect.async((resume) => {
+      // What no store takes is refused here, to its caller alone, and never gets into a batch.
+      const wrong = StoredText.wrongIn(asked)
+      if (wrong !== undefined) return resume(wrong)
       const actor = find(asked.aggregate, asked.id)
       if (!(actor instanceof Actor)) {
         if (actor._tag === "TooManyActors") ActorMetrics.rejected()
@@ -157,7 +162,7 @@ const make = Effect.gen(function* () {
         ActorMetrics.rejected()
         resume(new MailboxFull({ streamId: actor.streamId, capacity: limits.mailboxCapacity }))
       } else {
-        actor.offer({ ask: asked, resume, conflicts: 0 })
+        actor.offer(pendingOf(asked, resume))
       }
     })
 
@@ -216,10 +221,10 @@ const make = Effect.gen(function* () {
         if (--wanted === 0) break
       }
     }
-    for (const actor of host.watched) {
-      const what = actor.expire(now)
+    for (const one of host.watched) {
+      const what = one.expire(now)
       if (what !== undefined) {
-        const { streamId } = actor
+        const { streamId } = one
         yield* Fault.report(LogLevel.Error, `the actor gave up its ${what}: it did not end in time`, { streamId })
       }
     }

@@ -1,26 +1,28 @@
 /**
  * The rules of an append, free of any store: what is checked, in which order, and which rows follow. A store calls `plan`
- * inside its transaction with the facts it has read there, and writes the rows or none of them.
+ * inside its transaction with the facts it has read there, and writes the rows.
  *
- * Order: arguments, then command ids, then versions; so a retry is answered even where the stream has moved on.
+ * Each command gets a verdict of its own in one pass. Order: its texts, then its id, then the stream's version, then its answer;
+ * so a retry is answered even where the stream has moved on. What rests on the events of a command that is not written is not
+ * written either: behind the first such command of a stream, the others were decided on a state that does not exist.
  */
-import { Buffer } from "node:buffer"
-import { Either } from "effect"
-import * as CommandId from "./CommandId.ts"
 import * as EventHash from "./EventHash.ts"
-import type { AppendRequest, AppendResult, ExpectedVersion, Head, StoredCommand } from "./EventStore.ts"
+import type {
+  AppendRequest,
+  AppendResult,
+  CommandRefusal,
+  ExpectedVersion,
+  Head,
+  ProposedCommand,
+  StoredCommand,
+  StreamResult,
+  Verdict
+} from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
+import * as StoredText from "./StoredText.ts"
 import { AnswerFailed, CommandIdReused, EntryDamaged, InvalidArgument, VersionConflict } from "./StoreError.ts"
 import { isStreamId, type StreamId } from "./StreamId.ts"
-
-/** Largest data of one event, in bytes of UTF-8. */
-export const maxPayloadBytes = 1_048_576
-
-/** Largest answer to keep of one command, in bytes of UTF-8. */
-export const maxAnswerBytes = 1_048_576
-/** Longest event type, command name, fingerprint, correlation id, causation id or traceparent, in UTF-16 code units. */
-const maxTextLength = 1_024
 
 export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 
@@ -43,17 +45,15 @@ export interface AppendPlan {
   readonly entries: ReadonlyArray<Journal.JournalEntry>
 }
 
-export type Refusal = InvalidArgument | CommandIdReused | VersionConflict | AnswerFailed | EntryDamaged
+/** Commands that cannot be stored, each with the reason. Nothing may be asked of a store about them. */
+export type Misfits = ReadonlyMap<ProposedCommand, CommandRefusal>
 
+const none: Misfits = new Map()
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
-const texts = ["commandId", "command", "fingerprint", "correlationId", "causationId", "traceparent"] as const
-const wellFormed = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
-/** Most texts need not be measured: no character takes more than 3 bytes for each of its code units. */
-const isOver = (text: string, bytes: number): boolean => text.length * 3 > bytes && Buffer.byteLength(text) > bytes
-
-/** The first thing wrong with the requests themselves. Needs no store: check before the transaction. */
-export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | undefined => {
+/** What is wrong with the requests as such, or else with some of their commands. Needs no store: check before the transaction. */
+export const check = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | Misfits => {
+  let misfits: Map<ProposedCommand, CommandRefusal> | undefined
   // Most appends hold one command, which has nothing to stand twice with.
   const ids = requests.length === 1 && (requests[0]?.commands.length ?? 0) < 2 ? undefined : new Set<string>()
   for (const { streamId, expectedVersion, expectedHash, commands } of requests) {
@@ -66,59 +66,47 @@ export const validate = (requests: ReadonlyArray<AppendRequest>): InvalidArgumen
       return invalid("expectedHash", "stands without the version that it is the hash of")
     }
     for (const command of commands) {
-      if (!CommandId.fits(command.commandId)) {
-        return invalid("commandId", `is not 1 to ${CommandId.maxLength} characters`)
-      }
-      if (ids?.has(command.commandId)) return invalid("commandId", "stands twice in one append")
-      ids?.add(command.commandId)
-      for (const name of texts) {
-        const text = command[name]
-        if (text === null) continue
-        if (text.length > maxTextLength) return invalid(name, `is over ${maxTextLength} characters`)
-        if (!wellFormed(text)) return invalid(name, "holds U+0000 or a lone surrogate")
-      }
-      for (const { type, schemaVersion, data } of command.events) {
-        if (type === "" || type.length > maxTextLength || !wellFormed(type)) {
-          return invalid("type", `is not 1 to ${maxTextLength} well-formed characters without U+0000`)
-        }
-        if (!(Number.isSafeInteger(schemaVersion) && schemaVersion > 0))
-          return invalid("schemaVersion", "is not 1 or more")
-        if (!wellFormed(data)) return invalid("data", "holds U+0000 or a lone surrogate; JSON escapes both")
-        if (isOver(data, maxPayloadBytes)) return invalid("data", `is over ${maxPayloadBytes} bytes`)
-      }
+      const { commandId } = command
+      let wrong = ids?.has(commandId) ? invalid("commandId", "stands twice in one append") : StoredText.wrongIn(command)
+      ids?.add(commandId)
+      for (const event of command.events) wrong ??= StoredText.wrongEvent(event)
+      if (wrong === undefined) continue
+      misfits ??= new Map()
+      misfits.set(command, wrong)
     }
   }
-  return undefined
+  return misfits ?? none
 }
 
 const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
   expected === "any" ||
   (expected === "noStream" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
 
-/** What to write for requests that `validate` found sound, or why nothing may be written. */
-export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): Either.Either<AppendPlan, Refusal> => {
-  const before: Array<StoredCommand> = []
-  for (const { streamId, commands } of requests) {
-    for (const { commandId, fingerprint, recognizes } of commands) {
-      const stored = state.command(commandId)
-      if (stored === undefined) continue
-      if (stored instanceof EntryDamaged) return Either.left(stored)
-      // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
-      const isSame =
-        stored.streamId === streamId &&
-        (stored.fingerprint === fingerprint || recognizes?.(stored.fingerprint) === true)
-      if (!isSame) return Either.left(new CommandIdReused({ commandId }))
-      before.push(stored)
-    }
-  }
-  if (before.length > 0)
-    return Either.right({ result: { _tag: "AlreadyStored", commands: before }, events: [], entries: [] })
+const dropped: Verdict = { _tag: "Dropped" }
+const unkept: Verdict = { _tag: "Unkept" }
 
+/** What the id says of a command, whatever it decided now; nothing where it is new. */
+const byId = (
+  { commandId, fingerprint, recognizes }: ProposedCommand,
+  streamId: StreamId,
+  stored: StoredCommand | EntryDamaged | undefined
+): Verdict | undefined => {
+  if (stored === undefined) return undefined
+  if (stored instanceof EntryDamaged) return { _tag: "Refused", error: stored }
+  // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
+  const isSame =
+    stored.streamId === streamId && (stored.fingerprint === fingerprint || recognizes?.(stored.fingerprint) === true)
+  return isSame
+    ? { _tag: "StoredBefore", command: stored }
+    : { _tag: "Refused", error: new CommandIdReused({ commandId }) }
+}
+
+/** What becomes of each command of requests that `check` found sound, and what to write. */
+export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, state: LogState): AppendPlan => {
   // Most appends are to one stream, whose head nothing else asks for.
   const heads = requests.length > 1 ? new Map<StreamId, Head>() : undefined
-  const after: Array<Head> = []
+  const result: Array<StreamResult> = []
   const rows: Array<StoredEvent> = []
-  const stored: Array<StoredCommand> = []
   const entries: Array<Journal.JournalEntry> = []
   let { hash: previousHash, sequence } = state.end
   const { recordedAt } = state
@@ -126,27 +114,23 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
   for (const { streamId, expectedVersion, expectedHash = null, commands } of requests) {
     let head = heads?.get(streamId) ?? state.head(streamId)
     const isExpected = asExpected(expectedVersion, head.version) && (expectedHash ?? head.hash) === head.hash
-    if (expectedVersion !== "any" && !isExpected) {
-      return Either.left(new VersionConflict({ streamId, expected: expectedVersion, actual: head.version }))
-    }
-    for (const {
-      commandId,
-      command,
-      fingerprint,
-      outcome,
-      answer,
-      correlationId,
-      causationId,
-      traceparent,
-      events
-    } of commands) {
-      if (outcome === "unkept") continue
-      sequence++
+    const conflict =
+      expectedVersion === "any" || isExpected
+        ? undefined
+        : new VersionConflict({ streamId, expected: expectedVersion, actual: head.version })
+    let drops = conflict !== undefined
+
+    /** Takes the command's rows into the plan, or nothing of it. */
+    const write = (command: ProposedCommand): Verdict => {
+      const { answer, causationId, commandId, correlationId, events, fingerprint, outcome, traceparent } = command
+      if (outcome === "unkept") return unkept
+      let last = head
+      const count = rows.length
       for (const { type, schemaVersion, data } of events) {
         const event = {
-          position: ++position,
+          position: position + rows.length - count + 1,
           streamId,
-          version: head.version + 1,
+          version: last.version + 1,
           type,
           schemaVersion,
           data,
@@ -155,51 +139,87 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, state: LogState): E
           causationId,
           traceparent,
           recordedAt,
-          previousHash: head.hash,
+          previousHash: last.hash,
           hash: "",
-          sequence,
+          sequence: sequence + 1,
           principal: null
         }
         event.hash = EventHash.compute(event)
         rows.push(event)
-        head = event
+        last = event
       }
-      const { version, position: at } = head
+      const { version, position: at } = last
+      let error: CommandRefusal | undefined
       try {
         const { text, version: answerVersion } = answer({ version, position: at })
-        if (isOver(text, maxAnswerBytes)) return Either.left(invalid("answer", `is over ${maxAnswerBytes} bytes`))
-        if (!wellFormed(text)) return Either.left(invalid("answer", "holds U+0000 or a lone surrogate"))
-        const kept: StoredCommand = {
-          commandId,
-          streamId,
-          command,
-          fingerprint,
-          outcome,
-          answer: text,
-          answerVersion,
-          version,
-          position: at
+        error = StoredText.wrongAnswer(text)
+        if (error === undefined) {
+          const kept: StoredCommand = {
+            commandId,
+            streamId,
+            command: command.command,
+            fingerprint,
+            outcome,
+            answer: text,
+            answerVersion,
+            version,
+            position: at
+          }
+          const entry = Journal.ofCommand(kept, {
+            rule: Journal.rules.decided,
+            sequence: sequence + 1,
+            eventHash: last.hash,
+            events: events.length,
+            correlationId,
+            causationId,
+            traceparent,
+            recordedAt,
+            previousHash
+          })
+          sequence++
+          position += events.length
+          previousHash = entry.hash
+          entries.push(entry)
+          head = last
+          return { _tag: "Stored", command: kept }
         }
-        stored.push(kept)
-        const entry = Journal.ofCommand(kept, {
-          rule: Journal.rules.decided,
-          sequence,
-          eventHash: head.hash,
-          events: events.length,
-          correlationId,
-          causationId,
-          traceparent,
-          recordedAt,
-          previousHash
-        })
-        previousHash = entry.hash
-        entries.push(entry)
       } catch (cause) {
-        return Either.left(new AnswerFailed({ commandId, cause }))
+        error = new AnswerFailed({ commandId, cause })
       }
+      rows.length = count
+      return { _tag: "Refused", error }
+    }
+
+    const verdicts: Array<Verdict> = []
+    for (const command of commands) {
+      const misfit = misfits.get(command)
+      const verdict: Verdict =
+        misfit !== undefined
+          ? { _tag: "Refused", error: misfit }
+          : (byId(command, streamId, state.command(command.commandId)) ?? (drops ? dropped : write(command)))
+      // Those behind it were decided on its events.
+      if (verdict._tag !== "Stored" && command.events.length > 0) drops = true
+      verdicts.push(verdict)
     }
     heads?.set(streamId, head)
-    after.push(head)
+    result.push({ verdicts, head, conflict })
   }
-  return Either.right({ result: { _tag: "Appended", commands: stored, heads: after }, events: rows, entries })
+  return requests.length > 1 && !result.every(isWritten)
+    ? { result: result.map((one, index) => nothingOf(one, requests[index], state)), events: [], entries: [] }
+    : { result, events: rows, entries }
 }
+
+/** Whether all of a stream's commands hold, and each that has something to store is stored now. */
+const isWritten = ({ conflict, verdicts }: StreamResult): boolean =>
+  conflict === undefined && verdicts.every(({ _tag }) => _tag === "Stored" || _tag === "Unkept")
+
+/** The result of a request that is not written since another one of its append cannot be. */
+const nothingOf = (
+  { conflict, verdicts }: StreamResult,
+  request: AppendRequest | undefined,
+  { head }: LogState
+): StreamResult => ({
+  verdicts: verdicts.map((verdict) => (verdict._tag === "Stored" || verdict._tag === "Unkept" ? dropped : verdict)),
+  head: request === undefined ? noHead : head(request.streamId),
+  conflict
+})

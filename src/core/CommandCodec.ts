@@ -13,6 +13,7 @@ import type { KeptAnswer } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import * as Json from "./Json.ts"
 import * as StoredForm from "./StoredForm.ts"
+import * as StoredText from "./StoredText.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import * as TextCodec from "./TextCodec.ts"
 
@@ -157,16 +158,9 @@ const notIn = (form: unknown, supplied: unknown): ReadonlyArray<string> =>
     ? none
     : Object.keys(form).filter((key) => !Object.hasOwn(supplied, key))
 
-/** Longest fingerprint of a caller's own, in UTF-16 code units. */
-const maxFingerprint = 1_024
-
 const wrongFingerprint = (argument: string, text: string | undefined): InvalidArgument | undefined => {
-  if (text === undefined) return undefined
-  if (text.length > maxFingerprint)
-    return new InvalidArgument({ argument, reason: `is over ${maxFingerprint} characters` })
-  return text.isWellFormed() && !text.includes("\0")
-    ? undefined
-    : new InvalidArgument({ argument, reason: "holds U+0000 or a lone surrogate" })
+  const reason = text === undefined ? undefined : StoredText.misfit(text)
+  return reason === undefined ? undefined : new InvalidArgument({ argument, reason })
 }
 
 const same = (form: unknown): unknown => form
@@ -198,6 +192,9 @@ export const make = (
     const written = payload.codec.write(completed)
     if (Either.isLeft(written)) return Either.left(invalid(tag, written.left))
     const { asRead, form, text } = written.right
+    if (StoredText.isOver(text, StoredText.maxCommandBytes)) {
+      return Either.left(invalid(tag, { path: "", reason: `is over ${StoredText.maxCommandBytes} bytes` }))
+    }
     const values = (given ?? {}) as Record<string, unknown>
     const defaulted =
       defaults.length === 0

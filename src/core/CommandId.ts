@@ -12,7 +12,7 @@ export const maxOwnLength = 1_024
 /** Whether Daybook made it from an event, as reactions do. A client's or an imported one may not begin so. */
 export const isDerived = (id: string): boolean => id.startsWith("\u0001")
 
-/** Whether it is short enough, and not empty. */
+/** Whether it is short enough in characters, and not empty. For what else a store asks of it, see `StoredText.ts`. */
 export const fits = (id: string): boolean => id !== "" && id.length <= (isDerived(id) ? maxOwnLength : maxLength)
 
 const random = new Uint8Array(16 * 256)

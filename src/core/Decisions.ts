@@ -3,173 +3,229 @@
  * those before.
  *
  * - What a command decided is taken into the running state whole or not at all.
- * - A command that throws, or whose events cannot be stored, is answered by itself.
- * - It stops before a twin of one of its commands, behind a defect, and at the size of a batch; the rest waits.
+ * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is decided on the
+ *   same state. Only where `evolve` threw it stops: what that may have left in the state, nobody knows.
+ * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no mate makes it run again.
+ * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size of a batch.
  *
  * Second of the four rooms of an actor; how a state is loaded is in `Recovery.ts`.
  */
-import { Cause, Effect, Either, LogLevel } from "effect"
-import { type RuntimeError, VersionMismatch } from "./ActorError.ts"
+import { Cause, Duration, Effect, Either, Exit } from "effect"
+import type { Host, Watched } from "./Actor.ts"
+import { DecisionTimedOut, type RuntimeError, VersionMismatch } from "./ActorError.ts"
 import type * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { AnyDefinition, Committed, Decision, Place } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { ProposedCommand } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
 import type { Pending } from "./Mailbox.ts"
 import * as Staging from "./Staging.ts"
+import * as StoredText from "./StoredText.ts"
 import type { StreamId } from "./StreamId.ts"
 
 /** A command with what was decided for it. */
 export interface Decided {
   readonly pending: Pending
   readonly proposed: ProposedCommand
+  /** The running state after it. */
+  readonly after: unknown
   /** The answer, once the append ended: at the place of what was stored, or at the stream's head for what is not kept. */
   readonly answer: (at: Place) => Effect.Effect<Answer, RuntimeError>
-  /** `defect`: user code threw. It may have left anything in the state, and is not asked the same again. */
+  /** `defect`: user code threw, and the command is not decided again. */
   readonly result: Exclude<ActorMetrics.Result, "replayed">
 }
 
-/** Whose commands are decided, and who is told of an effect that is waited for. */
+type Events = ReadonlyArray<{ readonly _tag: string }>
+type Outcome = Either.Either<Events, unknown>
+
+/** A decision that is an effect, of the first command of its batch. */
+export interface Effectful {
+  readonly pending: Pending
+  readonly decision: Effect.Effect<Events, unknown>
+}
+
+/** What user code threw, and for which command. */
+export interface Defect {
+  readonly ask: Ask
+  readonly cause: Cause.Cause<never>
+}
+
+/** Whose commands are decided. */
 export interface Decider {
   readonly definition: AnyDefinition
   readonly id: string
   readonly streamId: StreamId
-  /** An effect begins: until `effectEnded` it may be given up. */
-  readonly effectBegan: (pending: Pending) => void
-  readonly effectEnded: () => void
 }
 
 export class Decisions {
   readonly decided: Array<Decided> = []
+  readonly committed: Committed<unknown>
+  private readonly host: Host
   private readonly decider: Decider
-  private readonly taken: ReadonlyArray<Pending>
   private readonly now: number
-  private readonly maxCharacters: number
-  /** Of those that were looked at; one alone has no twin. */
-  private readonly ids: Set<string> | undefined
   private running: unknown
   private version: number
   /** Of the data of their events. */
   private characters = 0
+  private evolveThrew = false
+  private readonly thrown: Array<Defect> = []
 
-  constructor(
-    decider: Decider,
-    committed: Committed<unknown>,
-    taken: ReadonlyArray<Pending>,
-    now: number,
-    maxCharacters: number
-  ) {
+  constructor(host: Host, decider: Decider, committed: Committed<unknown>) {
+    this.host = host
     this.decider = decider
-    this.taken = taken
-    this.now = now
-    this.maxCharacters = maxCharacters
-    this.ids = taken.length > 1 ? new Set() : undefined
+    this.committed = committed
+    this.now = host.now()
     this.running = committed.state
     this.version = committed.version
   }
 
-  /** The running state: the committed one, once all is stored. */
-  get state(): unknown {
-    return this.running
+  /** Whether `evolve` threw, so that the state is to be loaded again. */
+  get isSpoilt(): boolean {
+    return this.evolveThrew
   }
 
-  /** Whether the last one threw. */
-  get endedInDefect(): boolean {
-    return this.decided.at(-1)?.result === "defect"
+  /** What user code threw, for the log. */
+  get defects(): ReadonlyArray<Defect> {
+    return this.thrown
   }
 
-  /** Decides what it can. What it returns, if anything, is still to be run before all are decided. */
-  decide(): Effect.Effect<void> | undefined {
-    const { decided, decider, ids, now, taken } = this
+  /** The command of which nothing is known yet but its id, to look that up before its decision runs. */
+  lookUp({ pending }: Effectful): Decided {
+    return unkept(pending, "error", () => Effect.dieMessage("a look-up is not an answer"), this.running)
+  }
+
+  /** Decides what it can of the commands. Where the first one's decision is an effect it returns that, and decides nothing. */
+  decide(taken: ReadonlyArray<Pending>): Effectful | undefined {
+    const { decided, decider, now } = this
+    const { maxBatchCharacters } = this.host.limits
     for (;;) {
       const pending = taken[decided.length]
-      if (pending === undefined || this.characters >= this.maxCharacters) return undefined
+      if (pending === undefined || this.characters >= maxBatchCharacters || this.evolveThrew) return undefined
       const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
-      // A twin gets the stored answer, once there is one.
-      if (ids?.has(commandId)) return undefined
-      ids?.add(commandId)
       const { version } = this
       if (expected !== undefined && expected !== version) {
         const { streamId } = decider
-        decided.push(unkept(pending, "error", () => new VersionMismatch({ streamId, expected, actual: version })))
+        this.fail(pending, new VersionMismatch({ streamId, expected, actual: version }))
         continue
       }
       let decision: Decision<{ readonly _tag: string }, unknown>
       try {
         const context = { id: decider.id, version, now, commandId, correlationId, causationId }
         decision = decider.definition.decide(command, payload, this.running, context)
+        if (!Either.isEither(decision)) return decided.length === 0 ? { pending, decision } : undefined
       } catch (error) {
-        return this.defect(pending, Cause.die(error))
+        this.defect(pending, Cause.die(error))
+        continue
       }
-      if (!Either.isEither(decision)) return this.run(pending, decision)
-      const defect = this.stage(pending, decision)
-      if (defect !== undefined) return defect
+      this.stage(pending, decision)
     }
   }
 
-  /** Waits for the decision's own success or error, and decides the rest. What else ends it is a defect. */
-  private run(
-    pending: Pending,
-    decision: Effect.Effect<ReadonlyArray<{ readonly _tag: string }>, unknown>
-  ): Effect.Effect<void> {
-    const { decider } = this
-    const go = (outcome: Either.Either<ReadonlyArray<{ readonly _tag: string }>, unknown>) =>
-      this.stage(pending, outcome) ?? this.decide() ?? Effect.void
-    decider.effectBegan(pending)
-    return Effect.matchCauseEffect(decision, {
-      onFailure: (cause) => {
-        decider.effectEnded()
-        const failure = Cause.failureOrCause(cause)
-        if (Either.isLeft(failure)) return go(Either.left(failure.left))
-        // The caller was not interrupted, and would take such an answer for that.
-        return this.defect(pending, Cause.isInterrupted(cause) ? interrupted : failure.right)
-      },
-      onSuccess: (events) => {
-        decider.effectEnded()
-        return go(Either.right(events))
+  /**
+   * Runs the decision in a fiber of its own, which it may interrupt, and stages what it decided. Ends at `decideTimeout`, even
+   * where the effect does not let itself be interrupted.
+   */
+  run({ decision, pending }: Effectful): Effect.Effect<void> {
+    const { decider, host } = this
+    const { streamId } = decider
+    return Effect.async<void>((resume) => {
+      const { decideTimeout } = host.limits
+      const deadline = host.elapsed() + Duration.toMillis(decideTimeout)
+      // A decision that is not even an effect is a defect of the same kind.
+      const fiber = host.fork(Effect.suspend(() => decision))
+      const interrupt = () => fiber.unsafeInterruptAsFork(fiber.id())
+      const finish = (end: () => void) => {
+        if (!host.watched.delete(watched)) return
+        end()
+        resume(Effect.void)
       }
+      const watched: Watched = {
+        streamId,
+        expire: (now) => {
+          if (now < deadline) return undefined
+          const { command } = pending.ask
+          const limit = Duration.format(decideTimeout)
+          interrupt()
+          finish(() => this.fail(pending, new DecisionTimedOut({ streamId, command, limit })))
+          return "decision"
+        }
+      }
+      host.watched.add(watched)
+      fiber.addObserver((exit) => finish(() => this.ended(pending, exit)))
+      return Effect.sync(() => {
+        host.watched.delete(watched)
+        interrupt()
+      })
     })
   }
 
-  /** Takes one decision into the running state. What it returns, if anything, is the report of a defect. */
-  private stage(
-    pending: Pending,
-    outcome: Either.Either<ReadonlyArray<{ readonly _tag: string }>, unknown>
-  ): Effect.Effect<void> | undefined {
+  /** The decision's own success or error is its outcome. What else ends it is a defect. */
+  private ended(pending: Pending, exit: Exit.Exit<Events, unknown>): void {
+    if (Exit.isSuccess(exit)) {
+      this.stage(pending, Either.right(exit.value))
+      return
+    }
+    const failure = Cause.failureOrCause(exit.cause)
+    if (Either.isLeft(failure)) this.stage(pending, Either.left(failure.left))
+    // The caller was not interrupted, and would take such an answer for that.
+    else this.defect(pending, Cause.isInterrupted(exit.cause) ? interrupted : failure.right)
+  }
+
+  /** Takes one decision into the running state. */
+  private stage(pending: Pending, outcome: Outcome): void {
     const { definition } = this.decider
     if (Either.isLeft(outcome)) {
-      this.decided.push(refusal(definition, pending, outcome.left))
-      return undefined
+      this.decided.push(refusal(definition, pending, outcome.left, this.running))
+      return
     }
     try {
       const staged = Staging.stage(definition, this.running, outcome.right)
       if (Either.isLeft(staged)) {
-        this.decided.push(unkept(pending, "error", () => staged.left))
-        return undefined
+        this.fail(pending, staged.left)
+        return
       }
       const { characters, events, state } = staged.right
-      this.decided.push(success(definition, pending, events, state))
+      const decided = success(definition, pending, events, state)
+      const version = this.version + events.length
+      // It was dropped behind one whose answer could not be made, or might have been: what follows shall not rest on it in vain.
+      if (pending.isAgain && !this.hasAnswer(decided, version)) return
+      this.decided.push(decided)
       this.characters += characters
-      this.version += events.length
+      this.version = version
       this.running = state
-      return undefined
     } catch (error) {
-      return this.defect(pending, Cause.die(error))
+      this.evolveThrew = true
+      this.defect(pending, Cause.die(error))
     }
   }
 
-  private defect(pending: Pending, cause: Cause.Cause<never>): Effect.Effect<void> {
-    const { command, commandId } = pending.ask
-    this.decided.push(unkept(pending, "defect", () => Effect.failCause(cause)))
-    const { streamId } = this.decider
-    return Fault.report(LogLevel.Error, "a command ended in a defect", { streamId, command, commandId }, cause)
+  /** Makes the answer at the place that it has unless another writer comes before, and fails the command where that fails. */
+  private hasAnswer({ pending, proposed }: Decided, version: number): boolean {
+    const { committed } = this
+    try {
+      const { text } = proposed.answer({ version, position: committed.position + version - committed.version })
+      const wrong = StoredText.wrongAnswer(text)
+      if (wrong === undefined) return true
+      this.fail(pending, wrong)
+    } catch (error) {
+      this.defect(pending, Cause.die(error))
+    }
+    return false
+  }
+
+  private fail(pending: Pending, error: RuntimeError): void {
+    this.decided.push(unkept(pending, "error", () => error, this.running))
+  }
+
+  private defect(pending: Pending, cause: Cause.Cause<never>): void {
+    this.decided.push(unkept(pending, "defect", () => Effect.failCause(cause), this.running))
+    this.thrown.push({ ask: pending.ask, cause })
   }
 }
 
-/** The answer to a command whose decision interrupted the actor: a mistake of its code, and no interruption of the caller. */
-export const interrupted = Cause.die(new Error("the decision interrupted itself"))
+/** The answer to a command whose decision interrupted its fiber: a mistake of its code, and no interruption of the caller. */
+const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
 const recognizerOf = (ask: Ask): ProposedCommand["recognizes"] => {
   const { earlier } = ask
@@ -195,26 +251,27 @@ const propose = (
   answer
 })
 
-const unkept = (pending: Pending, result: Decided["result"], answer: Decided["answer"]): Decided => ({
+const unkept = (pending: Pending, result: Decided["result"], answer: Decided["answer"], after: unknown): Decided => ({
   pending,
   proposed: propose(pending, [], "unkept", () => ({ text: "", version: 1 })),
+  after,
   answer,
   result
 })
 
-const refusal = (definition: AnyDefinition, pending: Pending, error: unknown): Decided => {
+const refusal = (definition: AnyDefinition, pending: Pending, error: unknown, after: unknown): Decided => {
   const { ask } = pending
   let value = error
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "refusal", value, replayed: false, version, position })
   // A caller that did not choose the id cannot come again with it.
-  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer)
+  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer, after)
   const keep = () => {
     const written = definition.commands.writeAnswer(ask.command, "refusal", error)
     value = written.value
     return written
   }
-  return { pending, proposed: propose(pending, [], "refusal", keep), answer, result: "refusal" }
+  return { pending, proposed: propose(pending, [], "refusal", keep), after, answer, result: "refusal" }
 }
 
 const success = (
@@ -233,5 +290,5 @@ const success = (
   }
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "success", value, replayed: false, version, position })
-  return { pending, proposed: propose(pending, events, "success", keep), answer, result: "success" }
+  return { pending, proposed: propose(pending, events, "success", keep), after, answer, result: "success" }
 }

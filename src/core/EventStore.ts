@@ -3,9 +3,10 @@
  *
  * Guarantees every implementation keeps (checked by `testing/EventStoreConformance.ts`):
  *
- * - an append is all or nothing, over all its streams;
- * - of two appends that expect the same version one succeeds, the other fails with `VersionConflict`; so does one that
- *   expects another event at that version;
+ * - a command is stored whole or not at all, and each command of an append has a verdict of its own; an append to several
+ *   streams is all or nothing, over all of them;
+ * - of two appends that expect the same version one succeeds, the other is a `VersionConflict`; so is one that expects
+ *   another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
@@ -49,11 +50,11 @@ export interface ProposedCommand {
   readonly causationId: string | null
   readonly traceparent: string | null
   readonly events: ReadonlyArray<EncodedEvent>
-  /** `unkept`: is not stored, and among the result's commands only when its id was stored before. */
+  /** `unkept`: is not stored, but its id is looked up. */
   readonly outcome: "success" | "refusal" | "unkept"
   /**
    * The answer to keep. Pure: called within the transaction, where version and position are known. When it throws, the
-   * append fails with `AnswerFailed`; with `InvalidArgument` when its text is over 1 MiB. Nothing is written then.
+   * command is refused with `AnswerFailed`; with `InvalidArgument` when its text is over 1 MiB.
    */
   readonly answer: (at: { readonly version: number; readonly position: number }) => KeptAnswer
 }
@@ -100,27 +101,69 @@ export interface Head {
   readonly hash: string
 }
 
-/**
- * `Appended`: all was written; `commands` in the order of the request, `heads` as each request left its stream.
- * `AlreadyStored`: nothing was written, since `commands` (some or all of the request's) were stored before; answer those
- * with what is stored and decide the rest again.
- */
-export type AppendResult =
-  | {
-      readonly _tag: "Appended"
-      readonly commands: ReadonlyArray<StoredCommand>
-      readonly heads: ReadonlyArray<Head>
-    }
-  | { readonly _tag: "AlreadyStored"; readonly commands: ReadonlyArray<StoredCommand> }
+/** Why a command of an append was not written, where that is its own fault or its row's. The others are judged without it. */
+export type CommandRefusal = CommandIdReused | InvalidArgument | AnswerFailed | EntryDamaged | StoreUnavailable
 
-export type AppendError =
-  | VersionConflict
-  | CommandIdReused
-  | InvalidArgument
-  | AnswerFailed
-  | EntryDamaged
-  | StoreUnavailable
-  | OutcomeUnknown
+/**
+ * What became of one command of an append.
+ *
+ * - `Stored`: it is written, with its events.
+ * - `StoredBefore`: an earlier append has written it. Its answer is the stored one, whatever was decided now.
+ * - `Unkept`: it has nothing to store, its id was not stored before, and what it was decided on is what is stored.
+ * - `Refused`: it is not written, for a reason of its own.
+ * - `Dropped`: it is not written, though nothing is wrong with it. It was decided on what is not stored: on another version of
+ *   the stream, or on events of a command before it that is not written now. Decide it again.
+ */
+export type Verdict =
+  | { readonly _tag: "Stored"; readonly command: StoredCommand }
+  | { readonly _tag: "StoredBefore"; readonly command: StoredCommand }
+  | { readonly _tag: "Unkept" }
+  | { readonly _tag: "Refused"; readonly error: CommandRefusal }
+  | { readonly _tag: "Dropped" }
+
+/** What became of one request of an append. */
+export interface StreamResult {
+  /** One for each command, in the order of the request. */
+  readonly verdicts: ReadonlyArray<Verdict>
+  /** The stream's last event after it. */
+  readonly head: Head
+  /** The stream is not as was expected: of this request nothing is written. */
+  readonly conflict: VersionConflict | undefined
+}
+
+/** One for each request, in their order. */
+export type AppendResult = ReadonlyArray<StreamResult>
+
+/** Why nothing of an append was written, or why that is not known. */
+export type AppendError = InvalidArgument | StoreUnavailable | OutcomeUnknown
+
+/** The first reason for which something of an append is not written; for an append of one command, all there is to know. */
+export const failureOf = (result: AppendResult): VersionConflict | CommandRefusal | undefined => {
+  for (const { conflict, verdicts } of result) {
+    for (const verdict of verdicts) if (verdict._tag === "Refused") return verdict.error
+    // All that it asked for may have been stored before.
+    const isConcerned = verdicts.length === 0 || verdicts.some(({ _tag }) => _tag === "Dropped")
+    if (conflict !== undefined && isConcerned) return conflict
+  }
+  return undefined
+}
+
+/** Appends, and fails with `failureOf` where something is not written. What is written stays. */
+export const appendOrFail = (store: EventStore["Type"], requests: ReadonlyArray<AppendRequest>) =>
+  Effect.flatMap(
+    store.append(requests),
+    (result): Effect.Effect<AppendResult, VersionConflict | CommandRefusal> =>
+      failureOf(result) ?? Effect.succeed(result)
+  )
+
+/** The commands of an append that are stored, now or before, in their order. */
+export const storedOf = (result: AppendResult): ReadonlyArray<StoredCommand> =>
+  result.flatMap(({ verdicts }) =>
+    verdicts.flatMap((verdict) =>
+      verdict._tag === "Stored" || verdict._tag === "StoredBefore" ? [verdict.command] : []
+    )
+  )
+
 /** Of questions that give no event. */
 export type LookupError = InvalidArgument | StoreUnavailable
 export type ReadError = LookupError | StreamDamaged
@@ -191,7 +234,10 @@ export const maxPage = 1_000
 export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,
   {
-    /** Appends to several streams in one transaction; to one stream in the usual case. */
+    /**
+     * Appends to one stream: each command as its verdict says, in one transaction. To several streams: all of it, or nothing
+     * where anything of it cannot be written.
+     */
     readonly append: (
       requests: ReadonlyArray<AppendRequest>,
       place?: QueuePlace

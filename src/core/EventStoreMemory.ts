@@ -1,14 +1,14 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest account of the port. */
 import { randomBytes } from "node:crypto"
-import { Clock, Effect, Either, Layer, PubSub, Stream } from "effect"
+import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"
-import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand } from "./EventStore.ts"
+import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand, storedOf } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Page from "./Page.ts"
 import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import type { InvalidArgument } from "./StoreError.ts"
+import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 
 const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage => {
@@ -36,21 +36,19 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
 
   return EventStore.of({
     append: Effect.fnUntraced(function* (requests) {
-      const wrong = AppendPlan.validate(requests)
-      if (wrong !== undefined) return yield* wrong
+      const misfits = AppendPlan.check(requests)
+      if (misfits instanceof InvalidArgument) return yield* misfits
       const now = yield* Clock.currentTimeMillis
 
       // No yield from here to the last write but to fail: the check and the write are one step for every other fiber.
       const last = end()
-      const planned = AppendPlan.plan(requests, {
+      const { entries, events, result } = AppendPlan.plan(requests, misfits, {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
         command: (commandId) => commands.get(commandId),
         lastPosition: log.length,
         end: last,
         recordedAt: RecordedAt.next(last.recordedAt, now, maxClockLead)
       })
-      if (Either.isLeft(planned)) return yield* planned.left
-      const { entries, events, result } = planned.right
       for (const row of events) {
         // Frozen, since readers get these very rows.
         const event = Object.freeze(row)
@@ -60,9 +58,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
         else stream.push(event)
       }
       for (const entry of entries) write(entry)
-      if (result._tag === "Appended") {
-        for (const command of result.commands) commands.set(command.commandId, Object.freeze(command))
-      }
+      for (const command of storedOf(result)) commands.set(command.commandId, Object.freeze(command))
       if (events.length > 0) yield* commits.publish()
       if (entries.length > 0) yield* reportAhead(last, now)
       return result

@@ -4,6 +4,7 @@
  *
  * - Commands leave in the order in which they came; those that are decided again go before those that came later.
  * - Nothing is in two of its places at once, so each command is answered once.
+ * - One id is one command: a second one with the id of one that waits or is in flight joins it, and never stands beside it.
  *
  * First of the four rooms of an actor; what becomes of a batch is decided in `Decisions.ts`.
  */
@@ -20,7 +21,19 @@ export interface Pending {
   readonly resume: Resume
   /** How often another writer came before a batch that it was in. */
   conflicts: number
+  /** It was decided on what was not stored then, and is decided again. */
+  isAgain: boolean
+  /** Those of its id that came later and get its answer. */
+  joined: Array<Pending> | undefined
 }
+
+export const pendingOf = (ask: Ask, resume: Resume): Pending => ({
+  ask,
+  resume,
+  conflicts: 0,
+  isAgain: false,
+  joined: undefined
+})
 
 export type Reader = (state: Effect.Effect<Committed<unknown>, RuntimeError>) => void
 
@@ -29,12 +42,13 @@ export class Mailbox {
   /** The batch that is being decided or appended. */
   private current: ReadonlyArray<Pending> = []
   private readers: Array<Reader> = []
-  /** Commands to take one at a time, after a batch was refused without saying for which of them. */
-  private single = 0
+  /** Commands with ids that their callers chose; an id that was made for its command has no twin. */
+  private named: Map<string, Pending> | undefined
+  private joinedCount = 0
 
   /** Commands that were accepted and not answered. */
   get accepted(): number {
-    return this.waiting.length + this.current.length
+    return this.waiting.length + this.current.length + this.joinedCount
   }
 
   get hasCommands(): boolean {
@@ -49,8 +63,33 @@ export class Mailbox {
     return this.current
   }
 
-  add(pending: Pending): void {
+  /** Accepts a command. False where its id is that of another command here. */
+  add(pending: Pending): boolean {
+    const { commandId, fingerprint, retryable } = pending.ask
+    if (retryable) {
+      this.named ??= new Map()
+      const twin = this.named.get(commandId)
+      if (twin !== undefined) {
+        if (twin.ask.fingerprint !== fingerprint) return false
+        twin.joined ??= []
+        twin.joined.push(pending)
+        this.joinedCount++
+        return true
+      }
+      this.named.set(commandId, pending)
+    }
     this.waiting.push(pending)
+    return true
+  }
+
+  /** The command has its answer. Returns those that joined it, which it no longer holds. */
+  forget(pending: Pending): ReadonlyArray<Pending> {
+    if (!pending.ask.retryable) return none
+    this.named?.delete(pending.ask.commandId)
+    const { joined } = pending
+    if (joined === undefined) return none
+    this.joinedCount -= joined.length
+    return joined
   }
 
   addReader(reader: Reader): void {
@@ -59,20 +98,13 @@ export class Mailbox {
 
   /** The next batch, of `most` commands at most. It is in flight from now on. */
   take(most: number): ReadonlyArray<Pending> {
-    const size = this.single > 0 ? 1 : most
-    if (this.single > 0) this.single--
-    if (this.waiting.length <= size) {
+    if (this.waiting.length <= most) {
       this.current = this.waiting
       this.waiting = []
     } else {
-      this.current = this.waiting.splice(0, size)
+      this.current = this.waiting.splice(0, most)
     }
     return this.current
-  }
-
-  /** The next commands are taken one at a time. */
-  takeSingly(commands: number): void {
-    this.single = commands
   }
 
   /** Only the first of the batch stay in flight. */
@@ -108,3 +140,6 @@ export class Mailbox {
     return readers
   }
 }
+
+/** Most commands have no twin. */
+const none: ReadonlyArray<never> = []

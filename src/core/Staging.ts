@@ -5,8 +5,9 @@
 import { Either } from "effect"
 import type { Definition } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
-import type { UnencodableEvent } from "./EventError.ts"
+import { UnencodableEvent } from "./EventError.ts"
 import * as HeldValue from "./HeldValue.ts"
+import * as StoredText from "./StoredText.ts"
 
 export interface Staged<S> {
   readonly events: ReadonlyArray<EncodedEvent>
@@ -28,8 +29,13 @@ export const stage = <S, E extends { readonly _tag: string }>(
   for (const event of events) {
     const storable = definition.codec.encode(event)
     if (Either.isLeft(storable)) return Either.left(storable.left)
+    const { data, type } = storable.right
+    if (StoredText.isOver(data, StoredText.maxPayloadBytes)) {
+      const reason = `its data is over ${StoredText.maxPayloadBytes} bytes`
+      return Either.left(new UnencodableEvent({ type, path: "", reason }))
+    }
     encoded.push(storable.right)
-    characters += storable.right.data.length
+    characters += data.length
     // As it is stored: a recovery must come to the same state.
     after = definition.hold(definition.evolve(after, storable.right.asRead), after)
   }

@@ -4,6 +4,8 @@ import { Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
 import {
+  type AppendError,
+  type AppendResult,
   EventStore,
   type Head,
   type JournalPage,
@@ -16,7 +18,7 @@ import type { JournalEntry, JournalHead, ProposedOperation } from "../core/Journ
 import * as Journal from "../core/Journal.ts"
 import * as Page from "../core/Page.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
-import { StoreUnavailable } from "../core/StoreError.ts"
+import { InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -97,9 +99,10 @@ const make = Effect.gen(function* () {
 
   return EventStore.of({
     append: (requests, place) =>
-      Effect.clockWith((clock) => {
-        const wrong = AppendPlan.validate(requests)
-        return wrong ?? writer.append({ requests, now: clock.unsafeCurrentTimeMillis() }, place)
+      Effect.clockWith((clock): Effect.Effect<AppendResult, AppendError> => {
+        const misfits = AppendPlan.check(requests)
+        if (misfits instanceof InvalidArgument) return misfits
+        return writer.append({ requests, misfits, now: clock.unsafeCurrentTimeMillis() }, place)
       }),
     record: (operation) =>
       Effect.clockWith((clock): Effect.Effect<JournalEntry, RecordError> => {

@@ -24,7 +24,6 @@ import * as RecordedAt from "../core/RecordedAt.ts"
 import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
-import type { LogStatements } from "./LogStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
@@ -117,21 +116,20 @@ const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
     return Exit.mapError(exit, asFault)
   })
 
+type Write = (calls: ReadonlyArray<AppendGroup.AppendCall>) => Effect.Effect<AppendGroup.Written, SqlError>
+
 /** Writes a group. What each job is answered after the commit is in their order. */
 const writeTogether = Effect.fnUntraced(function* (
   connection: Connection,
-  log: LogStatements,
   jobs: ReadonlyArray<WriteQueue.Job>,
-  maxClockLead: number
+  write: Write
 ) {
   const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
-  const { ahead, eventCount, results } = yield* AppendGroup.write(connection, log, calls, maxClockLead)
+  const { ahead, eventCount, results } = yield* write(calls)
   const answers: Array<Effect.Effect<unknown, unknown>> = []
   let planned = 0
   for (const job of jobs) {
-    answers.push(
-      job._tag === "Append" ? (results[planned++] ?? Effect.dieMessage("unplanned")) : yield* ride(connection, job.work)
-    )
+    answers.push(job._tag === "Append" ? Effect.succeed(results[planned++]) : yield* ride(connection, job.work))
   }
   return { answers, eventCount, ahead }
 })
@@ -218,6 +216,9 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     return Effect.map(Effect.exit(transaction(client, job.work)), job.done)
   }
 
+  /** Whatever else the database says, it says of a row. */
+  const isOfRow = (error: SqlError): boolean => !dialect.isFault(error)
+
   const together = (
     client: SqlClient.SqlClient,
     all: ReadonlyArray<WriteQueue.Job>,
@@ -229,7 +230,12 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       (connection) => {
         // Only now, when the lock is held: until then a caller may give up without a doubt.
         jobs = all.filter(WriteQueue.begin)
-        return writeTogether(connection, log, jobs, maxClockLead)
+        const [call] = jobs
+        return writeTogether(connection, jobs, (calls) =>
+          again && call?._tag === "Append"
+            ? AppendGroup.writeSingly(connection, log, call.call, maxClockLead, isOfRow)
+            : AppendGroup.write(connection, log, calls, maxClockLead)
+        )
       },
       ({ eventCount }) => eventCount > 0
     ).pipe(
@@ -243,8 +249,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         },
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
-          // A row that cannot be written: each call is planned anew and alone, so that only the one at fault fails.
-          if (dialect.isConstraint(error) && !again) {
+          // A row that cannot be written: each call is planned again and alone, so that only the command at fault fails.
+          if (error instanceof SqlError && isOfRow(error) && !again) {
             return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), turn))
           }
           const failed = Exit.failCause(Cause.map(cause, asFault))

@@ -2,17 +2,20 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { hash } from "node:crypto"
 import { Clock, Deferred, Effect, Fiber, Queue, Stream } from "effect"
-import { maxAnswerBytes, maxPayloadBytes, noHead } from "../core/AppendPlan.ts"
+import { noHead } from "../core/AppendPlan.ts"
 import * as CommandId from "../core/CommandId.ts"
 import * as EventHash from "../core/EventHash.ts"
 import {
   type AppendRequest,
+  appendOrFail,
   EventStore,
   type ExpectedVersion,
   type ListStreamsOptions,
   type ProposedCommand,
-  type ReadStreamOptions
+  type ReadStreamOptions,
+  storedOf
 } from "../core/EventStore.ts"
+import { maxAnswerBytes, maxBytes, maxPayloadBytes } from "../core/StoredText.ts"
 import { compare, StreamId } from "../core/StreamId.ts"
 import type { Case } from "./Conformance.ts"
 
@@ -39,7 +42,15 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
   expectedVersion,
   commands
 })
-const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
+const append = (...requests: Array<AppendRequest>) =>
+  Effect.flatMap(EventStore, (store) => appendOrFail(store, requests))
+/** What became of the commands of one request, by their tags and, where they are refused, their errors. */
+const verdicts = (...commands: Array<ProposedCommand>) =>
+  Effect.flatMap(EventStore, (store) =>
+    Effect.map(store.append([request("a", "any", ...commands)]), ([result]) =>
+      (result?.verdicts ?? []).map((verdict) => (verdict._tag === "Refused" ? verdict.error._tag : verdict._tag))
+    )
+  )
 /** Runs an effect with the clock stopped at so many milliseconds. */
 const at = (millis: number) =>
   Effect.withClock(
@@ -73,8 +84,8 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
           [3, "3"]
         ]
       )
-      strictEqual(result.commands[0]?.version, 3)
-      ok(result._tag === "Appended" && result.heads[0]?.hash === stored[2]?.hash && result.heads[0]?.version === 3)
+      strictEqual(storedOf(result)[0]?.version, 3)
+      ok(result[0]?.head.hash === stored[2]?.hash && result[0]?.head.version === 3)
       const { hash, position, version } = stored[2] ?? noHead
       deepStrictEqual(yield* fullHead("a"), { version, position, hash })
       deepStrictEqual(yield* fullHead("unknown"), noHead)
@@ -139,9 +150,9 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     run: Effect.gen(function* () {
       yield* append(request("a", "any"), request("a", "any", events("empty", 0)))
       deepStrictEqual(yield* log(), [])
-      const { commands } = yield* append(request("a", "any", events("c", 1)))
-      strictEqual(commands[0]?.version, 1)
-      strictEqual((yield* append(request("a", "any", events("empty", 0))))._tag, "AlreadyStored")
+      const stored = storedOf(yield* append(request("a", "any", events("c", 1))))
+      strictEqual(stored[0]?.version, 1)
+      deepStrictEqual(yield* verdicts(events("empty", 0)), ["StoredBefore"])
     })
   },
   {
@@ -183,11 +194,11 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
       const [first] = yield* read("a")
       yield* Effect.sync(() => Object.assign(first ?? {}, { data: "3" })).pipe(Effect.catchAllDefect(() => Effect.void))
       strictEqual((yield* read("a"))[0]?.data, "1")
-      const [answer] = (yield* append(request("a", 1, command("d", ["1"])))).commands
+      const [answer] = storedOf(yield* append(request("a", 1, command("d", ["1"]))))
       const kept = answer?.answer
       yield* Effect.ignore(Effect.try(() => Object.assign(answer ?? {}, { answer: "spoilt" })))
       const again = yield* append(request("a", 1, command("d", ["1"])))
-      strictEqual(again.commands[0]?.answer, kept)
+      strictEqual(storedOf(again)[0]?.answer, kept)
     })
   },
   {
@@ -307,13 +318,16 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     name: "ES24 a command id that was stored gives its first answer, whatever version is expected, and adds nothing",
     run: Effect.gen(function* () {
       const first = yield* append(request("a", 0, events("c", 2)))
-      const again = yield* append(request("a", 0, events("c", 2)))
-      strictEqual(again._tag, "AlreadyStored")
-      deepStrictEqual(again.commands, first.commands)
+      const store = yield* EventStore
+      const [again] = yield* store.append([request("a", 0, events("c", 2))])
+      deepStrictEqual(again?.verdicts, [{ _tag: "StoredBefore", command: storedOf(first)[0] }])
       const mixed = yield* append(request("a", 2, events("new", 1), events("c", 2)))
-      strictEqual(mixed._tag, "AlreadyStored")
-      deepStrictEqual(mixed.commands, first.commands)
-      strictEqual((yield* log()).length, 2)
+      deepStrictEqual(
+        mixed[0]?.verdicts.map(({ _tag }) => _tag),
+        ["Stored", "StoredBefore"]
+      )
+      deepStrictEqual(storedOf(mixed)[1], storedOf(first)[0])
+      strictEqual((yield* log()).length, 3)
     })
   },
   {
@@ -386,6 +400,8 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
         { fingerprint: "a\0b" },
         { fingerprint: "\ud800" },
         { fingerprint: "x".repeat(1_025) },
+        { fingerprint: "\u6c34".repeat(maxBytes / 3 + 1) },
+        { commandId: `\u0001${"\u6c34".repeat(1_000)}` },
         { correlationId: "x".repeat(1_025) },
         { causationId: "x".repeat(1_025) },
         { traceparent: "x".repeat(1_025) },
@@ -411,13 +427,99 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "an answer that cannot be made fails its append, which writes nothing",
+    name: "an answer that cannot be made fails its command, of which nothing is written (NB1)",
     run: Effect.gen(function* () {
       const broken = { ...events("broken", 1), answer: () => JSON.parse("") }
       const error = yield* Effect.flip(append(request("a", 0, events("c", 1), broken)))
       ok(error._tag === "AnswerFailed" && error.commandId === "broken")
-      deepStrictEqual(yield* log(), [])
-      yield* append(request("a", 0, events("c", 1)))
+      deepStrictEqual(
+        (yield* log()).map(({ commandId }) => commandId),
+        ["c"]
+      )
+      yield* append(request("a", 1, events("d", 1)))
+    })
+  },
+  {
+    name: "each command of an append has its verdict, and what rests on events that are not written is dropped (NB1)",
+    run: Effect.gen(function* () {
+      yield* append(request("b", 0, events("elsewhere", 1), events("there", 1)), request("a", 0, events("before", 1)))
+      const reused = events("elsewhere", 1)
+      const broken = { ...events("broken", 1), answer: () => JSON.parse("") }
+      const large = command("large", [`"${"x".repeat(maxPayloadBytes)}"`])
+      const refusal: ProposedCommand = { ...events("refusal", 0), outcome: "refusal" }
+      const unkept: ProposedCommand = { ...events("unkept", 0), outcome: "unkept" }
+      // What has no events drops nobody.
+      const quiet: ReadonlyArray<readonly [ProposedCommand, string]> = [
+        [{ ...reused, events: [], outcome: "refusal" }, "CommandIdReused"],
+        [{ ...broken, events: [] }, "AnswerFailed"],
+        [{ ...refusal, commandId: "" }, "InvalidArgument"],
+        [{ ...events("before", 1), events: [] }, "StoredBefore"]
+      ]
+      for (const [index, [poison, tag]] of quiet.entries()) {
+        const [first, last] = [`first-${index}`, `last-${index}`]
+        deepStrictEqual(yield* verdicts(events(first, 1), poison, events(last, 1)), ["Stored", tag, "Stored"])
+      }
+      const loud: ReadonlyArray<readonly [ProposedCommand, string]> = [
+        [reused, "CommandIdReused"],
+        [broken, "AnswerFailed"],
+        [large, "InvalidArgument"],
+        [{ ...events("long", 1), commandId: "x".repeat(2_000) }, "InvalidArgument"],
+        [events("before", 1), "StoredBefore"]
+      ]
+      for (const [index, [poison, tag]] of loud.entries()) {
+        const [before, behind] = [events(`before-${index}`, 1), events(`behind-${index}`, 1)]
+        const all = [
+          before,
+          poison,
+          behind,
+          refusal,
+          unkept,
+          events("there", 1),
+          { ...large, commandId: `large-${index}` }
+        ]
+        deepStrictEqual(yield* verdicts(...all), [
+          "Stored",
+          tag,
+          "Dropped",
+          "Dropped",
+          "Dropped",
+          // What is known without the state behind it is said at once.
+          "CommandIdReused",
+          "InvalidArgument"
+        ])
+        deepStrictEqual(yield* verdicts(behind), ["Stored"])
+      }
+      const versions = (yield* read("a")).map(({ version }) => version)
+      deepStrictEqual(
+        versions,
+        Array.from({ length: 1 + 2 * quiet.length + 2 * loud.length }, (_, index) => index + 1)
+      )
+    })
+  },
+  {
+    name: "a conflict says so once, drops what is new, and answers what was stored before (NB1)",
+    run: Effect.gen(function* () {
+      const store = yield* EventStore
+      yield* append(request("a", 0, events("c", 2)))
+      const [result] = yield* store.append([request("a", 1, events("c", 2), events("new", 1))])
+      ok(result?.conflict?._tag === "VersionConflict" && result.conflict.actual === 2)
+      deepStrictEqual(
+        result.verdicts.map(({ _tag }) => _tag),
+        ["StoredBefore", "Dropped"]
+      )
+      strictEqual(result.head.version, 2)
+      strictEqual(yield* head("a"), 2)
+    })
+  },
+  {
+    name: "one id twice in an append is refused the second time, and the first is stored (NB1)",
+    run: Effect.gen(function* () {
+      deepStrictEqual(yield* verdicts(events("c", 1), events("c", 1), events("d", 1)), [
+        "Stored",
+        "InvalidArgument",
+        "Dropped"
+      ])
+      strictEqual(yield* head("a"), 1)
     })
   },
   {
@@ -447,15 +549,17 @@ export const EventStoreConformance: ReadonlyArray<Case<EventStore>> = [
     name: "ES24 an unkept command is looked up by its id and otherwise leaves nothing",
     run: Effect.gen(function* () {
       const unkept: ProposedCommand = { ...events("c", 0), outcome: "unkept" }
-      deepStrictEqual(yield* append(request("a", 0, unkept)), {
-        _tag: "Appended",
-        commands: [],
-        heads: [{ version: 0, position: 0, hash: EventHash.genesis }]
-      })
+      deepStrictEqual(yield* append(request("a", 0, unkept)), [
+        {
+          verdicts: [{ _tag: "Unkept" }],
+          head: { version: 0, position: 0, hash: EventHash.genesis },
+          conflict: undefined
+        }
+      ])
       strictEqual(yield* tagOf(append(request("a", 1, unkept))), "VersionConflict")
       const first = yield* append(request("a", 0, events("c", 1)))
-      const again = yield* append(request("a", 0, { ...events("c", 1), outcome: "unkept" }))
-      deepStrictEqual(again, { _tag: "AlreadyStored", commands: first.commands })
+      const [again] = yield* append(request("a", 1, { ...events("c", 1), outcome: "unkept" }))
+      deepStrictEqual(again?.verdicts, [{ _tag: "StoredBefore", command: storedOf(first)[0] }])
     })
   }
 ]

@@ -3,7 +3,13 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
 import { Clock, Effect } from "effect"
 import * as EventHash from "../core/EventHash.ts"
-import { type AppendRequest, EventStore, type ExpectedVersion, type ProposedCommand } from "../core/EventStore.ts"
+import {
+  type AppendRequest,
+  appendOrFail,
+  EventStore,
+  type ExpectedVersion,
+  type ProposedCommand
+} from "../core/EventStore.ts"
 import * as Journal from "../core/Journal.ts"
 import * as JournalCheck from "../core/JournalCheck.ts"
 import { StreamId } from "../core/StreamId.ts"
@@ -27,7 +33,8 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
   expectedVersion,
   commands
 })
-const append = (...requests: Array<AppendRequest>) => Effect.flatMap(EventStore, (store) => store.append(requests))
+const append = (...requests: Array<AppendRequest>) =>
+  Effect.flatMap(EventStore, (store) => appendOrFail(store, requests))
 /** Runs an effect with the clock stopped at so many milliseconds. */
 const at = (millis: number) =>
   Effect.withClock(
@@ -199,7 +206,7 @@ export const JournalConformance: ReadonlyArray<Case<EventStore>> = [
         const commands = [command(`c-${index}`, index % 3)]
         return Effect.retry(
           Effect.flatMap(store.head(streamId), ({ version: expectedVersion }) =>
-            store.append([{ streamId, expectedVersion, commands }])
+            appendOrFail(store, [{ streamId, expectedVersion, commands }])
           ),
           { while: (error) => error._tag === "VersionConflict" }
         )

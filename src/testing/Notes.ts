@@ -2,7 +2,7 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Duration, Effect, Layer, Schema } from "effect"
 import * as Event from "../core/Event.ts"
-import { EventStore } from "../core/EventStore.ts"
+import { appendOrFail, EventStore, storedOf } from "../core/EventStore.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import { StreamId } from "../core/StreamId.ts"
 import * as Projection from "../projection/Projection.ts"
@@ -29,7 +29,7 @@ export const appendRaw = (stream: string, events: ReadonlyArray<Raw>) =>
   Effect.gen(function* () {
     const store = yield* EventStore
     const commandId = `command ${nextCommand++}`
-    const result = yield* store.append([
+    const result = yield* appendOrFail(store, [
       {
         streamId: StreamId.make(stream),
         expectedVersion: "any",
@@ -49,7 +49,7 @@ export const appendRaw = (stream: string, events: ReadonlyArray<Raw>) =>
         ]
       }
     ])
-    return result.commands.at(-1)?.position ?? 0
+    return storedOf(result).at(-1)?.position ?? 0
   })
 export const note = (stream: string, ...texts: ReadonlyArray<string>) =>
   appendRaw(

@@ -4,7 +4,7 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Effect, Either, Layer, Stream } from "effect"
-import { EventStore, type ProposedCommand } from "../core/EventStore.ts"
+import { appendOrFail, EventStore, type ProposedCommand } from "../core/EventStore.ts"
 import * as Replay from "../core/Replay.ts"
 import { SnapshotStore } from "../core/SnapshotStore.ts"
 import { StreamId } from "../core/StreamId.ts"
@@ -34,7 +34,7 @@ const store = (...rows: ReadonlyArray<Stored>) =>
       outcome: "success",
       answer: () => ({ text: "{}", version: 1 })
     }
-    return events.append([{ streamId, expectedVersion: "any", commands: [command] }])
+    return appendOrFail(events, [{ streamId, expectedVersion: "any", commands: [command] }])
   })
 /** Runs with a system of its own, so that nothing is remembered. */
 const running = <A>(

@@ -1,6 +1,7 @@
 /** The public face of `daybook/testing`. Modules of this package never import it. */
 export * from "./ActorSystemConformance.ts"
 export * as AggregateSpec from "./AggregateSpec.ts"
+export { Neighbours } from "./actor/Neighbours.ts"
 export * from "./CommandConformance.ts"
 export * from "./Conformance.ts"
 export * as EventFixtures from "./EventFixtures.ts"

@@ -42,10 +42,12 @@ const start = Effect.fnUntraced(function* (
       if (fate < 0.1) {
         // As if another process had been first with something that changed nothing.
         const streamId = requests[0]?.streamId ?? accountStream
-        return Effect.flatMap(
-          real.head(streamId),
-          ({ version }) => new VersionConflict({ streamId, expected: version + 1, actual: version })
-        )
+        return Effect.map(real.head(streamId), (head) => {
+          const { version } = head
+          const conflict = new VersionConflict({ streamId, expected: version + 1, actual: version })
+          const verdicts = requests[0]?.commands.map(() => ({ _tag: "Dropped" }) as const) ?? []
+          return [{ verdicts, head, conflict }]
+        })
       }
       if (fate < 0.3) return new StoreUnavailable({ operation: "append", cause })
       if (fate < 0.6) return new OutcomeUnknown({ cause })

@@ -7,6 +7,7 @@ import * as ActorSystemCluster from "../../src/cluster/ActorSystemCluster.ts"
 import * as ClusterNode from "../../src/cluster/ClusterNode.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
 import { CommandConformance } from "../../src/testing/CommandConformance.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
 import { freePort } from "./Nodes.ts"
@@ -52,7 +53,7 @@ const system = Layer.succeed(SystemUnderTest, {
 const quiet = Logger.remove(Logger.defaultLogger)
 
 describe("ActorSystemCluster of one node", () => {
-  for (const { name, run } of [...ActorSystemConformance, ...CommandConformance]) {
+  for (const { name, run } of [...ActorSystemConformance, ...Neighbours, ...CommandConformance]) {
     it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(system, postgresStore(), quiet))))
   }
 })

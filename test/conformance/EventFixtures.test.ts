@@ -12,7 +12,7 @@ import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import type * as Event from "../../src/core/Event.ts"
-import { EventStore } from "../../src/core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as Replay from "../../src/core/Replay.ts"
 import * as SnapshotSaver from "../../src/core/SnapshotSaver.ts"
@@ -79,7 +79,7 @@ const store = (fixture: EventFixtures.EventFixture, streamId: StreamId) =>
       }
       const answer = { isNew: true, outcome: "success", answer: () => ({ text: "{}", version: 1 }) } as const
       const commands = [{ ...command, ...answer, events: [{ type, schemaVersion, data }] }]
-      yield* events.append([{ streamId, expectedVersion: version - 1, commands }])
+      yield* appendOrFail(events, [{ streamId, expectedVersion: version - 1, commands }])
     }
   })
 

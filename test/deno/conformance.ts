@@ -10,6 +10,7 @@ import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
+import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
 import type { Case } from "../../src/testing/Conformance.ts"
 import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
 import { JournalConformance } from "../../src/testing/JournalConformance.ts"
@@ -45,7 +46,7 @@ const register = <R, E>(
 register("EventStore", EventStoreConformance, { ...memory, ...file })
 register("journal", JournalConformance, { ...memory, ...file })
 register("SnapshotStore", SnapshotStoreConformance, { ...memory, ...file })
-register("ActorSystemLocal", ActorSystemConformance, { ...memory, ...file })
+register("ActorSystemLocal", [...ActorSystemConformance, ...Neighbours], { ...memory, ...file })
 register("old events", UpcastConformance, { ...memory, ...file })
 register(
   "projections",

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { Effect, Logger, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import type * as EventHash from "../../src/core/EventHash.ts"
-import { EventStore } from "../../src/core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import * as Journal from "../../src/core/Journal.ts"
 import { EntryDamaged } from "../../src/core/StoreError.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
@@ -27,7 +27,7 @@ const onPath = (test: (filename: string) => Effect.Effect<void, unknown, Scope.S
 const refusal = (id: string, commandId: string) =>
   Effect.flatMap(EventStore, (store) => {
     const { commands, ...rest } = request(id, commandId)
-    return store.append([
+    return appendOrFail(store, [
       { ...rest, commands: commands.map((command) => ({ ...command, events: [], outcome: "refusal" as const })) }
     ])
   })
@@ -71,7 +71,7 @@ describe("a kept answer that is not what was stored", () => {
               5
             )
             // Others are answered, and the log goes on.
-            assert.strictEqual((yield* append("s-2", "c-2"))._tag, "AlreadyStored")
+            assert.strictEqual((yield* append("s-2", "c-2"))._tag, "StoredBefore")
           }).pipe(Effect.provide(store))
         })
       )
@@ -108,7 +108,7 @@ describe("a kept answer that is not what was stored", () => {
             }
           }
           assert.deepStrictEqual(yield* problems(), [])
-          assert.strictEqual((yield* append("s-1", "c-4"))._tag, "AlreadyStored")
+          assert.strictEqual((yield* append("s-1", "c-4"))._tag, "StoredBefore")
         }).pipe(Effect.provide(PostgresStore.layer({ url })))
       })
     )

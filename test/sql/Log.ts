@@ -4,7 +4,15 @@ import { assert } from "vitest"
 import { noHead } from "../../src/core/AppendPlan.ts"
 import * as Damage from "../../src/core/Damage.ts"
 import { genesis, isIntact } from "../../src/core/EventHash.ts"
-import { type AppendRequest, type EventPage, EventStore, type ExpectedVersion } from "../../src/core/EventStore.ts"
+import {
+  type AppendRequest,
+  type AppendResult,
+  appendOrFail,
+  type EventPage,
+  EventStore,
+  type ExpectedVersion,
+  type Verdict
+} from "../../src/core/EventStore.ts"
 import type { JournalHead } from "../../src/core/Journal.ts"
 import * as JournalCheck from "../../src/core/JournalCheck.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
@@ -31,8 +39,13 @@ export const request = (id: string, commandId: string, expectedVersion: Expected
   ]
 })
 
+/** What became of an append's one command. */
+const verdictOf = (result: AppendResult): Verdict => result[0]?.verdicts[0] ?? { _tag: "Dropped" }
+
 export const append = (id: string, commandId: string, expectedVersion: ExpectedVersion = "any") =>
-  Effect.flatMap(EventStore, (store) => store.append([request(id, commandId, expectedVersion)]))
+  Effect.flatMap(EventStore, (store) =>
+    Effect.map(appendOrFail(store, [request(id, commandId, expectedVersion)]), verdictOf)
+  )
 
 /** Every event, each proven sound, chained to the one before it in its stream, and after the one before it in the log. */
 export const log = Effect.gen(function* () {

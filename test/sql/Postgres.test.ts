@@ -315,9 +315,9 @@ const proxy = (url: string) =>
 
 describe("lost connections to PostgreSQL", () => {
   for (const [fate, stored] of [
-    ["cutAfter", "AlreadyStored"],
-    ["cutBefore", "Appended"],
-    ["swallow", "Appended"]
+    ["cutAfter", "StoredBefore"],
+    ["cutBefore", "Stored"],
+    ["swallow", "Stored"]
   ] as const) {
     it(
       `a commit whose answer is lost (${fate}) is of unknown outcome, and the same command id resolves it`,

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { assert, describe, it } from "vitest"
-import { EventStore } from "../../src/core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import type { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
@@ -64,7 +64,7 @@ describe("group commit", () => {
         )
         assert.deepStrictEqual(
           exits.map((exit) => (exit._tag === "Right" ? exit.right._tag : exit.left._tag)),
-          ["Appended", "VersionConflict", "Appended", "AlreadyStored", "Appended"]
+          ["Stored", "VersionConflict", "Stored", "StoredBefore", "Stored"]
         )
         assert.deepStrictEqual(yield* commandIds, ["c-1", "c-3", "c-4"])
       })
@@ -95,7 +95,9 @@ describe("group commit", () => {
         const bad = request("a", "bad")
         const forged = { ...bad, commands: bad.commands.map((command) => ({ ...command, fingerprint: null as never })) }
         const exits = yield* Effect.all(
-          [append("a", "c-1"), store.append([forged]), append("a", "c-2")].map(Effect.exit),
+          [append("a", "c-1"), appendOrFail(store, [forged]), append("a", "c-2")].map(
+            (one: Effect.Effect<unknown, unknown, EventStore>) => Effect.exit(one)
+          ),
           {
             concurrency: "unbounded"
           }

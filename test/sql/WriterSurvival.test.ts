@@ -25,7 +25,7 @@ import { ActorSystem } from "../../src/core/ActorSystem.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import * as Event from "../../src/core/Event.ts"
-import { type AppendError, EventStore } from "../../src/core/EventStore.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
 import { WithinTransaction } from "../../src/core/StoreError.ts"
 import * as Readiness from "../../src/http/Readiness.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
@@ -155,9 +155,12 @@ describe("NB5 a caller's work", () => {
           const failing = way === "ride" ? writer.ride(0, work) : writer.transact(work)
           const go = yield* hold
           const exits = yield* Effect.fork(
-            Effect.all([append(way, `${way}-1`), failing, append(way, `${way}-2`)].map(Effect.exit), {
-              concurrency: "unbounded"
-            })
+            Effect.all(
+              [append(way, `${way}-1`), failing, append(way, `${way}-2`)].map(
+                (one: Effect.Effect<unknown, unknown, EventStore>) => Effect.exit(one)
+              ),
+              { concurrency: "unbounded" }
+            )
           )
           yield* Effect.yieldNow()
           yield* go
@@ -305,7 +308,7 @@ describe("NB5 a writer that dies", () => {
   const dying = (filename: string) =>
     faulty(filename, {
       dialect: {
-        isConstraint: () => {
+        isFault: () => {
           throw new Error("a defect of the writer")
         }
       }
@@ -317,7 +320,7 @@ describe("NB5 a writer that dies", () => {
         const { isReady } = yield* Readiness.Readiness
         const writer = yield* Writer.Writer
         const go = yield* hold
-        const calls: ReadonlyArray<Effect.Effect<unknown, AppendError, EventStore>> = [
+        const calls: ReadonlyArray<Effect.Effect<unknown, Error & { readonly _tag: string }, EventStore>> = [
           // Refused by the database, which asks the dialect of what kind that is.
           append("a", "deadly").pipe(Effect.provide(yield* forged)),
           writer.transact(() => Effect.void),

@@ -8,7 +8,7 @@ import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 
 const [dist, filename, verb, ...rest] = process.argv.slice(2)
-const { EventStore } = await import(`${dist}/core/EventStore.js`)
+const { appendOrFail, EventStore } = await import(`${dist}/core/EventStore.js`)
 const SqliteStore = await import(`${dist}/sql/SqliteStore.js`)
 
 const goOn = async () => {
@@ -61,7 +61,7 @@ const verbs = {
           const commands = [{ ...command, outcome: "success", events, answer: () => ({ text: "{}", version: 1 }) }]
           yield* Effect.retry(
             Effect.flatMap(store.head(streamId), ({ version: expectedVersion, hash: expectedHash }) =>
-              store.append([{ streamId, expectedVersion, expectedHash, commands }])
+              appendOrFail(store, [{ streamId, expectedVersion, expectedHash, commands }])
             ),
             { while: (error) => error._tag === "VersionConflict" }
           )

@@ -41,8 +41,9 @@ const transaction = (client, commandId) =>
     // The connection may still be the one that was ended in the last transaction.
     if (Option.isNone(begun)) return `undone ${commandId}`
     const streamId = `s-${yield* Random.nextIntBetween(0, 20)}`
-    const call = { requests: [request(streamId, commandId)], now: Date.now() }
+    const call = { requests: [request(streamId, commandId)], misfits: new Map(), now: Date.now() }
     const { results } = yield* AppendGroup.write(connection, log, [call])
+    const [{ verdicts }] = results[0]
     const pause = yield* Random.next
     // Most pauses are short, and some are long.
     yield* Effect.sleep(pause < 0.95 ? pause * 5 : 50)
@@ -61,7 +62,7 @@ const transaction = (client, commandId) =>
       return undefined
     }
     yield* dialect.commit(connection, true)
-    return `committed ${commandId} ${results[0].right.commands[0].position}`
+    return `committed ${commandId} ${verdicts[0].command.position}`
   }).pipe(Effect.scoped)
 
 const writer = (number) =>

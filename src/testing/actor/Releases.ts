@@ -9,7 +9,7 @@ import { Effect, Either, Layer, Schema } from "effect"
 import { UnreadableAnswer } from "../../core/ActorError.ts"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
-import { EventStore } from "../../core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../core/EventStore.ts"
 import * as Json from "../../core/Json.ts"
 import * as StoredForm from "../../core/StoredForm.ts"
 import { CommandIdReused } from "../../core/StoreError.ts"
@@ -222,7 +222,7 @@ const ruleOne = (command: string, text: string): string => hash("sha256", `Parce
 /** A row as they wrote it: without the name of the command. */
 const storeBefore = (commandId: string, fingerprint: string) =>
   Effect.flatMap(EventStore, (store) =>
-    store.append([
+    appendOrFail(store, [
       {
         streamId: StreamId.make("parcel-p"),
         expectedVersion: "any",
