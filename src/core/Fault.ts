@@ -2,9 +2,10 @@
  * `Fault` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
  * parsers quote what they were given, and those of a decision may, so that owners and amounts would stand in the log.
  */
-import { Cause, Chunk, Effect, type LogLevel, ParseResult } from "effect"
+import { Cause, Chunk, Effect, type LogLevel, ParseResult, Predicate } from "effect"
 import * as ActorError from "./ActorError.ts"
 import * as EventError from "./EventError.ts"
+import * as Reason from "./Reason.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -22,18 +23,34 @@ const framesOf = (error: Error): ReadonlyArray<string> =>
     .slice(0, 8)
     .map((line) => line.trim())
 
+/** What a driver names with its error: codes, and names of its own making, where the message may quote a row. */
+const namesOf = (error: object): string => {
+  const isOfServer = Predicate.hasProperty(error, "severity")
+  return ["code", "constraint", "table", "column"]
+    .flatMap((key) => {
+      const value = Predicate.hasProperty(error, key) ? error[key] : undefined
+      const isName = isOfServer || (key === "code" && /^(?:SQLITE_|ERR_|E[A-Z]+$)/.test(String(value)))
+      return typeof value === "string" && isName ? [`${key} ${value}`] : []
+    })
+    .join(", ")
+}
+
 const ofOne = (error: unknown): string => {
   if (ParseResult.isParseError(error)) return `ParseError at ${SchemaPath.of(error) || "the whole value"}`
-  if (!(error instanceof Error)) return typeof error
-  if (discreet.some((type) => error instanceof type)) return `${error.name}: ${error.message}${inner(error.cause)}`
-  return [error.name, ...framesOf(error)].join("\n    ") + inner(error.cause)
+  if (typeof error !== "object" || error === null) return typeof error
+  if (error instanceof Error && discreet.some((type) => error instanceof type)) return `${error.name}: ${error.message}`
+  const names = namesOf(error)
+  const kind = names === "" ? Reason.kindOf(error) : `${Reason.kindOf(error)} (${names})`
+  return [kind, ...(error instanceof Error ? framesOf(error) : [])].join("\n    ")
 }
-const inner = (cause: unknown): string => (cause === undefined ? "" : `, because of ${ofOne(cause)}`)
+
+/** The kind of an error and of what caused it, as one text for a log. */
+const ofAll = (error: unknown): string => Reason.chain(error).map(ofOne).join(", because of ") || typeof error
 
 /** As one text, for a log. */
 export const describe = (cause: Cause.Cause<unknown>): string => {
   const errors = [...Cause.failures(cause), ...Chunk.toReadonlyArray(Cause.defects(cause))]
-  return errors.length === 0 ? "an interruption" : errors.map(ofOne).join("\nand ")
+  return errors.length === 0 ? "an interruption" : errors.map(ofAll).join("\nand ")
 }
 
 /** Logs what went wrong. A logger that throws ends nobody who has something to report. */
