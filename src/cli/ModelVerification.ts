@@ -12,7 +12,7 @@ import * as Batch from "../projection/Batch.ts"
 import { CheckpointStore } from "../projection/CheckpointStore.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
 import type { Checkpoint, Model } from "../projection/Model.ts"
-import { type Any, tablesOf } from "../projection/Projection.ts"
+import type { Any } from "../projection/Projection.ts"
 import { ApplyFailed } from "../projection/ProjectionError.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { ReadModels } from "../projection/ReadModels.ts"
@@ -72,7 +72,7 @@ const fold = Effect.fnUntraced(function* (projection: Any, model: Model, scratch
       batch.events.length === 0
         ? Effect.void
         : Effect.mapError(
-            projection.apply(batch.events, tablesOf(projection, begun.generation)),
+            projection.apply(batch.events, begun.tables),
             (cause) => new ApplyFailed({ projection: projection.name, cause })
           )
     yield* target.advance(at, { to: batch.to, events: batch.passed, rate: 0 }, change)
@@ -119,8 +119,8 @@ export const verify = Effect.fnUntraced(function* (projection: Any) {
   const live = row?.live ?? null
   const head = yield* events.lastPosition
   for (const model of [live, row?.shadow ?? null]) {
-    if (model !== null && model.position > head) {
-      return { model, problem: `its checkpoint is ahead of the log, which ends at ${head}` }
+    if (model?.isAhead) {
+      return { model, problem: `its checkpoint is ahead of the log, which ends at ${head} and has no such event` }
     }
   }
   // One of another version is built anew by the next process that runs it.
@@ -129,7 +129,7 @@ export const verify = Effect.fnUntraced(function* (projection: Any) {
     const target = yield* scratch
     const begun = yield* fold(projection, live, target)
     if (begun === undefined) return undefined
-    for (const [table, foldedTable] of Object.entries(tablesOf(projection, begun.generation))) {
+    for (const [table, foldedTable] of Object.entries(begun.tables)) {
       const problem = yield* difference(served, table, Context.get(target, ReadModels), foldedTable)
       if (problem !== undefined) return { model: live, problem }
     }

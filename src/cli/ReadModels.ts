@@ -21,7 +21,7 @@ const settle = (name: string, position: number): Effect.Effect<void, unknown, Pr
       Effect.asVoid,
       Effect.catchTag("ViewBehind", () =>
         Effect.flatMap(running.status(name), ({ status }) =>
-          status === "halted" || status === "paused"
+          status === "halted" || status === "paused" || status === "ahead"
             ? Effect.logWarning(`the read model ${name} is ${status}; see \`daybook projections\``)
             : settle(name, position)
         )

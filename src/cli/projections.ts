@@ -1,7 +1,7 @@
 /** `daybook projections`: how the read models are, and what to do with an event that one of them could not take. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -14,8 +14,9 @@ const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
   ]
   if (rebuild !== null) lines.push(`    rebuild   ${Output.rebuildProgress(rebuild)}`)
   if (lastError !== null) {
-    const { attempts, error, streamId, type, version: at } = lastError
-    lines.push(`    error     ${streamId} version ${at} (${type}), ${attempts} attempts: ${error}`)
+    const { attempts, error, step, streamId, type, version: at } = lastError
+    const place = step === "apply" ? `${streamId} version ${at} (${type})` : step
+    lines.push(`    error     ${place}, ${attempts} attempts: ${error}`)
   }
   for (const { attempts, error, retry, streamId, type, version: at } of deadLetters) {
     const state = retry ? "is tried again" : "parked"
@@ -38,6 +39,20 @@ const release = (how: "retry" | "skip", description: string) =>
       }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "existing")))
   ).pipe(Command.withDescription(description))
 
+/** How often, and how long, whoever removes a model waits for those who read it. */
+const patience = Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("10 seconds"))
+
+const onOne = (
+  verb: string,
+  description: string,
+  run: (projections: Projections["Type"], name: string) => Effect.Effect<string, unknown>
+) =>
+  Command.make(verb, { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }) }, ({ db, name }) =>
+    Effect.gen(function* () {
+      yield* Output.line(`${name}: ${yield* run(yield* Projections, name)}`)
+    }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "existing")))
+  ).pipe(Command.withDescription(description))
+
 export const command = Command.make(
   "projections",
   { db: Database.databaseOption, json: Output.jsonOption },
@@ -50,6 +65,17 @@ export const command = Command.make(
   Command.withDescription("Show how the read models are; retry or skip an event that one could not take."),
   Command.withSubcommands([
     release("retry", "Try the failed event of a stream again."),
-    release("skip", "Pass over the failed event of a stream, for as long as the projection's version stays.")
+    release("skip", "Pass over the failed event of a stream, for as long as the projection's version stays."),
+    onOne(
+      "resume",
+      "End a pause; have a reaction that is ahead of a restored log go on from its end.",
+      ({ resume }, name) => Effect.as(resume(name), "goes on with whoever runs it")
+    ),
+    onOne("remove", "Remove a read model that the program no longer declares, with its tables.", ({ remove }, name) =>
+      Effect.retry(remove(name), {
+        schedule: patience,
+        while: (error) => error._tag === "SwapFailed" && error.mayPass
+      }).pipe(Effect.as("removed"))
+    )
   ])
 )

@@ -5,7 +5,8 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, Layer, Metric } from "effect"
 import { AccountsApi } from "../bank/http/AccountsApi.ts"
-import { Projections } from "../projection/Projections.ts"
+import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
+import * as Status from "../projection/Status.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
@@ -36,14 +37,23 @@ const docsPage = Effect.gen(function* () {
 const readings = Effect.gen(function* () {
   const { list } = yield* Projections
   const all = yield* list
-  return all.flatMap(({ deadLetters, lag, name }): ReadonlyArray<Prometheus.Reading> => {
+  return all.flatMap((status): ReadonlyArray<Prometheus.Reading> => {
+    const { lag, lastError, name } = status
     const labels = { projection: name }
     return [
       {
         name: "daybook.projection.stuck",
-        description: "Streams that wait behind an event that failed too often",
+        description:
+          "What waits for a human: streams behind an event that failed too often, a model that halted or is ahead",
         labels,
-        value: deadLetters.length
+        value: Status.stuckOf(status)
+      },
+      {
+        name: "daybook.projection.failed.attempts",
+        description:
+          "Attempts in a row that failed, of an event, of making its tables or of swapping them; 0 when all is well",
+        labels,
+        value: lastError?.attempts ?? 0
       },
       { name: "daybook.projection.lag", description: "Positions behind the log", labels, value: lag.events },
       { name: "daybook.projection.lag.duration", description: "Seconds behind the log", labels, value: lag.seconds }
@@ -66,7 +76,19 @@ export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) 
           if (lifecycle.isStopping()) return yield* Effect.fail(new Problem("shutting-down"))
           if (!(yield* readiness.isReady)) return yield* Effect.fail(new Problem("not-ready"))
           const all = yield* Effect.mapError(projections.list, () => new Problem("not-ready"))
-          return { ...ok, log: log.value(), stuck: all.reduce((sum, { deadLetters }) => sum + deadLetters.length, 0) }
+          const namesOf = (which: (status: ProjectionStatus) => boolean) => all.filter(which).map(({ name }) => name)
+          const ahead = namesOf(({ status }) => status === "ahead")
+          if (ahead.length > 0) {
+            const detail = `ahead of the log, which was restored: ${ahead.join(", ")}; build models anew, resume reactions`
+            return yield* Effect.fail(new Problem("not-ready", { detail }))
+          }
+          return {
+            ...ok,
+            log: log.value(),
+            stuck: all.reduce((sum, status) => sum + Status.stuckOf(status), 0),
+            projections: { halted: namesOf(({ kind, status }) => kind === "projection" && status === "halted"), ahead },
+            processes: { stuck: namesOf((status) => status.kind === "reaction" && Status.stuckOf(status) > 0) }
+          }
         })
       )
       .handle("metrics", () =>

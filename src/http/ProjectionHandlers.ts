@@ -3,14 +3,23 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { AccountsApi, type ProjectionView } from "../bank/http/AccountsApi.ts"
 import type { Failure } from "../projection/Model.ts"
-import type { ProjectionStatus } from "../projection/Projections.ts"
+import type { ProjectionStatus, Trouble } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Failures from "./Failures.ts"
 import { Problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 
-/** Without the text of the error, which may quote what is stored: it is in the log and in `daybook projections`. */
+/** Without the text of the error, which may quote what is stored: it is in `daybook projections`. */
 const failed = ({ attempts, position, streamId, type, version }: Failure) => ({
+  position,
+  streamId,
+  version,
+  type,
+  attempts
+})
+
+const troubled = ({ attempts, position, step, streamId, type, version }: Trouble) => ({
+  step,
   position,
   streamId,
   version,
@@ -26,7 +35,7 @@ const view = (projection: ProjectionStatus): ProjectionView => {
     status,
     position,
     lag,
-    lastError: lastError === null ? null : failed(lastError),
+    lastError: lastError === null ? null : troubled(lastError),
     stuck: deadLetters.map(failed),
     rebuild
   }

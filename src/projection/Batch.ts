@@ -1,5 +1,7 @@
 /** `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it cannot take. */
 import { Either } from "effect"
+import type { DecodeError } from "../core/EventError.ts"
+import * as Reason from "../core/Reason.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Failure } from "./Model.ts"
@@ -12,8 +14,8 @@ export interface Batch<E> {
   readonly to: number
   /** How many events it passes, wanted or not. */
   readonly passed: number
-  /** The event after it, where that one cannot be read: trying again gives the same. */
-  readonly unreadable: Failure | undefined
+  /** Why the event after it cannot be read, where it cannot: trying again gives the same. */
+  readonly unreadable: DecodeError | undefined
 }
 
 /** What an operator or a failure took out of a model: streams that wait, and single events. */
@@ -22,17 +24,10 @@ export interface Excluded {
   readonly positions: ReadonlySet<number>
 }
 
-/** Longest error text that is kept, in characters. */
-const maxErrorLength = 500
-
-/** The error as an operator reads it. It may quote data, so it goes into the database and not into a log. */
-export const describe = (error: unknown): string =>
-  (error instanceof Error ? error.message || error.name : String(error)).slice(0, maxErrorLength)
-
 export const failureOf = (met: Source.Met, error: unknown, attempts: number): Failure => ({
   ...Source.placeOf(met),
   attempts,
-  error: describe(error)
+  error: Reason.describe(error)
 })
 
 /** Reads the events after `from` that the projection wants. */
@@ -52,7 +47,7 @@ export const make = <E extends { readonly _tag: string }, T extends string>(
       !excluded.positions.has(stored.position)
     if (isOurs) {
       const decoded = projection.codec.decode(stored)
-      if (Either.isLeft(decoded)) return { events, to, passed, unreadable: failureOf(stored, decoded.left, 1) }
+      if (Either.isLeft(decoded)) return { events, to, passed, unreadable: decoded.left }
       for (const event of decoded.right) events.push({ event, stored })
     }
     to = stored.position

@@ -61,6 +61,8 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
      * was one. Remembered until the runner comes to it.
      */
     readonly release: (projection: string, streamId: string, how: "retry" | "skip") => Written<boolean>
+    /** Has a reaction that is ahead of the log go on from the log's end. Gives whether there was one. */
+    readonly toEnd: (reaction: string) => Written<boolean>
     /** Forgets that models halted, so that they try again. */
     readonly clearFailures: (projection: string) => Written
   }

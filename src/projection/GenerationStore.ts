@@ -9,9 +9,9 @@
  */
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"
-import type { Checkpoint, ProjectionRow, Written } from "./Model.ts"
+import type { BuildFailure, Checkpoint, Generation, ProjectionRow, Written } from "./Model.ts"
 import type { Any } from "./Projection.ts"
-import type { CheckpointMoved } from "./ProjectionError.ts"
+import type { CheckpointMoved, CreateFailed, SwapFailed } from "./ProjectionError.ts"
 
 export class GenerationStore extends Context.Tag("daybook/projection/GenerationStore")<
   GenerationStore,
@@ -29,13 +29,30 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
      */
     readonly requestRebuild: (projection: string) => Written
     /** Creates the tables of a new generation, empty, in place of one that was begun and not finished. */
-    readonly beginShadow: (projection: Any) => Written<Checkpoint>
-    /** Lets the shadow serve, and removes the model that served. Fails with `CheckpointMoved` unless both are as given. */
-    readonly swap: (shadow: Checkpoint, live: Checkpoint | null) => Written<void, CheckpointMoved>
+    readonly beginShadow: (projection: Any) => Written<Generation, CreateFailed>
+    /**
+     * Lets the shadow serve, and removes the model that served. Fails with `CheckpointMoved` unless both are as given. Views that
+     * others made on the model, and rights to it, stay. It waits at most a moment for those who read what is replaced, and
+     * meanwhile nobody but new readers of the same model waits for it.
+     */
+    readonly swap: (shadow: Generation, live: Checkpoint | null) => Written<void, CheckpointMoved | SwapFailed>
     /** Removes a model that is not to serve. */
     readonly dropShadow: (shadow: Checkpoint) => Written
+    /** Notes what keeps a model from being made or from serving, or with null that nothing does. */
+    readonly noteBuild: (projection: string, failure: BuildFailure | null) => Written
+    /** Drops the tables of retired models that nobody reads any more. */
+    readonly sweep: (projection: string) => Written
+    /** Removes a projection with all its models, as far as nobody reads them. Gives whether there was one. */
+    readonly remove: (projection: string) => Written<boolean, SwapFailed>
 
-    /** How many events the log has after one position and up to another. Reads them all: ask for few thousand at once. */
-    readonly countEvents: (after: number, to: number) => Effect.Effect<number, StoreUnavailable>
+    /**
+     * Counts the events of the log after one position and up to another, at most so many, and says up to which position they
+     * reach: `to` where they are all. Reads them: ask for few thousand at once.
+     */
+    readonly countEvents: (
+      after: number,
+      to: number,
+      most: number
+    ) => Effect.Effect<{ readonly events: number; readonly to: number }, StoreUnavailable>
   }
 >() {}

@@ -1,6 +1,7 @@
 /** What the read side keeps of projections and reactions, as the ports of `ProjectionStore.ts` give and take it. */
 import type { Effect } from "effect"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { Tables } from "./TableNames.ts"
 
 /** How far one generation of a projection's tables has come. */
 export interface Checkpoint {
@@ -10,6 +11,11 @@ export interface Checkpoint {
   readonly generation: number
   /** Position of the last event in it; 0 before the first. */
   readonly position: number
+}
+
+/** A model with its tables, by the names that the projection gave them. */
+export interface Generation extends Checkpoint {
+  readonly tables: Tables<string>
 }
 
 /** An event that a projection could not take. */
@@ -22,13 +28,30 @@ export interface Failure {
   readonly attempts: number
 }
 
-export interface Model extends Checkpoint {
+/** What keeps a new model from being made, or from serving once it is built. No event is at fault. */
+export interface BuildFailure {
+  readonly step: "create" | "swap"
+  /** Of the projection that is built. */
+  readonly version: number
+  /** As the database said it. */
+  readonly error: string
+  readonly attempts: number
+  /** Whether it waits for an operator: to try again would give the same. */
+  readonly halted: boolean
+}
+
+export interface Model extends Generation {
   /** Events it has passed, wanted or not. */
   readonly events: number
   /** Events a second, of late. */
   readonly rate: number
   /** Milliseconds since 1970-01-01 UTC. */
   readonly startedAt: number
+  /**
+   * Whether the log has no event at its position, or another than the one it took: the log was restored to an earlier end, and
+   * may have gone on since. What the model has of the events that are gone cannot be told, and those after them it would miss.
+   */
+  readonly isAhead: boolean
   /** The event at which it is stuck, and whether it waits for an operator or tries again by itself. */
   readonly failure: (Failure & { readonly halted: boolean }) | null
 }
@@ -47,6 +70,9 @@ export interface ProjectionRow {
   readonly live: Model | null
   /** The model that is being built. */
   readonly shadow: Model | null
+  readonly build: BuildFailure | null
+  /** Models that no longer serve, whose tables somebody still reads. */
+  readonly retired: number
   readonly rebuildRequested: boolean
   readonly paused: boolean
 }

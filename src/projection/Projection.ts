@@ -5,26 +5,31 @@
  * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is that
  * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it. One more view,
  * `NAME_checkpoint`, has one row with one column, `position`: the last event in the model, for a query to read with its rows.
+ * (Of a name of more than 52 bytes it is what `TableNames.checkpointOf` gives.)
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"
 import type { Recorded } from "../core/Recorded.ts"
+import type { Tables } from "./TableNames.ts"
+import * as TableNames from "./TableNames.ts"
 
-/** The tables of one generation, by the names that the projection gave them. */
-export type Tables<T extends string> = { readonly [K in T]: string }
+export type { Tables }
 
 export interface Options<E extends Event.Any, T extends string> {
-  /** Small letters, digits and underscores; not that of another projection or reaction. */
+  /** Small letters, digits and underscores, at most 63 bytes; not that of another projection or reaction. */
   readonly name: string
   /** Raise it when `create` or `apply` change: the model is then built anew from the log. From 1. */
   readonly version: number
   /** The events that it wants. All others are passed over, known or not. */
   readonly events: ReadonlyArray<E>
-  /** Names of its tables: small letters, digits and underscores, unique in the database. */
+  /** Names of its tables: small letters, digits and underscores, at most 63 bytes; unique in the database. */
   readonly tables: ReadonlyArray<T>
-  /** Statements that create the tables, empty, and their indexes. Name an index after its table, so that it is unique. */
+  /**
+   * Statements that create the tables, empty, and their indexes. Name an index after the table that is given, as in
+   * `${table}_by_owner`: a name of its own would be taken by the model that serves when another is built.
+   */
   readonly create: (tables: Tables<T>) => ReadonlyArray<string>
   /**
    * Changes the tables, in a transaction that also moves the checkpoint. Deterministic: the events give the same rows however
@@ -61,17 +66,14 @@ export class InvalidProjection extends Error {
   override readonly name = "InvalidProjection"
 }
 
-/** Fit to be part of a table's name without quotes. */
-const namePattern = /^[a-z][a-z0-9_]{0,62}$/
-
 /** Fails with `InvalidProjection` when a name or the version cannot be used. */
 export const make = <E extends Event.Any, const T extends string>(
   options: Options<E, T>
 ): Projection<Event.Of<E>, T> => {
   const { apply, create, events, name, onFailure = "halt", tables, version } = options
   for (const each of [name, ...tables]) {
-    if (namePattern.test(each)) continue
-    throw new InvalidProjection(`${JSON.stringify(each)} is no name of a projection or table: use a-z, 0-9 and _`)
+    if (TableNames.isName(each)) continue
+    throw new InvalidProjection(`${JSON.stringify(each)} cannot name a projection or table: use ${TableNames.rule}`)
   }
   if (!Number.isSafeInteger(version) || version < 1) {
     throw new InvalidProjection(`${name}: versions are whole numbers from 1, not ${version}`)
@@ -87,9 +89,3 @@ export const make = <E extends Event.Any, const T extends string>(
     onFailure
   }
 }
-
-/** The names of the tables of one generation. */
-export const tablesOf = <T extends string>(
-  { tables, version }: { readonly tables: ReadonlyArray<T>; readonly version: number },
-  generation: number
-): Tables<T> => Object.fromEntries(tables.map((table) => [table, `${table}_v${version}_g${generation}`])) as Tables<T>

@@ -1,18 +1,22 @@
 /** What the read side can answer besides rows. Each says where, and what to do. */
 import { Schema } from "effect"
+import * as Reason from "../core/Reason.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 
 /**
  * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all the
- * same: ask again later.
+ * same: ask again later. Or it is of a log that was restored since, and answers when it was built anew.
  */
 export class ViewBehind extends Schema.TaggedError<ViewBehind>()("ViewBehind", {
   projection: Schema.String,
   /** Where the model is; null while none of this version serves. */
   position: Schema.NullOr(Schema.Int),
-  minPosition: Schema.Int
+  minPosition: Schema.Int,
+  /** Whether it has events that the log lacks. */
+  isAhead: Schema.optionalWith(Schema.Boolean, { default: () => false })
 }) {
   override get message() {
+    if (this.isAhead) return `the read model ${this.projection} is ahead of the log, which was restored; rebuild it`
     return this.position === null
       ? `the read model ${this.projection} is being built; ask again later`
       : `the read model ${this.projection} is at position ${this.position}, not yet at ${this.minPosition}; ask again later`
@@ -39,15 +43,55 @@ export class NothingFailed extends Schema.TaggedError<NothingFailed>()("NothingF
   }
 }
 
-/** The rebuild met an event that it could not take. The model that served before still does. */
+/**
+ * The rebuild met an event that it could not take, or its tables could not be made or put in place. The model that served before
+ * still does.
+ */
 export class RebuildHalted extends Schema.TaggedError<RebuildHalted>()("RebuildHalted", {
   projection: Schema.String,
-  streamId: Schema.String,
-  version: Schema.Int,
+  /** The event at fault; null where none is. */
+  streamId: Schema.NullOr(Schema.String),
+  version: Schema.NullOr(Schema.Int),
   reason: Schema.String
 }) {
   override get message() {
-    return `the rebuild of ${this.projection} halted at ${this.streamId} version ${this.version} (${this.reason}); mend it, then \`daybook projections retry\` or \`skip\``
+    return this.streamId === null
+      ? `the rebuild of ${this.projection} halted: ${this.reason}; mend it, then \`daybook rebuild\` again`
+      : `the rebuild of ${this.projection} halted at ${this.streamId} version ${this.version} (${this.reason}); mend it, then \`daybook projections retry\` or \`skip\``
+  }
+}
+
+/** The tables of a new model could not be made, for want of a statement that the database takes. Nothing was written. */
+export class CreateFailed extends Schema.TaggedError<CreateFailed>()("CreateFailed", {
+  projection: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `the tables of ${this.projection} cannot be made: ${Reason.describe(this.cause)}`
+  }
+}
+
+/** A model that is built could not be put in the place of the one that serves, or a model not be removed. Nothing was written. */
+export class SwapFailed extends Schema.TaggedError<SwapFailed>()("SwapFailed", {
+  projection: Schema.String,
+  /** Whether it is worth another attempt: somebody reads what is to be replaced. */
+  mayPass: Schema.Boolean,
+  cause: Schema.Defect
+}) {
+  override get message() {
+    return `the tables of ${this.projection} cannot be exchanged: ${Reason.describe(this.cause)}`
+  }
+}
+
+/** It was not removed: the next process that runs it would begin from the start of the log. */
+export class NotRemovable extends Schema.TaggedError<NotRemovable>()("NotRemovable", {
+  projection: Schema.String,
+  kind: Schema.Literal("projection", "reaction")
+}) {
+  override get message() {
+    return this.kind === "projection"
+      ? `${this.projection} is still declared; take it out of the program first, or build it anew with \`daybook rebuild\``
+      : `${this.projection} is a reaction, and its checkpoint is all that keeps it from reacting to the whole log again`
   }
 }
 
@@ -68,7 +112,15 @@ export class ApplyFailed extends Schema.TaggedError<ApplyFailed>()("ApplyFailed"
   cause: Schema.Defect
 }) {
   override get message() {
-    return `${this.projection} failed: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `${this.projection} failed: ${Reason.describe(this.cause)}`
+  }
+}
+
+/** A query of read models is misspelt, or would write: a defect of the program, which trying it again does not mend. */
+export class InvalidQuery extends Error {
+  override readonly name = "InvalidQuery"
+  constructor(cause: unknown) {
+    super(`a query of read models is wrong: ${Reason.describe(cause)}`, { cause })
   }
 }
 

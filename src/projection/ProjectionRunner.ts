@@ -1,12 +1,12 @@
 /**
  * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is told of commits and looks by
  * itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks a stream
- * after too many. A rebuild is a second model, filled between the batches of the one that serves, until they can be swapped.
+ * after too many. A rebuild is a second model, filled between the batches of the one that serves: see `Rebuild.ts`.
  *
  * Who decides what:
  *
- * - the runner: when the next batch is taken and how large it is, which failure halts and which parks, and when a shadow has
- *   each event once and may serve;
+ * - the runner: when the next batch is taken and how large it is, and which failure halts and which parks;
+ * - `Rebuild.ts`: when a shadow is begun, has each event once and may serve, and what keeps it from that;
  * - `CheckpointStore`: whether a batch counts. It may be killed at any instant, and any number of them may run: whoever moves a
  *   checkpoint first wins, and the others see it and stand by. It keeps what failed, and what operators asked for;
  * - `GenerationStore`: whether a shadow is begun and a swap done, whole or not at all, for whichever runner asks;
@@ -14,7 +14,7 @@
  *
  * All that it must remember is in these stores.
  */
-import { Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
+import { Cause, Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
@@ -25,10 +25,11 @@ import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
-import type { DeadLetter, Failure, Model, ProjectionRow } from "./Model.ts"
-import { type Any, tablesOf } from "./Projection.ts"
+import type { DeadLetter, Failure, Model } from "./Model.ts"
+import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
+import * as Rebuild from "./Rebuild.ts"
 import * as Source from "./Source.ts"
 
 /** What the loop remembers of one model between its turns. It may be lost. */
@@ -42,12 +43,6 @@ interface Pace {
   /** Events of released streams taken up since the model last moved. */
   takenUp: number
 }
-
-/** Whether a turn found something to do. `lost`: another runner is at work. */
-type Turn = "moved" | "idle" | "lost"
-
-/** Most positions whose events are counted in one statement. */
-const countPage = 10_000
 
 /** How much of the last measurement stays in the rate. */
 const smoothing = 0.8
@@ -75,12 +70,7 @@ export const run = Effect.fnUntraced(function* (
   const policy = Backoff.policyOf(limits)
   const paces = new Map<number, Pace>()
   let begun = false
-  /** Where the log ended when the rebuild last looked: it makes way while commands are done. */
-  let lastEnd = 0
-  /** The events of the log up to where the shadow is, counted apart from it. */
-  let counted = { generation: 0, position: 0, events: 0 }
-  /** Of rebuilds that did not pass each event once, and of a store that does not answer. */
-  const restarts = new Backoff.Backoff(policy)
+  /** Of a store that does not answer. */
   const outage = new Backoff.Backoff(policy)
 
   const paceOf = ({ generation }: Model): Pace => {
@@ -102,15 +92,14 @@ export const run = Effect.fnUntraced(function* (
     backoff.fail(yield* Elapsed.millis, yield* Random.next)
   })
 
-  /** Never a word of the error itself, which may quote an owner or an amount: the operator finds it in the status. */
-  const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure) =>
-    Fault.report(level === "warn" ? LogLevel.Warning : LogLevel.Error, what, {
-      projection: name,
-      streamId,
-      version,
-      position,
-      type
-    })
+  /** By kind: the words of an error may quote an owner or an amount, and the operator finds them in the status. */
+  const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure, error: unknown) =>
+    Fault.report(
+      level === "warn" ? LogLevel.Warning : LogLevel.Error,
+      what,
+      { projection: name, streamId, version, position, type },
+      Cause.fail(error)
+    )
 
   /** One more failure on the event that the model has next. `isFinal`: to try it again gives the same. */
   const fail = Effect.fnUntraced(function* (
@@ -126,23 +115,24 @@ export const run = Effect.fnUntraced(function* (
     if (isLast && mayPark && projection.onFailure === "park") {
       if ((yield* checkpoints.deadLetters(model)).length < limits.maxDeadLetters) {
         yield* checkpoints.park(model, { to: failure.position, events: 1, rate: model.rate }, failure)
-        yield* log("error", `${whatOf(met)}: its stream is parked`, failure)
+        yield* log("error", `${whatOf(met)}: its stream is parked`, failure, error)
         pace.backoff.reset()
         return
       }
     }
     yield* checkpoints.noteFailure(model, { ...failure, halted: isLast })
-    if (isLast) return yield* log("error", `${whatOf(met)}: the projection halts`, failure)
-    yield* log("warn", "a projection failed and tries again", failure)
+    if (isLast) return yield* log("error", `${whatOf(met)}: the projection halts`, failure, error)
+    yield* log("warn", "a projection failed and tries again", failure, error)
     yield* backOff(pace.backoff)
   })
 
   /** The source gave what cannot be the log. Nothing of it is taken, however often: it is no fault of the event. */
-  const refuse = Effect.fnUntraced(function* (model: Model, { event, reason }: OutOfOrder) {
+  const refuse = Effect.fnUntraced(function* (model: Model, error: OutOfOrder) {
+    const { event, reason } = error
     const pace = paceOf(model)
     const failure = Batch.failureOf(event, reason, pace.backoff.failures + 1)
     yield* checkpoints.noteFailure(model, { ...failure, halted: false })
-    yield* log("error", "the log was read out of order or with a hole, and is read again", failure)
+    yield* log("error", "the log was read out of order or with a hole, and is read again", failure, error)
     yield* backOff(pace.backoff)
     return "moved" as const
   })
@@ -157,7 +147,7 @@ export const run = Effect.fnUntraced(function* (
     batch.events.length === 0
       ? Effect.void
       : Effect.mapError(
-          Effect.suspend(() => projection.apply(batch.events, tablesOf(projection, model.generation))),
+          Effect.suspend(() => projection.apply(batch.events, model.tables)),
           (cause) => new ApplyFailed({ projection: name, cause })
         )
 
@@ -174,7 +164,7 @@ export const run = Effect.fnUntraced(function* (
     const failed = (error: unknown) => {
       const { attempts } = letter.version === next.version ? letter : { attempts: 0 }
       const rest = { ...letter, ...Batch.failureOf(next, error, attempts + 1), retry: false }
-      return Effect.zipRight(log("warn", "an event of a parked stream failed again", rest), Effect.succeed(rest))
+      return Effect.zipRight(log("warn", "an event of a parked stream failed again", rest, error), Effect.succeed(rest))
     }
     let batch: Batch.Batch<{ readonly _tag: string }> = { events: [], to: 0, passed: 1, unreadable: undefined }
     if (!(next instanceof StreamDamaged)) {
@@ -183,7 +173,7 @@ export const run = Effect.fnUntraced(function* (
       return yield* checkpoints.unpark(model, letter, yield* failed(next), Effect.void)
     }
     if (batch.unreadable !== undefined) {
-      return yield* checkpoints.unpark(model, letter, yield* failed(batch.unreadable.error), Effect.void)
+      return yield* checkpoints.unpark(model, letter, yield* failed(batch.unreadable), Effect.void)
     }
     const later = yield* eventAt(model, letter.streamId, next.version + 1)
     const rest = later === undefined ? null : { ...letter, ...Batch.failureOf(later, letter.error, 0), retry: true }
@@ -253,7 +243,7 @@ export const run = Effect.fnUntraced(function* (
     if (first === undefined) return otherwise
     const batch = Batch.make(projection, model.position, page, excluded)
     if (batch.unreadable !== undefined && batch.passed === 0) {
-      yield* fail(model, first, batch.unreadable.error, { isFinal: true })
+      yield* fail(model, first, batch.unreadable, { isFinal: true })
       return "moved" as const
     }
     return yield* checkpoints
@@ -287,70 +277,11 @@ export const run = Effect.fnUntraced(function* (
   const take = (model: Model, most: number) =>
     Effect.catchTag(tryNext(model, most), "OutOfOrder", (error) => refuse(model, error))
 
-  /** Counts on, one page at most: commands wait while SQLite counts. */
-  const count = Effect.fnUntraced(function* ({ generation, position }: Model) {
-    if (counted.generation !== generation || counted.position > position)
-      counted = { generation, position: 0, events: 0 }
-    if (counted.position >= position) return
-    const to = Math.min(position, counted.position + countPage)
-    counted = {
-      generation,
-      position: to,
-      events: counted.events + (yield* generations.countEvents(counted.position, to))
-    }
-  })
-
-  /** Lets a shadow that has caught up serve. */
-  const finish = Effect.fnUntraced(function* (shadow: Model, live: Model | null) {
-    // Another process may have moved it since.
-    if (live !== null && live.position > shadow.position) return "idle" as const
-    // Each batch counted what it passed in its own transaction: together they are the log, each event once.
-    if (counted.position < shadow.position) return "moved" as const
-    if (counted.events !== shadow.events) {
-      yield* Fault.report(LogLevel.Error, "a rebuild did not pass each event once, and begins again", {
-        projection: name,
-        counted: counted.events,
-        passed: shadow.events
-      })
-      yield* generations.dropShadow(shadow)
-      yield* backOff(restarts)
-      return "moved" as const
-    }
-    yield* generations.swap(shadow, live)
-    paces.clear()
-    restarts.reset()
-    yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
-      projection: name,
-      version,
-      events: counted.events
-    })
-    return "moved" as const
-  })
-
-  const rebuild = Effect.fnUntraced(function* ({ live, rebuildRequested, shadow }: ProjectionRow) {
-    const isOurs = shadow?.version === version
-    const isWanted = rebuildRequested || live === null || live.version < version
-    if (!isWanted && shadow === null) return "idle" as const
-    // A newer release is at work here, or was: its model is not ours to touch.
-    if (shadow !== null && shadow.version > version) return "idle" as const
-    if (!isOurs) {
-      if (restarts.notBefore > (yield* Elapsed.millis)) return "idle" as const
-      yield* generations.beginShadow(projection)
-      return "moved" as const
-    }
-    const end = yield* events.lastPosition
-    // Twice as many as came, so that it gains on whoever writes.
-    const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
-    lastEnd = end
-    const turned: Turn = yield* take(shadow, most)
-    const after = Option.getOrNull(yield* generations.find(name))
-    if (after?.shadow != null) yield* count(after.shadow)
-    // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
-    if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
-      return turned
-    }
-    if (paceOf(after.shadow).backoff.notBefore > (yield* Elapsed.millis)) return turned
-    return yield* finish(after.shadow, after.live)
+  const rebuild = yield* Rebuild.make({
+    projection,
+    take,
+    notBefore: (shadow) => paceOf(shadow).backoff.notBefore,
+    onSwap: () => paces.clear()
   })
 
   const cycle = Effect.gen(function* () {
@@ -363,17 +294,18 @@ export const run = Effect.fnUntraced(function* (
     const row = Option.getOrNull(yield* generations.find(name))
     if (row === null || row.paused) return "idle" as const
     const { live } = row
-    const turns: Array<Turn> = []
-    if (live !== null && live.version === version) turns.push(yield* take(live, limits.maxBatch))
-    turns.push(yield* rebuild(row))
-    return turns.includes("moved") ? "moved" : "idle"
+    const turns: Array<Rebuild.Turn> = []
+    // One that is ahead of the log would miss what came since the log was restored: it waits to be built anew.
+    if (live !== null && live.version === version && !live.isAhead) turns.push(yield* take(live, limits.maxBatch))
+    turns.push(yield* rebuild.step(row))
+    return turns.find((turned) => turned === "lost") ?? turns.find((turned) => turned === "moved") ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
 
   const sleep = (atMost: Duration.DurationInput) => Effect.timeoutOption(Queue.take(wakes), atMost)
 
   for (;;) {
     const now = yield* Elapsed.millis
-    const turned: Turn | "down" = yield* cycle.pipe(
+    const turned: Rebuild.Turn | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
           outage.reset()
@@ -392,7 +324,7 @@ export const run = Effect.fnUntraced(function* (
     if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
     if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
     if (turned === "idle") {
-      const backoffs = [restarts, ...[...paces.values()].map(({ backoff }) => backoff)]
+      const backoffs = [...rebuild.backoffs, ...[...paces.values()].map(({ backoff }) => backoff)]
       const waits = backoffs.flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
       yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }

@@ -2,7 +2,14 @@
 import { Context, type Duration, type Effect } from "effect"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import type { DeadLetter, Failure } from "./Model.ts"
-import type { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import type {
+  NothingFailed,
+  NotRemovable,
+  RebuildHalted,
+  SwapFailed,
+  UnknownProjection,
+  ViewBehind
+} from "./ProjectionError.ts"
 
 export interface RebuildProgress {
   readonly position: number
@@ -13,23 +20,43 @@ export interface RebuildProgress {
   readonly secondsLeft: number | null
 }
 
+/**
+ * What went wrong last, as whoever failed said it. `step` is what failed: an event that was applied, the making of tables, their
+ * swap; or the model is ahead of the log. Only of the first there is an event.
+ */
+export type Trouble =
+  | (Failure & { readonly step: "apply" })
+  | {
+      readonly step: "create" | "swap" | "ahead"
+      readonly position: null
+      readonly streamId: null
+      readonly version: null
+      readonly type: null
+      readonly error: string
+      readonly attempts: number
+    }
+
 export interface ProjectionStatus {
   readonly name: string
   readonly kind: "projection" | "reaction"
   /** Of the model that serves; 0 where none does. */
   readonly version: number
-  readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused"
+  /**
+   * `halted`: it waits for an operator. `ahead`: the log was restored to an end before its checkpoint, or has another event there;
+   * it answers no query and does nothing until it is built anew, or a reaction is resumed.
+   */
+  readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused" | "ahead"
   /** Of the model that serves; 0 where none does. */
   readonly position: number
   readonly lag: {
-    /** Positions between the model and the end of the log. */
+    /** Positions between the model and the end of the log; 0 where it is ahead. */
     readonly events: number
     /** Age of the oldest event that is not in the model, 0 where there is none. */
     readonly seconds: number
   }
   /** Events a second, of late. */
   readonly rate: number
-  readonly lastError: Failure | null
+  readonly lastError: Trouble | null
   readonly deadLetters: ReadonlyArray<DeadLetter>
   readonly rebuild: RebuildProgress | null
 }
@@ -71,7 +98,10 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     readonly skip: (name: string, streamId: string) => Done<NothingFailed>
     /** Stops it until `resume`, also when the process starts again. */
     readonly pause: (name: string) => Done
+    /** Ends a pause. A reaction that is ahead of the log goes on from the log's end. */
     readonly resume: (name: string) => Done
+    /** Removes what this program no longer declares, with its tables and all that is kept of it. Not a reaction: it would react again. */
+    readonly remove: (name: string) => Done<NotRemovable | SwapFailed>
     /**
      * Waits until the model has the event at `minPosition` (0: until one of this version serves) and gives its position.
      * Default timeout: 2 seconds.

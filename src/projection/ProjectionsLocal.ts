@@ -7,6 +7,7 @@ import process from "node:process"
 import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Stream } from "effect"
 import { EventStore, type LookupError, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
@@ -15,10 +16,12 @@ import { LeaseStore } from "./LeaseStore.ts"
 import type { ProjectionRow } from "./Model.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import { NothingFailed, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import { NothingFailed, NotRemovable, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
 import * as ProjectionRunner from "./ProjectionRunner.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
-import { type ProjectionStatus, Projections } from "./Projections.ts"
+import { Projections } from "./Projections.ts"
+import * as Status from "./Status.ts"
+import * as TableNames from "./TableNames.ts"
 
 /** How often whoever waits looks for the moves of another process. */
 const lookInterval = Duration.millis(100)
@@ -26,14 +29,8 @@ const lookInterval = Duration.millis(100)
 /** How much longer a batch takes with its transaction than to be read and decoded alone: the estimate of a dry run. */
 const applyFactor = 2
 
-const statusOf = (row: ProjectionRow, known: number | undefined): ProjectionStatus["status"] => {
-  if (row.paused) return "paused"
-  const failures = [row.live?.failure, row.shadow?.failure]
-  // A newer release has built the model: this one does not touch it.
-  if (failures.some((failure) => failure?.halted) || (row.live?.version ?? 0) > (known ?? Infinity)) return "halted"
-  if (failures.some(Boolean)) return "backing off"
-  return row.shadow !== null || row.live === null ? "rebuilding" : "running"
-}
+/** Most events that are counted in one statement. */
+const countPage = 10_000
 
 const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs: boolean) {
   const events = yield* EventStore
@@ -42,7 +39,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
   const leases = yield* LeaseStore
   const limits = yield* ProjectionConfig
   const declared = new Map(projections.map((projection) => [projection.name, projection]))
-  const tables = projections.flatMap((projection) => projection.tables)
+  // The views that queries use.
+  const tables = projections.flatMap(({ name, tables }) => [...tables, TableNames.checkpointOf(name)])
   if (declared.size < projections.length || new Set(tables).size < tables.length) {
     return yield* Effect.dieMessage("two projections have one name, or one table; give each its own")
   }
@@ -69,6 +67,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
                 kind: "projection",
                 live: null,
                 shadow: null,
+                build: null,
+                retired: 0,
                 rebuildRequested: false,
                 paused: false
               })
@@ -94,37 +94,32 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
 
   const toStatus = Effect.fnUntraced(
     function* (row: ProjectionRow) {
-      const { kind, live, name, shadow } = row
+      const { live, name, shadow } = row
       const target = yield* events.lastPosition
-      const position = live?.position ?? 0
-      const oldest = yield* oldestAfter(position)
-      const letters = live === null ? [] : yield* checkpoints.deadLetters(live)
-      const ofShadow = shadow === null ? [] : yield* checkpoints.deadLetters(shadow)
-      const rebuild =
-        shadow === null
-          ? null
-          : {
-              position: shadow.position,
-              target,
-              eventsPerSecond: shadow.rate,
-              secondsLeft: shadow.rate === 0 ? null : (target - shadow.position) / shadow.rate
-            }
-      const lagMillis = oldest === undefined ? 0 : Math.max((yield* Clock.currentTimeMillis) - oldest.recordedAt, 0)
-      return {
-        name,
-        kind,
-        version: live?.version ?? 0,
-        status: statusOf(row, declared.get(name)?.version),
-        position,
-        lag: { events: target - position, seconds: lagMillis / 1_000 },
-        rate: live?.rate ?? 0,
-        lastError: live?.failure ?? shadow?.failure ?? letters[0] ?? null,
-        deadLetters: [...letters, ...ofShadow],
-        rebuild
-      } satisfies ProjectionStatus
+      const oldest = yield* oldestAfter(live?.position ?? 0)
+      return Status.of(row, {
+        target,
+        lagMillis: oldest === undefined ? 0 : Math.max((yield* Clock.currentTimeMillis) - oldest.recordedAt, 0),
+        letters: live === null ? [] : yield* checkpoints.deadLetters(live),
+        lettersOfShadow: shadow === null ? [] : yield* checkpoints.deadLetters(shadow),
+        known: declared.get(name)?.version
+      })
     },
     Effect.catchTag("InvalidArgument", Effect.die)
   )
+
+  /** How many events the log has, counted from where a model knows their number. */
+  const eventsUpTo = Effect.fnUntraced(function* ({ live }: ProjectionRow, target: number) {
+    const start = live === null || live.isAhead ? { events: 0, position: 0 } : live
+    let { events: total, position } = start
+    while (position < target) {
+      const page = yield* generations.countEvents(position, target, countPage)
+      total += page.events
+      position = page.to
+      yield* turn
+    }
+    return total
+  })
 
   /** Runs it now, and again after each move, until it gives a value. */
   const until = <A, E>(check: Effect.Effect<Option.Option<A>, E>): Effect.Effect<A, E> =>
@@ -155,7 +150,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
     })
 
   /** Reads one page as the projection would, to see how long the log will take. */
-  const estimate = Effect.fnUntraced(function* (projection: Any, target: number) {
+  const estimate = Effect.fnUntraced(function* (projection: Any, total: number) {
     const start = yield* Clock.currentTimeNanos
     const page = yield* events.readAll(0, maxPage).pipe(
       Effect.catchTag("StreamDamaged", () => Effect.succeed({ events: [], more: false })),
@@ -163,7 +158,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
     )
     const { passed } = Batch.make(projection, 0, page.events, { streams: new Set(), positions: new Set() })
     const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9
-    return passed === 0 ? null : ((seconds * applyFactor) / passed) * target
+    return passed === 0 ? null : ((seconds * applyFactor) / passed) * total
   })
 
   if (runs) {
@@ -200,22 +195,27 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
     requestRebuild: (name, { dryRun = false } = {}) =>
       Effect.gen(function* () {
         const projection = declared.get(name)
-        const { rebuildRequested, shadow } = yield* rowOf(name)
+        const row = yield* rowOf(name)
         if (projection === undefined)
           return yield* new UnknownProjection({ projection: name, known: [...declared.keys()] })
-        const target = yield* events.lastPosition
-        const estimatedSeconds = yield* estimate(projection, target)
+        const total = yield* eventsUpTo(row, yield* events.lastPosition)
+        const estimatedSeconds = yield* estimate(projection, total)
         if (!dryRun) {
           yield* generations.register(name, "projection")
           yield* generations.requestRebuild(name)
           yield* wake(name)
         }
-        const alreadyRequested = rebuildRequested || shadow !== null
-        return { name, events: target, estimatedSeconds, alreadyRequested, dryRun }
+        const alreadyRequested = row.rebuildRequested || row.shadow !== null
+        return { name, events: total, estimatedSeconds, alreadyRequested, dryRun }
       }).pipe(Effect.catchTag("InvalidArgument", Effect.die)),
     awaitRebuilt: (name) =>
       until(
-        Effect.flatMap(rowOf(name), ({ live, rebuildRequested, shadow }) => {
+        Effect.flatMap(rowOf(name), ({ build, live, rebuildRequested, shadow }) => {
+          if (build?.halted === true) {
+            return Effect.fail(
+              new RebuildHalted({ projection: name, streamId: null, version: null, reason: build.error })
+            )
+          }
           const failure = shadow?.failure
           if (failure?.halted === true) {
             const { error: reason, streamId, version } = failure
@@ -228,14 +228,25 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
     retry: (name, streamId) => release(name, streamId, "retry"),
     skip: (name, streamId) => release(name, streamId, "skip"),
     pause: (name) => setPaused(name, true),
-    resume: (name) => setPaused(name, false),
+    resume: (name) => Effect.zipRight(Effect.zipRight(rowOf(name), checkpoints.toEnd(name)), setPaused(name, false)),
+    remove: (name) =>
+      Effect.gen(function* () {
+        const { kind } = yield* rowOf(name)
+        if (declared.has(name) || kind === "reaction") return yield* new NotRemovable({ projection: name, kind })
+        yield* generations.remove(name)
+      }),
     awaitPosition: (name, minPosition, timeout = "2 seconds") =>
       Effect.suspend(() => {
         let position: number | null = null
-        const check = Effect.map(rowOf(name), ({ kind, live }) => {
+        const check = Effect.flatMap(rowOf(name), ({ kind, live }) => {
+          if (live?.isAhead === true) {
+            return new ViewBehind({ projection: name, position: live.position, minPosition, isAhead: true })
+          }
           const serves = live !== null && (kind === "reaction" || live.version === declared.get(name)?.version)
           position = serves ? live.position : null
-          return position !== null && position >= minPosition ? Option.some(position) : Option.none<number>()
+          return Effect.succeed(
+            position !== null && position >= minPosition ? Option.some(position) : Option.none<number>()
+          )
         })
         return Effect.timeoutFail(until(check), {
           duration: timeout,

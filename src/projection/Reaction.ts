@@ -6,6 +6,9 @@
  * the highest position up to which every event is done. A failed reaction is tried again for ever, with a growing delay;
  * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass. A damaged event is
  * never reacted to, and the checkpoint does not pass it unseen, wanted or not.
+ *
+ * Where the log was restored to an end before the checkpoint, what it did for the events that are gone cannot be undone here: it
+ * says so, and stands still until an operator has it go on from the log's end.
  */
 import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, LogLevel, Option, Queue, Stream } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -176,15 +179,15 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     )
   }
 
-  /** Never a word of the error, which may quote what a log must not: it is in the status. */
-  const log = (what: string, met: Source.Met, attempts: number) =>
-    Fault.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts })
+  /** By kind: the words of an error may quote what a log must not, and are in the status. */
+  const log = (what: string, met: Source.Met, attempts: number, error: unknown) =>
+    Fault.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts }, Cause.fail(error))
 
   const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
     const failure = Batch.failureOf(met, error, attempts)
     yield* write((at) => checkpoints.park(at, { to: at.position, events: 0, rate: 0 }, failure))
     const what = met instanceof StreamDamaged ? "an event is damaged" : "a reaction failed too often"
-    yield* log(`${what}: the stream is parked, and tried again now and then`, met, attempts)
+    yield* log(`${what}: the stream is parked, and tried again now and then`, met, attempts, error)
     const letter = { ...failure, parkedAt: yield* Clock.currentTimeMillis, retry: false }
     return { letter, seen: 0, wake: yield* Deferred.make<void>() } satisfies Parked
   })
@@ -227,7 +230,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
         if (error === undefined) {
           item.isDone = true
         } else if (attempts < maxAttempts || parked.size >= limits.maxDeadLetters) {
-          yield* log("a reaction failed and is tried again", met, attempts)
+          yield* log("a reaction failed and is tried again", met, attempts, error)
           yield* pause(attempts, Effect.never)
         } else {
           const state = yield* park(met, error, attempts)
@@ -280,7 +283,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     if (noted?.halted === true && noted.position === place.position) return
     const failure = { ...Batch.failureOf(damaged, damaged, (noted?.attempts ?? 0) + 1), halted: true }
     yield* write((at) => checkpoints.noteFailure(at, failure))
-    yield* log("an event is damaged: the reaction halts", damaged, failure.attempts)
+    yield* log("an event is damaged: the reaction halts", damaged, failure.attempts, damaged)
   })
 
   /** Brings back what was parked, and tells the workers what an operator released. */
@@ -310,6 +313,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       lastLook = now
     }
     const row = Option.getOrNull(yield* persistently(generations.find(name)))
+    // The log was restored under it. What it has under way ends with it, and it begins again where it is taken up.
+    if (row?.live?.isAhead === true) return
     const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
     const noted = row?.live?.failure ?? null
     let isMore = false
@@ -342,6 +347,25 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   }
 })
 
+/** Waits until the log has the event that the reaction was at, or an operator takes it up at the log's end. */
+const untilOnLog = Effect.fnUntraced(function* (name: string) {
+  const generations = yield* GenerationStore
+  const { pollInterval } = yield* ProjectionConfig
+  for (let isKnown = false; ; isKnown = true) {
+    const row = yield* Effect.option(generations.find(name))
+    const live = Option.getOrUndefined(Option.flatten(row))?.live ?? null
+    if (live?.isAhead !== true) return
+    if (!isKnown) {
+      const message = "a reaction is ahead of the log, which was restored, and waits to be resumed"
+      yield* Fault.report(LogLevel.Error, message, { reaction: name, position: live.position })
+    }
+    yield* Effect.sleep(pollInterval)
+  }
+})
+
+const follow = <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) =>
+  Effect.forever(Effect.zipRight(untilOnLog(reaction.name), Effect.scoped(run(reaction))))
+
 /** Runs the reaction while its scope is open. */
 export const layer = <E extends { readonly _tag: string }, R>(
   reaction: Reaction<E, R>
@@ -350,7 +374,7 @@ export const layer = <E extends { readonly _tag: string }, R>(
     Effect.flatMap(GenerationStore, (generations) =>
       // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
       Effect.ignore(generations.register(reaction.name, "reaction")).pipe(
-        Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, Effect.scoped(run(reaction)))))
+        Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction))))
       )
     )
   )

@@ -202,6 +202,17 @@ const steps: ReadonlyArray<Step> = [
       ...JournalTables.indices,
       ...JournalTables.guards
     ]
+  },
+  {
+    name: "checkpoints",
+    oldestWriter: "journal",
+    up: [
+      // The event that a model passed last, so that it is known again in a log that was restored; empty where there was none.
+      "ALTER TABLE projection_models ADD COLUMN seen_position INTEGER",
+      "ALTER TABLE projection_models ADD COLUMN seen_hash BLOB",
+      `UPDATE projection_models SET seen_position = position, seen_hash = coalesce(
+         (SELECT hash FROM log_events WHERE log_events.position = projection_models.position), CAST('' AS BLOB))`
+    ]
   }
 ]
 

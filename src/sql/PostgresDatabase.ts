@@ -123,9 +123,11 @@ const nameOf = (url: string): string => {
   }
 }
 
-/** The same address, with how long a statement of a reader may take, where it says nothing of it. */
-const withTimeout = (url: string, statementTimeoutMs: number): string => {
+/** The same address for who only reads, with how long a statement of it may take, where it says nothing of that. */
+const toRead = (url: string, statementTimeoutMs: number): string => {
   const address = new URL(url)
+  const options = address.searchParams.get("options") ?? ""
+  address.searchParams.set("options", `${options} -c default_transaction_read_only=on`.trim())
   if (!address.searchParams.has("statement_timeout")) {
     address.searchParams.set("statement_timeout", String(statementTimeoutMs))
   }
@@ -190,7 +192,7 @@ const make = (options: PostgresOptions) => {
   const silenceMs = Math.round((statementTimeoutMs * 4) / 3)
 
   return Effect.gen(function* () {
-    const readClient = yield* connect(withTimeout(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
+    const readClient = yield* connect(toRead(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
 
     const sender = randomUUID().replaceAll("-", "")
     const synchronousCommit = yield* Effect.scoped(
@@ -209,8 +211,8 @@ const make = (options: PostgresOptions) => {
         yield* migrate(dialect.adapt(yield* reserve(patient)), dialect)
       })
     )
-    // One connection writes; a second one tells the server to stop a statement that nobody waits for.
-    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 2, silenceMs })
+    // One connection writes, one exchanges models, and one tells the server to stop a statement that nobody waits for.
+    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 3, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)
     yield* Effect.forkScoped(listen(url, sender, commits.publish()))

@@ -57,6 +57,12 @@ const isDisconnected = (error: unknown): boolean => {
 const isFault = (error: unknown): boolean =>
   /^(?:08|25006|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
 
+/** 08P01: parameters that do not fit the statement. */
+const isMistake = (error: unknown): boolean => {
+  const cause = innermost(error)
+  return cause instanceof RangeError || /^(?:0A|08P01|2[0-9]|3[4-9F]|42|44|P0)/.test(stateOf(error))
+}
+
 /** As the server itself says it to a statement that writes; but before there is one, so that nothing is read there either. */
 const readOnly = () =>
   new SqlError({
@@ -130,6 +136,18 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
         Effect.tapError((error) => (stateOf(error) === "25006" ? leave(connection) : Effect.void))
       )
     },
+    beside: {
+      begin: (connection, lockTimeoutMs) =>
+        Effect.tapError(
+          run(
+            connection,
+            `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${settings}`
+          ),
+          () => rollBack(connection)
+        ),
+      lockWriters: (connection) => run(connection, lock),
+      isLocked: (error) => /^(?:55P03|40P01)$/.test(stateOf(error))
+    },
     commit: (connection, hasEvents) =>
       Effect.flatMap(
         run(connection, hasEvents ? `SELECT pg_notify('${channel}', '${sender}'); COMMIT` : "COMMIT"),
@@ -144,6 +162,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     rollBack,
     isConstraint: (error) => /^2[23]/.test(stateOf(error)),
     isFault,
+    isMistake,
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     follows: "pg_is_in_recovery()",

@@ -8,12 +8,24 @@ import { Effect } from "effect"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import type { Checkpoint, Model } from "../projection/Model.ts"
 import { CheckpointMoved } from "../projection/ProjectionError.ts"
+import * as TableNames from "../projection/TableNames.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { type Work, Writer } from "./Writer.ts"
 
 export type Row = ReadonlyArray<unknown>
 
-export const modelColumns = "projection, generation, version, live, position, events, rate, started_at, failure"
+/** What a row is, in its column `live`. Releases that do not know the last two pass them over. */
+export const states = { shadow: 0, live: 1, retired: 2, build: 3 }
+
+/**
+ * Whether the log has no event at the checkpoint, or another one than was passed there. A release that moved the checkpoint
+ * without a note of the event left the position of an older one.
+ */
+export const isAhead = `CASE WHEN m.position = 0 OR EXISTS (SELECT 1 FROM log_events AS e WHERE e.position = m.position
+  AND (m.seen_position IS NULL OR m.seen_position <> m.position OR e.hash = m.seen_hash)) THEN 0 ELSE 1 END`
+
+export const modelColumns = `m.projection, m.generation, m.version, m.live, m.position, m.events, m.rate, m.started_at, m.failure,
+  m.tables, ${isAhead}`
 
 export const toModel = (row: Row): Model =>
   ({
@@ -24,10 +36,12 @@ export const toModel = (row: Row): Model =>
     events: row[5],
     rate: row[6],
     startedAt: row[7],
-    failure: row[8] === null ? null : JSON.parse(row[8] as string)
+    failure: row[8] === null ? null : JSON.parse(row[8] as string),
+    tables: TableNames.parse(row[9] as string, row[2] as number, row[1] as number),
+    isAhead: row[10] === 1
   }) as Model
 
-export const selectModels = `SELECT ${modelColumns} FROM projection_models`
+export const selectModels = `SELECT ${modelColumns} FROM projection_models AS m`
 
 /** The condition under which a statement meets the model where its mover believes it is, and its parameters. */
 export const here = "projection = ? AND generation = ? AND version = ? AND position = ?"

@@ -3,10 +3,11 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Clock, Effect, Layer } from "effect"
-import { CheckpointStore } from "../projection/CheckpointStore.ts"
+import * as Reason from "../core/Reason.ts"
+import { CheckpointStore, type Move } from "../projection/CheckpointStore.ts"
 import type { Checkpoint, DeadLetter, Failure, Model } from "../projection/Model.ts"
 import { ApplyFailed } from "../projection/ProjectionError.ts"
-import { access, here, holding, keyOf, type Row, selectModels, toModel } from "./ProjectionRows.ts"
+import { access, here, holding, isAhead, keyOf, type Row, selectModels, toModel } from "./ProjectionRows.ts"
 import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
@@ -25,8 +26,10 @@ const toLetter = (row: Row): DeadLetter =>
   }) as DeadLetter
 
 /** Moves the checkpoint if it is where the mover believes; gives no row where it is not. A failure is over with it. */
-const moveCheckpoint = `UPDATE projection_models SET position = ?, events = events + ?, rate = ?, failure = NULL
-  WHERE projection = ? AND generation = ? AND version = ? AND position = ? RETURNING generation`
+const moveCheckpoint = `UPDATE projection_models SET position = ?, events = events + ?, rate = ?, failure = NULL,
+    seen_position = ?, seen_hash = (SELECT hash FROM log_events WHERE log_events.position = ?)
+  WHERE ${here} RETURNING generation`
+const moved = (from: Checkpoint, { events, rate, to }: Move) => [to, events, rate, to, to, ...keyOf(from)]
 
 /**
  * Gives a row while so many streams are parked. To park one moves the checkpoint, so at one checkpoint their number only falls,
@@ -55,8 +58,8 @@ const make = Effect.gen(function* () {
           }),
           Effect.catchAllCause((cause): Effect.Effect<never, SqlError | ApplyFailed> => {
             const error = Cause.squash(cause)
-            const inner = error instanceof ApplyFailed ? error.cause : error
-            if (database.dialect.isFault(inner)) return Effect.fail(new SqlError({ cause: innermost(inner) }))
+            const fault = Reason.chain(error).find(database.dialect.isFault)
+            if (fault !== undefined) return Effect.fail(new SqlError({ cause: innermost(fault) }))
             return Effect.fail(
               error instanceof ApplyFailed ? error : new ApplyFailed({ projection: at.projection, cause: error })
             )
@@ -98,13 +101,13 @@ const make = Effect.gen(function* () {
   })
 
   return CheckpointStore.of({
-    advance: (from, { events, parked, rate, to }, change) =>
+    advance: (from, move, change) =>
       ride((connection) =>
         Effect.gen(function* () {
           // The checkpoint first: whoever lost the race does no work.
-          yield* holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)])
-          if (parked !== undefined)
-            yield* holding(connection, from, stillParked, [from.projection, from.generation, parked])
+          yield* holding(connection, from, moveCheckpoint, moved(from, move))
+          if (move.parked !== undefined)
+            yield* holding(connection, from, stillParked, [from.projection, from.generation, move.parked])
           yield* contained(from, change)
         })
       ),
@@ -120,11 +123,11 @@ const make = Effect.gen(function* () {
           )
         })
       ),
-    park: (from, { events, rate, to }, failure) =>
+    park: (from, move, failure) =>
       Effect.flatMap(Clock.currentTimeMillis, (parkedAt) =>
         ride((connection) =>
           Effect.zipRight(
-            holding(connection, from, moveCheckpoint, [to, events, rate, ...keyOf(from)]),
+            holding(connection, from, moveCheckpoint, moved(from, move)),
             insertLetter(connection, from, { ...failure, parkedAt, retry: false })
           )
         )
@@ -191,6 +194,20 @@ const make = Effect.gen(function* () {
           }
           return found
         })
+      ),
+    toEnd: (reaction) =>
+      ride((connection) =>
+        Effect.map(
+          connection.executeValues(
+            `UPDATE projection_models AS m SET position = coalesce((SELECT max(position) FROM log_events), 0),
+               failure = NULL, seen_position = NULL, seen_hash = NULL
+             WHERE projection = ? AND live = 1 AND ${isAhead} = 1
+               AND EXISTS (SELECT 1 FROM projections WHERE name = m.projection AND kind = 'reaction')
+             RETURNING generation`,
+            [reaction]
+          ),
+          (rows) => rows.length > 0
+        )
       ),
     clearFailures: (projection) =>
       Effect.asVoid(run("UPDATE projection_models SET failure = NULL WHERE projection = ?", [projection]))

@@ -10,6 +10,15 @@ import type { words } from "./JournalTables.ts"
 import type { LogStatements } from "./LogStatements.ts"
 import type { Table } from "./LogTables.ts"
 
+export interface Beside {
+  /** Begins a transaction that waits at most so long for each lock. */
+  readonly begin: (connection: Connection, lockTimeoutMs: number) => Effect.Effect<unknown, SqlError>
+  /** Takes the lock of the one who writes. */
+  readonly lockWriters: (connection: Connection) => Effect.Effect<unknown, SqlError>
+  /** A lock was not to be had in time. */
+  readonly isLocked: (error: unknown) => boolean
+}
+
 export interface Dialect {
   readonly kind: "sqlite" | "postgres"
   /** The connection as statements are written here, with `?` for each parameter. */
@@ -18,6 +27,11 @@ export interface Dialect {
   readonly definition: (sql: string) => string
   /** Begins a transaction that holds the lock of the one who writes, after a wait for at most so long. */
   readonly begin: (connection: Connection, lockTimeout: Duration.DurationInput) => Effect.Effect<unknown, SqlError>
+  /**
+   * For a transaction beside the writer, which waits for readers before it asks for the lock of the one who writes; null where
+   * no reader holds up a change.
+   */
+  readonly beside: Beside | null
   /** Fails when the commit did not happen, or may not have. `hasEvents`: wakes readers in other processes, where it can. */
   readonly commit: (connection: Connection, hasEvents: boolean) => Effect.Effect<unknown, SqlError>
   /** Ends the open transaction, if one is open. Fails when none can be shown to be over. */
@@ -26,6 +40,8 @@ export interface Dialect {
   readonly isConstraint: (error: unknown) => boolean
   /** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
   readonly isFault: (error: unknown) => boolean
+  /** The statement or its parameters are wrong, or it writes where it may only read: trying it again gives the same. */
+  readonly isMistake: (error: unknown) => boolean
   /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */
   readonly now: string
   /** A condition that holds while the server only follows another one; null where there is no such thing. */
@@ -63,7 +79,10 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     readonly writeClient: SqlClient | null
     /** For queries of read models. On `:memory:` it is the write client. */
     readonly readClient: SqlClient
-    /** Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else. */
+    /**
+     * Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else; a statement that writes
+     * fails.
+     */
     readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
     /** Runs the effect so that every `read` in it sees one and the same state of the database. */
     readonly readWithin: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>

@@ -1,12 +1,16 @@
 /** Projections, the generations of their tables, and the swap of one for another, on SQL. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Clock, Effect, Layer, Option } from "effect"
+import { SqlError } from "@effect/sql/SqlError"
+import { Cause, Clock, Effect, Layer, Option } from "effect"
 import { GenerationStore } from "../projection/GenerationStore.ts"
 import type { Checkpoint, ProjectionRow } from "../projection/Model.ts"
-import { tablesOf } from "../projection/Projection.ts"
-import { CheckpointMoved } from "../projection/ProjectionError.ts"
-import { access, here, keyOf, modelColumns, type Row, selectModels, toModel } from "./ProjectionRows.ts"
-import type { SqlDatabase } from "./SqlDatabase.ts"
+import type { Any } from "../projection/Projection.ts"
+import { CreateFailed } from "../projection/ProjectionError.ts"
+import * as TableNames from "../projection/TableNames.ts"
+import * as ModelSwap from "./ModelSwap.ts"
+import * as ModelTables from "./ModelTables.ts"
+import { access, modelColumns, type Row, selectModels, states, toModel } from "./ProjectionRows.ts"
+import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
 const selectProjections = "SELECT name, kind, rebuild_requested, paused FROM projections"
@@ -15,58 +19,49 @@ const selectProjections = "SELECT name, kind, rebuild_requested, paused FROM pro
 const toRows = (projections: ReadonlyArray<Row>, models: ReadonlyArray<Row>): ReadonlyArray<ProjectionRow> =>
   projections.map(([name, kind, rebuildRequested, paused]) => {
     const own = models.filter(([projection]) => projection === name)
-    const find = (live: number) => {
-      const row = own.find((model) => model[3] === live)
+    const find = (state: number) => {
+      const row = own.find((model) => model[3] === state)
       return row === undefined ? null : toModel(row)
     }
     return {
       name,
       kind,
-      live: find(1),
-      shadow: find(0),
+      live: find(states.live),
+      shadow: find(states.shadow),
+      build: find(states.build)?.failure ?? null,
+      retired: own.filter((model) => model[3] === states.retired).length,
       rebuildRequested: rebuildRequested === 1,
       paused: paused === 1
     } as ProjectionRow
   })
 
-const dropTables = Effect.fnUntraced(function* (
-  connection: Connection,
-  { generation, projection }: Pick<Checkpoint, "projection" | "generation">
-) {
-  const rows = yield* connection.executeValues(
-    "DELETE FROM projection_models WHERE projection = ? AND generation = ? RETURNING version, live, tables",
-    [projection, generation]
-  )
-  for (const [version, live, text] of rows) {
-    const tables: ReadonlyArray<string> = JSON.parse(text as string)
-    for (const [view, table] of Object.entries(tablesOf({ tables, version: version as number }, generation))) {
-      if (live === 1) yield* connection.executeRaw(`DROP VIEW ${view}`, [])
-      yield* connection.executeRaw(`DROP TABLE ${table}`, [])
-    }
-    if (live === 1) yield* connection.executeRaw(`DROP VIEW ${projection}_checkpoint`, [])
-  }
-  yield* connection.executeRaw("DELETE FROM projection_dead_letters WHERE projection = ? AND generation = ?", [
-    projection,
-    generation
-  ])
-})
-
 const insertModel = (
   connection: Connection,
   { generation, projection, version }: Checkpoint,
-  live: boolean,
-  tables: ReadonlyArray<string>
+  state: number,
+  tables: TableNames.Tables<string>
 ) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     connection.executeRaw(
       `INSERT INTO projection_models (projection, generation, version, live, tables, position, events, rate, started_at)
        VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?)`,
-      [projection, generation, version, live ? 1 : 0, JSON.stringify(tables), now]
+      [projection, generation, version, state, TableNames.stored(tables, version, generation), now]
     )
   )
 
 const make = Effect.gen(function* () {
   const { database, read, ride, run } = yield* access
+  const { dialect } = database
+  const { remove, swap } = yield* ModelSwap.make
+
+  const created = (connection: Connection, projection: Any, tables: TableNames.Tables<string>) =>
+    Effect.flatMap(
+      Effect.sync(() => projection.create(tables)),
+      (statements) =>
+        Effect.forEach(statements, (statement) => connection.executeRaw(dialect.definition(statement), []), {
+          discard: true
+        })
+    )
 
   return GenerationStore.of({
     register: (name, kind) =>
@@ -80,7 +75,12 @@ const make = Effect.gen(function* () {
                   [name, kind]
                 )
                 if (kind === "projection" || added.length === 0) return
-                yield* insertModel(connection, { projection: name, version: 1, generation: 1, position: 0 }, true, [])
+                yield* insertModel(
+                  connection,
+                  { projection: name, version: 1, generation: 1, position: 0 },
+                  states.live,
+                  {}
+                )
               })
             )
       ),
@@ -110,9 +110,10 @@ const make = Effect.gen(function* () {
           connection.executeRaw("UPDATE projections SET rebuild_requested = 1, paused = 0 WHERE name = ?", [
             projection
           ]),
-          connection.executeRaw("UPDATE projection_models SET failure = NULL WHERE projection = ? AND live = 0", [
-            projection
-          ])
+          connection.executeRaw(
+            `UPDATE projection_models SET failure = NULL WHERE projection = ? AND live <> ${states.live}`,
+            [projection]
+          )
         )
       ),
     beginShadow: (projection) =>
@@ -124,62 +125,71 @@ const make = Effect.gen(function* () {
             [name]
           )
           const generation = ((rows.at(-1)?.[0] ?? 0) as number) + 1
-          for (const [begun, live] of rows) {
-            if (live === 0) yield* dropTables(connection, { projection: name, generation: begun as number })
+          for (const [begun, state] of rows) {
+            if (state !== states.shadow) continue
+            yield* ModelTables.drop(connection, dialect, { projection: name, generation: begun as number })
           }
-          const checkpoint = { projection: name, version, generation, position: 0 }
-          yield* insertModel(connection, checkpoint, false, projection.tables)
-          for (const statement of projection.create(tablesOf(projection, generation))) {
-            yield* connection.executeRaw(database.dialect.definition(statement), [])
-          }
-          return checkpoint
+          const tables = TableNames.ofGeneration(projection, generation)
+          const begun = { projection: name, version, generation, position: 0, tables }
+          yield* insertModel(connection, begun, states.shadow, tables)
+          yield* Effect.catchAllCause(
+            created(connection, projection, tables),
+            (cause): Effect.Effect<never, SqlError | CreateFailed> => {
+              const error = Cause.squash(cause)
+              return error instanceof SqlError && !dialect.isMistake(error)
+                ? Effect.fail(error)
+                : new CreateFailed({ projection: name, cause: innermost(error) })
+            }
+          )
+          return begun
         })
       ),
-    swap: (shadow, live) =>
-      ride(
-        Effect.fnUntraced(function* (connection) {
-          const rows = yield* connection.executeValues(
-            "SELECT generation, position FROM projection_models WHERE projection = ? AND live = 1",
-            [shadow.projection]
-          )
-          const [served] = rows
-          if (served?.[0] !== live?.generation || ((served?.[1] ?? 0) as number) > shadow.position) {
-            const { generation, position: expected, projection } = live ?? shadow
-            return yield* new CheckpointMoved({ projection, generation, expected })
-          }
-          if (live !== null) yield* dropTables(connection, live)
-          const swapped = yield* connection.executeValues(
-            `UPDATE projection_models SET live = 1 WHERE ${here} RETURNING tables`,
-            keyOf(shadow)
-          )
-          const [row] = swapped
-          if (row === undefined) {
-            const { generation, position: expected, projection } = shadow
-            return yield* new CheckpointMoved({ projection, generation, expected })
-          }
-          const tables: ReadonlyArray<string> = JSON.parse(row[0] as string)
-          for (const [view, table] of Object.entries(
-            tablesOf({ tables, version: shadow.version }, shadow.generation)
-          )) {
-            yield* connection.executeRaw(`CREATE VIEW ${view} AS SELECT * FROM ${table}`, [])
-          }
-          // The name is one of a-z, 0-9 and _; a view takes no parameters.
+    swap,
+    remove,
+    noteBuild: (projection, failure) =>
+      ride((connection) =>
+        Effect.gen(function* () {
           yield* connection.executeRaw(
-            `CREATE VIEW ${shadow.projection}_checkpoint AS
-             SELECT position FROM projection_models WHERE projection = '${shadow.projection}' AND live = 1`,
-            []
+            `DELETE FROM projection_models WHERE projection = ? AND live = ${states.build}`,
+            [projection]
           )
-          yield* connection.executeRaw("UPDATE projections SET rebuild_requested = 0 WHERE name = ?", [
-            shadow.projection
-          ])
+          if (failure === null) return
+          const { version } = failure
+          yield* insertModel(connection, { projection, version, generation: 0, position: 0 }, states.build, {})
+          yield* connection.executeRaw(
+            "UPDATE projection_models SET failure = ? WHERE projection = ? AND generation = 0",
+            [JSON.stringify(failure), projection]
+          )
         })
       ),
-    dropShadow: (shadow) => ride((connection) => dropTables(connection, shadow)),
+    sweep: (projection) =>
+      ride((connection) =>
+        Effect.flatMap(
+          connection.executeValues(
+            `SELECT generation FROM projection_models WHERE projection = ? AND live = ${states.retired}`,
+            [projection]
+          ),
+          (rows) =>
+            Effect.forEach(
+              rows,
+              ([generation]) => ModelTables.drop(connection, dialect, { projection, generation: generation as number }),
+              { discard: true }
+            )
+        )
+      ),
+    dropShadow: (shadow) => ride((connection) => Effect.asVoid(ModelTables.drop(connection, dialect, shadow))),
 
-    countEvents: (after, to) =>
+    countEvents: (after, to, most) =>
       Effect.map(
-        read("SELECT count(*) FROM log_events WHERE position > ? AND position <= ?", [after, to]),
-        ([row]) => row?.[0] as number
+        read(
+          `SELECT count(*), max(position) FROM (SELECT position FROM log_events
+           WHERE position > ? AND position <= ? ORDER BY position LIMIT ?) AS page`,
+          [after, to, most]
+        ),
+        ([row]) => {
+          const events = row?.[0] as number
+          return { events, to: events < most ? to : (row?.[1] as number) }
+        }
       )
   })
 })

@@ -266,6 +266,14 @@ const openToWrite = (
     return { ...(yield* openToRead(filename)), writeClient }
   })
 
+/** Runs the query so that it cannot write. Nothing runs in between: each of the three is done when it returns. */
+const readOnly = (connection: Connection, sql: string, params: ReadonlyArray<unknown>) =>
+  Effect.acquireUseRelease(
+    connection.executeValues("PRAGMA query_only = 1", []),
+    () => connection.executeValues(sql, params),
+    () => Effect.orDie(connection.executeValues("PRAGMA query_only = 0", []))
+  )
+
 /** A second client would open another, empty database, so reads wait until no transaction is open, but for those in it. */
 const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(function* () {
   const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
@@ -276,8 +284,8 @@ const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(func
     read: (sql, params) =>
       Effect.flatMap(Effect.serviceOption(TransactionConnection), (transaction) =>
         Option.isSome(transaction)
-          ? transaction.value[0].executeValues(sql, params)
-          : Effect.scoped(Effect.flatMap(client.reserve, (reserved) => reserved.executeValues(sql, params)))
+          ? readOnly(transaction.value[0], sql, params)
+          : Effect.scoped(Effect.flatMap(client.reserve, (reserved) => readOnly(reserved, sql, params)))
       )
   }
 })

@@ -20,6 +20,13 @@ export const codeOf = (error: unknown): string => {
   return Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
 }
 
+/** The driver's own errors of parameters have no code; nor has the one of a connection that was closed. */
+const isMistake = (error: unknown): boolean => {
+  const cause = innermost(error)
+  if (cause instanceof RangeError || cause instanceof TypeError) return !cause.message.includes("not open")
+  return /^SQLITE_(?:(?:ERROR|MISMATCH|CONSTRAINT|RANGE|TOOBIG|AUTH|MISUSE)|READONLY$)/.test(codeOf(error))
+}
+
 /** Another connection has the lock. Nothing was done. */
 const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
@@ -36,6 +43,7 @@ export const sqlite: Dialect = {
   adapt: (connection) => connection,
   definition: (sql) => sql,
   begin: (connection, lockTimeout) => patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE")),
+  beside: null,
   commit: (connection) => patiently()(run(connection, "COMMIT")),
   // Shows that no transaction is open by beginning one: SQLite refuses one within another.
   rollBack: (connection) =>
@@ -49,6 +57,7 @@ export const sqlite: Dialect = {
   isConstraint: (error) => codeOf(error).startsWith("SQLITE_CONSTRAINT"),
   isFault: (error) =>
     /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
+  isMistake,
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   follows: null,
   // The inner query is one seek; GROUP BY would read every event.

@@ -93,11 +93,13 @@ export const notes = ({ before, name = "notes", onFailure = "halt", version = 1 
 
 /** The names of the tables of all generations, in SQLite or in PostgreSQL. */
 export const tablesOfNotes = Effect.flatMap(ReadModels, (models) =>
-  Effect.orElse(models.query("SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'", []), () =>
-    models.query(
-      "SELECT tablename FROM pg_tables WHERE tablename LIKE 'notes_v%' AND schemaname = current_schema()",
-      []
-    )
+  Effect.catchAllDefect(
+    models.query("SELECT name FROM sqlite_master WHERE name LIKE 'notes_v%' AND type = 'table'", []),
+    () =>
+      models.query(
+        "SELECT tablename FROM pg_tables WHERE tablename LIKE 'notes_v%' AND schemaname = current_schema()",
+        []
+      )
   )
 )
 

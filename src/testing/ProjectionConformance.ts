@@ -813,7 +813,7 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       let begun = 0
       const wrong = GenerationStore.of({
         ...generations,
-        countEvents: () => Effect.succeed(0),
+        countEvents: (_, to) => Effect.succeed({ events: 0, to }),
         beginShadow: (projection) =>
           Effect.suspend(() => {
             if (projection.name === "notes") begun++

@@ -16,7 +16,9 @@ const make = Effect.sync(() => {
     events: 0,
     rate: 0,
     startedAt: 0,
-    failure: null
+    failure: null,
+    tables: {},
+    isAhead: false
   }
   let position = 0
   const letters = new Map<string, DeadLetter>()
@@ -25,6 +27,8 @@ const make = Effect.sync(() => {
     kind: "reaction",
     live: { ...live, position },
     shadow: null,
+    build: null,
+    retired: 0,
     rebuildRequested: false,
     paused: false
   })

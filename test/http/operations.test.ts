@@ -160,6 +160,63 @@ layer(Service.layer(), { excludeTestServices: true })("operations, where somethi
   )
 })
 
+layer(Service.layer(), { excludeTestServices: true })("operations, where a human is needed", (it) => {
+  it.effect(
+    "F50 are one alarm for a model that halted; RD3 one that is ahead of the log is not ready, and its queries are late",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const checkpoints = yield* CheckpointStore
+        const generations = yield* GenerationStore
+        const id = yield* Service.open(url)
+        const { json } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
+        const summary = `${url}/accounts/${id}/summary`
+        yield* ask(`${summary}?minPosition=${json.position}`)
+        const live = Effect.flatten(
+          Effect.map(generations.find("account_summary"), (row) => Option.flatMapNullable(row, ({ live }) => live))
+        )
+        const failure = {
+          position: json.position + 1,
+          streamId: "account-9",
+          version: 2,
+          type: "Deposited",
+          attempts: 5
+        }
+        yield* checkpoints.noteFailure(yield* live, { ...failure, error: "it quotes 12.50 of Anna", halted: true })
+        const ready = yield* ask(`${url}/health/ready`)
+        assert.deepInclude(ready.json, { status: "ok", stuck: 1 })
+        assert.deepStrictEqual(ready.json.projections, { halted: ["account_summary"], ahead: [] })
+        const { text } = yield* ask(`${url}/metrics`)
+        assert.match(text, /^daybook_projection_stuck\{projection="account_summary"\} 1$/m)
+        assert.match(text, /^daybook_projection_failed_attempts\{projection="account_summary"\} 5$/m)
+        const listed = yield* ask(`${url}/projections`)
+        assert.deepStrictEqual(listed.json.projections[0].lastError, { step: "apply", ...failure })
+        assert.notInclude(listed.text + ready.text, "Anna")
+
+        // As if the log had lost what was stored since.
+        const end = json.position
+        yield* checkpoints.advance(yield* live, { to: end + 1_000, events: 1, rate: 0 }, Effect.void)
+        const notReady = yield* ask(`${url}/health/ready`)
+        assert.deepStrictEqual([notReady.status, notReady.json.code], [503, "not-ready"])
+        assert.include(notReady.json.detail, "account_summary")
+        for (const query of ["", `?minPosition=${end}`]) {
+          const late = yield* ask(summary + query)
+          assert.deepStrictEqual([late.status, late.json.code], [503, "view-behind"], query)
+        }
+        assert.match(
+          (yield* ask(`${url}/metrics`)).text,
+          /^daybook_projection_stuck\{projection="account_summary"\} 1$/m
+        )
+        const [seen] = (yield* ask(`${url}/projections`)).json.projections
+        assert.deepInclude(seen, { status: "ahead", position: end + 1_000 })
+        assert.strictEqual(seen.lag.events, 0)
+        assert.strictEqual((yield* ask(`${url}/projections/account_summary/rebuild`, { method: "POST" })).status, 202)
+        yield* Effect.repeat(ask(`${url}/health/ready`), { until: ({ status }) => status === 200 })
+        assert.strictEqual((yield* ask(`${summary}?minPosition=${end}`)).status, 200)
+      })
+  )
+})
+
 describe("telemetry", () => {
   it.scopedLive(
     "goes to the collector that the environment names, without keys, tokens, owners or amounts",

@@ -14,12 +14,14 @@ import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
 import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { AccountId } from "../../src/bank/account/AccountTerms.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
 import type { ProjectionStore } from "../../src/projection/ProjectionStore.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import { ReadModels } from "../../src/projection/ReadModels.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { note, notes } from "../../src/testing/Notes.ts"
 import * as Cli from "../cli/Cli.ts"
 import { isLong } from "../Random.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
@@ -157,6 +159,38 @@ describe("a rebuild beside a server", () => {
         assert.deepStrictEqual(generation(filename), [["3", "1"]])
       }).pipe(Effect.scoped, Effect.runPromise),
     120_000
+  )
+})
+
+describe("a read model that the program no longer declares", () => {
+  it(
+    "is removed from the command line; one that it declares is not, nor is a reaction",
+    () =>
+      Effect.gen(function* () {
+        const filename = join(yield* temporaryFolder, "daybook.db")
+        const store = SqliteStore.layer({ filename })
+        yield* Effect.gen(function* () {
+          const end = yield* note("a", "one")
+          const projections = yield* Projections
+          for (const { name } of [notes(), AccountSummary.projection]) yield* projections.awaitPosition(name, end)
+          yield* Effect.flatMap(GenerationStore, ({ register }) => register("transfers", "reaction"))
+        }).pipe(Effect.provide(Layer.provideMerge(ProjectionsLocal.layer([notes(), AccountSummary.projection]), store)))
+        for (const [name, code] of [
+          ["notes", 0],
+          ["notes", 1],
+          ["account_summary", 1],
+          ["transfers", 1]
+        ] as const) {
+          const removed = yield* daybook(filename, "projections", "remove", name)
+          assert.strictEqual(removed.code, code, removed.stderr)
+        }
+        assert.deepStrictEqual(query(filename, "SELECT name FROM projections ORDER BY name"), [
+          ["account_summary"],
+          ["transfers"]
+        ])
+        assert.deepStrictEqual(query(filename, "SELECT name FROM sqlite_master WHERE name LIKE 'notes%'"), [])
+      }).pipe(Effect.scoped, Effect.provide(quiet), Effect.runPromise),
+    60_000
   )
 })
 

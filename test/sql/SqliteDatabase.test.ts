@@ -6,6 +6,7 @@ import { Effect, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { checksum, SnapshotStore } from "../../src/core/SnapshotStore.ts"
+import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import type { Problem } from "../../src/sql/DatabaseError.ts"
 import { migrationsOf } from "../../src/sql/Migrations.ts"
 import * as SqliteDatabase from "../../src/sql/SqliteDatabase.ts"
@@ -263,6 +264,9 @@ describe("databases of every version", () => {
             for (const snapshot of (yield* (yield* SnapshotStore).readAll(null, 1_000)).snapshots) {
               assert.strictEqual(snapshot.checksum, checksum(snapshot))
             }
+            const models = yield* Effect.flatMap(GenerationStore, ({ list }) => list)
+            if (name.startsWith("0008")) assert.isAbove(models.length, 0)
+            for (const { live } of models) assert.isFalse(live?.isAhead ?? false)
           }).pipe(Effect.provide(SqliteStore.layer({ filename })))
         })
       )()

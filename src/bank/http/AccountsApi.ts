@@ -200,13 +200,25 @@ const FailedEvent = Schema.Struct({
   type: Schema.String,
   attempts: Schema.Int
 })
+/** What went wrong last. Only where an event was applied there is one; tables are made and swapped without. */
+const Trouble = Schema.Struct({
+  step: Schema.Literal("apply", "create", "swap", "ahead"),
+  position: Schema.NullOr(Schema.Int),
+  streamId: Schema.NullOr(Schema.String),
+  version: Schema.NullOr(Schema.Int),
+  type: Schema.NullOr(Schema.String),
+  attempts: Schema.Int
+})
 export const ProjectionView = Schema.Struct({
   name: Schema.String,
   kind: Schema.Literal("projection", "reaction"),
-  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused"),
+  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused", "ahead").annotations({
+    description:
+      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is built anew."
+  }),
   position: Schema.Int,
   lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
-  lastError: Schema.NullOr(FailedEvent),
+  lastError: Schema.NullOr(Trouble),
   stuck: Schema.Array(FailedEvent).annotations({
     description:
       "Streams that wait behind an event that failed too often; of a reaction it is tried again now and then."
@@ -450,10 +462,17 @@ class Projections extends HttpApiGroup.make("projections")
 
 const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
 
-const ReadyHealth = Schema.Struct({ ...Health.fields, log: Schema.String, stuck: Schema.Int }).annotations({
+const Names = Schema.Array(Schema.String)
+const ReadyHealth = Schema.Struct({
+  ...Health.fields,
+  log: Schema.String,
+  stuck: Schema.Int,
+  projections: Schema.Struct({ halted: Names, ahead: Names }),
+  processes: Schema.Struct({ stuck: Names })
+}).annotations({
   identifier: "Ready",
   description:
-    "`log`: as in the header `Daybook-Log`. `stuck`: streams that wait behind an event that a projection or a reaction could not take; see `GET /projections`."
+    "`log`: as in the header `Daybook-Log`. `stuck`: how many things wait for a human, the sum of `daybook_projection_stuck`: streams behind an event that failed too often, and models that halted; by name in `projections` and `processes`. One that is ahead of the log makes this 503."
 })
 
 class Operations extends HttpApiGroup.make("operations")

@@ -1,0 +1,194 @@
+/**
+ * `ModelSwap` puts a model that is built in the place of the one that serves, or removes a projection, in one transaction.
+ *
+ * On PostgreSQL that waits for whoever reads what is replaced. So it is a transaction of its own beside the writer: first it
+ * takes the locks of the views, with patience for a moment, and holds up nobody meanwhile but new readers of this model; then
+ * the lock of those who write, for as long as it takes to change a few rows.
+ */
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import type { Checkpoint, Generation } from "../projection/Model.ts"
+import { CheckpointMoved, SwapFailed } from "../projection/ProjectionError.ts"
+import * as TableNames from "../projection/TableNames.ts"
+import * as ModelTables from "./ModelTables.ts"
+import * as ModelViews from "./ModelViews.ts"
+import { here, isAhead, keyOf, type Row, states } from "./ProjectionRows.ts"
+import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import { Writer } from "./Writer.ts"
+
+/** Longest wait for one lock. */
+const patienceMs = 100
+
+/** The names of the views of the model that serves. */
+const shownNow = (connection: Connection, projection: string) =>
+  Effect.map(
+    connection.executeValues(
+      `SELECT version, generation, tables FROM projection_models WHERE projection = ? AND live = ${states.live}`,
+      [projection]
+    ),
+    ([row]) =>
+      row === undefined ? [] : Object.keys(TableNames.parse(row[2] as string, row[0] as number, row[1] as number))
+  )
+
+/** Who has what it waits for, for the operator. */
+const selectReaders = `SELECT format('pid %s, user %s%s, %s since %s', a.pid, a.usename,
+    CASE WHEN a.application_name = '' THEN '' ELSE ', ' || a.application_name END, a.state, a.xact_start::timestamptz(0))
+  FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+  WHERE l.granted AND l.relation = to_regclass(quote_ident(?)) ORDER BY a.xact_start LIMIT 5`
+
+/** Somebody reads what is to be replaced. */
+class Awaited extends Error {
+  override readonly name = "Awaited"
+}
+
+const make = Effect.gen(function* () {
+  const database = yield* SqlDatabase
+  const writer = yield* Writer
+  const { dialect, writeClient } = database
+  const { beside } = dialect
+
+  const readersOf = (views: ReadonlyArray<string>) =>
+    Effect.forEach(views, (view) => database.read(selectReaders, [view])).pipe(
+      Effect.map((found) => [...new Set(found.flat().map((row: Row) => String(row[0])))]),
+      // It is only told to the operator.
+      Effect.orElseSucceed((): ReadonlyArray<string> => [])
+    )
+
+  /** What befell the exchange, as whoever asked for it is to take it. */
+  const failed = (projection: string, views: ReadonlyArray<string>, error: unknown) =>
+    Effect.gen(function* () {
+      if (beside?.isLocked(error) === true) {
+        const readers = yield* readersOf(views)
+        const who = readers.length === 0 ? "nobody any more" : readers.join("; ")
+        const cause = new Awaited(`it waits for those who read ${views.join(", ")}: ${who}`, {
+          cause: innermost(error)
+        })
+        return yield* new SwapFailed({ projection, mayPass: true, cause })
+      }
+      if (error instanceof SqlError && !dialect.isMistake(error)) {
+        return yield* new StoreUnavailable({ operation: "append", cause: innermost(error) })
+      }
+      return yield* new SwapFailed({ projection, mayPass: false, cause: innermost(error) })
+    })
+
+  /** Replaces the views and then makes the change, in one transaction. */
+  const exchange = <A, E>(
+    projection: string,
+    shown: ReadonlyArray<ModelViews.Shown>,
+    change: (connection: Connection) => Effect.Effect<A, E | SqlError>
+  ): Effect.Effect<A, E | SwapFailed | StoreUnavailable | OutcomeUnknown> => {
+    let views: ReadonlyArray<string> = []
+    const replace = Effect.fnUntraced(function* (connection: Connection) {
+      const before = yield* shownNow(connection, projection)
+      const own = new Set(shown.map(({ view }) => view))
+      views = [...new Set([...before, ...own])]
+      const gone = before.filter((view) => !own.has(view))
+      yield* ModelViews.replace(dialect)(connection, shown, gone)
+    })
+    const isOwn = (error: unknown): error is SqlError | ModelViews.ViewsDepend =>
+      error instanceof SqlError || error instanceof ModelViews.ViewsDepend
+    const told = <B, X>(effect: Effect.Effect<B, X | SqlError | ModelViews.ViewsDepend>) =>
+      Effect.catchIf(effect, isOwn, (error) => failed(projection, views, error)) as Effect.Effect<
+        B,
+        Exclude<X, SqlError | ModelViews.ViewsDepend> | SwapFailed | StoreUnavailable
+      >
+    if (beside === null || writeClient === null) {
+      return Effect.suspend(() => {
+        let result: A
+        const ridden = writer.ride(0, (connection) =>
+          Effect.map(told(Effect.zipRight(replace(connection), change(connection))), (value) => {
+            result = value
+          })
+        )
+        return Effect.map(ridden, () => result)
+      }) as Effect.Effect<A, E | SwapFailed | StoreUnavailable | OutcomeUnknown>
+    }
+    return Effect.scoped(
+      Effect.gen(function* () {
+        // The driver would lose a connection whose caller is interrupted while it connects.
+        const connection = dialect.adapt(yield* Effect.uninterruptible(writeClient.reserve))
+        return yield* Effect.uninterruptible(
+          Effect.gen(function* () {
+            yield* beside.begin(connection, patienceMs)
+            const result = yield* Effect.onError(
+              Effect.gen(function* () {
+                yield* replace(connection)
+                yield* beside.lockWriters(connection)
+                return yield* change(connection)
+              }),
+              () => Effect.ignore(dialect.rollBack(connection))
+            )
+            yield* Effect.tapError(dialect.commit(connection, false), () => Effect.ignore(dialect.rollBack(connection)))
+            return result
+          })
+        )
+      })
+    ).pipe(told) as Effect.Effect<A, E | SwapFailed | StoreUnavailable>
+  }
+
+  const swap = (shadow: Generation, live: Checkpoint | null) => {
+    const shown = Object.entries(shadow.tables).map(([view, table]) => ({ view, table }))
+    return exchange(
+      shadow.projection,
+      shown,
+      Effect.fnUntraced(function* (connection) {
+        const { generation, position: expected, projection } = live ?? shadow
+        const [served] = yield* connection.executeValues(
+          `SELECT m.generation, m.position, ${isAhead} FROM projection_models AS m
+           WHERE m.projection = ? AND m.live = ${states.live}`,
+          [projection]
+        )
+        const [serving, position = 0, ahead = 0] = (served ?? []) as ReadonlyArray<number>
+        // One that is ahead of the log is at a position that means nothing.
+        if (serving !== live?.generation || (ahead === 0 && position > shadow.position)) {
+          return yield* new CheckpointMoved({ projection, generation, expected })
+        }
+        const swapped = yield* connection.executeValues(
+          `UPDATE projection_models SET live = ${states.live} WHERE ${here} AND live = ${states.shadow} RETURNING generation`,
+          keyOf(shadow)
+        )
+        if (swapped.length === 0) return yield* new CheckpointMoved({ projection, generation, expected })
+        if (live !== null) yield* ModelTables.drop(connection, dialect, live)
+        const view = TableNames.checkpointOf(projection)
+        yield* ModelViews.ensure(connection, dialect, view, ModelViews.checkpointQuery(projection))
+        yield* connection.executeRaw("UPDATE projections SET rebuild_requested = 0 WHERE name = ?", [projection])
+        yield* connection.executeRaw(`DELETE FROM projection_models WHERE projection = ? AND live = ${states.build}`, [
+          projection
+        ])
+      })
+    )
+  }
+
+  const remove = (projection: string) =>
+    exchange(
+      projection,
+      [],
+      Effect.fnUntraced(function* (connection) {
+        for (const view of [TableNames.checkpointOf(projection), `${projection}_checkpoint`]) {
+          yield* connection.executeRaw(`DROP VIEW IF EXISTS ${ModelViews.quoted(view)}`, [])
+        }
+        const models = yield* connection.executeValues(
+          "SELECT generation FROM projection_models WHERE projection = ?",
+          [projection]
+        )
+        for (const [generation] of models) {
+          if (yield* ModelTables.drop(connection, dialect, { projection, generation: generation as number })) continue
+          const cause = new Awaited(`somebody reads the tables of ${projection}; try again`)
+          return yield* new SwapFailed({ projection, mayPass: true, cause })
+        }
+        for (const table of ["projection_skips", "projection_leases"]) {
+          yield* connection.executeRaw(`DELETE FROM ${table} WHERE projection = ?`, [projection])
+        }
+        const removed = yield* connection.executeValues("DELETE FROM projections WHERE name = ? RETURNING name", [
+          projection
+        ])
+        return removed.length > 0
+      })
+    )
+
+  return { swap, remove }
+})
+
+export { make }

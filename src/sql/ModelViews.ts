@@ -1,0 +1,148 @@
+/**
+ * `ModelViews` puts the views that queries use on the tables of another generation. What others built on such a view, and the
+ * rights that they have to it, stay: on PostgreSQL the view itself stays and only what it shows is exchanged, as long as its
+ * columns do; on SQLite others know a view by its name alone.
+ */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Either } from "effect"
+import type { Dialect } from "./SqlDatabase.ts"
+
+/** A view, and the table that it is to show. */
+export interface Shown {
+  readonly view: string
+  readonly table: string
+}
+
+/** Views of others would no longer be what they are: their columns went, or changed. */
+export class ViewsDepend extends Error {
+  override readonly name = "ViewsDepend"
+  constructor(views: ReadonlyArray<string>, on: string) {
+    const others = views.join(", ")
+    super(`${others} depends on columns of ${on} that changed: drop it, build the model anew, and make it again`)
+  }
+}
+
+type Replace = (
+  connection: Connection,
+  shown: ReadonlyArray<Shown>,
+  gone: ReadonlyArray<string>
+) => Effect.Effect<void, SqlError | ViewsDepend>
+
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
+const texts = (connection: Connection, sql: string, params: ReadonlyArray<unknown>) =>
+  Effect.map(connection.executeValues(sql, params), (rows) => rows.map(([text]) => String(text)))
+
+const create = (connection: Connection, { table, view }: Shown, options = "", or = "") =>
+  run(connection, `CREATE ${or}VIEW ${quoted(view)}${options} AS SELECT * FROM ${quoted(table)}`)
+
+// ---- SQLite ---------------------------------------------------------------------------------------------------------
+
+/** Views of others that can be read. */
+const readable = Effect.fnUntraced(function* (connection: Connection, own: ReadonlySet<string>) {
+  const found: Array<string> = []
+  for (const name of yield* texts(connection, "SELECT name FROM sqlite_master WHERE type = 'view'", [])) {
+    if (own.has(name)) continue
+    const read = yield* Effect.either(connection.executeValues(`SELECT * FROM ${quoted(name)} LIMIT 0`, []))
+    if (Either.isRight(read)) found.push(name)
+  }
+  return found
+})
+
+const replaceSqlite: Replace = Effect.fnUntraced(function* (connection, shown, gone) {
+  const own = new Set([...shown.map(({ view }) => view), ...gone])
+  const before = yield* readable(connection, own)
+  for (const view of own) yield* run(connection, `DROP VIEW IF EXISTS ${quoted(view)}`)
+  for (const each of shown) yield* create(connection, each)
+  const after = new Set(yield* readable(connection, own))
+  const broken = before.filter((name) => !after.has(name))
+  if (broken.length > 0) return yield* Effect.fail(new ViewsDepend(broken, [...own].join(", ")))
+})
+
+// ---- PostgreSQL -----------------------------------------------------------------------------------------------------
+
+/** Name and type of each column, in order. */
+const selectColumns = `SELECT json_build_array(attname, format_type(atttypid, atttypmod), attcollation)::text
+  FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`
+
+/** Views that read it, and what they read of it is as it is now. */
+const selectDependents = `SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend AS d
+  JOIN pg_rewrite AS r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(?) AND r.ev_class <> d.refobjid ORDER BY 1`
+
+/** Statements that give others the rights they have now, to the view and to those of its columns that stay. */
+const selectGrants = `
+  WITH given (columns, acl) AS (
+    SELECT '', relacl FROM pg_class WHERE oid = to_regclass(?)
+    UNION ALL
+    SELECT format(' (%I)', attname), attacl FROM pg_attribute AS a WHERE attrelid = to_regclass(?)
+      AND EXISTS (SELECT 1 FROM pg_attribute AS b WHERE b.attrelid = to_regclass(?) AND b.attname = a.attname)
+  )
+  SELECT format('GRANT %s%s ON %s TO %s%s', right_.privilege_type, given.columns, to_regclass(?)::text,
+    CASE right_.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(right_.grantee)) END,
+    CASE WHEN right_.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM given CROSS JOIN LATERAL aclexplode(given.acl) AS right_
+  WHERE right_.grantee <> (SELECT relowner FROM pg_class WHERE oid = to_regclass(?))`
+
+const selectOptions =
+  "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass(?) AND reloptions IS NOT NULL"
+const selectComment = "SELECT d FROM obj_description(to_regclass(?), 'pg_class') AS d WHERE d IS NOT NULL"
+
+/** Drops the view, which no other one may need. */
+const dropUnneeded = Effect.fnUntraced(function* (connection: Connection, view: string) {
+  const dependents = yield* texts(connection, selectDependents, [quoted(view)])
+  if (dependents.length > 0) return yield* Effect.fail(new ViewsDepend(dependents, view))
+  yield* run(connection, `DROP VIEW IF EXISTS ${quoted(view)}`)
+})
+
+const replaceOne = Effect.fnUntraced(function* (connection: Connection, shown: Shown) {
+  const view = quoted(shown.view)
+  const table = quoted(shown.table)
+  const before = yield* texts(connection, selectColumns, [view])
+  const [settings] = yield* texts(connection, selectOptions, [view])
+  const options = settings === undefined ? "" : ` WITH (${settings})`
+  const columns = yield* texts(connection, selectColumns, [table])
+  if (before.every((column, index) => column === columns[index])) {
+    return yield* create(connection, shown, options, "OR REPLACE ")
+  }
+  const grants = yield* texts(connection, selectGrants, [view, view, table, view, view])
+  const [comment] = yield* texts(connection, selectComment, [view])
+  yield* dropUnneeded(connection, shown.view)
+  yield* create(connection, shown, options)
+  for (const grant of grants) yield* run(connection, grant)
+  if (comment !== undefined) yield* run(connection, `COMMENT ON VIEW ${view} IS ${literal(comment)}`)
+})
+
+const replacePostgres: Replace = (connection, shown, gone) =>
+  Effect.zipRight(
+    Effect.forEach(gone, (view) => dropUnneeded(connection, view), { discard: true }),
+    Effect.forEach(shown, (each) => replaceOne(connection, each), { discard: true })
+  )
+
+// ---- both -----------------------------------------------------------------------------------------------------------
+
+/** Shows the tables, and drops the views that are gone. */
+export const replace = ({ kind }: Dialect): Replace => (kind === "sqlite" ? replaceSqlite : replacePostgres)
+
+/** Makes the view where it is missing: what it shows never changes, and so nobody who reads it is waited for. */
+export const ensure = (
+  connection: Connection,
+  { kind }: Dialect,
+  view: string,
+  query: string
+): Effect.Effect<void, SqlError> => {
+  const find =
+    kind === "sqlite"
+      ? "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?"
+      : "SELECT 1 WHERE to_regclass(quote_ident(?)) IS NOT NULL"
+  return Effect.flatMap(connection.executeValues(find, [view]), ([known]) =>
+    known === undefined ? Effect.asVoid(run(connection, `CREATE VIEW ${quoted(view)} AS ${query}`)) : Effect.void
+  )
+}
+
+/** A query that gives the position of the model that serves. A view takes no parameters. */
+export const checkpointQuery = (projection: string): string =>
+  `SELECT position FROM projection_models WHERE projection = ${literal(projection)} AND live = 1`

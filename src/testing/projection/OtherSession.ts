@@ -1,0 +1,18 @@
+/**
+ * `OtherSession` is another program on the database of a store: an analyst who reads the models, a reporter with a view of their
+ * own, an operator who puts an older copy of the log back. A store's author gives it to the cases of `ReadSideConformance.ts`.
+ */
+import { Context, type Effect, type Scope } from "effect"
+
+export class OtherSession extends Context.Tag("daybook/testing/OtherSession")<
+  OtherSession,
+  {
+    readonly kind: "sqlite" | "postgres"
+    /** Runs one statement and gives its rows as arrays of values. */
+    readonly run: (sql: string) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, unknown>
+    /** Has read this in a transaction that stays open as long as the scope. Where there is no other reader, it does nothing. */
+    readonly reading: (sql: string) => Effect.Effect<void, unknown, Scope.Scope>
+    /** Takes from the log what was stored at this position and later. */
+    readonly cutLog: (position: number) => Effect.Effect<void>
+  }
+>() {}

@@ -1,0 +1,89 @@
+/** What the read side promises about itself, on every store that has one, beside another program on its database. */
+import { describe, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect, Layer, Logger } from "effect"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { Writer } from "../../src/sql/Writer.ts"
+import { OtherSession } from "../../src/testing/projection/OtherSession.ts"
+import { ReadSideConformance } from "../../src/testing/projection/ReadSideConformance.ts"
+import { client, schema } from "../sql/Postgres.ts"
+import * as Tampering from "../sql/Tampering.ts"
+import { temporaryStore } from "../sql/TemporaryFolder.ts"
+
+/** Writes as the store does, since SQLite has one connection that may; reads a file through another. */
+const besideSqlite = Layer.effect(
+  OtherSession,
+  Effect.gen(function* () {
+    const database = yield* SqlDatabase
+    const writer = yield* Writer
+    const within = yield* Effect.context<SqlDatabase | Writer>()
+    return {
+      kind: "sqlite",
+      run: (sql) => writer.transact((connection) => connection.executeValues(sql, [])),
+      reading: (sql) =>
+        database.name === ":memory:"
+          ? Effect.void
+          : Effect.acquireRelease(
+              Effect.sync(() => {
+                const reader = new Sqlite(database.name, { readonly: true })
+                reader.exec("BEGIN")
+                reader.prepare(sql).all()
+                return reader
+              }),
+              (reader) => Effect.sync(() => reader.close())
+            ),
+      cutLog: (position) => Effect.provide(Tampering.cut(position), within)
+    }
+  })
+)
+
+const besidePostgres = (url: string) =>
+  Layer.scoped(
+    OtherSession,
+    Effect.gen(function* () {
+      const sql = yield* client(url)
+      const within = yield* Effect.context<SqlDatabase | Writer>()
+      return {
+        kind: "postgres",
+        run: (text) => sql.unsafe(text).values,
+        reading: (text) =>
+          Effect.gen(function* () {
+            const connection = yield* sql.reserve
+            yield* Effect.acquireRelease(connection.executeRaw("BEGIN", []), () =>
+              Effect.orDie(connection.executeRaw("ROLLBACK", []))
+            )
+            yield* connection.executeRaw(text, [])
+          }),
+        cutLog: (position) => Effect.provide(Tampering.cut(position), within)
+      }
+    })
+  )
+
+const stores = {
+  sqlite: Layer.provideMerge(besideSqlite, temporaryStore),
+  "sqlite::memory:": Layer.provideMerge(besideSqlite, SqliteStore.layer({ filename: ":memory:" })),
+  postgres: Layer.unwrapScoped(
+    Effect.map(schema, (url) => Layer.provideMerge(besidePostgres(url), PostgresStore.layer({ url })))
+  )
+}
+/** The cases provoke errors that are logged. */
+const quiet = Logger.remove(Logger.defaultLogger)
+
+for (const [store, layer] of Object.entries(stores)) {
+  describe(`the read side on ${store}`, () => {
+    for (const { name, run } of ReadSideConformance) {
+      it(
+        name,
+        () =>
+          run.pipe(
+            Effect.scoped,
+            Effect.provide([Layer.provideMerge(Tampering.layer, layer), quiet]),
+            Effect.runPromise
+          ),
+        30_000
+      )
+    }
+  })
+}
