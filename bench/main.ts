@@ -20,6 +20,7 @@ import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as recovery from "./recovery.bench.ts"
 import * as replay from "./replay.bench.ts"
 import { type Kept, render } from "./report.ts"
+import * as swap from "./swap.bench.ts"
 import * as transfers from "./transfers.bench.ts"
 
 interface Benchmark {
@@ -39,6 +40,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   memory,
   growth,
   postgres,
+  swap,
   deno
 }
 
