@@ -9,18 +9,20 @@ import { inject } from "vitest"
 import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
+import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import { isLong, random } from "../Random.ts"
+import { schema } from "../sql/Postgres.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import * as Summaries from "./Summaries.ts"
 
 const kills = isLong ? 20 : 4
 
 /** Runs the child and kills it at a random instant after it began to deposit. */
-const killed = (filename: string, seed: string, after: number) =>
+const killed = (database: string, seed: string, after: number) =>
   Effect.promise(async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "child.mjs"), inject("dist"), filename, seed], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "child.mjs"), inject("dist"), database, seed], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     const ended = once(child, "exit")
@@ -30,20 +32,28 @@ const killed = (filename: string, seed: string, after: number) =>
     assert.deepStrictEqual([code, signal], [null, "SIGKILL"])
   })
 
-describe("a projection whose process is killed", () => {
+/** Where each lies, how the command line and the child name it, and the store on it. */
+const databases = {
+  sqlite: Effect.map(temporaryFolder, (folder) => {
+    const filename = join(folder, "daybook.db")
+    return { named: filename, db: `sqlite:${filename}`, store: SqliteStore.layer({ filename }) }
+  }),
+  postgres: Effect.map(schema, (url) => ({ named: url, db: url, store: PostgresStore.layer({ url }) }))
+}
+
+describe.each(Object.entries(databases))("a projection on %s whose process is killed", (_, database) => {
   it(
     "is its log again after each restart",
     () =>
       Effect.gen(function* () {
         const next = random("kill projection")
-        const filename = join(yield* temporaryFolder, "daybook.db")
+        const { db, named, store } = yield* database
         let events = 0
         for (let kill = 0; kill < kills; kill++) {
-          yield* killed(filename, `run-${kill}`, Math.floor(next() * 400))
+          yield* killed(named, `run-${kill}`, Math.floor(next() * 400))
           // As the kill left it: nothing is repaired yet.
-          const { code, stdout } = yield* Cli.run(["verify", "--db", `sqlite:${filename}`, "--json"])
+          const { code, stdout } = yield* Cli.run(["verify", "--db", db, "--json"])
           assert.strictEqual(code, 0, stdout)
-          const store = SqliteStore.layer({ filename })
           yield* Effect.gen(function* () {
             const { position } = yield* Summaries.expected
             assert.isAtLeast(position, events)

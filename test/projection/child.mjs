@@ -1,10 +1,10 @@
 /**
- * A process for tests that kill it: `node child.mjs <dist> <filename> <seed>`. It deposits to accounts for ever while the
+ * A process for tests that kill it: `node child.mjs <dist> <database> <seed>`, where the database is a file or an address. It deposits to accounts for ever while the
  * summary of accounts follows in small batches and is rebuilt again and again. It says `ready` once it deposits.
  */
 import { Effect, Layer, Logger } from "effect"
 
-const [dist, filename, seed] = process.argv.slice(2)
+const [dist, database, seed] = process.argv.slice(2)
 const load = (module) => import(`${dist}/${module}.js`)
 const { Account } = await load("bank/account/Account")
 const AccountBehaviour = await load("bank/account/AccountBehaviour")
@@ -13,6 +13,7 @@ const ActorSystemLocal = await load("core/ActorSystemLocal")
 const ProjectionConfig = await load("projection/ProjectionConfig")
 const { Projections } = await load("projection/Projections")
 const ProjectionsLocal = await load("projection/ProjectionsLocal")
+const PostgresStore = await load("sql/PostgresStore")
 const SqliteStore = await load("sql/SqliteStore")
 
 const accounts = 5
@@ -44,6 +45,12 @@ const layer = Layer.merge(
   ProjectionsLocal.layer([AccountSummary.projection]).pipe(
     Layer.provide(ProjectionConfig.layer({ maxBatch: 7, busyBatch: 7 }))
   )
-).pipe(Layer.provideMerge(SqliteStore.layer({ filename })))
+).pipe(
+  Layer.provideMerge(
+    database.startsWith("postgres:")
+      ? PostgresStore.layer({ url: database })
+      : SqliteStore.layer({ filename: database })
+  )
+)
 
 await Effect.runPromise(program.pipe(Effect.provide(layer), Effect.provide(Logger.remove(Logger.defaultLogger))))
