@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer"
 import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
-import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Layer, LogLevel, Option, type Scope, Stream } from "effect"
@@ -20,7 +20,9 @@ import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as SqliteClient from "./SqliteClient.ts"
 import { codeOf, patiently, sqlite } from "./SqliteDialect.ts"
+import * as SqliteDriver from "./SqliteDriver.ts"
 
 type Mode = "create" | "existing" | "readOnly"
 type Durability = "full" | "normal"
@@ -73,31 +75,13 @@ const lookInterval = "2 seconds"
 /** Statements that each connection keeps prepared: those of this package are fewer, and those of read models have no end. */
 const prepareCacheSize = 200
 
-/** A driver that cannot `VACUUM INTO` copies by itself. */
-type Client = SqlClient & { readonly copyInto?: (filename: string) => Effect.Effect<void, SqlError> }
-
-interface Driver {
-  readonly make: (options: {
-    readonly filename: string
-    readonly readonly: boolean
-    readonly disableWAL: boolean
-    readonly prepareCacheSize: number
-  }) => Effect.Effect<Client, never, Scope.Scope | Reactivity.Reactivity>
-}
-
-/** The only place that knows the drivers: Deno cannot load better-sqlite3, and Node 20 has no `node:sqlite`. */
-const loadDriver = (): Promise<Driver> =>
-  "Deno" in globalThis ? import("./NodeSqliteClient.ts") : import("@effect/sql-sqlite-node/SqliteClient")
-
 /** Drivers throw while they open, so that defect becomes the error. */
 const openClient = (
   filename: string,
   options: { readonly readonly: boolean }
-): Effect.Effect<Client, unknown, Scope.Scope> =>
-  Effect.promise(loadDriver).pipe(
-    Effect.flatMap((driver) =>
-      driver.make({ filename, readonly: options.readonly, disableWAL: options.readonly, prepareCacheSize })
-    ),
+): Effect.Effect<SqliteClient.SqliteClient, unknown, Scope.Scope> =>
+  Effect.promise(SqliteDriver.load).pipe(
+    Effect.flatMap((driver) => SqliteClient.make(driver, { filename, readonly: options.readonly, prepareCacheSize })),
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail)
   )
@@ -106,7 +90,7 @@ const openClient = (
 const open = (
   filename: string,
   options: { readonly readonly: boolean; readonly durability: Durability }
-): Effect.Effect<readonly [Client, Connection], unknown, Scope.Scope> =>
+): Effect.Effect<readonly [SqliteClient.SqliteClient, Connection], unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const client = yield* openClient(filename, options)
     const connection = yield* Effect.scoped(client.reserve)
@@ -212,7 +196,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
     if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
   }).pipe(Effect.scoped)
 
-type Clients = Pick<SqlDatabase["Type"], "writeClient" | "read"> & { readonly readClient: Client }
+type Clients = Pick<SqlDatabase["Type"], "writeClient" | "read"> & { readonly readClient: SqliteClient.SqliteClient }
 
 const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.map(open(filename, { readonly: true, durability: "full" }), ([readClient, connection]) => ({
@@ -225,7 +209,7 @@ const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Sco
  * Cuts the write-ahead log back where nobody writes: after a commit SQLite does so itself, one commit after the reader is gone
  * that kept it. Between two transactions, and only when nothing was written since the last look.
  */
-const keepLogShort = (filename: string, client: Client, limit: number) => {
+const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit: number) => {
   let last = { size: 0, mtimeMs: 0 }
   let isFailing = false
   const look = Effect.gen(function* () {
@@ -327,7 +311,7 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
         ),
       // SQLite tells nobody of commits.
       commitsElsewhere: Stream.empty,
-      backup: (copy) => clients.readClient.copyInto?.(copy) ?? Effect.asVoid(clients.read("VACUUM INTO ?", [copy]))
+      backup: (copy) => clients.readClient.copyInto(copy)
     })
   }).pipe(
     Effect.catchAllDefect(Effect.fail),

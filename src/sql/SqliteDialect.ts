@@ -1,10 +1,10 @@
 /** What SQLite does its own way: its codes of errors, its lock that nobody queues for, and its own words in statements. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Predicate, Schedule } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
+import { directly } from "./SqliteClient.ts"
 
 /** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
 const lockAttempts = Backoff.schedule({ least: 1, most: 25, factor: 1.5 })
@@ -31,12 +31,6 @@ const isMistake = (error: unknown): boolean => {
 const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
-
-/**
- * Rows in one statement: many, since each statement costs some 15 µs; in few sizes, so that few statements are prepared;
- * and 64 rows of 22 values stay far below the 32,766 values that SQLite takes.
- */
-const chunkSizes = [64, 8, 1]
 
 export const sqlite: Dialect = {
   kind: "sqlite",
@@ -74,20 +68,17 @@ export const sqlite: Dialect = {
     where: ""
   },
   insert: ({ bytes, columns, name, push }) => {
-    const row = `(${columns.map((column) => (bytes.has(column) ? words.sqlite.unhex("?") : "?")).join(", ")})`
-    const chunks = chunkSizes.map((size) => ({
-      size,
-      sql: `INSERT INTO ${name} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")}`
-    }))
-    return Effect.fnUntraced(function* (connection, rows, common): Effect.fn.Return<void, SqlError> {
-      let from = 0
-      for (const { size, sql } of chunks) {
-        for (; rows.length - from >= size; from += size) {
+    const row = columns.map((column) => (bytes.has(column) ? words.sqlite.unhex("?") : "?")).join(", ")
+    const sql = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${row})`
+    // One by one: a statement of many rows with triggers puts them into a table of its own first.
+    return (connection, rows, common) =>
+      directly(connection, (prepare) => {
+        const { run } = prepare(sql)
+        for (const one of rows) {
           const params: Array<unknown> = []
-          for (let at = from; at < from + size; at++) push(params, rows[at] as (typeof rows)[number], common)
-          yield* connection.executeRaw(sql, params)
+          push(params, one, common)
+          run(params)
         }
-      }
-    })
+      })
   }
 }

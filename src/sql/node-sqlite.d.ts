@@ -1,4 +1,4 @@
-/** What `NodeSqliteClient` uses of `node:sqlite`, which the types of Node 20 do not have yet. */
+/** What `NodeSqlite` uses of `node:sqlite`, which the types of Node 20 do not have yet. */
 declare module "node:sqlite" {
   export class DatabaseSync {
     constructor(filename: string, options: { readonly readOnly: boolean; readonly timeout: number })

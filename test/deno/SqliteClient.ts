@@ -1,4 +1,4 @@
-/** What `NodeSqliteClient` promises to those above it: that they cannot tell it from the client over better-sqlite3. */
+/** What `SqliteClient` over `NodeSqlite` promises to those above it: that they cannot tell it from the client over better-sqlite3. */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -6,19 +6,20 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Fiber, Option, type Scope } from "effect"
-import * as NodeSqliteClient from "../../src/sql/NodeSqliteClient.ts"
+import * as NodeSqlite from "../../src/sql/NodeSqlite.ts"
+import * as SqliteClient from "../../src/sql/SqliteClient.ts"
 import { codeOf } from "../../src/sql/SqliteDialect.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"
 
 const open = (filename: string, readonly = false) =>
-  NodeSqliteClient.make({ filename, readonly, disableWAL: readonly, prepareCacheSize: 10 })
+  SqliteClient.make(NodeSqlite, { filename, readonly, prepareCacheSize: 10 })
 
 const check = (
   name: string,
   run: (filename: string) => Effect.Effect<unknown, unknown, Scope.Scope | Reactivity.Reactivity>
 ): void =>
-  test(`NodeSqliteClient ${name}`, () =>
+  test(`SqliteClient on node:sqlite ${name}`, () =>
     temporaryFolder.pipe(
       Effect.flatMap((folder) => run(join(folder, "test.db"))),
       Effect.scoped,
