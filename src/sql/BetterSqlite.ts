@@ -9,8 +9,8 @@ interface Database {
 }
 interface Statement {
   readonly reader: boolean
-  run(params: ReadonlyArray<unknown>): unknown
-  all(params: ReadonlyArray<unknown>): ReadonlyArray<never>
+  run(...params: ReadonlyArray<unknown>): unknown
+  all(...params: ReadonlyArray<unknown>): ReadonlyArray<never>
   raw(asArrays: boolean): unknown
   safeIntegers(exact: boolean): unknown
 }
@@ -36,11 +36,11 @@ const prepare = (database: Database, sql: string): PreparedStatement => {
       statement.raw(asArrays)
       isRaw = asArrays
     }
-    return statement.all(params)
+    return statement.all(...params)
   }
   return {
     reads: statement.reader,
-    run: (params) => statement.run(params),
+    run: (params) => statement.run(...params),
     rows: (params, exact) => all(params, exact, false),
     values: (params, exact) => all(params, exact, true)
   }

@@ -209,16 +209,21 @@ export const toEvent = (row: Row): StoredEvent => {
 }
 
 /**
- * Events of one stream whose id is known, in their order; add a WHERE over `e`. Takes the version of the first of them as its
- * first parameter: the hash before it is read there alone, since before each other one stands the hash of the one before. A byte
- * that was changed in the hash before another row is therefore seen by readers of the log, as `verify` is, and not here.
+ * Events of one stream whose id is known, in their order, with the number of their type; add a WHERE over `e`. Takes the version
+ * of the first of them as its first parameter: the hash before it is read there alone, since before each other one stands the
+ * hash of the one before. A byte that was changed in the hash before another row is therefore seen by readers of the log, as
+ * `verify` is, and not here.
  */
 export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
-  `SELECT e.position, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
+  `SELECT e.position, e.version, e.type, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
      e.recorded_at, CASE WHEN e.version = ? THEN ${hex("e.previous_hash")} END, ${hex("e.hash")}, e.sequence, j.principal
-   FROM log_events AS e ${one("log_names", "n", "number", "e.type")} ${one("log_entries", "j", "sequence", "e.sequence")}`
+   FROM log_events AS e ${one("log_entries", "j", "sequence", "e.sequence")}`
 
-export const toStreamEvents = (streamId: StreamId, rows: ReadonlyArray<Row>): ReadonlyArray<StoredEvent> => {
+export const toStreamEvents = (
+  streamId: StreamId,
+  rows: ReadonlyArray<Row>,
+  names: ReadonlyMap<number, string>
+): ReadonlyArray<StoredEvent> => {
   let last: unknown = ""
   return rows.map((row) => {
     const commandId = row[5] ?? ""
@@ -228,7 +233,7 @@ export const toStreamEvents = (streamId: StreamId, rows: ReadonlyArray<Row>): Re
       position: row[0],
       streamId,
       version: row[1],
-      type: row[2] ?? "",
+      type: names.get(row[2] as number) ?? "",
       schemaVersion: row[3],
       data: row[4],
       commandId,

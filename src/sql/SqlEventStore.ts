@@ -19,9 +19,10 @@ import * as Journal from "../core/Journal.ts"
 import * as Page from "../core/Page.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import { InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
+import type { StreamId } from "../core/StreamId.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
-import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import { innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
 import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
@@ -92,6 +93,19 @@ const make = Effect.gen(function* () {
     database.writeClient === null || dialect.follows === null
       ? Effect.succeed(database.writeClient === null)
       : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
+  /**
+   * The dictionary of types, as far as it was needed: reading a name beside each event would take a tenth of the time of a
+   * replay. A name keeps its number, but for a log that was set back under this process: it is read anew before anything is
+   * called damaged.
+   */
+  let names: ReadonlyMap<number, string> = new Map()
+  const readNames = Effect.map(read("SELECT number, name FROM log_names", []), (rows) => {
+    names = new Map(rows.map(([number, name]) => [number as number, name as string]))
+  })
+  const forwardPage = (streamId: StreamId, rows: Rows, bounds: Page.StreamBounds) => {
+    const page = Effect.suspend(() => Damage.streamPage(LogTables.toStreamEvents(streamId, rows, names), bounds))
+    return Effect.catchTag(page, "StreamDamaged", () => Effect.zipRight(readNames, page))
+  }
   const end = Effect.map(read(selectEnd, []), ([row]): JournalHead => {
     const { eventHash: _, ...head } = LogStatements.toEnd(row)
     return head
@@ -118,12 +132,13 @@ const make = Effect.gen(function* () {
     readStream: (streamId, options) =>
       Effect.flatMap(Page.streamBounds(options), (bounds) => {
         const { backwards, from, limit, to } = bounds
-        const rows = backwards
-          ? Effect.map(within(UnverifiedLog.streamRows(streamId, options)), ({ rows }) => rows)
-          : Effect.map(read(selectForwards, [Math.max(from, 1), streamId, from, to, limit + 1]), (rows) =>
-              LogTables.toStreamEvents(streamId, rows)
-            )
-        return Effect.flatMap(rows, (rows) => Damage.streamPage(rows, bounds))
+        if (!backwards) {
+          const rows = read(selectForwards, [Math.max(from, 1), streamId, from, to, limit + 1])
+          return Effect.flatMap(rows, (rows) => forwardPage(streamId, rows, bounds))
+        }
+        return Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ rows }) =>
+          Damage.streamPage(rows, bounds)
+        )
       }),
     readAll: (after, limit = maxPage) =>
       Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),

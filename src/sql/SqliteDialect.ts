@@ -1,4 +1,5 @@
 /** What SQLite does its own way: its codes of errors, its lock that nobody queues for, and its own words in statements. */
+import { Buffer } from "node:buffer"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Predicate, Schedule } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -31,6 +32,12 @@ const isMistake = (error: unknown): boolean => {
 const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
+
+/**
+ * Rows in one statement: a statement costs as much as a row or two; in few sizes, so that few are prepared; and 64 rows of 22
+ * values stay far below the 32,766 values that SQLite takes.
+ */
+const chunkSizes = [64, 8, 1]
 
 export const sqlite: Dialect = {
   kind: "sqlite",
@@ -68,16 +75,29 @@ export const sqlite: Dialect = {
     where: ""
   },
   insert: ({ bytes, columns, name, push }) => {
-    const row = columns.map((column) => (bytes.has(column) ? words.sqlite.unhex("?") : "?")).join(", ")
-    const sql = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${row})`
-    // One by one: a statement of many rows with triggers puts them into a table of its own first.
+    const row = `(${columns.map(() => "?").join(", ")})`
+    const chunks = chunkSizes.map((size) => ({
+      size,
+      sql: `INSERT INTO ${name} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")}`
+    }))
+    const digits = columns.flatMap((column, index) => (bytes.has(column) ? [index] : []))
     return (connection, rows, common) =>
       directly(connection, (prepare) => {
-        const { run } = prepare(sql)
-        for (const one of rows) {
-          const params: Array<unknown> = []
-          push(params, one, common)
-          run(params)
+        let from = 0
+        for (const { size, sql } of chunks) {
+          for (; rows.length - from >= size; from += size) {
+            const params: Array<unknown> = []
+            for (let at = from; at < from + size; at++) {
+              const first = params.length
+              push(params, rows[at] as (typeof rows)[number], common)
+              // Cheaper than the function of SQLite that makes bytes of them.
+              for (const index of digits) {
+                const value = params[first + index]
+                if (value !== null) params[first + index] = Buffer.from(value as string, "hex")
+              }
+            }
+            prepare(sql).run(params)
+          }
         }
       })
   }
