@@ -23,13 +23,11 @@ export interface Written {
 /** Writes an event with its entry after what is there, within a transaction of the caller. Gives the new head of its stream. */
 export const writer = (database: BetterSqlite3.Database) => {
   const statement = <A, C>(table: LogTables.Table<A, C>) => {
-    const { bytes, columns, name, push } = table
+    const { bytes, columns, name, values } = table
     const places = columns.map((column) => (bytes.has(column) ? "unhex(?)" : "?"))
     const insert = database.prepare(`INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places.join(", ")})`)
     return (row: A, common: C): void => {
-      const values: Array<unknown> = []
-      push(values, row, common)
-      insert.run(values)
+      insert.run(...values(row, common))
     }
   }
   const insertEvent = statement(LogTables.eventRows)

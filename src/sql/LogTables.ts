@@ -17,8 +17,8 @@ export interface Table<A, C = void> {
   readonly numbers: ReadonlySet<string>
   /** Those that hold bytes, which are given as hexadecimal digits. The others hold text. */
   readonly bytes: ReadonlySet<string>
-  /** Appends the row's values, in the order of the columns. */
-  readonly push: (values: Array<unknown>, row: A, common: C) => void
+  /** The row's values, in the order of the columns. */
+  readonly values: (row: A, common: C) => ReadonlyArray<unknown>
 }
 
 /** A row of a dictionary. */
@@ -29,7 +29,7 @@ const dictionary = (name: string, columns: readonly [number: string, text: strin
   columns,
   numbers: new Set([columns[0]]),
   bytes: new Set(),
-  push: (values, row) => values.push(...row)
+  values: (row) => row
 })
 export const streams = dictionary("log_streams", ["stream", "stream_id"])
 export const names = dictionary("log_names", ["number", "name"])
@@ -39,7 +39,7 @@ export const payloads: Table<{ readonly sequence: number; readonly text: string 
   columns: ["sequence", "text"],
   numbers: new Set(["sequence"]),
   bytes: new Set(),
-  push: (values, { sequence, text }) => values.push(sequence, text)
+  values: ({ sequence, text }) => [sequence, text]
 }
 
 /** The numbers of what rows name. */
@@ -64,26 +64,25 @@ export const eventRows: Table<StoredEvent, Numbers> = {
   ],
   numbers: new Set(["position", "stream", "version", "type", "schema_version", "recorded_at", "sequence"]),
   bytes: new Set(["previous_hash", "hash"]),
-  push: (values, event, { name, stream }) =>
-    values.push(
-      event.position,
-      stream(event.streamId),
-      event.version,
-      name(event.type),
-      event.schemaVersion,
-      event.recordedAt,
-      event.sequence,
-      event.previousHash,
-      event.hash,
-      event.data
-    )
+  values: (event, { name, stream }) => [
+    event.position,
+    stream(event.streamId),
+    event.version,
+    name(event.type),
+    event.schemaVersion,
+    event.recordedAt,
+    event.sequence,
+    event.previousHash,
+    event.hash,
+    event.data
+  ]
 }
 
 const digits = /^(?:[0-9a-f]{2})+$/
 const hexOf = (text: string): string => Buffer.from(text).toString("hex")
 
 /** The form and the bytes of a fingerprint. */
-const pushFingerprint = (fingerprint: string | null): readonly [form: number | null, digits: string | null] => {
+const fingerprintParts = (fingerprint: string | null): readonly [form: number | null, digits: string | null] => {
   if (fingerprint === null) return [null, null]
   if (digits.test(fingerprint)) return [fingerprintForms.digest, fingerprint]
   const rest = fingerprint.slice(canonicalPrefix.length)
@@ -144,9 +143,9 @@ export const entries: Table<Journal.JournalEntry, Numbers> = {
     "recorded_at"
   ]),
   bytes: new Set(["hash", "fingerprint", "payload_digest"]),
-  push: (values, entry, { name, stream }) => {
-    const [form, fingerprint] = pushFingerprint(entry.fingerprint)
-    values.push(
+  values: (entry, { name, stream }) => {
+    const [form, fingerprint] = fingerprintParts(entry.fingerprint)
+    return [
       entry.sequence,
       entry.rule,
       Journal.kinds.indexOf(entry.kind),
@@ -169,7 +168,7 @@ export const entries: Table<Journal.JournalEntry, Numbers> = {
       entry.metadata,
       entry.payloadDigest,
       entry.answer
-    )
+    ]
   }
 }
 

@@ -26,22 +26,21 @@ const events: Table<StoredEvent> = {
   ],
   numbers: new Set(["position", "version", "schema_version", "recorded_at"]),
   bytes: new Set(),
-  push: (values, event) =>
-    values.push(
-      event.position,
-      event.streamId,
-      event.version,
-      event.type,
-      event.schemaVersion,
-      event.data,
-      event.commandId,
-      event.correlationId,
-      event.causationId,
-      event.traceparent,
-      event.recordedAt,
-      event.previousHash,
-      event.hash
-    )
+  values: (event) => [
+    event.position,
+    event.streamId,
+    event.version,
+    event.type,
+    event.schemaVersion,
+    event.data,
+    event.commandId,
+    event.correlationId,
+    event.causationId,
+    event.traceparent,
+    event.recordedAt,
+    event.previousHash,
+    event.hash
+  ]
 }
 
 const commands: Table<StoredCommand> = {
@@ -59,18 +58,17 @@ const commands: Table<StoredCommand> = {
   ],
   numbers: new Set(["version", "position", "answer_version"]),
   bytes: new Set(),
-  push: (values, command) =>
-    values.push(
-      command.commandId,
-      command.streamId,
-      command.fingerprint,
-      command.outcome,
-      command.answer,
-      command.version,
-      command.position,
-      command.command,
-      command.answerVersion
-    )
+  values: (command) => [
+    command.commandId,
+    command.streamId,
+    command.fingerprint,
+    command.outcome,
+    command.answer,
+    command.version,
+    command.position,
+    command.command,
+    command.answerVersion
+  ]
 }
 
 /** A command of before has no name. */

@@ -180,7 +180,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
       from: "log_entries AS j",
       where: "WHERE j.command_id = ANY (ARRAY (SELECT json_array_elements_text(?::json)))"
     },
-    insert: ({ bytes, columns, name, numbers, push }) => {
+    insert: ({ bytes, columns, name, numbers, values: valuesOf }) => {
       const arrays = columns.map((column) => `?::${numbers.has(column) ? "bigint" : "text"}[]`)
       const values = columns.map((column) => (bytes.has(column) ? words.postgres.unhex(column) : column))
       const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT ${values.join(", ")}
@@ -190,9 +190,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
           const params = columns.map((): Array<unknown> => [])
           const first = from
           for (let characters = 0; from < rows.length && from - first < maxRows && characters < maxCharacters; from++) {
-            const values: Array<unknown> = []
-            for (const row of rows.slice(from, from + 1)) push(values, row, common)
-            for (const [column, value] of values.entries()) {
+            for (const [column, value] of valuesOf(rows[from] as (typeof rows)[number], common).entries()) {
               params[column]?.push(value)
               if (typeof value === "string") characters += value.length
             }

@@ -74,7 +74,7 @@ export const sqlite: Dialect = {
     from: "json_each(?) AS wanted CROSS JOIN log_entries AS j ON j.command_id = wanted.value",
     where: ""
   },
-  insert: ({ bytes, columns, name, push }) => {
+  insert: ({ bytes, columns, name, values }) => {
     const row = `(${columns.map(() => "?").join(", ")})`
     const chunks = chunkSizes.map((size) => ({
       size,
@@ -86,10 +86,11 @@ export const sqlite: Dialect = {
         let from = 0
         for (const { size, sql } of chunks) {
           for (; rows.length - from >= size; from += size) {
-            const params: Array<unknown> = []
+            const params = new Array<unknown>(size * columns.length)
+            let next = 0
             for (let at = from; at < from + size; at++) {
-              const first = params.length
-              push(params, rows[at] as (typeof rows)[number], common)
+              const first = next
+              for (const value of values(rows[at] as (typeof rows)[number], common)) params[next++] = value
               // Cheaper than the function of SQLite that makes bytes of them.
               for (const index of digits) {
                 const value = params[first + index]
