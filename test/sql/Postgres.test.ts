@@ -115,6 +115,8 @@ describe("the tables on PostgreSQL", () => {
         yield* Effect.gen(function* () {
           const [store, snapshots, streamId] = [yield* EventStore, yield* SnapshotStore, StreamId.make("s-1")]
           yield* store.listStreams({ prefix: "s", after: "s", limit: 10 })
+          // Damaged, since these rows have no hashes.
+          yield* Effect.exit(store.readStream(streamId))
           yield* UnverifiedLog.readStream(streamId)
           yield* UnverifiedLog.readStream(streamId, { direction: "backwards" })
           yield* UnverifiedLog.readAll(5, 10)
@@ -132,7 +134,7 @@ describe("the tables on PostgreSQL", () => {
         yield* database.log.selectKnown(connection, { streamIds: ["s-1"], names: ["Noted"] })
         yield* database.log.selectCommands(connection, ["c-1"])
         yield* database.log.selectEnd(connection, undefined)
-        assert.strictEqual(statements.length, 14)
+        assert.strictEqual(statements.length, 16)
         for (const [sql, params] of statements) {
           const plan = yield* database.read(`EXPLAIN ${sql}`, params)
           assert.isEmpty(
