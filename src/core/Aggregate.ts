@@ -15,13 +15,14 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
+import * as EventOwner from "./EventOwner.ts"
 import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import { InvalidArgument } from "./StoreError.ts"
-import type { StreamId } from "./StreamId.ts"
+import * as StreamId from "./StreamId.ts"
 import * as TextCodec from "./TextCodec.ts"
 
 /** Identifies the aggregate of this name in an Effect's requirements. */
@@ -136,14 +137,18 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly aggregate: Name
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
-  readonly events: ReadonlyArray<Event.Any>
+  /** All its events, for a reader that takes them from this aggregate alone. */
+  // biome-ignore lint/suspicious/noExplicitAny: what is stored of each is its own affair; readers see the events.
+  readonly events: ReadonlyArray<Event.EventType<string, E, any>>
+  /** One of its events, for a reader that takes it from this aggregate alone. */
+  readonly event: <T extends Event.Any>(event: T) => T
   readonly commands: ReadonlyArray<R>
   readonly transientErrors: ReadonlyArray<string>
   readonly formerOrders: CommandCodec.FormerOrders
   readonly state: Schema.Schema.AnyNoContext
   /** Which snapshots its states are taken from: those with this fingerprint. */
   readonly snapshot: Pick<SnapshotPolicy<S>, "fingerprint" | "version">
-  readonly streamId: (id: Id) => StreamId
+  readonly streamId: (id: Id) => StreamId.StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
   readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
   /** Runs the aggregate on an actor system. The behaviour may be an effect, where its decisions need services. */
@@ -283,9 +288,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)
   }
 
-  const prefix = `${name.charAt(0).toLowerCase()}${name.slice(1)}-`
+  EventOwner.claim(name, contract.events)
+  const prefix = StreamId.prefixOf(name)
   // Checked where an actor is made, not for each command.
-  const streamOf = (id: string): StreamId => `${prefix}${id}` as StreamId
+  const streamOf = (id: string): StreamId.StreamId => `${prefix}${id}` as StreamId.StreamId
   const encodeId = Schema.encodeEither(contract.id)
   const stateCodec = TextCodec.make<S, SI>(contract.state, { refuseExcess: true })
   const initial = initialOf(stateCodec, contract.initial)
@@ -422,13 +428,17 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     static readonly aggregate = name
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
-    static readonly events = contract.events
+    static readonly events = contract.events.map((event) => EventOwner.only(name, event))
+    static readonly event = <T extends Event.Any>(event: T): T => {
+      if ((contract.events as ReadonlyArray<Event.Any>).includes(event)) return EventOwner.only(name, event)
+      throw new InvalidAggregate(`${name} does not declare the event ${event.tag} in this form`)
+    }
     static readonly commands = contract.commands
     static readonly transientErrors = contract.transientErrors ?? []
     static readonly formerOrders = contract.formerOrders ?? {}
     static readonly snapshot = snapshot
     static readonly state = contract.state
-    static readonly streamId = (id: Id): StreamId => streamOf(Either.getOrThrow(encodeId(id)))
+    static readonly streamId = (id: Id): StreamId.StreamId => streamOf(Either.getOrThrow(encodeId(id)))
     static readonly define = define
     static readonly toLayer = <X, Req>(behaviour: Behaviour<S, Evt, R> | Effect.Effect<Behaviour<S, Evt, R>, X, Req>) =>
       Layer.scoped(

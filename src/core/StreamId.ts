@@ -18,6 +18,9 @@ export const StreamId = Schema.NonEmptyString.pipe(
 )
 export type StreamId = typeof StreamId.Type
 
+/** How the streams of an aggregate begin. No aggregate's name is such that its streams begin as another's do. */
+export const prefixOf = (aggregate: string): string => `${aggregate.charAt(0).toLowerCase()}${aggregate.slice(1)}-`
+
 /** What the schema says, without its cost: each append asks. */
 export const isStreamId = (id: string): id is StreamId =>
   id !== "" && id.length <= maxLength && id.isWellFormed() && !id.includes("\0")

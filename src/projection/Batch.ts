@@ -41,12 +41,10 @@ export const make = <E extends { readonly _tag: string }, T extends string>(
   let to = from
   let passed = 0
   for (const stored of page) {
-    const isOurs =
-      projection.wanted.has(stored.type) &&
-      !excluded.streams.has(stored.streamId) &&
-      !excluded.positions.has(stored.position)
-    if (isOurs) {
-      const decoded = projection.codec.decode(stored)
+    const codec = projection.selection.codecOf(stored)
+    const isOut = excluded.streams.has(stored.streamId) || excluded.positions.has(stored.position)
+    if (codec !== undefined && !isOut) {
+      const decoded = codec.decode(stored)
       if (Either.isLeft(decoded)) return { events, to, passed, unreadable: decoded.left }
       for (const event of decoded.right) events.push({ event, stored })
     }

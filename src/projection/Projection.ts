@@ -10,8 +10,8 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"
 import type * as Event from "../core/Event.ts"
-import * as EventCodec from "../core/EventCodec.ts"
 import type { Recorded } from "../core/Recorded.ts"
+import * as Selection from "./Selection.ts"
 import type { Tables } from "./TableNames.ts"
 import * as TableNames from "./TableNames.ts"
 
@@ -22,7 +22,10 @@ export interface Options<E extends Event.Any, T extends string> {
   readonly name: string
   /** Raise it when `create` or `apply` change: the model is then built anew from the log. From 1. */
   readonly version: number
-  /** The events that it wants. All others are passed over, known or not. */
+  /**
+   * The events that it wants, of the aggregate that has them: `Order.event(opened)`, `Order.events`, or `opened` where one
+   * aggregate alone uses it. All others are passed over, known or not, and so is an event of that name of another aggregate.
+   */
   readonly events: ReadonlyArray<E>
   /** Names of its tables: small letters, digits and underscores, at most 63 bytes; unique in the database. */
   readonly tables: ReadonlyArray<T>
@@ -49,9 +52,7 @@ export interface Options<E extends Event.Any, T extends string> {
 export interface Projection<E extends { readonly _tag: string }, T extends string> {
   readonly name: string
   readonly version: number
-  /** Every name under which they were ever stored. */
-  readonly wanted: ReadonlySet<string>
-  readonly codec: EventCodec.EventCodec<E>
+  readonly selection: Selection.Selection<E>
   readonly tables: ReadonlyArray<T>
   readonly create: (tables: Tables<T>) => ReadonlyArray<string>
   readonly apply: (batch: ReadonlyArray<Recorded<E>>, tables: Tables<T>) => Effect.Effect<void, unknown, SqlClient>
@@ -81,8 +82,7 @@ export const make = <E extends Event.Any, const T extends string>(
   return {
     name,
     version,
-    wanted: new Set(events.flatMap(({ formerTags, tag }) => [tag, ...formerTags])),
-    codec: EventCodec.make(events) as EventCodec.EventCodec<Event.Of<E>>,
+    selection: Selection.make(`the projection ${name}`, events),
     tables,
     create,
     apply,

@@ -45,6 +45,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
     return yield* Effect.dieMessage("two projections have one name, or one table; give each its own")
   }
 
+  for (const { selection } of projections) selection.check()
+
   /** Completed and replaced whenever a model of this process moves. */
   let moved = Deferred.unsafeMake<void>(FiberId.none)
   const tellMoved = Effect.suspend(() => {

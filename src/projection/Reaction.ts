@@ -14,7 +14,6 @@ import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, LogLevel, Opti
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import type * as Event from "../core/Event.ts"
-import * as EventCodec from "../core/EventCodec.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { Permits } from "../core/Permits.ts"
@@ -30,6 +29,7 @@ import type { Checkpoint, DeadLetter, Model } from "./Model.ts"
 import { attemptTimeout, ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
+import * as Selection from "./Selection.ts"
 import * as Source from "./Source.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
@@ -38,14 +38,13 @@ export type CommandIdOf = (n?: number) => string
 export interface Reaction<E extends { readonly _tag: string }, R> {
   /** Small letters, digits and underscores; not that of another projection or reaction. It is part of every command id. */
   readonly name: string
-  readonly wanted: ReadonlySet<string>
-  readonly codec: EventCodec.EventCodec<E>
+  readonly selection: Selection.Selection<E>
   readonly react: (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<unknown, unknown, R>
 }
 
 export interface Options<E extends Event.Any, R> {
   readonly name: string
-  /** The events that it wants. All others are passed over. */
+  /** The events that it wants, of the aggregate that has them, as those of a projection. All others are passed over. */
   readonly events: ReadonlyArray<E>
   /**
    * Sends commands under the ids it is given, and succeeds when the event is done. It runs again after a failure, a restart,
@@ -56,8 +55,7 @@ export interface Options<E extends Event.Any, R> {
 
 export const make = <E extends Event.Any, R>({ events, name, react }: Options<E, R>): Reaction<Event.Of<E>, R> => ({
   name,
-  wanted: new Set(events.flatMap(({ formerTags, tag }) => [tag, ...formerTags])),
-  codec: EventCodec.make(events) as EventCodec.EventCodec<Event.Of<E>>,
+  selection: Selection.make(`the reaction ${name}`, events),
   react
 })
 
@@ -159,8 +157,9 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   /** One attempt; what went wrong, or undefined. */
   const attempt = (stored: Source.Met): Effect.Effect<unknown, never, R> => {
     if (stored instanceof StreamDamaged) return Effect.succeed(stored)
-    if (!reaction.wanted.has(stored.type)) return Effect.void
-    const decoded = reaction.codec.decode(stored)
+    const codec = reaction.selection.codecOf(stored)
+    if (codec === undefined) return Effect.void
+    const decoded = codec.decode(stored)
     if (Either.isLeft(decoded)) return Effect.succeed(decoded.left)
     return Effect.forEach(
       decoded.right,
@@ -326,7 +325,9 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
         yield* meet(page, noted)
         isMore = readTo === page.position
       } else {
-        for (const stored of page.events) yield* enqueue(stored, !reaction.wanted.has(stored.type))
+        for (const stored of page.events) {
+          yield* enqueue(stored, reaction.selection.codecOf(stored) === undefined)
+        }
         isMore = page.more
         if (noted !== null) yield* write((at) => checkpoints.noteFailure(at, null))
       }
@@ -371,7 +372,7 @@ export const layer = <E extends { readonly _tag: string }, R>(
   reaction: Reaction<E, R>
 ): Layer.Layer<never, never, EventStore | ProjectionStore | R> =>
   Layer.scopedDiscard(
-    Effect.flatMap(GenerationStore, (generations) =>
+    Effect.flatMap(Effect.zipRight(Effect.sync(reaction.selection.check), GenerationStore), (generations) =>
       // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
       Effect.ignore(generations.register(reaction.name, "reaction")).pipe(
         Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction))))

@@ -9,11 +9,13 @@
  * which says where to resume.
  */
 import { Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Option, Queue, Stream } from "effect"
+import type * as Event from "../core/Event.ts"
 import { type EventPage, EventStore, type ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import { turn } from "../core/Turn.ts"
 import { SlowConsumer } from "./ProjectionError.ts"
+import * as Selection from "./Selection.ts"
 
 /** Most events in a page. */
 const pageSize = 256
@@ -26,8 +28,8 @@ export const defaultPatience = Duration.seconds(30)
 const pollInterval = Duration.seconds(1)
 
 export interface Options {
-  /** Only events of these types, by their stored names. Default: all. */
-  readonly types?: ReadonlySet<string>
+  /** Only these events, of the aggregate that has them, as those of a projection. Default: all. */
+  readonly events?: ReadonlyArray<Event.Any>
   /** Default: `defaultPatience`. */
   readonly patience?: Duration.DurationInput
 }
@@ -42,11 +44,13 @@ interface Followed {
 const follow = (
   { numberOf, read, streamId }: Followed,
   start: number,
-  { patience = defaultPatience, types }: Options
+  { events, patience = defaultPatience }: Options
 ): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
       const store = yield* EventStore
+      const selection = events && Selection.make("a subscription", events)
+      selection?.check()
       /** The last one is why there are no more. */
       const pages = yield* Queue.bounded<Either.Either<ReadonlyArray<StoredEvent>, ReadError>>(maxWaitingPages)
       const wakes = yield* Queue.sliding<void>(1)
@@ -70,7 +74,10 @@ const follow = (
           if (Either.isLeft(found)) return yield* offer(Either.left(found.left))
           const page = found.right
           for (const last of page.events.slice(-1)) after = numberOf(last)
-          const wanted = types === undefined ? page.events : page.events.filter(({ type }) => types.has(type))
+          const wanted =
+            selection === undefined
+              ? page.events
+              : page.events.filter((event) => selection.codecOf(event) !== undefined)
           if (wanted.length > 0) yield* offer(Either.right(wanted))
           // The embedded store answers without a pause: let others run between two pages.
           yield* page.more ? turn : Queue.take(wakes)

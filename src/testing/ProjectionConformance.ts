@@ -25,6 +25,7 @@ import * as Reaction from "../projection/Reaction.ts"
 import { ReadModels } from "../projection/ReadModels.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import type { Case } from "./Conformance.ts"
+import { EventOwnerConformance } from "./EventOwnerConformance.ts"
 import {
   appendRaw,
   beside,
@@ -110,6 +111,7 @@ const upcast = Projection.make({
 })
 
 export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
+  ...EventOwnerConformance,
   failing(
     "PR1 a handler that fails on event 4 leaves e1 to e3 and their checkpoint; a restart counts each once",
     (isBroken) => poison("e4", isBroken)
@@ -986,7 +988,10 @@ export const ProjectionConformance: ReadonlyArray<ProjectionCase> = [
       yield* Fiber.interrupt(following)
 
       yield* appendRaw("s-1", [{ type: "Other", data: "{}" }])
-      const typed = yield* Subscription.log(0, { types: new Set(["Other"]) }).pipe(Stream.take(1), Stream.runCollect)
+      const typed = yield* Subscription.log(0, { events: [Event.make("Other", {})] }).pipe(
+        Stream.take(1),
+        Stream.runCollect
+      )
       deepStrictEqual(
         Chunk.toReadonlyArray(typed).map(({ type }) => type),
         ["Other"]

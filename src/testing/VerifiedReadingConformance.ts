@@ -235,11 +235,11 @@ export const VerifiedLogConformance: ReadonlyArray<VerifiedLogCase> = [
           return { seen, damaged }
         })
       // What its filter would drop is looked at too.
-      const types = new Set(["Noted"])
-      const { damaged, seen } = yield* gather(Subscription.log(0, { types }))
+      const events = [Noted]
+      const { damaged, seen } = yield* gather(Subscription.log(0, { events }))
       deepStrictEqual(seen, whole.slice(0, 2))
       deepStrictEqual([damaged.streamId, damaged.version, damaged.position], ["a", 2, 3])
-      const rest = yield* Stream.runCollect(Stream.take(Subscription.log(damaged.position ?? 0, { types }), 3))
+      const rest = yield* Stream.runCollect(Stream.take(Subscription.log(damaged.position ?? 0, { events }), 3))
       deepStrictEqual(Chunk.toReadonlyArray(rest), whole.slice(3))
 
       const ofStream = yield* gather(Subscription.stream(StreamId.make("a"), 0))

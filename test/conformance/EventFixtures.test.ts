@@ -12,6 +12,7 @@ import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import type * as Event from "../../src/core/Event.ts"
+import * as EventOwner from "../../src/core/EventOwner.ts"
 import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as Replay from "../../src/core/Replay.ts"
@@ -204,7 +205,9 @@ const cases = <R>(name: string, layer: Layer.Layer<Stores | R, unknown>, table: 
         Effect.forEach(fixtures, ([file, fixture]) => {
           const aggregate = aggregates.find((one) => one.aggregate === fixture.aggregate)
           if (aggregate === undefined) throw new Error(`${file} is of no aggregate that is known here`)
-          const { codec, events } = aggregate
+          const { codec } = aggregate
+          // They are stored as those of the diary.
+          const events = aggregate.events.map((event) => EventOwner.only("Fixture", event))
           const count = { count: fixture.stored.length, pieces: fixture.current.length }
           const streamId = StreamId.make("fixture-1")
           const found = Effect.zipRight(store(fixture, streamId), read({ codec, events, ...count, streamId }))

@@ -14,7 +14,7 @@ import * as Projection from "../../projection/Projection.ts"
 import { Projections } from "../../projection/Projections.ts"
 import { ReadModels } from "../../projection/ReadModels.ts"
 import { Account } from "./Account.ts"
-import { type AccountEvent, events } from "./AccountEvents.ts"
+import type { AccountEvent } from "./AccountEvents.ts"
 import { AccountId } from "./AccountTerms.ts"
 import * as Money from "./Money.ts"
 
@@ -63,7 +63,7 @@ interface Totals {
 export const projection = Projection.make({
   name: "account_summary",
   version: 1,
-  events,
+  events: Account.events,
   tables: ["account_summary"],
   create: ({ account_summary: table }) => [
     `CREATE TABLE ${table} (

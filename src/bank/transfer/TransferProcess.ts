@@ -96,7 +96,7 @@ export const react = Effect.fnUntraced(function* (
   yield* waits.ended(transferId)
 })
 
-export const reaction = Reaction.make({ name, events: [TransferRequested], react })
+export const reaction = Reaction.make({ name, events: [Transfer.event(TransferRequested)], react })
 
 /** Drives the transfers of this database while its scope is open. Several processes may: they do no harm to each other. */
 export const layer: Layer.Layer<
