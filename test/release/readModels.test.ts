@@ -75,6 +75,6 @@ describe("a release whose projection's version rose, beside the one before", () 
         const late = yield* ask(`${older.url}/accounts/${first}/summary`)
         assert.deepStrictEqual([late.status, late.json.code], [503, "view-behind"])
       }),
-    120_000
+    300_000
   )
 })
