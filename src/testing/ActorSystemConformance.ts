@@ -1419,16 +1419,19 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           Effect.as([Added.make({ by })])
         )
       yield* running(
-        { behaviour: behaviour(decide) },
+        { limits: { mailboxCapacity: 2 }, behaviour: behaviour(decide) },
         Effect.gen(function* () {
           const deciding = yield* Effect.fork(add("a", 1))
           yield* Deferred.await(started)
           const waiting = yield* Effect.fork(add("a", 1))
           yield* Effect.yieldNow()
+          // A command that is still on its way may be overtaken by its caller's leave; this one finds no room behind it.
+          strictEqual(yield* tagOf(add("a", 1)), "MailboxFull")
           yield* Fiber.interrupt(deciding)
           yield* Fiber.interrupt(waiting)
           yield* Deferred.succeed(latch, undefined)
-          strictEqual((yield* add("a", 1)).count, 3)
+          const last = Effect.retry(add("a", 1), { while: ({ _tag }) => _tag === "MailboxFull" })
+          strictEqual((yield* last).count, 3)
         })
       )
     })

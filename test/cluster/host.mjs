@@ -82,7 +82,7 @@ const definitionOf = (system) => ({
 const run = (effect) => Effect.runPromiseExit(effect).then(encode)
 
 const call = peer(process, {
-  open: (system, { cluster, limits, port, url }) =>
+  open: (system, { cluster, lease, limits, port, url }) =>
     run(
       Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -93,7 +93,7 @@ const call = peer(process, {
           deadline: "1 hour",
           maxWaiting: 1_000_000
         }).pipe(
-          Layer.provide(ClusterNode.layer({ url: cluster, host: "127.0.0.1", port })),
+          Layer.provide(ClusterNode.layer({ url: cluster, host: "127.0.0.1", port, lease })),
           Layer.provide(storesOf(system, store)),
           Layer.provide(ActorConfig.layer(decodeLimits(limits, Duration.millis))),
           Layer.provide(Logger.remove(Logger.defaultLogger))
