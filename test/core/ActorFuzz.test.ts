@@ -137,12 +137,14 @@ const faulty = (real: EventStore["Type"], faults: Faults): EventStore["Type"] =>
       if (has(`:${refusedRow}`)) return new StoreUnavailable({ operation: "append", cause })
       if (!isDrawn(faults)) return real.append(requests)
       const fate = faults.draw()
-      const streamId = requests[0]?.streamId
-      if (fate < 0.2 && streamId !== undefined) {
+      if (fate < 0.2) {
         // As if another process had been first with something that changed nothing.
-        return Effect.flatMap(
-          real.head(streamId),
-          ({ version }) => new VersionConflict({ streamId, expected: version + 1, actual: version })
+        return Effect.forEach(requests, ({ commands, streamId }) =>
+          Effect.map(real.head(streamId), (head) => ({
+            verdicts: commands.map(() => ({ _tag: "Dropped" }) as const),
+            head,
+            conflict: new VersionConflict({ streamId, expected: head.version + 1, actual: head.version })
+          }))
         )
       }
       if (fate < 0.45) return new StoreUnavailable({ operation: "append", cause })
