@@ -4,9 +4,9 @@ import process from "node:process"
 import { Effect, Either, Layer, Logger } from "effect"
 import { Account } from "../src/bank/account/Account.ts"
 import * as AccountSummary from "../src/bank/account/AccountSummary.ts"
-import * as AccountServer from "../src/bank/http/AccountServer.ts"
-import * as Transfers from "../src/bank/transfer/Transfers.ts"
+import { application } from "../src/bank/Bank.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
+import * as ApplicationServer from "../src/http/ApplicationServer.ts"
 import { NodeServer } from "../src/http/NodeServer.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
@@ -18,13 +18,13 @@ const receipt = { accountId: "account-1", balance: "12.50", currency: "EUR", ver
 const reply = { outcome: Either.right(receipt), commandId: "constant", replayed: false, version: 2, position: 2 }
 const constant = Layer.succeed(Account, (() => ({ ask: () => Effect.succeed(reply) })) as never)
 
-const actors = Layer.provide(Transfers.layer, ActorSystemLocal.layer)
+const actors = Layer.provideMerge(application.layer, ActorSystemLocal.layer)
 const domain = mode === "constant" ? Layer.merge(actors, constant) : actors
 
 Effect.map(NodeServer, ({ url }) => process.stdout.write(`${url}\n`)).pipe(
   Effect.zipRight(Effect.never),
   Effect.provide(
-    AccountServer.layer({ host: "127.0.0.1", port: 0, tokens: null }).pipe(
+    ApplicationServer.layer(application, { host: "127.0.0.1", port: 0, tokens: null }).pipe(
       Layer.provide(domain),
       Layer.provide(ProjectionsLocal.layer([AccountSummary.projection])),
       Layer.provide(SqliteStore.layer({ filename: join(folder, "daybook.db") })),

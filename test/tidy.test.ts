@@ -9,11 +9,14 @@ const floors: Record<string, ReadonlyArray<string>> = {
   projection: ["core"],
   sql: ["core", "projection"],
   cluster: ["core"],
-  http: ["core", "projection", "bank"],
-  cli: ["core", "projection", "sql", "http", "testing", "cluster", "bank"],
+  http: ["core", "projection"],
+  cli: ["core", "projection", "sql", "http", "testing", "cluster"],
   testing: ["core", "projection"],
   bank: ["core", "projection", "sql", "cluster", "http", "cli", "testing"]
 }
+
+/** What any application may use holds no word of the bank's. */
+const withoutAccounts: ReadonlySet<string> = new Set(["core", "projection", "sql", "cluster", "http", "cli"])
 
 const source = join(import.meta.dirname, "../src")
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
@@ -38,6 +41,11 @@ describe("tidy", () => {
       assert.notInclude(target, "index.ts", `${file} imports a barrel; import the module itself`)
       assert.include(files, target, `${file} imports ${target}, which is not there`)
     }
+  })
+
+  it.each(files.filter((file) => withoutAccounts.has(folderOf(file))))("%s knows no account", (file) => {
+    const text = readFileSync(join(source, file), "utf8")
+    assert.notMatch(text, /account|overdraft|deposit|(?<!\w)transfers?(?!-encoding)(?!\w)|TransferR|\bmoney\b/i)
   })
 
   it("has no import cycle", () => {

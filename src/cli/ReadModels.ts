@@ -1,18 +1,9 @@
-/** The read models that this program keeps, and how a verb that wrote events leaves them. */
+/** How a verb that wrote events leaves the read models of the application. */
 import { Effect } from "effect"
-import * as AccountSummary from "../bank/account/AccountSummary.ts"
 import { EventStore } from "../core/EventStore.ts"
-import type { Any } from "../projection/Projection.ts"
+import type { Application } from "../projection/Application.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
-
-export const projections: ReadonlyArray<Any> = [AccountSummary.projection]
-
-/** Runs them while its scope is open. */
-export const layer = ProjectionsLocal.layer(projections)
-
-/** Looks and asks, beside a process that runs them. */
-export const layerObserver = ProjectionsLocal.layerObserver(projections)
 
 /** Brings one to a position, unless it waits for an operator. */
 const settle = (name: string, position: number): Effect.Effect<void, unknown, Projections> =>
@@ -30,7 +21,8 @@ const settle = (name: string, position: number): Effect.Effect<void, unknown, Pr
   )
 
 /** Brings all of them to where the log ends now. */
-export const catchUp = Effect.gen(function* () {
-  const position = yield* Effect.flatMap(EventStore, (store) => store.lastPosition)
-  yield* Effect.forEach(projections, ({ name }) => settle(name, position), { discard: true })
-}).pipe(Effect.provide(layer))
+export const catchUp = ({ projections }: Application) =>
+  Effect.gen(function* () {
+    const position = yield* Effect.flatMap(EventStore, (store) => store.lastPosition)
+    yield* Effect.forEach(projections, ({ name }) => settle(name, position), { discard: true })
+  }).pipe(Effect.provide(ProjectionsLocal.layer(projections)))

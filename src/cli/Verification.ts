@@ -20,11 +20,11 @@ import {
   SnapshotStore
 } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Application } from "../projection/Application.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
+import * as ReadTransaction from "../sql/ReadTransaction.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
-import * as Aggregates from "./Aggregates.ts"
 import * as ModelVerification from "./ModelVerification.ts"
-import * as ReadModels from "./ReadModels.ts"
 
 /** Of a read model the name and the position of its checkpoint; of the file below all of them `database` and 0. */
 export type Problem = JournalCheck.Problem
@@ -41,23 +41,21 @@ interface Head {
 }
 
 /** What is wrong with an event, apart from its place in the log. */
-const problemOf = (event: StoredEvent, head: Head): string | undefined => {
+const problemOf = (app: Application, event: StoredEvent, head: Head): string | undefined => {
   const damage = Damage.ofRow(head, event)
   if (damage !== undefined) return damage.reason
-  const definition = Aggregates.ofStream(event.streamId)
-  if (definition === undefined) return "no aggregate has such streams"
-  const decoded = definition.codec.decode(event)
+  const decoded = app.ofStream(event.streamId)?.definition.codec.decode(event)
+  if (decoded === undefined) return undefined
   return Either.isLeft(decoded) ? decoded.left.message : undefined
 }
 
-const verifySnapshot = Effect.fnUntraced(function* (snapshot: Snapshot, head: Head) {
+const verifySnapshot = Effect.fnUntraced(function* (app: Application, snapshot: Snapshot, head: Head) {
   const { streamId, version } = snapshot
   if (checksum(snapshot) !== snapshot.checksum) return "the snapshot is damaged"
   if (version > head.version) return `the snapshot is ahead of its stream, which ends at ${head.version}`
-  const definition = Aggregates.ofStream(streamId)
-  if (definition === undefined) return "no aggregate has such snapshots"
+  const definition = app.ofStream(streamId)?.definition
   // One of an older form of the state is not used, and so not wrong.
-  if (snapshot.fingerprint !== definition.snapshot.fingerprint) return undefined
+  if (snapshot.fingerprint !== definition?.snapshot.fingerprint) return undefined
   const store = yield* EventStore
   const replayed = yield* Effect.either(
     Replay.catchUp(store, definition, streamId, Replay.initial(definition), version)
@@ -77,8 +75,7 @@ const verifySnapshot = Effect.fnUntraced(function* (snapshot: Snapshot, head: He
   return `the snapshot is not what its events give, at ${differs.right}; ${toDo}`
 })
 
-/** `against`: a head that was noted before, which the log must extend. */
-export const run = Effect.fnUntraced(function* (against?: JournalHead) {
+const verify = Effect.fnUntraced(function* (app: Application, against?: JournalHead) {
   const store = yield* EventStore
   const snapshotStore = yield* SnapshotStore
   const problems: Array<Problem> = []
@@ -107,6 +104,17 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     notes.push({ streamId: streamId ?? "journal", version, sequence, problem })
   }
 
+  const foreign = new Map<string, { readonly first: StoredEvent; streams: number; events: number }>()
+  const noteForeign = (event: StoredEvent) => {
+    const name = event.streamId.slice(0, event.streamId.indexOf("-"))
+    const known = foreign.get(name)
+    const streams = heads.has(event.streamId) ? 0 : 1
+    if (known !== undefined) {
+      known.events++
+      known.streams += streams
+    } else if (foreign.size < maxKept) foreign.set(name, { first: event, streams, events: 1 })
+  }
+
   let last: JournalEntry | undefined
   const { entries: commands, events } = yield* JournalCheck.run({
     identity: yield* store.identity,
@@ -114,7 +122,8 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     readEntries: (after) => Effect.map(store.readJournal(after), ({ entries }) => entries),
     readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
     onEvent: (event) => {
-      found(event, problemOf(event, heads.get(event.streamId) ?? noHead))
+      if (app.ofStream(event.streamId) === undefined) noteForeign(event)
+      found(event, problemOf(app, event, heads.get(event.streamId) ?? noHead))
       heads.set(event.streamId, event)
     },
     onEntry: (entry) => {
@@ -125,6 +134,11 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     against
   })
   if (last !== undefined) noteAhead(last, Math.floor(yield* Clock.currentTimeMillis))
+  for (const { events, first, streams } of foreign.values()) {
+    const { streamId, version } = first
+    const problem = `no aggregate of ${app.name} has such streams: of ${events} events in ${streams} streams the hashes were checked, and nothing else`
+    notes.push({ streamId, version, sequence: null, problem })
+  }
   for (const stray of yield* LogCopy.wrongPayloads) found(stray, stray.problem)
 
   let snapshots = 0
@@ -132,13 +146,13 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     // Few at a time: one may be large.
     const page: SnapshotPage = yield* snapshotStore.readAll(after, 16)
     for (const snapshot of page.snapshots)
-      found(snapshot, yield* verifySnapshot(snapshot, heads.get(snapshot.streamId) ?? noHead))
+      found(snapshot, yield* verifySnapshot(app, snapshot, heads.get(snapshot.streamId) ?? noHead))
     snapshots += page.snapshots.length
     if (!page.more) break
     after = page.snapshots.at(-1) ?? after
   }
 
-  for (const projection of ReadModels.projections) {
+  for (const projection of app.projections) {
     const wrong = yield* ModelVerification.verify(projection)
     if (wrong !== undefined) found({ streamId: projection.name, version: wrong.model.position }, wrong.problem)
   }
@@ -151,6 +165,12 @@ export const run = Effect.fnUntraced(function* (against?: JournalHead) {
     streams: heads.size,
     commands,
     snapshots,
-    models: ReadModels.projections.length
+    models: app.projections.length
   }
 })
+
+/**
+ * All that is wrong with the database of these stores, as it is at one moment. Streams of no aggregate of the application are
+ * noted: another program's are no damage. `against`: a head that was noted before, which the log must extend.
+ */
+export const run = (app: Application, against?: JournalHead) => ReadTransaction.within(verify(app, against))

@@ -2,6 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Layer, Stream } from "effect"
+import type { Application } from "../projection/Application.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
 import * as ReadTransaction from "../sql/ReadTransaction.ts"
 import * as Database from "./Database.ts"
@@ -17,31 +18,32 @@ const options = {
   json: Output.jsonOption
 }
 
-export const command = Command.make("copy", options, ({ from, json, to }) =>
-  Effect.gen(function* () {
-    const source = yield* Layer.build(Database.layer(from, "readOnly"))
-    const target = yield* Layer.build(Database.layer(to, "create"))
-    const progress: Progress = { bytes: 0, total: undefined }
-    let read = 0
-    const { expected, written } = yield* ReadTransaction.within(
-      Effect.gen(function* () {
-        // Read by this fiber's children, which are in the transaction; those of the target's writer are not.
-        const pages = yield* Stream.toQueue(
-          Stream.tap(LogCopy.rows, () => Effect.sync(() => read++)),
-          { capacity: 1 }
-        )
-        const restore = LogCopy.restore(Stream.flattenTake(Stream.fromQueue(pages)))
-        const written = yield* Output.withProgress(progress, () => read, Effect.provide(restore, target))
-        return { written, expected: yield* LogFile.digest }
-      })
-    ).pipe(Effect.provide(source))
-    const found = yield* Effect.provide(ReadTransaction.within(LogFile.digest), target)
-    if (found !== expected) {
-      return yield* new UsageError({ reason: "the copy is not what was copied: do not use it, and report this" })
-    }
-    yield* Effect.provide(ReadModels.catchUp, target)
-    yield* Output.result(json, { ...written, sha256: found }, [
-      `${written.events} events and ${written.commands} kept answers copied; both databases export the same bytes (${found})`
-    ])
-  }).pipe(Effect.scoped)
-).pipe(Command.withDescription("Move the log to another database, such as from SQLite to PostgreSQL."))
+export const command = (app: Application) =>
+  Command.make("copy", options, ({ from, json, to }) =>
+    Effect.gen(function* () {
+      const source = yield* Layer.build(Database.layer(from, "readOnly"))
+      const target = yield* Layer.build(Database.layer(to, "create"))
+      const progress: Progress = { bytes: 0, total: undefined }
+      let read = 0
+      const { expected, written } = yield* ReadTransaction.within(
+        Effect.gen(function* () {
+          // Read by this fiber's children, which are in the transaction; those of the target's writer are not.
+          const pages = yield* Stream.toQueue(
+            Stream.tap(LogCopy.rows, () => Effect.sync(() => read++)),
+            { capacity: 1 }
+          )
+          const restore = LogCopy.restore(Stream.flattenTake(Stream.fromQueue(pages)))
+          const written = yield* Output.withProgress(progress, () => read, Effect.provide(restore, target))
+          return { written, expected: yield* LogFile.digest }
+        })
+      ).pipe(Effect.provide(source))
+      const found = yield* Effect.provide(ReadTransaction.within(LogFile.digest), target)
+      if (found !== expected) {
+        return yield* new UsageError({ reason: "the copy is not what was copied: do not use it, and report this" })
+      }
+      yield* Effect.provide(ReadModels.catchUp(app), target)
+      yield* Output.result(json, { ...written, sha256: found }, [
+        `${written.events} events and ${written.commands} kept answers copied; both databases export the same bytes (${found})`
+      ])
+    }).pipe(Effect.scoped)
+  ).pipe(Command.withDescription("Move the log to another database, such as from SQLite to PostgreSQL."))

@@ -8,15 +8,15 @@ import * as Damage from "../core/Damage.ts"
 import { checksum, SnapshotStore } from "../core/SnapshotStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { isStreamId, type StreamId } from "../core/StreamId.ts"
+import type { Application } from "../projection/Application.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
-import * as Aggregates from "./Aggregates.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** The event as it reads today, or why it does not. */
-const today = (event: StoredEvent): { readonly current?: unknown; readonly error?: string } => {
-  const definition = Aggregates.ofStream(event.streamId)
+const today = (app: Application, event: StoredEvent): { readonly current?: unknown; readonly error?: string } => {
+  const definition = app.ofStream(event.streamId)?.definition
   if (definition === undefined) return { error: "no aggregate has such streams" }
   const decoded = definition.codec.decode(event)
   return Either.isRight(decoded) ? { current: decoded.right } : { error: decoded.left.message }
@@ -32,8 +32,8 @@ const asTime = (milliseconds: number): string => {
 const asJson = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner))
 
-const show = (event: StoredEvent, damage: string | undefined, json: boolean): string => {
-  const { current, error } = today(event)
+const show = (app: Application, event: StoredEvent, damage: string | undefined, json: boolean): string => {
+  const { current, error } = today(app, event)
   const recordedAt = asTime(event.recordedAt)
   if (json) return asJson({ ...event, recordedAt, current, error, damage })
   const head = `${event.version}  ${event.type} v${event.schemaVersion}  position ${event.position}  ${recordedAt}  command ${event.commandId}`
@@ -46,11 +46,11 @@ const snapshotOption = Options.boolean("snapshot").pipe(
 )
 
 /** The latest snapshot, and whether this version of the program would begin a recovery with it. */
-const showSnapshot = Effect.fnUntraced(function* (streamId: StreamId, json: boolean) {
+const showSnapshot = Effect.fnUntraced(function* (app: Application, streamId: StreamId, json: boolean) {
   const found = yield* Effect.flatMap(SnapshotStore, (snapshots) => snapshots.load(streamId))
   if (Option.isNone(found)) return yield* new UsageError({ reason: `there is no snapshot of ${streamId}` })
   const snapshot = found.value
-  const fingerprint = Aggregates.ofStream(streamId)?.snapshot.fingerprint
+  const fingerprint = app.ofStream(streamId)?.definition.snapshot.fingerprint
   const use =
     checksum(snapshot) !== snapshot.checksum
       ? "damaged: recoveries pass it over"
@@ -62,31 +62,37 @@ const showSnapshot = Effect.fnUntraced(function* (streamId: StreamId, json: bool
   return yield* Output.result(json, { ...snapshot, recordedAt, use }, [head, `    state    ${snapshot.data}`])
 })
 
-export const command = Command.make(
-  "inspect",
-  {
-    db: Database.databaseOption,
-    json: Output.jsonOption,
-    snapshot: snapshotOption,
-    stream: Args.text({ name: "STREAM" })
-  },
-  ({ db, json, snapshot, stream }) =>
-    Effect.gen(function* () {
-      if (!isStreamId(stream)) return yield* new UsageError({ reason: "STREAM is no name of a stream; try account-ID" })
-      if (snapshot) return yield* showSnapshot(stream, json)
-      let head: { readonly version: number; readonly hash: string } = noHead
-      let damaged: string | undefined
-      for (;;) {
-        const page = yield* UnverifiedLog.readStream(stream, { from: head.version + 1 })
-        for (const event of page.events) {
-          const damage = Damage.ofRow(head, event)?.reason
-          yield* Output.line(show(event, damage, json))
-          damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
-          head = event
+/** A name for the first aggregate of the application. */
+const exampleOf = ({ aggregates: [first] }: Application): string => first?.definition.streamId("ID") ?? "NAME-ID"
+
+export const command = (app: Application) =>
+  Command.make(
+    "inspect",
+    {
+      db: Database.databaseOption,
+      json: Output.jsonOption,
+      snapshot: snapshotOption,
+      stream: Args.text({ name: "STREAM" })
+    },
+    ({ db, json, snapshot, stream }) =>
+      Effect.gen(function* () {
+        if (!isStreamId(stream))
+          return yield* new UsageError({ reason: `STREAM is no name of a stream; try ${exampleOf(app)}` })
+        if (snapshot) return yield* showSnapshot(app, stream, json)
+        let head: { readonly version: number; readonly hash: string } = noHead
+        let damaged: string | undefined
+        for (;;) {
+          const page = yield* UnverifiedLog.readStream(stream, { from: head.version + 1 })
+          for (const event of page.events) {
+            const damage = Damage.ofRow(head, event)?.reason
+            yield* Output.line(show(app, event, damage, json))
+            damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
+            head = event
+          }
+          if (!page.more) break
         }
-        if (!page.more) break
-      }
-      if (head.version === 0) return yield* new UsageError({ reason: `there is no stream ${stream}; try account-ID` })
-      if (damaged !== undefined) return yield* new UsageError({ reason: damaged })
-    }).pipe(Effect.provide(Database.layer(db, "readOnly")))
-).pipe(Command.withDescription("Print the events of one stream, stored and current."))
+        if (head.version === 0)
+          return yield* new UsageError({ reason: `there is no stream ${stream}; try ${exampleOf(app)}` })
+        if (damaged !== undefined) return yield* new UsageError({ reason: damaged })
+      }).pipe(Effect.provide(Database.layer(db, "readOnly")))
+  ).pipe(Command.withDescription("Print the events of one stream, stored and current."))

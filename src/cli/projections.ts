@@ -2,10 +2,11 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Schedule } from "effect"
+import type { Application } from "../projection/Application.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
+import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
-import * as ReadModels from "./ReadModels.ts"
 
 const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
   const { deadLetters, lag, lastError, name, position, rate, rebuild, version } = status
@@ -25,7 +26,7 @@ const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
   return lines
 }
 
-const release = (how: "retry" | "skip", description: string) =>
+const release = (app: Application, how: "retry" | "skip", description: string) =>
   Command.make(
     how,
     { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }), stream: Args.text({ name: "STREAM" }) },
@@ -36,13 +37,17 @@ const release = (how: "retry" | "skip", description: string) =>
         yield* Output.line(
           `${name}: ${stream} is ${how === "retry" ? "tried again" : "passed over"} by whoever runs it`
         )
-      }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "existing")))
+      }).pipe(
+        Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
+        Effect.provide(Database.layer(db, "existing"))
+      )
   ).pipe(Command.withDescription(description))
 
 /** How often, and how long, whoever removes a model waits for those who read it. */
 const patience = Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("10 seconds"))
 
 const onOne = (
+  app: Application,
   verb: string,
   description: string,
   run: (projections: Projections["Type"], name: string) => Effect.Effect<string, unknown>
@@ -50,32 +55,41 @@ const onOne = (
   Command.make(verb, { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }) }, ({ db, name }) =>
     Effect.gen(function* () {
       yield* Output.line(`${name}: ${yield* run(yield* Projections, name)}`)
-    }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "existing")))
+    }).pipe(
+      Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
+      Effect.provide(Database.layer(db, "existing"))
+    )
   ).pipe(Command.withDescription(description))
 
-export const command = Command.make(
-  "projections",
-  { db: Database.databaseOption, json: Output.jsonOption },
-  ({ db, json }) =>
+export const command = (app: Application) =>
+  Command.make("projections", { db: Database.databaseOption, json: Output.jsonOption }, ({ db, json }) =>
     Effect.gen(function* () {
       const all = yield* Effect.flatMap(Projections, ({ list }) => list)
       yield* Output.result(json, { projections: all }, all.flatMap(describe))
-    }).pipe(Effect.provide(ReadModels.layerObserver), Effect.provide(Database.layer(db, "readOnly")))
-).pipe(
-  Command.withDescription("Show how the read models are; retry or skip an event that one could not take."),
-  Command.withSubcommands([
-    release("retry", "Try the failed event of a stream again."),
-    release("skip", "Pass over the failed event of a stream, for as long as the projection's version stays."),
-    onOne(
-      "resume",
-      "End a pause; have a reaction that is ahead of a restored log go on from its end.",
-      ({ resume }, name) => Effect.as(resume(name), "goes on with whoever runs it")
-    ),
-    onOne("remove", "Remove a read model that the program no longer declares, with its tables.", ({ remove }, name) =>
-      Effect.retry(remove(name), {
-        schedule: patience,
-        while: (error) => error._tag === "SwapFailed" && error.mayPass
-      }).pipe(Effect.as("removed"))
+    }).pipe(
+      Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
+      Effect.provide(Database.layer(db, "readOnly"))
     )
-  ])
-)
+  ).pipe(
+    Command.withDescription("Show how the read models are; retry or skip an event that one could not take."),
+    Command.withSubcommands([
+      release(app, "retry", "Try the failed event of a stream again."),
+      release(app, "skip", "Pass over the failed event of a stream, for as long as the projection's version stays."),
+      onOne(
+        app,
+        "resume",
+        "End a pause; have a reaction that is ahead of a restored log go on from its end.",
+        ({ resume }, name) => Effect.as(resume(name), "goes on with whoever runs it")
+      ),
+      onOne(
+        app,
+        "remove",
+        "Remove a read model that the program no longer declares, with its tables.",
+        ({ remove }, name) =>
+          Effect.retry(remove(name), {
+            schedule: patience,
+            while: (error) => error._tag === "SwapFailed" && error.mayPass
+          }).pipe(Effect.as("removed"))
+      )
+    ])
+  )

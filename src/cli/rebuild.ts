@@ -6,13 +6,14 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Clock, Duration, Effect } from "effect"
+import type { Application } from "../projection/Application.ts"
 import { LeaseStore } from "../projection/LeaseStore.ts"
 import { ProjectionConfig } from "../projection/ProjectionConfig.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
+import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
-import * as ReadModels from "./ReadModels.ts"
 
 /** Whether a process says that it runs the projections. A clock that jumped must not make an old word new. */
 const isHosted = Effect.gen(function* () {
@@ -37,41 +38,61 @@ const progress = (name: string) =>
     )
   )
 
-export const command = Command.make(
-  "rebuild",
-  {
-    db: Database.databaseOption,
-    json: Output.jsonOption,
-    dryRun: Options.boolean("dry-run").pipe(
-      Options.withDescription("only say what would be done, and how long it takes")
-    ),
-    name: Args.text({ name: "PROJECTION" })
-  },
-  ({ db, dryRun, json, name }) =>
-    Effect.gen(function* () {
-      const projections = yield* Projections
-      const start = yield* Clock.currentTimeMillis
-      const plan = yield* projections.requestRebuild(name, { dryRun })
-      const { estimatedSeconds, events } = plan
-      if (dryRun) {
-        const time = estimatedSeconds === null ? "no time" : `about ${Output.seconds(estimatedSeconds)}`
-        return yield* Output.result(json, plan, [`${name}: ${events} events to read, ${time}; nothing was done`])
-      }
-      const here = Effect.provide(untilRebuilt(name), ReadModels.layer)
-      const elsewhere = Effect.raceFirst(Effect.as(untilRebuilt(name), true), Effect.as(untilUnhosted, false))
-      yield* Output.withStatusLine(
-        progress(name),
-        Effect.gen(function* () {
-          if (!(yield* isHosted) || !(yield* elsewhere)) yield* here
-        })
-      )
-      const elapsed = ((yield* Clock.currentTimeMillis) - start) / 1_000
-      const { position } = yield* projections.status(name)
-      yield* Output.result(json, { name, events, position, seconds: elapsed }, [
-        `${name}: rebuilt from ${events} events in ${Output.seconds(elapsed)}, now at position ${position}`
-      ])
-    }).pipe(
-      Effect.provide(ReadModels.layerObserver),
-      Effect.provide(Database.layer(db, dryRun ? "readOnly" : "existing"))
+interface Settings {
+  /** Kept up to date while it waits, such as on a terminal. */
+  readonly watch?: <A, E, R>(
+    progress: Effect.Effect<string, unknown, Projections>,
+    waiting: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R | Projections>
+}
+
+/** Builds the read model anew, here or in the process that runs the projections, and waits until the new one serves. */
+export const run = (app: Application, name: string, { watch = (_, waiting) => waiting }: Settings = {}) =>
+  Effect.gen(function* () {
+    const projections = yield* Projections
+    const start = yield* Clock.currentTimeMillis
+    const { events } = yield* projections.requestRebuild(name)
+    const here = Effect.provide(untilRebuilt(name), ProjectionsLocal.layer(app.projections))
+    const elsewhere = Effect.raceFirst(Effect.as(untilRebuilt(name), true), Effect.as(untilUnhosted, false))
+    yield* watch(
+      progress(name),
+      Effect.gen(function* () {
+        if (!(yield* isHosted) || !(yield* elsewhere)) yield* here
+      })
     )
-).pipe(Command.withDescription("Build a read model anew from the log, while the old one serves."))
+    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1_000
+    const { position } = yield* projections.status(name)
+    return { name, events, position, seconds }
+  }).pipe(Effect.provide(ProjectionsLocal.layerObserver(app.projections)))
+
+const plan = (app: Application, name: string) =>
+  Effect.flatMap(Projections, (projections) => projections.requestRebuild(name, { dryRun: true })).pipe(
+    Effect.provide(ProjectionsLocal.layerObserver(app.projections))
+  )
+
+export const command = (app: Application) =>
+  Command.make(
+    "rebuild",
+    {
+      db: Database.databaseOption,
+      json: Output.jsonOption,
+      dryRun: Options.boolean("dry-run").pipe(
+        Options.withDescription("only say what would be done, and how long it takes")
+      ),
+      name: Args.text({ name: "PROJECTION" })
+    },
+    ({ db, dryRun, json, name }) =>
+      Effect.gen(function* () {
+        if (dryRun) {
+          const planned = yield* plan(app, name)
+          const { estimatedSeconds, events } = planned
+          const time = estimatedSeconds === null ? "no time" : `about ${Output.seconds(estimatedSeconds)}`
+          return yield* Output.result(json, planned, [`${name}: ${events} events to read, ${time}; nothing was done`])
+        }
+        const rebuilt = yield* run(app, name, { watch: Output.withStatusLine })
+        const { events, position, seconds } = rebuilt
+        yield* Output.result(json, rebuilt, [
+          `${name}: rebuilt from ${events} events in ${Output.seconds(seconds)}, now at position ${position}`
+        ])
+      }).pipe(Effect.provide(Database.layer(db, dryRun ? "readOnly" : "existing")))
+  ).pipe(Command.withDescription("Build a read model anew from the log, while the old one serves."))

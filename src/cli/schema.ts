@@ -5,10 +5,9 @@ import { pathToFileURL } from "node:url"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Cause, Effect, Option } from "effect"
-import { Account } from "../bank/account/Account.ts"
-import { Transfer } from "../bank/transfer/Transfer.ts"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as ContractLock from "../core/ContractLock.ts"
+import type { Application } from "../projection/Application.ts"
 import * as EventFixtures from "../testing/EventFixtures.ts"
 import * as Output from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
@@ -54,38 +53,41 @@ const readLocks = (file: string) =>
     catch: () => new UsageError({ reason: `${file} is not a lock of contracts; remove it to begin a new one` })
   })
 
-export const command = Command.make("schema", options, ({ accept, check, fixtures, json, lock: file, module }) =>
-  Effect.gen(function* () {
-    const aggregates = Option.isSome(module) ? yield* load(module.value) : [Account, Transfer]
-    const locks = yield* readLocks(file)
-    const lockOf = (name: string) => locks.find(({ aggregate }) => aggregate === name)
-    const problems: Array<string> = []
-    const notes: Array<string> = []
-    for (const aggregate of aggregates) {
-      const found = ContractLock.compare(lockOf(aggregate.aggregate), aggregate, accept)
-      const { broken, missing } = found
-      notes.push(...found.notes)
-      problems.push(...broken, ...(check ? missing : []))
-      const readable = yield* Effect.exit(EventFixtures.assertReadable(aggregate, fixtures))
-      if (readable._tag === "Failure") {
-        // What it was and what it is stands in the lines below the first.
-        const [why] = String((Cause.squash(readable.cause) as Error).message).split("\n")
-        problems.push(`a fixture of ${aggregate.aggregate} in ${fixtures} no longer decodes: ${why}`)
+export const command = (app: Application) =>
+  Command.make("schema", options, ({ accept, check, fixtures, json, lock: file, module }) =>
+    Effect.gen(function* () {
+      const aggregates = Option.isSome(module)
+        ? yield* load(module.value)
+        : app.aggregates.map(({ contract }) => contract)
+      const locks = yield* readLocks(file)
+      const lockOf = (name: string) => locks.find(({ aggregate }) => aggregate === name)
+      const problems: Array<string> = []
+      const notes: Array<string> = []
+      for (const aggregate of aggregates) {
+        const found = ContractLock.compare(lockOf(aggregate.aggregate), aggregate, accept)
+        const { broken, missing } = found
+        notes.push(...found.notes)
+        problems.push(...broken, ...(check ? missing : []))
+        const readable = yield* Effect.exit(EventFixtures.assertReadable(aggregate, fixtures))
+        if (readable._tag === "Failure") {
+          // What it was and what it is stands in the lines below the first.
+          const [why] = String((Cause.squash(readable.cause) as Error).message).split("\n")
+          problems.push(`a fixture of ${aggregate.aggregate} in ${fixtures} no longer decodes: ${why}`)
+        }
       }
-    }
-    const names = aggregates.map(({ aggregate }) => aggregate)
-    if (problems.length > 0) {
-      yield* Output.result(json, { ok: false, aggregates: names, problems }, problems)
-      return yield* new UsageError({ reason: `the contract does not agree with ${file}: ${problems[0]}` })
-    }
-    if (!check) {
-      const others = locks.filter(({ aggregate }) => !names.includes(aggregate))
-      const current = aggregates.map((aggregate) => ContractLock.of(aggregate, lockOf(aggregate.aggregate)))
-      writeFileSync(file, ContractLock.toText([...others, ...current]))
-    }
-    yield* Output.result(json, { ok: true, aggregates: names, problems, notes }, [
-      ...notes,
-      check ? `${names.join(", ")}: as locked in ${file}` : `${names.join(", ")}: locked in ${file}`
-    ])
-  })
-).pipe(Command.withDescription("Lock what aggregates store, or check it against the lock."))
+      const names = aggregates.map(({ aggregate }) => aggregate)
+      if (problems.length > 0) {
+        yield* Output.result(json, { ok: false, aggregates: names, problems }, problems)
+        return yield* new UsageError({ reason: `the contract does not agree with ${file}: ${problems[0]}` })
+      }
+      if (!check) {
+        const others = locks.filter(({ aggregate }) => !names.includes(aggregate))
+        const current = aggregates.map((aggregate) => ContractLock.of(aggregate, lockOf(aggregate.aggregate)))
+        writeFileSync(file, ContractLock.toText([...others, ...current]))
+      }
+      yield* Output.result(json, { ok: true, aggregates: names, problems, notes }, [
+        ...notes,
+        check ? `${names.join(", ")}: as locked in ${file}` : `${names.join(", ")}: locked in ${file}`
+      ])
+    })
+  ).pipe(Command.withDescription("Lock what aggregates store, or check it against the lock."))

@@ -1,7 +1,8 @@
-/** `daybook serve`: the account service over HTTP, until a signal stops it. */
+/** `daybook serve`: the application over HTTP, until a signal stops it. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Config, Effect } from "effect"
+import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 
 const options = {
@@ -34,9 +35,10 @@ const options = {
 }
 
 // Loaded when asked for: the server is as much code as all other verbs together.
-export const command = Command.make("serve", options, (settings) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./AccountService.ts")),
-    (service) => service.run(settings)
-  )
-).pipe(Command.withDescription("Serve accounts over HTTP; SIGTERM stops it in order."))
+export const command = (app: Application) =>
+  Command.make("serve", options, (settings) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./Service.ts")),
+      (service) => service.run(app, settings)
+    )
+  ).pipe(Command.withDescription("Serve over HTTP; SIGTERM stops it in order."))

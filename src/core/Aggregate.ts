@@ -97,7 +97,7 @@ export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc
     ) => Decision<E, Rpc.Error<K>>
   }
   readonly evolve: { readonly [T in E["_tag"]]: (state: S, event: Extract<E, { readonly _tag: T }>) => S }
-  /** The answer is made from the state after evolve, so that nobody computes a balance twice. */
+  /** The answer is made from the state after evolve, so that nobody computes a total twice. */
   readonly reply: { readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K> }
 }
 
@@ -253,7 +253,7 @@ const traceparentOf = (span: { readonly traceId: string; readonly spanId: string
   `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
 
 /**
- * `name` becomes the first part of every stream id, with its first letter small: `Account` has `account-704`. It is a letter
+ * `name` becomes the first part of every stream id, with its first letter small: `Order` has `order-704`. It is a letter
  * and then letters and digits, so that no aggregate's streams can begin as another's do.
  */
 export const make = <const Name extends string, Id, S, SI, E extends Event.Any, R extends Rpc.Any>(

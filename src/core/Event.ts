@@ -1,7 +1,7 @@
 /**
  * `Event` declares one type of event with every version of its stored form that ever was.
  *
- *     const Deposited = Event.make("Deposited", { amount: Schema.Number })                      // version 1
+ *     const Paid = Event.make("Paid", { amount: Schema.Number })                                // version 1
  *       .next({ amount: Minor }, (v1) => ({ amount: String(Math.round(v1.amount * 100)) }))     // version 2
  *
  * An upcaster turns the stored form of one version into the stored form of the next, so that none of them changes when a

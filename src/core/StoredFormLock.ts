@@ -49,7 +49,7 @@ export type LockedVersion = typeof LockedVersion.Type
 
 /** One stored form, as it is declared. */
 export interface Declared extends StoredForm.History {
-  /** As a person finds it, such as `Account command Open payload`. */
+  /** As a person finds it, such as `Order command Place payload`. */
   readonly place: string
   /** What one writes to give it a version, such as `StoredForm.make(…)`. */
   readonly declaration: string

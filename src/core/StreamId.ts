@@ -1,5 +1,5 @@
 /**
- * `StreamId` names one stream of events, as `account-704` names the events of account 704.
+ * `StreamId` names one stream of events, as `order-704` names the events of order 704.
  * Compared byte by byte: composed and decomposed forms of one letter are two ids.
  */
 import { Buffer } from "node:buffer"

@@ -11,16 +11,16 @@ import { RouteNotFound } from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Context, Effect, type Layer, Schema } from "effect"
-import { IdempotencyKey } from "../bank/http/AccountsApi.ts"
 import * as CommandId from "../core/CommandId.ts"
 import * as Fault from "../core/Fault.ts"
+import { IdempotencyKey } from "./ApiParts.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import * as LogHeader from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
-import * as Routes from "./Routes.ts"
+import { ServedApi } from "./ServedApi.ts"
 
 export interface Command {
   /** Its idempotency key, or a new id. */
@@ -72,7 +72,7 @@ export const render = (
   commandId: string | undefined,
   correlationId: string | undefined
 ): HttpServerResponse.HttpServerResponse => {
-  const { retryAfter } = Problem.codes[problem.code]
+  const { retryAfter } = problem.kind
   return HttpServerResponse.text(JSON.stringify(Problem.toBody(problem, { instance, commandId, correlationId })), {
     status: problem.status,
     contentType: Problem.contentType,
@@ -108,13 +108,19 @@ const always = { "cache-control": "no-store", "x-content-type-options": "nosniff
 type Refusal = (headers: Readonly<Record<string, string | undefined>>) => string | undefined
 
 const around =
-  (refusalOf: Refusal, lifecycle: Lifecycle["Type"], readiness: Readiness["Type"], log: LogHeader.LogHeader["Type"]) =>
+  (
+    refusalOf: Refusal,
+    { routes }: ServedApi["Type"],
+    lifecycle: Lifecycle["Type"],
+    readiness: Readiness["Type"],
+    log: LogHeader.LogHeader["Type"]
+  ) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
       const start = performance.now()
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const { method, url } = request
-      const found = Routes.find(method, url)
+      const found = routes.find(method, url)
       const route = "path" in found ? found.path : "none"
       const commandId = idOf(request)
 
@@ -158,9 +164,12 @@ const around =
       })
     })
 
-export const layer = (refusalOf: Refusal): Layer.Layer<never, never, Lifecycle | Readiness | LogHeader.LogHeader> =>
+export const layer = (
+  refusalOf: Refusal
+): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader> =>
   HttpApiBuilder.middleware(
-    Effect.map(Effect.all([Lifecycle, Readiness, LogHeader.LogHeader]), ([lifecycle, readiness, log]) =>
-      around(refusalOf, lifecycle, readiness, log)
+    Effect.map(
+      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader]),
+      ([served, lifecycle, readiness, log]) => around(refusalOf, served, lifecycle, readiness, log)
     )
   )

@@ -1,52 +1,45 @@
-/** A stored event as clients see it: with its data as the current version reads. */
-import { Either } from "effect"
-import { Account } from "../bank/account/Account.ts"
-import { AccountId, TransferId } from "../bank/account/AccountTerms.ts"
-import type * as AccountsApi from "../bank/http/AccountsApi.ts"
-import { Transfer } from "../bank/transfer/Transfer.ts"
-import type { EventCodec } from "../core/EventCodec.ts"
+/** `EventView` shows a stored event as clients see it: with its data as the current version of its aggregate reads. */
+import { Context, Either, Layer } from "effect"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { Application } from "../projection/Application.ts"
 import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
+import type * as ServiceApi from "./ServiceApi.ts"
 
-/** The JSON of an event's data. One that is several today, or none, shows it as it is stored: it keeps its one place in the log. */
-const reencode =
-  <E extends { readonly _tag: string }>(codec: EventCodec<E>) =>
-  (stored: StoredEvent): Either.Either<string, unknown> =>
-    Either.flatMap(codec.decode(stored), (events): Either.Either<string, unknown> => {
-      const [event] = events
-      return event === undefined || events.length > 1
-        ? Either.right(stored.data)
-        : Either.map(codec.encode(event), ({ data }) => data)
-    })
+export class EventView extends Context.Tag("daybook/http/EventView")<
+  EventView,
+  { readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Problem<"data-damaged">> }
+>() {}
 
-const prefixOf = (streamId: string): string => streamId.slice(0, -1)
-const codecs = [
-  [prefixOf(Account.streamId(AccountId.make("x"))), reencode(Account.codec)],
-  [prefixOf(Transfer.streamId(TransferId.make("x"))), reencode(Transfer.codec)]
-] as const
-
-/** Streams of aggregates that this version does not know show their data as it is stored. */
-const dataOf = (stored: StoredEvent): Either.Either<string, unknown> => {
-  const known = codecs.find(([prefix]) => stored.streamId.startsWith(prefix))
-  return known === undefined ? Either.right(stored.data) : known[1](stored)
-}
-
-export const make = (stored: StoredEvent): Either.Either<AccountsApi.StoredEvent, Problem<"data-damaged">> => {
-  const { commandId, correlationId, hash, position, recordedAt, schemaVersion, streamId, type, version } = stored
-  return Either.mapBoth(dataOf(stored), {
-    onLeft: Failures.damaged,
-    onRight: (data) => ({
-      position,
-      streamId,
-      version,
-      type,
-      schemaVersion,
-      data: JSON.parse(data),
-      commandId,
-      correlationId,
-      recordedAt: new Date(recordedAt).toISOString(),
-      hash
-    })
+/** Streams of aggregates that the application does not know show their data as it is stored. */
+const dataOf = (app: Application, stored: StoredEvent): Either.Either<string, unknown> => {
+  const codec = app.ofStream(stored.streamId)?.definition.codec
+  if (codec === undefined) return Either.right(stored.data)
+  return Either.flatMap(codec.decode(stored), (events): Either.Either<string, unknown> => {
+    const [event] = events
+    // One that is several today, or none, shows it as it is stored: it keeps its one place in the log.
+    return event === undefined || events.length > 1
+      ? Either.right(stored.data)
+      : Either.map(codec.encode(event), ({ data }) => data)
   })
 }
+
+export const layer = (app: Application): Layer.Layer<EventView> =>
+  Layer.succeed(EventView, {
+    of: (stored) =>
+      Either.mapBoth(dataOf(app, stored), {
+        onLeft: Failures.damaged,
+        onRight: (data) => ({
+          position: stored.position,
+          streamId: stored.streamId,
+          version: stored.version,
+          type: stored.type,
+          schemaVersion: stored.schemaVersion,
+          data: JSON.parse(data),
+          commandId: stored.commandId,
+          correlationId: stored.correlationId,
+          recordedAt: new Date(stored.recordedAt).toISOString(),
+          hash: stored.hash
+        })
+      })
+  })

@@ -3,26 +3,27 @@ import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Deferred, Effect, LogLevel, Metric, Stream } from "effect"
-import { AccountsApi, defaultLimit } from "../bank/http/AccountsApi.ts"
 import { EventStore, type ReadError } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamDamaged } from "../core/StoreError.ts"
 import type { SlowConsumer } from "../projection/ProjectionError.ts"
 import * as Subscription from "../projection/Subscription.ts"
+import { defaultLimit } from "./ApiParts.ts"
 import * as EventPage from "./EventPage.ts"
-import * as EventView from "./EventView.ts"
+import { EventView } from "./EventView.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import * as PositionAhead from "./PositionAhead.ts"
 import { Problem } from "./Problem.ts"
+import { ServiceApi } from "./ServiceApi.ts"
 
 /** JSON has no line break of its own, so that one `data:` line holds an event. */
-const toMessage = (stored: StoredEvent) =>
+const toMessage = (view: EventView["Type"], stored: StoredEvent) =>
   Effect.map(
-    EventView.make(stored),
+    view.of(stored),
     (event) => `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
   )
 
@@ -45,11 +46,12 @@ const streamHeaders = {
   "x-accel-buffering": "no"
 }
 
-export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
+export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
   Effect.gen(function* () {
     const store = yield* EventStore
     const lifecycle = yield* Lifecycle
     const config = yield* HttpConfig
+    const view = yield* EventView
     let subscribers = 0
     const count = (change: number) =>
       Effect.suspend(() => {
@@ -61,7 +63,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "log", (handlers) =>
     const feed = (from: number, skipDamaged: boolean): Stream.Stream<Uint8Array> => {
       const messages = (after: number): Stream.Stream<string, ReadError | SlowConsumer | Problem> =>
         Subscription.log(after).pipe(
-          Stream.mapEffect(toMessage),
+          Stream.mapEffect((stored) => toMessage(view, stored)),
           Stream.provideService(EventStore, store),
           Stream.catchTag("StreamDamaged", (damaged) => {
             const { position, streamId, version } = damaged

@@ -4,25 +4,25 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, Layer, Metric } from "effect"
-import { AccountsApi } from "../bank/http/AccountsApi.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
-import * as OpenApiDocument from "./OpenApiDocument.ts"
 import { Problem } from "./Problem.ts"
 import * as Prometheus from "./Prometheus.ts"
 import { Readiness } from "./Readiness.ts"
+import { ServedApi } from "./ServedApi.ts"
+import { ServiceApi } from "./ServiceApi.ts"
 
 /** The page may load nothing from anywhere else, so that it works without a network and tells nobody of its reader. */
 const docsPolicy =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src 'self'; worker-src blob:"
 
 /** The page of Scalar, which brings megabytes of script: loaded with its first reader. */
-const docsPage = Effect.gen(function* () {
+const docsPage = Effect.fnUntraced(function* (served: ServedApi["Type"]) {
   const { layer } = yield* Effect.promise(() => import("@effect/platform/HttpApiScalar"))
-  const api = HttpApi.Api.of({ api: AccountsApi as never, context: Context.empty() })
+  const api = HttpApi.Api.of({ api: served.api, context: Context.empty() })
   const router = layer({ scalar: { withDefaultFonts: false } }).pipe(
     Layer.provideMerge(HttpApiBuilder.Router.Live),
     Layer.provide(Layer.succeed(HttpApi.Api, api))
@@ -61,12 +61,13 @@ const readings = Effect.gen(function* () {
   })
 })
 
-export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) =>
+export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =>
   Effect.gen(function* () {
     const readiness = yield* Readiness
     const lifecycle = yield* Lifecycle
     const projections = yield* Projections
     const log = yield* LogHeader
+    const served = yield* ServedApi
     const ok = { status: "ok" } as const
 
     return handlers
@@ -103,7 +104,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "operations", (handlers) 
           })
         )
       )
-      .handle("openapi", () => Effect.succeed(HttpServerResponse.unsafeJson(OpenApiDocument.document())))
-      .handle("docs", () => Effect.map(docsPage, HttpServerResponse.setHeader("content-security-policy", docsPolicy)))
+      .handle("openapi", () => Effect.succeed(HttpServerResponse.unsafeJson(served.document())))
+      .handle("docs", () =>
+        Effect.map(docsPage(served), HttpServerResponse.setHeader("content-security-policy", docsPolicy))
+      )
   })
 )

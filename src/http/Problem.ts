@@ -1,5 +1,6 @@
 /**
- * `Problem` is every error that the service answers: one table of codes, and the problem details of RFC 9457 made from it.
+ * `Problem` is every error that a service answers, with the problem details of RFC 9457 made from it: those of the table below,
+ * which any service may answer, and those that an application defines beside them.
  *
  * A client switches on `code`. `docs/reference/errors.md` has each of them with what to do, and a test compares the two.
  */
@@ -14,7 +15,17 @@ interface Definition {
   readonly retryAfter?: number
 }
 
-const define = <C extends string>(codes: Readonly<Record<C, Definition>>) => codes
+/** A code with what it means. */
+export interface Kind<out C extends string = string> extends Definition {
+  readonly code: C
+}
+export type Kinds<C extends string> = { readonly [K in C]: Kind<K> }
+
+/** The kinds of problem of a table, by their codes. */
+export const define = <C extends string>(table: Readonly<Record<C, Definition>>): Kinds<C> =>
+  Object.fromEntries(
+    Object.entries<Definition>(table).map(([code, definition]) => [code, { code, ...definition }])
+  ) as Kinds<C>
 
 export const codes = define({
   "invalid-request": { status: 400, title: "The request does not fit the contract." },
@@ -24,26 +35,12 @@ export const codes = define({
   forbidden: { status: 403, title: "The token's scope does not cover the request." },
   "foreign-page": { status: 403, title: "The request looks as if a web page of somebody else had made it." },
   "route-not-found": { status: 404, title: "There is no such resource." },
-  "account-not-found": { status: 404, title: "There is no such account." },
-  "transfer-not-found": { status: 404, title: "There is no such transfer." },
-  "hold-not-found": { status: 404, title: "The account has no such open hold." },
-  "version-not-found": { status: 404, title: "The account never had this version, or had none at this time." },
+  "version-not-found": { status: 404, title: "There never was this version, or none at this time." },
   "projection-not-found": { status: 404, title: "There is no such projection." },
   "method-not-allowed": { status: 405, title: "The resource does not take this method." },
   "request-timeout": { status: 408, title: "The request took too long to arrive." },
-  "account-exists": { status: 409, title: "The account exists already." },
-  "account-closed": { status: 409, title: "The account is closed." },
-  "insufficient-funds": { status: 409, title: "The balance would fall below the overdraft limit." },
-  "balance-not-zero": { status: 409, title: "Only an account whose balance is zero can be closed." },
-  "transfer-pending": { status: 409, title: "The account has a transfer under way." },
-  "transfer-exists": { status: 409, title: "The transfer exists already." },
-  "transfer-refused": { status: 409, title: "The transfer was refused, and no money changed hands." },
-  "hold-open": { status: 409, title: "The account has an open hold." },
-  "hold-exists": { status: 409, title: "The account has an open hold of this id." },
   "position-ahead": { status: 409, title: "The position is beyond the end of the log." },
-  "hold-exceeded": { status: 409, title: "The hold reserves less than was to be captured." },
-  "too-many-holds": { status: 409, title: "The account has as many open holds as it may." },
-  "version-mismatch": { status: 412, title: "The account has moved on from the version in If-Match." },
+  "version-mismatch": { status: 412, title: "What is asked for has moved on from the version in If-Match." },
   "body-too-large": { status: 413, title: "The body is larger than 64 KiB." },
   "unsupported-media-type": { status: 415, title: "The body is not sent as application/json." },
   "idempotency-key-reused": { status: 422, title: "The idempotency key was used before for another request." },
@@ -54,7 +51,7 @@ export const codes = define({
     status: 500,
     title: "The command was done before, and its kept answer is not one that this release can read."
   },
-  "account-busy": { status: 503, title: "Too many commands wait for this account.", retryAfter: 1 },
+  "aggregate-busy": { status: 503, title: "Too many commands wait for this aggregate.", retryAfter: 1 },
   "too-many-subscribers": { status: 503, title: "As many clients follow the feed as may.", retryAfter: 5 },
   "store-unavailable": { status: 503, title: "The store cannot be used at present; nothing was done.", retryAfter: 2 },
   "outcome-unknown": { status: 503, title: "The command was stored or not: the commit did not answer.", retryAfter: 2 },
@@ -67,6 +64,10 @@ export const codes = define({
   "shutting-down": { status: 503, title: "The service is stopping and takes no new requests.", retryAfter: 2 }
 })
 export type Code = keyof typeof codes
+
+const kindOf = <C extends string>(what: (C & Code) | Kind<C>): Kind<C> =>
+  // A code of the table has the kind of its own name.
+  typeof what === "string" ? (codes[what] as Kind as Kind<C>) : what
 
 /** A place in the request, as `amount`, and what is wrong there. */
 export const FieldError = Schema.Struct({ path: Schema.String, reason: Schema.String })
@@ -102,22 +103,26 @@ export interface Details {
   readonly body?: Body
 }
 
-/** An error with its code as tag, so that `Effect.catchTag("account-not-found", …)` works on both sides of the wire. */
-export class Problem<C extends Code = Code> extends Error {
+/** An error with its code as tag, so that `Effect.catchTag("view-behind", …)` works on both sides of the wire. */
+export class Problem<C extends string = string> extends Error {
   readonly _tag: C
   readonly code: C
+  readonly kind: Kind<C>
   readonly status: number
   readonly detail: string
   readonly errors: ReadonlyArray<FieldError>
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body | undefined
 
-  constructor(code: C, details: Details = {}) {
-    const { title, status } = codes[code]
+  /** `what` is one of the codes above, or a kind that an application defines. */
+  constructor(what: (C & Code) | Kind<C>, details: Details = {}) {
+    const kind = kindOf<C>(what)
+    const { code, title, status } = kind
     super(details.detail ?? title, { cause: details.cause })
     this.name = code
     this._tag = code
     this.code = code
+    this.kind = kind
     this.status = status
     this.detail = details.detail ?? title
     this.errors = details.errors ?? []
@@ -128,13 +133,13 @@ export class Problem<C extends Code = Code> extends Error {
   /** The same with some details added. */
   with(details: Details): Problem<C> {
     const { body, cause, detail, errors, headers } = this
-    return new Problem(this.code, { detail, errors, headers, cause, ...(body !== undefined && { body }), ...details })
+    return new Problem(this.kind, { detail, errors, headers, cause, ...(body !== undefined && { body }), ...details })
   }
 }
 
 /** The body of the answer to this problem. */
 export const toBody = (
-  { code, detail, errors, status }: Problem,
+  { code, detail, errors, kind, status }: Problem,
   where: {
     readonly instance: string
     readonly commandId?: string | undefined
@@ -142,7 +147,7 @@ export const toBody = (
   }
 ): Body => ({
   type: `urn:daybook:problem:${code}`,
-  title: codes[code].title,
+  title: kind.title,
   status,
   detail,
   instance: where.instance,
@@ -157,16 +162,17 @@ export const contentType = "application/problem+json"
 const pascal = (code: string): string => code.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())
 
 /** The problem of one code, as endpoints declare it: with its status, and read back as a `Problem`. */
-export const schema = <C extends Code>(code: C) => {
-  const { status, title } = codes[code]
+export const schema = <C extends string>(what: (C & Code) | Kind<C>) => {
+  const kind = kindOf<C>(what)
+  const { code, status, title } = kind
   const encoded = body(code, status)
-  const example = toBody(new Problem(code), { instance: "/accounts/anna" })
+  const example = toBody(new Problem(kind), { instance: "/" })
   return Schema.transform(
     encoded.annotations({ identifier: pascal(code), description: title, examples: [example] }),
     Schema.declare((value): value is Problem<C> => value instanceof Problem && value.code === code),
     {
       strict: true,
-      decode: (read) => new Problem(code, { detail: read.detail, errors: read.errors ?? [], body: read }),
+      decode: (read) => new Problem(kind, { detail: read.detail, errors: read.errors ?? [], body: read }),
       encode: (problem) => problem.body ?? toBody(problem, { instance: "" })
     }
   )

@@ -1,13 +1,13 @@
 /** The answers to requests about projections: how they are, and to build one anew. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
-import { AccountsApi, type ProjectionView } from "../bank/http/AccountsApi.ts"
 import type { Failure } from "../projection/Model.ts"
 import type { ProjectionStatus, Trouble } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Failures from "./Failures.ts"
 import { Problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
+import { type ProjectionView, ServiceApi } from "./ServiceApi.ts"
 
 /** Without the text of the error, which may quote what is stored: it is in `daybook projections`. */
 const failed = ({ attempts, position, streamId, type, version }: Failure) => ({
@@ -41,7 +41,7 @@ const view = (projection: ProjectionStatus): ProjectionView => {
   }
 }
 
-export const layer = HttpApiBuilder.group(AccountsApi, "projections", (handlers) =>
+export const layer = HttpApiBuilder.group(ServiceApi, "projections", (handlers) =>
   Effect.map(Projections, (projections) =>
     handlers
       .handle("list", () =>

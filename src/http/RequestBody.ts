@@ -9,7 +9,7 @@ import { Effect, Either, Option } from "effect"
 import { Problem } from "./Problem.ts"
 import * as StrictJson from "./StrictJson.ts"
 
-/** Longest body, in bytes. The longest that fits the contract, an owner and a reference in escapes, has about 5,000. */
+/** Longest body, in bytes. Long texts in escapes have about 5,000. */
 export const maxBytes = 65_536
 
 const tooLarge = () => new Problem("body-too-large")

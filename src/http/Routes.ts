@@ -1,10 +1,9 @@
-/** `Routes` finds the endpoint of a request in the contract, or which methods its path takes. */
+/** `Routes` finds the endpoint of a request in a contract, or which methods its path takes. */
 import * as HttpApi from "@effect/platform/HttpApi"
-import { AccountsApi } from "../bank/http/AccountsApi.ts"
 
 export interface Route {
   readonly method: string
-  /** As the contract writes it: `/accounts/:id`. */
+  /** As the contract writes it: `/things/:id`. */
   readonly path: string
 }
 
@@ -13,27 +12,34 @@ interface Known {
   readonly byMethod: Map<string, Route>
 }
 
-const known = new Map<string, Known>()
-HttpApi.reflect(AccountsApi, {
-  onGroup: () => {},
-  onEndpoint: ({ endpoint: { method, path } }) => {
-    const found = known.get(path)
-    const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)
-    const { byMethod } = found ?? { byMethod: new Map<string, Route>() }
-    byMethod.set(method, { method, path })
-    if (method === "GET") byMethod.set("HEAD", { method, path })
-    known.set(path, { pattern, byMethod })
-  }
-})
-/** A path in words goes before one with a parameter in the same place. */
-const inOrder = [...known].sort(([left], [right]) => left.split(":").length - right.split(":").length)
+export interface Routes {
+  /** The route; or the methods that the path takes, of which there are none when it leads nowhere. */
+  readonly find: (method: string, url: string) => Route | ReadonlyArray<string>
+}
 
-/** The route; or the methods that the path takes, of which there are none when it leads nowhere. */
-export const find = (method: string, url: string): Route | ReadonlyArray<string> => {
-  const query = url.indexOf("?")
-  const path = query === -1 ? url : url.slice(0, query)
-  for (const [, { byMethod, pattern }] of inOrder) {
-    if (pattern.test(path)) return byMethod.get(method) ?? [...byMethod.keys(), "OPTIONS"]
+export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
+  const known = new Map<string, Known>()
+  HttpApi.reflect(api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint: { method, path } }) => {
+      const found = known.get(path)
+      const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)
+      const { byMethod } = found ?? { byMethod: new Map<string, Route>() }
+      byMethod.set(method, { method, path })
+      if (method === "GET") byMethod.set("HEAD", { method, path })
+      known.set(path, { pattern, byMethod })
+    }
+  })
+  /** A path in words goes before one with a parameter in the same place. */
+  const inOrder = [...known].sort(([left], [right]) => left.split(":").length - right.split(":").length)
+  return {
+    find: (method, url) => {
+      const query = url.indexOf("?")
+      const path = query === -1 ? url : url.slice(0, query)
+      for (const [, { byMethod, pattern }] of inOrder) {
+        if (pattern.test(path)) return byMethod.get(method) ?? [...byMethod.keys(), "OPTIONS"]
+      }
+      return []
+    }
   }
-  return []
 }

@@ -42,6 +42,9 @@ export interface Reaction<E extends { readonly _tag: string }, R> {
   readonly react: (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<unknown, unknown, R>
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: the events are contravariant; no other bound takes every reaction.
+export type Any = Reaction<any, unknown>
+
 export interface Options<E extends Event.Any, R> {
   readonly name: string
   /** The events that it wants, of the aggregate that has them, as those of a projection. All others are passed over. */

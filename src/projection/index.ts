@@ -1,7 +1,8 @@
 /** The public face of `daybook/projection`. Modules of this package never import it. */
-
+export * as Application from "./Application.ts"
 export * from "./CheckpointStore.ts"
 export * from "./GenerationStore.ts"
+export * from "./ImportFormat.ts"
 export * from "./LeaseStore.ts"
 export * from "./Model.ts"
 export * as Projection from "./Projection.ts"

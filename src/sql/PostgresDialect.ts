@@ -25,7 +25,7 @@ const numbered = new StatementCache(500, (sql) => {
 const number = (sql: string, params: ReadonlyArray<unknown>): string => (params.length === 0 ? sql : numbered.get(sql))
 
 /**
- * PostgreSQL keeps no U+0000, which no text of the log has, but the name of an account's owner may: in a read model or a
+ * PostgreSQL keeps no U+0000, which no text of the log has, but a name that somebody typed may: in a read model or a
  * message it becomes its symbol.
  */
 const storable = (value: unknown): unknown =>

@@ -1,6 +1,6 @@
 /** What a test may say of every problem. */
 import { assert } from "@effect/vitest"
-import { type Code, codes } from "../../src/http/Problem.ts"
+import { type Code, codes } from "../../src/bank/http/BankProblem.ts"
 import { type Answer, problem } from "./Service.ts"
 
 /** A problem as RFC 9457 and the contract have it, and nothing of the inside in it. */

@@ -5,10 +5,10 @@ import { join } from "node:path"
 import process from "node:process"
 import { Context, Effect, Layer, Logger } from "effect"
 import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
-import * as AccountServer from "../../src/bank/http/AccountServer.ts"
-import * as Transfers from "../../src/bank/transfer/Transfers.ts"
+import { application } from "../../src/bank/Bank.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { scopes } from "../../src/http/Access.ts"
+import * as ApplicationServer from "../../src/http/ApplicationServer.ts"
 import { NodeServer } from "../../src/http/NodeServer.ts"
 import type { Body } from "../../src/http/Problem.ts"
 import type { Token } from "../../src/http/Tokens.ts"
@@ -78,7 +78,7 @@ export class Url extends Context.Tag("test/http/Url")<Url, string>() {}
 
 /** What the server needs, on the given stores. */
 export const domain = Layer.mergeAll(
-  Transfers.layer.pipe(Layer.provide(ActorSystemLocal.layer)),
+  application.layer.pipe(Layer.provideMerge(ActorSystemLocal.layer)),
   ProjectionsLocal.layer([AccountSummary.projection])
 )
 
@@ -92,7 +92,7 @@ const inThisProcess = (options: ServiceOptions) =>
     Url,
     Effect.map(NodeServer, ({ url }) => url)
   ).pipe(
-    Layer.provide(AccountServer.layer({ host: "127.0.0.1", port: 0, tokens: options.tokens ?? null })),
+    Layer.provide(ApplicationServer.layer(application, { host: "127.0.0.1", port: 0, tokens: options.tokens ?? null })),
     Layer.provide(domain),
     Layer.provideMerge(SqliteStore.layer({ filename: options.filename ?? ":memory:" })),
     Layer.provide(Logger.remove(Logger.defaultLogger))

@@ -9,10 +9,12 @@ import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { application } from "../../src/bank/Bank.ts"
 import { AccountsApi } from "../../src/bank/http/AccountsApi.ts"
+import { part } from "../../src/bank/http/BankHttp.ts"
+import { codes } from "../../src/bank/http/BankProblem.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
-import * as OpenApiDocument from "../../src/http/OpenApiDocument.ts"
-import { codes } from "../../src/http/Problem.ts"
+import * as ServedApi from "../../src/http/ServedApi.ts"
 import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
 import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import * as Cli from "../cli/Cli.ts"
@@ -96,7 +98,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
     Effect.gen(function* () {
       const url = yield* Url
       const { json } = yield* ask(`${url}/openapi.json`)
-      assert.deepStrictEqual(json, JSON.parse(JSON.stringify(OpenApiDocument.document())))
+      assert.deepStrictEqual(json, JSON.parse(JSON.stringify(ServedApi.make(application, part).document())))
       const page = yield* ask(`${url}/docs`)
       assert.strictEqual(page.status, 200)
       assert.match(page.headers.get("content-type") ?? "", /^text\/html/)
@@ -261,7 +263,7 @@ describe("telemetry", () => {
 
 describe("documents", () => {
   it("describes every route, each of its errors as a problem with an example, and the header fields of its answers", () => {
-    const { components, openapi, paths } = OpenApiDocument.document()
+    const { components, openapi, paths } = ServedApi.make(application, part).document()
     assert.strictEqual(openapi, "3.1.0")
     // biome-ignore lint/suspicious/noExplicitAny: a document of JSON.
     const operations: Record<string, any> = paths
@@ -304,7 +306,7 @@ describe("documents", () => {
   it("daybook openapi prints the same document", { timeout: 20_000 }, async () => {
     const { code, stdout } = await Effect.runPromise(Cli.run(["openapi"]))
     assert.strictEqual(code, 0)
-    assert.deepStrictEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(OpenApiDocument.document())))
+    assert.deepStrictEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(ServedApi.make(application, part).document())))
   })
 
   it("docs/reference/errors.md has every code with its status, and no other", () => {
@@ -333,7 +335,14 @@ describe("documents", () => {
     }
     visit(join(source, "bank/http/AccountsApi.ts"))
     const contract = [...reached].map((file) => relative(source, file)).filter((file) => /(?:^|\/)http\//.test(file))
-    assert.sameMembers(contract, ["bank/http/AccountsApi.ts", "http/Access.ts", "http/Problem.ts"])
+    assert.sameMembers(contract, [
+      "bank/http/AccountsApi.ts",
+      "bank/http/BankProblem.ts",
+      "http/Access.ts",
+      "http/ApiParts.ts",
+      "http/Problem.ts",
+      "http/ServiceApi.ts"
+    ])
     visit(join(source, "bank/main.ts"))
   })
 })

@@ -6,7 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { inject } from "vitest"
-import { codes } from "../../src/http/Problem.ts"
+import { codes } from "../../src/bank/http/BankProblem.ts"
 import { type Answer, ask, tryAsk } from "../http/Service.ts"
 import { isLong, random } from "../Random.ts"
 import { schema } from "../sql/Postgres.ts"

@@ -19,6 +19,9 @@ import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import * as AccountSummary from "../account/AccountSummary.ts"
 import { AccountId } from "../account/AccountTerms.ts"
 import { AccountsApi, type AccountView, defaultLimit } from "./AccountsApi.ts"
+import * as BankProblem from "./BankProblem.ts"
+import * as Receipts from "./Receipts.ts"
+import * as Refusals from "./Refusals.ts"
 import * as TimeTravel from "./TimeTravel.ts"
 
 /** The account; `now` tells which of its holds have expired. */
@@ -46,10 +49,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
 
     const state = (id: AccountId) =>
       accounts(id).state.pipe(
-        Effect.mapError(Failures.ofState),
+        Effect.mapError(Refusals.ofState),
         Effect.filterOrFail(
           ({ version }) => version > 0,
-          () => new Problem("account-not-found")
+          () => BankProblem.make("account-not-found")
         )
       )
     const query = (minPosition: number | undefined) => ({
@@ -62,8 +65,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/accounts" })
           const id = accountId ?? AccountId.make(CommandAnswer.derivedId("account", given.commandId))
-          const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Failures.ofOpening)
-          return yield* CommandAnswer.make(reply, { status: 201, headers: { location: `/accounts/${id}` } })
+          const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Refusals.ofOpening)
+          return yield* Receipts.answer(reply, { status: 201, headers: { location: `/accounts/${id}` } })
         })
       )
       .handle("deposit", ({ headers, path: { id }, payload }) =>
@@ -72,8 +75,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
             route: `/accounts/${id}/deposits`,
             expectedVersion: headers["if-match"]
           })
-          return yield* CommandAnswer.make(
-            yield* Effect.mapError(accounts(id).ask("Deposit", payload, given), Failures.ofCommand)
+          return yield* Receipts.answer(
+            yield* Effect.mapError(accounts(id).ask("Deposit", payload, given), Refusals.ofCommand)
           )
         })
       )
@@ -83,8 +86,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
             route: `/accounts/${id}/withdrawals`,
             expectedVersion: headers["if-match"]
           })
-          return yield* CommandAnswer.make(
-            yield* Effect.mapError(accounts(id).ask("Withdraw", payload, given), Failures.ofCommand)
+          return yield* Receipts.answer(
+            yield* Effect.mapError(accounts(id).ask("Withdraw", payload, given), Refusals.ofCommand)
           )
         })
       )
@@ -95,8 +98,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
             route: `/accounts/${id}/close`,
             expectedVersion: headers["if-match"]
           })
-          return yield* CommandAnswer.make(
-            yield* Effect.mapError(accounts(id).ask("Close", undefined, given), Failures.ofCommand)
+          return yield* Receipts.answer(
+            yield* Effect.mapError(accounts(id).ask("Close", undefined, given), Refusals.ofCommand)
           )
         })
       )
@@ -156,7 +159,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         Effect.gen(function* () {
           const streamId = Account.streamId(id)
           const head = yield* Effect.mapError(store.head(streamId), Failures.ofReading)
-          if (head.version === 0) return yield* Effect.fail(new Problem("account-not-found"))
+          if (head.version === 0) return yield* Effect.fail(BankProblem.make("account-not-found"))
           const page = yield* Effect.mapError(
             store.readStream(streamId, { from: after + 1, limit }),
             Failures.ofReading

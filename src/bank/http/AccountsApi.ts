@@ -5,59 +5,25 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Access from "../../http/Access.ts"
-import * as Problem from "../../http/Problem.ts"
+import {
+  AnswerFields,
+  after,
+  digits,
+  every,
+  everyCommand as everyOtherCommand,
+  keyed,
+  keyedAndMatched,
+  limit,
+  minPosition,
+  optional,
+  strict
+} from "../../http/ApiParts.ts"
+import * as ServiceApi from "../../http/ServiceApi.ts"
 import * as Terms from "../account/AccountTerms.ts"
-
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
-
-/** A whole number as it stands in a URL: digits alone, of which a double holds each. */
-const digits = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
-  Schema.transform(
-    Schema.String.pipe(
-      Schema.pattern(/^\d{1,16}$/, { message: () => `is a whole number from ${least} to ${most}` }),
-      Schema.annotations({ jsonSchema: { type: "integer", minimum: least, maximum: most } })
-    ),
-    Schema.Number.pipe(
-      Schema.filter((value) => value >= least && value <= most, {
-        message: () => `is a whole number from ${least} to ${most}`
-      })
-    ),
-    { strict: true, decode: Number, encode: String }
-  )
-
-/** Events or accounts in a page when the request does not say. */
-export const defaultLimit = 100
-const limit = optional(digits(1, 1_000))
-const after = optional(digits(0))
-const minPosition = optional(digits(0))
-const skipDamaged = optional(
-  Schema.BooleanFromString.annotations({
-    description:
-      "Whether the feed goes on behind an event that is damaged, once it has said which. Default: it ends there."
-  })
-)
-
-export const IdempotencyKey = Schema.String.pipe(
-  Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
-).annotations({ description: "The command's id: the same request with the same key has one effect and one answer." })
-
-/** `"7"`: the version of the account, as `ETag` has it. */
-export const VersionTag = Schema.transform(
-  Schema.String.pipe(
-    Schema.pattern(/^"(?:0|[1-9]\d{0,14})"$/, { message: () => 'is a version in quotes, such as "7"' })
-  ),
-  Schema.Int,
-  { strict: true, decode: (tag) => Number(tag.slice(1, -1)), encode: (version) => `"${version}"` }
-).annotations({ description: "Only when the account has this version; else 412." })
-
-const keyed = Schema.Struct({ "idempotency-key": optional(IdempotencyKey) })
-const keyedAndMatched = Schema.Struct({ ...keyed.fields, "if-match": optional(VersionTag) })
-
-/** A field that the contract does not have is an error and no oversight. */
-const strict = { parseOptions: { onExcessProperty: "error", errors: "all" } } as const
+import * as Problem from "./BankProblem.ts"
 
 export const OpenBody = Schema.Struct({
   accountId: optional(Terms.AccountId),
@@ -157,120 +123,14 @@ export const AccountPage = Schema.Struct({
   nextCursor: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "AccountPage" })
 
-export const StoredEvent = Schema.Struct({
-  position: Schema.Int,
-  streamId: Schema.String,
-  version: Schema.Int,
-  type: Schema.String,
-  schemaVersion: Schema.Int,
-  data: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
-  commandId: Schema.String,
-  correlationId: Schema.String,
-  recordedAt: Schema.String,
-  hash: Schema.String
-}).annotations({
-  identifier: "StoredEvent",
-  description: "`data` as the current version reads; `schemaVersion` is the version that is stored.",
-  examples: [
-    {
-      position: 2,
-      streamId: "account-anna",
-      version: 2,
-      type: "Deposited",
-      schemaVersion: 1,
-      data: { amount: "12.50" },
-      commandId: "3a1f6c1e-deposit-1",
-      correlationId: "3a1f6c1e-deposit-1",
-      recordedAt: "2026-01-31T12:00:00.000Z",
-      hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
-    }
-  ]
-})
-export type StoredEvent = typeof StoredEvent.Type
-export const EventPage = Schema.Struct({
-  events: Schema.Array(StoredEvent),
-  next: Schema.NullOr(Schema.Int)
-}).annotations({ identifier: "EventPage", description: "`next` is the next `after`, null at the end." })
-
-/** An event that failed, without the text of its error, which may quote what is stored. */
-const FailedEvent = Schema.Struct({
-  position: Schema.Int,
-  streamId: Schema.String,
-  version: Schema.Int,
-  type: Schema.String,
-  attempts: Schema.Int
-})
-/** What went wrong last. Only where an event was applied there is one; tables are made and swapped without. */
-const Trouble = Schema.Struct({
-  step: Schema.Literal("apply", "create", "swap", "ahead"),
-  position: Schema.NullOr(Schema.Int),
-  streamId: Schema.NullOr(Schema.String),
-  version: Schema.NullOr(Schema.Int),
-  type: Schema.NullOr(Schema.String),
-  attempts: Schema.Int
-})
-export const ProjectionView = Schema.Struct({
-  name: Schema.String,
-  kind: Schema.Literal("projection", "reaction"),
-  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused", "ahead").annotations({
-    description:
-      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is built anew."
-  }),
-  position: Schema.Int,
-  lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
-  lastError: Schema.NullOr(Trouble),
-  stuck: Schema.Array(FailedEvent).annotations({
-    description:
-      "Streams that wait behind an event that failed too often; of a reaction it is tried again now and then."
-  }),
-  rebuild: Schema.NullOr(
-    Schema.Struct({
-      position: Schema.Int,
-      target: Schema.Int,
-      eventsPerSecond: Schema.Number,
-      secondsLeft: Schema.NullOr(Schema.Number)
-    })
-  )
-}).annotations({ identifier: "Projection" })
-export type ProjectionView = typeof ProjectionView.Type
-
 const id = Schema.Struct({ id: Terms.AccountId })
 
-const invalid = Problem.schema("invalid-request")
-const malformed = Problem.schema("malformed-json")
-const tooLarge = Problem.schema("body-too-large")
-const mediaType = Problem.schema("unsupported-media-type")
-const timeout = Problem.schema("request-timeout")
-const reused = Problem.schema("idempotency-key-reused")
 const moved = Problem.schema("version-mismatch")
 const notFound = Problem.schema("account-not-found")
 const closed = Problem.schema("account-closed")
-const unavailable = Problem.schema("store-unavailable")
 const behind = Problem.schema("view-behind")
-const damaged = Problem.schema("data-damaged")
 const ahead = Problem.schema("position-ahead")
-
-/** What any request may meet. */
-const every = Schema.Union(
-  invalid,
-  unavailable,
-  damaged,
-  Problem.schema("foreign-page"),
-  Problem.schema("internal"),
-  Problem.schema("shutting-down")
-)
-/** What any command may meet. */
-const everyCommand = Schema.Union(
-  every,
-  malformed,
-  timeout,
-  tooLarge,
-  mediaType,
-  reused,
-  Problem.schema("answer-unreadable"),
-  Problem.schema("account-busy"),
-  Problem.schema("outcome-unknown")
-)
+const everyCommand = Schema.Union(everyOtherCommand, Problem.schema("account-busy"))
 
 const unclosable = [
   Problem.schema("balance-not-zero"),
@@ -281,6 +141,8 @@ const unclosable = [
 class Accounts extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.post("open", "/accounts")
+      .annotate(OpenApi.Summary, "Open an account")
+      .annotate(AnswerFields, ["command", "location"])
       .setHeaders(keyed)
       .setPayload(OpenBody)
       .addSuccess(Receipt, { status: 201 })
@@ -289,6 +151,8 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.post("deposit", "/accounts/:id/deposits")
+      .annotate(OpenApi.Summary, "Deposit money")
+      .annotate(AnswerFields, ["command"])
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .setPayload(BookingBody)
@@ -298,6 +162,8 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.post("withdraw", "/accounts/:id/withdrawals")
+      .annotate(OpenApi.Summary, "Withdraw money")
+      .annotate(AnswerFields, ["command"])
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .setPayload(BookingBody)
@@ -307,6 +173,8 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.post("close", "/accounts/:id/close")
+      .annotate(OpenApi.Summary, "Close an account whose balance is zero")
+      .annotate(AnswerFields, ["command"])
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .addSuccess(Receipt)
@@ -315,6 +183,8 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.get("get", "/accounts/:id")
+      .annotate(OpenApi.Summary, "An account as its actor knows it, now, at a version or at a time")
+      .annotate(AnswerFields, ["etag"])
       .setPath(id)
       .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Terms.Time) }))
       .addSuccess(AccountView)
@@ -323,6 +193,7 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.get("summary", "/accounts/:id/summary")
+      .annotate(OpenApi.Summary, "Totals of an account, from the read model")
       .setPath(id)
       .setUrlParams(Schema.Struct({ minPosition }))
       .addSuccess(Summary)
@@ -331,6 +202,7 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.get("list", "/accounts")
+      .annotate(OpenApi.Summary, "Accounts, page by page, from the read model")
       .setUrlParams(
         Schema.Struct({
           limit,
@@ -345,9 +217,10 @@ class Accounts extends HttpApiGroup.make("accounts")
   )
   .add(
     HttpApiEndpoint.get("events", "/accounts/:id/events")
+      .annotate(OpenApi.Summary, "The events of an account")
       .setPath(id)
       .setUrlParams(Schema.Struct({ after, limit }))
-      .addSuccess(EventPage)
+      .addSuccess(ServiceApi.EventPage)
       .addError(Schema.Union(every, notFound))
       .middleware(Access.Read)
   ) {}
@@ -358,6 +231,8 @@ const noHold = Problem.schema("hold-not-found")
 class Holds extends HttpApiGroup.make("holds")
   .add(
     HttpApiEndpoint.post("place", "/accounts/:id/holds")
+      .annotate(OpenApi.Summary, "Reserve money of an account")
+      .annotate(AnswerFields, ["command", "location"])
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .setPayload(HoldBody)
@@ -377,6 +252,8 @@ class Holds extends HttpApiGroup.make("holds")
   )
   .add(
     HttpApiEndpoint.post("capture", "/accounts/:id/holds/:holdId/capture")
+      .annotate(OpenApi.Summary, "Take money that a hold reserves, all or a part, and end the hold")
+      .annotate(AnswerFields, ["command"])
       .setPath(hold)
       .setHeaders(keyedAndMatched)
       .setPayload(CaptureBody)
@@ -386,6 +263,8 @@ class Holds extends HttpApiGroup.make("holds")
   )
   .add(
     HttpApiEndpoint.post("release", "/accounts/:id/holds/:holdId/release")
+      .annotate(OpenApi.Summary, "End a hold and take nothing")
+      .annotate(AnswerFields, ["command"])
       .setPath(hold)
       .setHeaders(keyedAndMatched)
       .addSuccess(Receipt)
@@ -396,6 +275,8 @@ class Holds extends HttpApiGroup.make("holds")
 class Transfers extends HttpApiGroup.make("transfers")
   .add(
     HttpApiEndpoint.post("request", "/transfers")
+      .annotate(OpenApi.Summary, "Transfer money from one account to another, and wait a moment for the end")
+      .annotate(AnswerFields, ["command", "location"])
       .setHeaders(keyed)
       .setPayload(TransferBody)
       .addSuccess(TransferView, { status: 201 })
@@ -414,87 +295,21 @@ class Transfers extends HttpApiGroup.make("transfers")
   )
   .add(
     HttpApiEndpoint.get("get", "/transfers/:id")
+      .annotate(OpenApi.Summary, "A transfer, and how far it has come")
+      .annotate(AnswerFields, ["etag"])
       .setPath(Schema.Struct({ id: Terms.TransferId }))
       .addSuccess(TransferView)
       .addError(Schema.Union(every, Problem.schema("transfer-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)
   ) {}
 
-class Log extends HttpApiGroup.make("log")
-  .add(
-    HttpApiEndpoint.get("page", "/events")
-      .setUrlParams(Schema.Struct({ after, limit }))
-      .addSuccess(EventPage)
-      .addError(Schema.Union(every, ahead))
-      .middleware(Access.Read)
-  )
-  .add(
-    HttpApiEndpoint.get("stream", "/events/stream")
-      .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
-      .setUrlParams(Schema.Struct({ after, skipDamaged }))
-      .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
-      .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
-      .middleware(Access.Read)
-  ) {}
-
-class Projections extends HttpApiGroup.make("projections")
-  .add(
-    HttpApiEndpoint.get("list", "/projections")
-      .addSuccess(
-        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({ identifier: "Projections" })
-      )
-      .addError(every)
-      .middleware(Access.Read)
-  )
-  .add(
-    HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
-      .setPath(Schema.Struct({ name: Schema.String }))
-      .setHeaders(keyed)
-      .addSuccess(
-        Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({ identifier: "RebuildPlan" }),
-        {
-          status: 202
-        }
-      )
-      .addError(Schema.Union(everyCommand, Problem.schema("projection-not-found")))
-      .middleware(Access.Admin)
-  ) {}
-
-const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
-
-const Names = Schema.Array(Schema.String)
-const ReadyHealth = Schema.Struct({
-  ...Health.fields,
-  log: Schema.String,
-  stuck: Schema.Int,
-  projections: Schema.Struct({ halted: Names, ahead: Names }),
-  processes: Schema.Struct({ stuck: Names })
-}).annotations({
-  identifier: "Ready",
-  description:
-    "`log`: as in the header `Daybook-Log`. `stuck`: how many things wait for a human, the sum of `daybook_projection_stuck`: streams behind an event that failed too often, and models that halted; by name in `projections` and `processes`. One that is ahead of the log makes this 503."
-})
-
-class Operations extends HttpApiGroup.make("operations")
-  .add(HttpApiEndpoint.get("live", "/health/live").addSuccess(Health))
-  .add(
-    HttpApiEndpoint.get("ready", "/health/ready")
-      .addSuccess(ReadyHealth)
-      .addError(Schema.Union(Problem.schema("not-ready"), Problem.schema("shutting-down")))
-  )
-  .add(
-    HttpApiEndpoint.get("metrics", "/metrics")
-      .addSuccess(HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4" }))
-      .addError(every)
-      .middleware(Access.Read)
-  )
-  .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
-  .add(HttpApiEndpoint.get("docs", "/docs").addSuccess(HttpApiSchema.Text({ contentType: "text/html" }))) {}
+export { defaultLimit, IdempotencyKey, VersionTag } from "../../http/ApiParts.ts"
+export { EventPage, ProjectionView, StoredEvent } from "../../http/ServiceApi.ts"
 
 export class AccountsApi extends HttpApi.make("daybook")
   .add(Accounts)
   .add(Holds)
   .add(Transfers)
-  .add(Log)
-  .add(Projections)
-  .add(Operations) {}
+  .add(ServiceApi.Log)
+  .add(ServiceApi.Projections)
+  .add(ServiceApi.Operations) {}

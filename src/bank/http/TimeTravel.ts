@@ -10,6 +10,7 @@ import { Problem } from "../../http/Problem.ts"
 import { Account, type AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import type { AccountId } from "../account/AccountTerms.ts"
+import * as BankProblem from "./BankProblem.ts"
 
 const definition = Account.define(AccountBehaviour.behaviour)
 
@@ -20,7 +21,7 @@ const toProblem = (error: Effect.Effect.Error<ReturnType<typeof TimeTravel.state
     case "InvalidArgument":
       return Failures.invalidArgument(error)
     case "NoSuchVersion":
-      return error.head === 0 ? new Problem("account-not-found") : new Problem("version-not-found")
+      return error.head === 0 ? BankProblem.make("account-not-found") : new Problem("version-not-found")
     default:
       return Failures.damaged(error)
   }
@@ -39,6 +40,6 @@ export const make = Effect.gen(function* () {
       const found = yield* Effect.mapError(TimeTravel.stateAt(definition, id, moment), toProblem)
       if (found.version > 0) return Option.some<Committed<AccountState>>(found)
       const head = yield* Effect.mapError(store.head(Account.streamId(id)), Failures.ofReading)
-      return head.version === 0 ? yield* Effect.fail(new Problem("account-not-found")) : Option.none()
+      return head.version === 0 ? yield* Effect.fail(BankProblem.make("account-not-found")) : Option.none()
     }).pipe(permits.withPermits(1), Effect.provide(context))
 })

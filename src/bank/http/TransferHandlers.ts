@@ -3,11 +3,11 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
-import * as Failures from "../../http/Failures.ts"
-import { Problem } from "../../http/Problem.ts"
 import { TransferId } from "../account/AccountTerms.ts"
 import { type Progress, Transfers } from "../transfer/Transfers.ts"
 import { AccountsApi } from "./AccountsApi.ts"
+import * as BankProblem from "./BankProblem.ts"
+import * as Refusals from "./Refusals.ts"
 
 /** 201 for a transfer that is completed, 202 for one that is on its way; one that was refused is a problem. */
 const answer = (progress: Progress) => {
@@ -25,9 +25,9 @@ const answer = (progress: Progress) => {
 
 /** The reasons for which the source would refuse a withdrawal have the code of that. */
 const refusal = (reason = "") => {
-  if (reason === "insufficient-funds") return new Problem("insufficient-funds", { detail: "the source has less" })
-  if (reason === "source-closed") return new Problem("account-closed", { detail: "the source is closed" })
-  return new Problem("transfer-refused", { detail: `the transfer was refused: ${reason}` })
+  if (reason === "insufficient-funds") return BankProblem.make("insufficient-funds", { detail: "the source has less" })
+  if (reason === "source-closed") return BankProblem.make("account-closed", { detail: "the source is closed" })
+  return BankProblem.make("transfer-refused", { detail: `the transfer was refused: ${reason}` })
 }
 
 export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =>
@@ -38,11 +38,11 @@ export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/transfers" })
           const id = transferId ?? TransferId.make(CommandAnswer.derivedId("transfer", given.commandId))
-          return yield* answer(yield* Effect.mapError(transfers.request(id, order, given), Failures.ofTransfer))
+          return yield* answer(yield* Effect.mapError(transfers.request(id, order, given), Refusals.ofTransfer))
         })
       )
       .handle("get", ({ path: { id } }) =>
-        Effect.map(Effect.mapError(transfers.get(id), Failures.ofTransferState), ({ position, transfer, version }) =>
+        Effect.map(Effect.mapError(transfers.get(id), Refusals.ofTransferState), ({ position, transfer, version }) =>
           HttpServerResponse.unsafeJson(transfer, {
             headers: { etag: `"${version}"`, "daybook-position": String(position) }
           })

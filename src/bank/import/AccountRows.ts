@@ -1,20 +1,15 @@
 /** `AccountRows` turns lines of a file into commands of accounts, and applies them: each account's in order, many accounts at once. */
 import { Effect, Either, Schema } from "effect"
-import { InputError, type Line } from "../../cli/Lines.ts"
+import * as ImportRows from "../../cli/ImportRows.ts"
+import { InputError } from "../../cli/Lines.ts"
 import type { RuntimeError } from "../../core/ActorError.ts"
-import type { Reply } from "../../core/Aggregate.ts"
+import type * as Aggregate from "../../core/Aggregate.ts"
 import * as SchemaPath from "../../core/SchemaPath.ts"
 import * as FormerFingerprint from "../../http/FormerFingerprint.ts"
 import * as StrictJson from "../../http/StrictJson.ts"
+import type { ImportFormat, ImportSource, Line, Tally } from "../../projection/ImportFormat.ts"
 import { Account } from "../account/Account.ts"
-import { AccountId, Amount, BookedOn, Booking, Opening } from "../account/AccountTerms.ts"
-
-/** How many rows ended how. The accounts that berka opens are not rows. */
-export interface Tally {
-  applied: number
-  replayed: number
-  refused: number
-}
+import { AccountId, Amount, BookedOn, Booking, Opening, OverdraftLimit } from "../account/AccountTerms.ts"
 
 type Payload =
   | { readonly command: "Open"; readonly payload: typeof Opening.Type }
@@ -22,7 +17,7 @@ type Payload =
   | { readonly command: "Close" }
 
 /** A command read from a line. */
-export interface Row {
+interface Row {
   readonly line: number
   readonly accountId: AccountId
   readonly commandId: string
@@ -34,7 +29,7 @@ export interface Row {
 }
 
 /** One line as rows, or what is wrong with it. */
-export type Parse = (file: string, line: Line) => Effect.Effect<ReadonlyArray<Row>, InputError>
+type Parse = (file: string, line: Line) => Effect.Effect<ReadonlyArray<Row>, InputError>
 
 /** Reads a line as JSON, an object, and decodes it by the schema that `choose` finds for it. */
 const decoder =
@@ -73,7 +68,7 @@ const decodeCommand = decoder((json) => {
 })
 
 /** Lines of `{commandId, accountId, command, …payload}`; `command` is Open, Deposit, Withdraw or Close. */
-export const commands: Parse = (file, line) =>
+const parseCommands: Parse = (file, line) =>
   Either.map(decodeCommand(file, line), ({ row, said }) => {
     const { accountId, command, commandId, ...payload } = row
     // The rest of a row is the payload of its command: the union is decoded as a whole.
@@ -100,7 +95,7 @@ const decodeBerka = decoder(() => BerkaRow)
 const asAmount = Schema.decodeUnknownEither(Amount)
 
 /** The bank's rows. An account is opened, in CZK, with its first one. */
-export const berka = (overdraftLimit: string): Parse => {
+const parseBerka = (overdraftLimit: string): Parse => {
   const seen = new Set<AccountId>()
   return (file, line) =>
     Either.flatMap(decodeBerka(file, line), ({ row }) => {
@@ -171,9 +166,12 @@ const failed = (file: string, { line }: Row, { message }: RuntimeError) =>
  * Applies rows; fails with the first that is a mistake, or that the runtime could not do. Those before it are applied, those
  * of other accounts after it may be.
  */
-export const makeApply = (file: string, tally: Tally) =>
+const makeApply = (file: string, tally: Tally) =>
   Effect.map(Account, (accounts) => {
-    type Answer = Effect.Effect<Reply<unknown, { readonly _tag: string; readonly message: string }>, RuntimeError>
+    type Answer = Effect.Effect<
+      Aggregate.Reply<unknown, { readonly _tag: string; readonly message: string }>,
+      RuntimeError
+    >
     const ask = (row: Row): Answer => {
       const account = accounts(row.accountId)
       const options = optionsOf(row)
@@ -211,3 +209,25 @@ export const makeApply = (file: string, tally: Tally) =>
       ).pipe(Effect.flatMap(() => first?.error ?? Effect.void))
     }
   })
+
+const run = (source: ImportSource, parse: Parse) =>
+  Effect.flatMap(makeApply(source.file, source.tally), (apply) =>
+    ImportRows.run(source, (line) => parse(source.file, line), apply)
+  )
+
+/** Rows of the bank's own file. The accounts that it opens are not counted. */
+export const berka: ImportFormat<Aggregate.Service<"Account">> = {
+  name: "berka",
+  options: {
+    overdraft: { default: "0", description: "limit of the accounts that berka opens, such as 100000.00" }
+  },
+  refusalOf: ({ overdraft = "" }) =>
+    Schema.is(OverdraftLimit)(overdraft) ? undefined : `--overdraft is an amount such as 100000.00, not ${overdraft}`,
+  run: (source, { overdraft = "0" }) => run(source, parseBerka(overdraft))
+}
+
+export const commands: ImportFormat<Aggregate.Service<"Account">> = {
+  name: "commands",
+  options: {},
+  run: (source) => run(source, parseCommands)
+}

@@ -91,12 +91,19 @@ const make = Effect.gen(function* () {
   })
 })
 
+/** How clients request transfers, and what the process that drives them remembers meanwhile. */
+export const services: Layer.Layer<
+  Transfers | TransferWaits.TransferWaits,
+  never,
+  Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">
+> = Layer.provideMerge(Layer.effect(Transfers, make), TransferWaits.layer)
+
 /** Accounts, transfers between them, and the process that drives those of this database. */
 export const layer: Layer.Layer<
   Transfers | Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">,
   never,
   ActorSystem | EventStore | ProjectionStore
-> = Layer.merge(Layer.effect(Transfers, make), TransferProcess.layer).pipe(
-  Layer.provide(TransferWaits.layer),
+> = TransferProcess.layer.pipe(
+  Layer.provideMerge(services),
   Layer.provideMerge(Layer.merge(AccountBehaviour.layer, TransferBehaviour.layer))
 )

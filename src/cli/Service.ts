@@ -1,17 +1,17 @@
-/** `AccountService` puts the service together: accounts, transfers and read models behind the HTTP server, on one database. */
+/** `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one database. */
 import { readFileSync } from "node:fs"
 import { Duration, Effect, Either, Layer, type Option } from "effect"
-import * as AccountServer from "../bank/http/AccountServer.ts"
-import * as Transfers from "../bank/transfer/Transfers.ts"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import * as ApplicationServer from "../http/ApplicationServer.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import * as Tokens from "../http/Tokens.ts"
 import * as Trust from "../http/Trust.ts"
+import type { Application } from "../projection/Application.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
+import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
-import * as ReadModels from "./ReadModels.ts"
 import * as Telemetry from "./Telemetry.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -60,14 +60,14 @@ const actorSystem = (db: string, address: Option.Option<string>) =>
     })
   )
 
-/** Several processes may serve one PostgreSQL database: one of them keeps its read models and drives its transfers. */
+/** Several processes may serve one PostgreSQL database: one of them keeps its read models and runs its reactions. */
 const lease = Duration.seconds(6)
 
 /** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
 const shutdownTimeout = Duration.seconds(1)
 
 /** Serves until it is interrupted. */
-export const run = ({ cluster, db, durability, host, port, tokens: file }: Settings) =>
+export const run = (app: Application, { cluster, db, durability, host, port, tokens: file }: Settings) =>
   Effect.gen(function* () {
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
@@ -79,13 +79,13 @@ export const run = ({ cluster, db, durability, host, port, tokens: file }: Setti
       })
     }
     const domain = Layer.mergeAll(
-      Transfers.layer.pipe(
-        Layer.provide(actorSystem(db, cluster)),
+      app.layer.pipe(
+        Layer.provideMerge(actorSystem(db, cluster)),
         Layer.provide(ActorConfig.layer({ shutdownTimeout }))
       ),
-      ReadModels.layer
+      ProjectionsLocal.layer(app.projections)
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
-    const server = AccountServer.layer({ host, port, tokens }).pipe(
+    const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),
       Layer.provide(Database.layer(db, "create", durability)),
       Layer.provide(Telemetry.layer)

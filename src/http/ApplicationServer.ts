@@ -1,0 +1,68 @@
+/**
+ * `ApplicationServer` serves an application: its own API, and the log, the feed, projections, health and metrics that every
+ * service has, behind one boundary on a port.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer } from "effect"
+import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import type { Application, Runtime } from "../projection/Application.ts"
+import type { Projections } from "../projection/Projections.ts"
+import * as Boundary from "./Boundary.ts"
+import * as EventView from "./EventView.ts"
+import type { Provided } from "./HttpPart.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as LogHandlers from "./LogHandlers.ts"
+import * as LogHeader from "./LogHeader.ts"
+import * as NodeServer from "./NodeServer.ts"
+import * as OperationHandlers from "./OperationHandlers.ts"
+import * as ProjectionHandlers from "./ProjectionHandlers.ts"
+import * as Readiness from "./Readiness.ts"
+import * as ServedApi from "./ServedApi.ts"
+import * as Tokens from "./Tokens.ts"
+import * as Trust from "./Trust.ts"
+
+export interface Options extends NodeServer.Address {
+  /** Null: whoever reaches the address may do everything, except the web pages of others. */
+  readonly tokens: ReadonlyArray<Tokens.Token> | null
+}
+
+/** What an application's handlers may need, besides the services of the application itself. */
+type OwnHandlers<P> = Layer.Layer<never, never, P | Runtime | SnapshotStore | Projections | Provided>
+
+/**
+ * Serves while its scope is open, with the services that the application's layer provides. When it closes, no new request is
+ * taken and the accepted ones are answered.
+ */
+export const layer = <P>(
+  app: Application<P>,
+  { host, port, tokens }: Options
+): Layer.Layer<NodeServer.NodeServer, NodeServer.ListenFailed, P | Runtime | SnapshotStore | Projections> =>
+  Layer.unwrapEffect(
+    Effect.map(ServedApi.load(app), (part) => {
+      const served = ServedApi.make(app, part)
+      // `Application.make` has checked what they need.
+      const own = (part?.handlers ?? Layer.empty) as OwnHandlers<P>
+      const handlers = Layer.mergeAll(own, LogHandlers.layer, ProjectionHandlers.layer, OperationHandlers.layer)
+      const api = Layer.effect(
+        HttpApi.Api,
+        Effect.map(Effect.context<never>(), (context) => ({ api: served.api, context }))
+      )
+      return NodeServer.layer({ host, port }).pipe(
+        Layer.provide(Boundary.layer(tokens === null ? (headers) => Trust.refusal(host, headers) : () => undefined)),
+        Layer.provide(api),
+        Layer.provide(handlers),
+        Layer.provide(Tokens.layer),
+        Layer.provide(Layer.succeed(Tokens.Tokens, { all: tokens })),
+        Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),
+        Layer.provide([
+          Readiness.layer,
+          LogHeader.layer,
+          EventView.layer(app),
+          Layer.succeed(ServedApi.ServedApi, served)
+        ]),
+        Layer.provide(Lifecycle.layer)
+      )
+    })
+  )

@@ -1,0 +1,56 @@
+/** `ServedApi` is the contract of the service that runs: the application's own and the part that every service has, as one. */
+import * as HttpApi from "@effect/platform/HttpApi"
+import { Context, Effect } from "effect"
+import { type Application, type HttpPart, InvalidApplication } from "../projection/Application.ts"
+import * as OpenApiDocument from "./OpenApiDocument.ts"
+import * as Problem from "./Problem.ts"
+import * as Routes from "./Routes.ts"
+import { ServiceApi } from "./ServiceApi.ts"
+
+/** A contract whose groups are known to the router alone. */
+type Api = (typeof HttpApi.Api)["Service"]["api"]
+type Document = ReturnType<typeof OpenApiDocument.make>
+
+export class ServedApi extends Context.Tag("daybook/http/ServedApi")<
+  ServedApi,
+  {
+    readonly api: Api
+    readonly routes: Routes.Routes
+    /** Made when first asked for: it takes longer than the server takes to start. */
+    readonly document: () => Document
+  }
+>() {}
+
+const anyOf = (api: HttpApi.HttpApi.Any) => api as HttpApi.HttpApi.AnyWithProps
+
+const combined = (own: HttpApi.HttpApi.AnyWithProps | undefined): HttpApi.HttpApi.AnyWithProps => {
+  const service = anyOf(ServiceApi)
+  const groups: Readonly<Record<string, unknown>> = service.groups
+  for (const [name, group] of Object.entries(own?.groups ?? {})) {
+    if (!Object.hasOwn(groups, name) || groups[name] === group) continue
+    throw new InvalidApplication(`every service has a group ${name} of its own; give the application's another name`)
+  }
+  const empty = anyOf(HttpApi.make("daybook"))
+  return (own === undefined ? empty : empty.addHttpApi(own)).addHttpApi(service)
+}
+
+/** The contract of an application. Throws `InvalidApplication` where its API has a group that every service has. */
+export const make = (app: Application, part: HttpPart | undefined): ServedApi["Type"] => {
+  const api = combined(part?.api)
+  let built: Document | undefined
+  return {
+    api: api as HttpApi.HttpApi.Any as Api,
+    routes: Routes.make(api),
+    document: () => {
+      built ??= OpenApiDocument.make(api, {
+        title: app.name,
+        description: part?.description ?? app.description,
+        codes: [...Object.keys(Problem.codes), ...(part?.problems ?? [])]
+      })
+      return built
+    }
+  }
+}
+
+/** The application's own part, where it has one. */
+export const load = (app: Application): Effect.Effect<HttpPart | undefined> => Effect.promise(async () => app.http?.())

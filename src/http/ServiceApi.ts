@@ -1,0 +1,189 @@
+/**
+ * `ServiceApi` is the part of the contract that the service of every application has: the log and its feed, projections, and
+ * what those who run it ask. It holds no behaviour.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import * as Access from "./Access.ts"
+import { after, digits, every, everyCommand, keyed, limit, optional } from "./ApiParts.ts"
+import * as Problem from "./Problem.ts"
+
+const skipDamaged = optional(
+  Schema.BooleanFromString.annotations({
+    description:
+      "Whether the feed goes on behind an event that is damaged, once it has said which. Default: it ends there."
+  })
+)
+
+export const StoredEvent = Schema.Struct({
+  position: Schema.Int,
+  streamId: Schema.String,
+  version: Schema.Int,
+  type: Schema.String,
+  schemaVersion: Schema.Int,
+  data: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  commandId: Schema.String,
+  correlationId: Schema.String,
+  recordedAt: Schema.String,
+  hash: Schema.String
+}).annotations({
+  identifier: "StoredEvent",
+  description: "`data` as the current version reads; `schemaVersion` is the version that is stored.",
+  examples: [
+    {
+      position: 2,
+      streamId: "order-7",
+      version: 2,
+      type: "Confirmed",
+      schemaVersion: 1,
+      data: { by: "Anna" },
+      commandId: "3a1f6c1e-confirm",
+      correlationId: "3a1f6c1e-confirm",
+      recordedAt: "2026-01-31T12:00:00.000Z",
+      hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
+    }
+  ]
+})
+export type StoredEvent = typeof StoredEvent.Type
+export const EventPage = Schema.Struct({
+  events: Schema.Array(StoredEvent),
+  next: Schema.NullOr(Schema.Int)
+}).annotations({ identifier: "EventPage", description: "`next` is the next `after`, null at the end." })
+
+/** An event that failed, without the text of its error, which may quote what is stored. */
+const FailedEvent = Schema.Struct({
+  position: Schema.Int,
+  streamId: Schema.String,
+  version: Schema.Int,
+  type: Schema.String,
+  attempts: Schema.Int
+})
+/** What went wrong last. Only where an event was applied there is one; tables are made and swapped without. */
+const Trouble = Schema.Struct({
+  step: Schema.Literal("apply", "create", "swap", "ahead"),
+  position: Schema.NullOr(Schema.Int),
+  streamId: Schema.NullOr(Schema.String),
+  version: Schema.NullOr(Schema.Int),
+  type: Schema.NullOr(Schema.String),
+  attempts: Schema.Int
+})
+export const ProjectionView = Schema.Struct({
+  name: Schema.String,
+  kind: Schema.Literal("projection", "reaction"),
+  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused", "ahead").annotations({
+    description:
+      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is built anew."
+  }),
+  position: Schema.Int,
+  lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
+  lastError: Schema.NullOr(Trouble),
+  stuck: Schema.Array(FailedEvent).annotations({
+    description:
+      "Streams that wait behind an event that failed too often; of a reaction it is tried again now and then."
+  }),
+  rebuild: Schema.NullOr(
+    Schema.Struct({
+      position: Schema.Int,
+      target: Schema.Int,
+      eventsPerSecond: Schema.Number,
+      secondsLeft: Schema.NullOr(Schema.Number)
+    })
+  )
+}).annotations({ identifier: "Projection" })
+export type ProjectionView = typeof ProjectionView.Type
+
+const ahead = Problem.schema("position-ahead")
+
+export class Log extends HttpApiGroup.make("log")
+  .add(
+    HttpApiEndpoint.get("page", "/events")
+      .annotate(OpenApi.Summary, "The log, page by page")
+      .setUrlParams(Schema.Struct({ after, limit }))
+      .addSuccess(EventPage)
+      .addError(Schema.Union(every, ahead))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("stream", "/events/stream")
+      .annotate(OpenApi.Summary, "The log as server-sent events, and then each new event")
+      .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
+      .setUrlParams(Schema.Struct({ after, skipDamaged }))
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
+      .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
+      .middleware(Access.Read)
+  ) {}
+
+export class Projections extends HttpApiGroup.make("projections")
+  .add(
+    HttpApiEndpoint.get("list", "/projections")
+      .annotate(OpenApi.Summary, "Health of the read models")
+      .addSuccess(
+        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({ identifier: "Projections" })
+      )
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
+      .annotate(OpenApi.Summary, "Build a read model anew")
+      .setPath(Schema.Struct({ name: Schema.String }))
+      .setHeaders(keyed)
+      .addSuccess(
+        Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({ identifier: "RebuildPlan" }),
+        {
+          status: 202
+        }
+      )
+      .addError(Schema.Union(everyCommand, Problem.schema("projection-not-found")))
+      .middleware(Access.Admin)
+  ) {}
+
+const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
+
+const Names = Schema.Array(Schema.String)
+const ReadyHealth = Schema.Struct({
+  ...Health.fields,
+  log: Schema.String,
+  stuck: Schema.Int,
+  projections: Schema.Struct({ halted: Names, ahead: Names }),
+  processes: Schema.Struct({ stuck: Names })
+}).annotations({
+  identifier: "Ready",
+  description:
+    "`log`: as in the header `Daybook-Log`. `stuck`: how many things wait for a human, the sum of `daybook_projection_stuck`: streams behind an event that failed too often, and models that halted; by name in `projections` and `processes`. One that is ahead of the log makes this 503."
+})
+
+export class Operations extends HttpApiGroup.make("operations")
+  .add(
+    HttpApiEndpoint.get("live", "/health/live").annotate(OpenApi.Summary, "Whether the process runs").addSuccess(Health)
+  )
+  .add(
+    HttpApiEndpoint.get("ready", "/health/ready")
+      .annotate(OpenApi.Summary, "Whether the service takes commands")
+      .addSuccess(ReadyHealth)
+      .addError(Schema.Union(Problem.schema("not-ready"), Problem.schema("shutting-down")))
+  )
+  .add(
+    HttpApiEndpoint.get("metrics", "/metrics")
+      .annotate(OpenApi.Summary, "Metrics in the text format of Prometheus")
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4" }))
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("openapi", "/openapi.json")
+      .annotate(OpenApi.Summary, "This document")
+      .addSuccess(Schema.Unknown)
+  )
+  .add(
+    HttpApiEndpoint.get("docs", "/docs")
+      .annotate(OpenApi.Summary, "This document for people")
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/html" }))
+  ) {}
+
+/** The same for each application: its name is no part of the contract. */
+export class ServiceApi extends HttpApi.make("daybook").add(Log).add(Projections).add(Operations) {}

@@ -1,0 +1,167 @@
+/**
+ * `Application` names the parts of a program once: aggregates with their behaviour, projections, reactions, formats of import,
+ * and an HTTP API of its own. The command line, the HTTP server and verification take the parts from here and know none by
+ * name.
+ */
+import type * as HttpApi from "@effect/platform/HttpApi"
+import type { Rpc } from "@effect/rpc"
+import { Effect, Layer } from "effect"
+import type { ActorSystem } from "../core/ActorSystem.ts"
+import type * as Aggregate from "../core/Aggregate.ts"
+import type { Locked } from "../core/ContractLock.ts"
+import type { AnyDefinition } from "../core/Definition.ts"
+import type { EventStore } from "../core/EventStore.ts"
+import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import type { ImportFormat } from "./ImportFormat.ts"
+import type * as Projection from "./Projection.ts"
+import type { ProjectionStore } from "./ProjectionStore.ts"
+import type { Projections } from "./Projections.ts"
+import * as Reaction from "./Reaction.ts"
+
+/** What a tool needs of a contract: to lock what it stores, and to read it. */
+export type Contract = Locked & Pick<AnyDefinition, "codec">
+
+/** An aggregate with its behaviour. `P` is the service that its layer provides. */
+export interface AggregatePart<in P = never> {
+  readonly contract: Contract
+  readonly definition: AnyDefinition
+  readonly layer: Layer.Layer<P, never, ActorSystem>
+}
+
+/** An HTTP API of the application's own: `HttpPart.make` of `daybook/http` makes it. */
+export interface HttpPart<out R = unknown> {
+  readonly api: HttpApi.HttpApi.AnyWithProps
+  /** Answers the groups of the API. `R` is what they need of the application. */
+  readonly handlers: Layer.Layer<never, never, R>
+  /** Codes of problems that the API may answer, beside those of every application, for its documentation. */
+  readonly problems: ReadonlyArray<string>
+  readonly description: string
+}
+
+/** What an application runs on. */
+export type Runtime = ActorSystem | EventStore | ProjectionStore
+
+export interface Application<in P = never> {
+  readonly "daybook/projection/Application": true
+  /** Of its program and of its document. */
+  readonly name: string
+  /** One sentence. */
+  readonly description: string
+  readonly aggregates: ReadonlyArray<AggregatePart>
+  readonly projections: ReadonlyArray<Projection.Any>
+  readonly reactions: ReadonlyArray<Reaction.Any>
+  /** The aggregate whose stream it is; undefined where the stream is of none of them. */
+  readonly ofStream: (streamId: string) => AggregatePart | undefined
+  /** Aggregates, services and reactions, which run while the layer's scope is open. */
+  readonly layer: Layer.Layer<P, never, Runtime>
+  readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
+  /** Loaded by the server alone. */
+  readonly http: (() => HttpPart | Promise<HttpPart>) | undefined
+}
+
+/** Two parts of an application cannot be told apart. */
+export class InvalidApplication extends Error {
+  override readonly name = "InvalidApplication"
+}
+
+/** The aggregate with what it does. `layer` is how it runs where the behaviour needs services; default: with this behaviour. */
+export const aggregate = <Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>(
+  contract: Aggregate.AggregateClass<Name, Id, S, E, R>,
+  behaviour: NoInfer<Aggregate.Behaviour<S, E, R>>,
+  layer?: Layer.Layer<Aggregate.Service<Name>, never, ActorSystem>
+): AggregatePart<Aggregate.Service<Name>> => ({
+  contract,
+  definition: contract.define(behaviour),
+  layer: layer ?? contract.toLayer(behaviour)
+})
+
+type ServiceOf<Part> = Part extends AggregatePart<infer P> ? P : never
+
+/** The parts as a program declares them. `Parts` are the aggregates, `S` is what the services provide. */
+export interface Parts<Aggregates extends ReadonlyArray<AggregatePart>, S> {
+  readonly name: string
+  readonly description?: string
+  readonly aggregates: Aggregates
+  readonly projections?: ReadonlyArray<Projection.Any>
+  /** What reactions and the API need beside the aggregates. */
+  readonly services?: Layer.Layer<S, never, ServiceOf<Aggregates[number]> | Runtime>
+  // biome-ignore lint/suspicious/noExplicitAny: the events are contravariant; no other bound takes every reaction.
+  readonly reactions?: ReadonlyArray<Reaction.Reaction<any, ServiceOf<Aggregates[number]> | NoInfer<S> | Runtime>>
+  readonly imports?: ReadonlyArray<ImportFormat<ServiceOf<Aggregates[number]> | ActorSystem>>
+  readonly http?: () => OwnHttp<ServiceOf<Aggregates[number]> | NoInfer<S>>
+}
+
+type OfApplication<P> = HttpPart<P | Runtime | SnapshotStore | Projections>
+type OwnHttp<P> = OfApplication<P> | Promise<OfApplication<P>>
+
+const twice = (names: ReadonlyArray<string>): string | undefined => {
+  const seen = new Set<string>()
+  return names.find((name) => seen.size === seen.add(name).size)
+}
+
+const check = (what: string, names: ReadonlyArray<string>): void => {
+  const name = twice(names)
+  if (name !== undefined) throw new InvalidApplication(`two ${what} are called ${name}; give each a name of its own`)
+}
+
+/** Aggregates are told by the name before the id in their streams, which has no hyphen. */
+const nameIn = (streamId: string): string => streamId.slice(0, streamId.indexOf("-"))
+
+/** Throws `InvalidApplication` where two parts have one name. */
+export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = never>(
+  parts: Parts<Aggregates, S>
+): Application<ServiceOf<Aggregates[number]> | S> => {
+  type P = ServiceOf<Aggregates[number]>
+  const { description = "", http, imports = [], name, projections = [], reactions = [] } = parts
+  // Their types say more than those of the declared list, whose services are any of them.
+  const aggregates: ReadonlyArray<AggregatePart> = parts.aggregates
+  const byName = new Map(aggregates.map((part) => [nameIn(part.definition.streamId("")), part]))
+  check(
+    "aggregates",
+    aggregates.map(({ definition }) => nameIn(definition.streamId("")))
+  )
+  check(
+    "projections or reactions",
+    [...projections, ...reactions].map((each) => each.name)
+  )
+  check(
+    "tables",
+    projections.flatMap(({ tables }) => tables)
+  )
+  check(
+    "formats of import",
+    imports.map((format) => format.name)
+  )
+
+  const ofAggregates = aggregates.reduce<Layer.Layer<never, never, ActorSystem>>(
+    (all, { layer }) => Layer.merge(all, layer),
+    Layer.empty
+  ) as Layer.Layer<P, never, ActorSystem>
+  const services = parts.services ?? (Layer.empty as Layer.Layer<S>)
+  const ofReactions = reactions.reduce<Layer.Layer<never, never, P | S | Runtime>>(
+    (all, reaction) => Layer.merge(all, Reaction.layer(reaction)),
+    Layer.empty
+  )
+  return {
+    "daybook/projection/Application": true,
+    name,
+    description,
+    aggregates,
+    projections,
+    reactions,
+    ofStream: (streamId) => byName.get(nameIn(streamId)),
+    layer: ofReactions.pipe(Layer.provideMerge(services), Layer.provideMerge(ofAggregates)) as Layer.Layer<
+      P | S,
+      never,
+      Runtime
+    >,
+    imports: imports.map((format) => ({
+      ...format,
+      run: (source, given) => Effect.provide(format.run(source, given), ofAggregates)
+    })),
+    http
+  }
+}
+
+export const isApplication = (value: unknown): value is Application =>
+  typeof value === "object" && value !== null && "daybook/projection/Application" in value
