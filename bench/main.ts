@@ -8,6 +8,7 @@ import process from "node:process"
 import * as against from "./against.ts"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
+import * as fairness from "./fairness.bench.ts"
 import * as growth from "./growth.bench.ts"
 import { isFull, isMet, type Ratio, type Result } from "./harness.ts"
 import * as http from "./http.bench.ts"
@@ -32,6 +33,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   replay,
   recovery,
   commands,
+  fairness,
   rebuild,
   rebuildLatency,
   lag,
