@@ -65,7 +65,10 @@ describe("the package", () => {
     execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, stdio: "pipe" })
   })
 
-  it("daybook/http/contract loads nothing that a browser has not", { timeout: 30_000 }, () => {
+  it.each([
+    ["daybook/http/contract", "AccountsApi"],
+    ["daybook/http/client", "Client"]
+  ])("%s loads nothing that a browser has not", { timeout: 30_000 }, (entry, name) => {
     // Tells of each module that is resolved; those of Node are the ones without a file.
     const hooks = `export const resolve = async (specifier, context, next) => {
       const found = await next(specifier, context)
@@ -75,8 +78,8 @@ describe("the package", () => {
     const script = `
       import { register } from "node:module"
       register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hooks)}))
-      const { AccountsApi } = await import("daybook/http/contract")
-      if (AccountsApi === undefined) throw new Error("the contract is missing")`
+      const loaded = await import("${entry}")
+      if (loaded.${name} === undefined) throw new Error("it lacks ${name}")`
     const options = { cwd: project, encoding: "utf8" } as const
     const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], options)
     assert.strictEqual(status, 0, stderr)

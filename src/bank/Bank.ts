@@ -13,8 +13,8 @@ export const application = Application.make({
   name: "daybook",
   description: "Accounts as durable actors on an event log.",
   aggregates: [
-    Application.aggregate(Account, AccountBehaviour.behaviour, AccountBehaviour.layer),
-    Application.aggregate(Transfer, TransferBehaviour.behaviour, TransferBehaviour.layer)
+    Application.aggregate(Account, AccountBehaviour.behaviour, { layer: AccountBehaviour.layer }),
+    Application.aggregate(Transfer, TransferBehaviour.behaviour, { layer: TransferBehaviour.layer })
   ],
   projections: [AccountSummary.projection],
   services: Transfers.services,

@@ -135,6 +135,9 @@ type Key<Name extends string> = `daybook/Aggregate/${Name}`
 export interface AggregateClass<Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>
   extends Context.TagClass<Service<Name>, Key<Name>, (id: Id) => Ref<S, E, R>> {
   readonly aggregate: Name
+  readonly id: Schema.Schema<Id, string>
+  /** The state before the first event. */
+  readonly initial: S
   readonly protocol: RpcGroup.RpcGroup<R>
   readonly codec: EventCodec.EventCodec<E>
   /** All its events, for a reader that takes them from this aggregate alone. */
@@ -426,6 +429,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
 
   class Tag extends Context.Tag(`daybook/Aggregate/${name}`)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
     static readonly aggregate = name
+    static readonly id = contract.id
+    static get initial() {
+      return initial()
+    }
     static readonly protocol = RpcGroup.make(...contract.commands)
     static readonly codec = codec
     static readonly events = contract.events.map((event) => EventOwner.only(name, event))

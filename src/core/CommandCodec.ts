@@ -5,13 +5,14 @@
  * An answer is read back from its text before it is stored, so that the first caller gets what every later one gets.
  */
 import type { Rpc } from "@effect/rpc"
-import { Either, Schema } from "effect"
+import { Either, type Schema } from "effect"
 import { InvalidAnswer, UnreadableAnswer } from "./ActorError.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"
 import type { Outcome } from "./Definition.ts"
 import type { KeptAnswer } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import * as Json from "./Json.ts"
+import * as PayloadDefaults from "./PayloadDefaults.ts"
 import * as StoredForm from "./StoredForm.ts"
 import * as StoredText from "./StoredText.ts"
 import { InvalidArgument } from "./StoreError.ts"
@@ -78,32 +79,6 @@ const versioned = (schema: Schema.Schema.AnyNoContext, options?: TextCodec.Optio
 const tagIn = (form: unknown): string | undefined =>
   Json.isPlainObject(form) && typeof form._tag === "string" ? form._tag : undefined
 
-/** A field that a constructor fills in: its name in the payload and in the stored form. */
-interface Defaulted {
-  readonly name: string
-  readonly stored: string
-}
-
-interface DefaultedField {
-  readonly ast: {
-    readonly defaultValue?: unknown
-    readonly from?: { readonly fromKey?: PropertyKey }
-    readonly to?: { readonly defaultValue?: unknown }
-  }
-}
-
-const defaultsOf = (fields: Schema.Struct.Fields): ReadonlyArray<Defaulted> =>
-  Object.entries(fields).flatMap(([name, field]) => {
-    if (!Schema.isPropertySignature(field)) return []
-    const { defaultValue, from, to } = (field as unknown as DefaultedField).ast
-    return (defaultValue ?? to?.defaultValue) === undefined ? [] : [{ name, stored: String(from?.fromKey ?? name) }]
-  })
-
-const hasFields = (
-  schema: object
-): schema is { readonly fields: Schema.Struct.Fields; readonly make: (...values: ReadonlyArray<unknown>) => unknown } =>
-  "fields" in schema && "make" in schema
-
 /** Most commands have none of what a list would hold. */
 const none: ReadonlyArray<never> = []
 
@@ -114,7 +89,6 @@ const compile = (
 ) => {
   const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
   const error = rpc.errorSchema as Schema.Schema.AnyNoContext
-  const constructed = hasFields(payload) ? payload : undefined
   const refusals = StoredForm.membersOf(error).map((member) => ({
     ...versioned(member),
     /** The tags of its versions. */
@@ -126,22 +100,13 @@ const compile = (
     identity: StoredForm.identityOf(payload),
     /** Payloads are written with their keys sorted; what was stored before was not. */
     orders: [StoredForm.fieldsOf(payload), ...formerOrders],
-    // A struct's own constructor fills in its defaults, and copies the fields.
-    complete: (values: unknown): unknown =>
-      constructed === undefined ? values : constructed.make(values, { disableValidation: true }),
-    defaults: constructed === undefined ? [] : defaultsOf(constructed.fields),
+    defaults: PayloadDefaults.of(payload),
     success: versioned(rpc.successSchema as Schema.Schema.AnyNoContext, { refuseExcess: true }),
     /** An error is an object with a stack, which no schema names. */
     error: TextCodec.make(error as Schema.Schema<unknown, unknown>),
     refusals
   }
 }
-
-/** The stored form without the fields that only a default supplied. */
-const withoutDefaults = (form: unknown, defaulted: ReadonlyArray<string>): unknown =>
-  defaulted.length === 0 || !Json.isPlainObject(form)
-    ? form
-    : Object.fromEntries(Object.entries(form).filter(([key]) => !defaulted.includes(key)))
 
 /** The fields of a stored form that somebody said, at every depth. */
 const saidOf = (form: unknown, said: unknown): unknown => {
@@ -184,24 +149,20 @@ export const make = (
     new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
 
   const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
-    const { address, complete, defaults, identity, orders, payload } = command(tag)
+    const { address, defaults, identity, orders, payload } = command(tag)
     const { fingerprint: own, formerFingerprint, said } = identifying
     const wrong = wrongFingerprint("fingerprint", own) ?? wrongFingerprint("formerFingerprint", formerFingerprint)
     if (wrong !== undefined) return Either.left(wrong)
-    const completed = complete(given)
+    const completed = defaults.complete(given)
     const written = payload.codec.write(completed)
     if (Either.isLeft(written)) return Either.left(invalid(tag, written.left))
     const { asRead, form, text } = written.right
     if (StoredText.isOver(text, StoredText.maxCommandBytes)) {
       return Either.left(invalid(tag, { path: "", reason: `is over ${StoredText.maxCommandBytes} bytes` }))
     }
-    const values = (given ?? {}) as Record<string, unknown>
-    const defaulted =
-      defaults.length === 0
-        ? none
-        : defaults.flatMap(({ name, stored }) => (values[name] === undefined ? [stored] : []))
+    const defaulted = defaults.defaulted(given)
     const isWhole = said === undefined && identity === undefined && defaulted.length === 0
-    const supplied = isWhole || form === undefined ? form : saidOf(withoutDefaults(form, defaulted), said)
+    const supplied = isWhole || form === undefined ? form : saidOf(PayloadDefaults.without(form, defaulted), said)
     const identified = isWhole || form === undefined ? text : Json.canonical((identity ?? same)(supplied))
     return Either.right({
       payload: HeldValue.freeze(asRead),

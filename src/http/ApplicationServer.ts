@@ -4,11 +4,14 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import * as StreamId from "../core/StreamId.ts"
 import type { Application, Runtime } from "../projection/Application.ts"
 import type { Projections } from "../projection/Projections.ts"
+import * as AggregateHandlers from "./AggregateHandlers.ts"
 import * as Boundary from "./Boundary.ts"
 import * as EventView from "./EventView.ts"
 import type { Provided } from "./HttpPart.ts"
@@ -44,7 +47,13 @@ export const layer = <P>(
       const served = ServedApi.make(app, part)
       // `Application.make` has checked what they need.
       const own = (part?.handlers ?? Layer.empty) as OwnHandlers<P>
-      const handlers = Layer.mergeAll(own, LogHandlers.layer, ProjectionHandlers.layer, OperationHandlers.layer)
+      const handlers = Layer.mergeAll(
+        own,
+        AggregateHandlers.layer(app),
+        LogHandlers.layer,
+        ProjectionHandlers.layer,
+        OperationHandlers.layer
+      )
       const api = Layer.effect(
         HttpApi.Api,
         Effect.map(Effect.context<never>(), (context) => ({ api: served.api, context }))
@@ -55,6 +64,8 @@ export const layer = <P>(
         Layer.provide(handlers),
         Layer.provide(Tokens.layer),
         Layer.provide(Layer.succeed(Tokens.Tokens, { all: tokens })),
+        // As long as a stream's id may be, in escapes; the router's own limit is 100 characters.
+        Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: 9 * StreamId.maxLength })),
         Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),
         Layer.provide([
           Readiness.layer,

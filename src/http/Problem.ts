@@ -35,6 +35,7 @@ export const codes = define({
   forbidden: { status: 403, title: "The token's scope does not cover the request." },
   "foreign-page": { status: 403, title: "The request looks as if a web page of somebody else had made it." },
   "route-not-found": { status: 404, title: "There is no such resource." },
+  "aggregate-not-found": { status: 404, title: "Nothing has happened to this aggregate: it has no state to show." },
   "version-not-found": { status: 404, title: "There never was this version, or none at this time." },
   "projection-not-found": { status: 404, title: "There is no such projection." },
   "method-not-allowed": { status: 405, title: "The resource does not take this method." },
@@ -75,7 +76,8 @@ export type FieldError = typeof FieldError.Type
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
-const body = (code: string, status: number) =>
+/** The body of a problem, as a schema. */
+export const body = (code: string, status: number) =>
   Schema.Struct({
     type: Schema.String,
     title: Schema.String,

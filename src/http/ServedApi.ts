@@ -2,6 +2,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import { Context, Effect } from "effect"
 import { type Application, type HttpPart, InvalidApplication } from "../projection/Application.ts"
+import * as AggregatesApi from "./AggregatesApi.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import * as Problem from "./Problem.ts"
 import * as Routes from "./Routes.ts"
@@ -31,7 +32,9 @@ const combined = (own: HttpApi.HttpApi.AnyWithProps | undefined): HttpApi.HttpAp
     throw new InvalidApplication(`every service has a group ${name} of its own; give the application's another name`)
   }
   const empty = anyOf(HttpApi.make("daybook"))
-  return (own === undefined ? empty : empty.addHttpApi(own)).addHttpApi(service)
+  return (own === undefined ? empty : empty.addHttpApi(own))
+    .addHttpApi(service)
+    .addHttpApi(anyOf(AggregatesApi.AggregatesApi))
 }
 
 /** The contract of an application. Throws `InvalidApplication` where its API has a group that every service has. */
@@ -42,7 +45,8 @@ export const make = (app: Application, part: HttpPart | undefined): ServedApi["T
     api: api as HttpApi.HttpApi.Any as Api,
     routes: Routes.make(api),
     document: () => {
-      built ??= OpenApiDocument.make(api, {
+      const aggregates = app.aggregates.map(({ published }) => published)
+      built ??= OpenApiDocument.make(AggregatesApi.describe(api, aggregates), {
         title: app.name,
         description: part?.description ?? app.description,
         codes: [...Object.keys(Problem.codes), ...(part?.problems ?? [])]

@@ -16,6 +16,7 @@ import type { ImportFormat } from "./ImportFormat.ts"
 import type * as Projection from "./Projection.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import type { Projections } from "./Projections.ts"
+import * as Published from "./Published.ts"
 import * as Reaction from "./Reaction.ts"
 
 /** What a tool needs of a contract: to lock what it stores, and to read it. */
@@ -26,6 +27,12 @@ export interface AggregatePart<in P = never> {
   readonly contract: Contract
   readonly definition: AnyDefinition
   readonly layer: Layer.Layer<P, never, ActorSystem>
+  readonly published: Published.Published
+}
+
+export interface AggregateOptions<Name extends string, R extends Rpc.Any> extends Published.Options<R> {
+  /** How it runs where the behaviour needs services. Default: with the behaviour as it is. */
+  readonly layer?: Layer.Layer<Aggregate.Service<Name>, never, ActorSystem>
 }
 
 /** An HTTP API of the application's own: `HttpPart.make` of `daybook/http` makes it. */
@@ -64,16 +71,20 @@ export class InvalidApplication extends Error {
   override readonly name = "InvalidApplication"
 }
 
-/** The aggregate with what it does. `layer` is how it runs where the behaviour needs services; default: with this behaviour. */
+/** The aggregate with what it does, and what clients may do with it: by default nothing but read. */
 export const aggregate = <Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>(
   contract: Aggregate.AggregateClass<Name, Id, S, E, R>,
   behaviour: NoInfer<Aggregate.Behaviour<S, E, R>>,
-  layer?: Layer.Layer<Aggregate.Service<Name>, never, ActorSystem>
-): AggregatePart<Aggregate.Service<Name>> => ({
-  contract,
-  definition: contract.define(behaviour),
-  layer: layer ?? contract.toLayer(behaviour)
-})
+  options: AggregateOptions<Name, NoInfer<R>> = {}
+): AggregatePart<Aggregate.Service<Name>> => {
+  const definition = contract.define(behaviour)
+  return {
+    contract,
+    definition,
+    layer: options.layer ?? contract.toLayer(behaviour),
+    published: Published.make(contract, definition.commands.errorTags, options)
+  }
+}
 
 type ServiceOf<Part> = Part extends AggregatePart<infer P> ? P : never
 
@@ -107,14 +118,20 @@ const check = (what: string, names: ReadonlyArray<string>): void => {
 /** Aggregates are told by the name before the id in their streams, which has no hyphen. */
 const nameIn = (streamId: string): string => streamId.slice(0, streamId.indexOf("-"))
 
-/** Throws `InvalidApplication` where two parts have one name. */
+/** Throws `InvalidApplication` where two parts have one name, `AmbiguousEvent` where one names an event of two aggregates. */
 export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = never>(
   parts: Parts<Aggregates, S>
 ): Application<ServiceOf<Aggregates[number]> | S> => {
   type P = ServiceOf<Aggregates[number]>
-  const { description = "", http, imports = [], name, projections = [], reactions = [] } = parts
+  const { description = "", http, imports = [], name } = parts
   // Their types say more than those of the declared list, whose services are any of them.
   const aggregates: ReadonlyArray<AggregatePart> = parts.aggregates
+  // Whose events they name is told among these aggregates.
+  const contracts = aggregates.map(({ contract }) => contract)
+  const projections = (parts.projections ?? []).map(
+    (each): Projection.Any => ({ ...each, selection: each.selection.within(contracts) })
+  )
+  const reactions = (parts.reactions ?? []).map((each) => ({ ...each, selection: each.selection.within(contracts) }))
   const byName = new Map(aggregates.map((part) => [nameIn(part.definition.streamId("")), part]))
   check(
     "aggregates",

@@ -295,6 +295,13 @@ describe("documents", () => {
         }
       }
     })
+    // The bank makes no command public: of each aggregate there are the state and the events.
+    for (const { published } of application.aggregates) {
+      for (const rest of ["", "/events"]) {
+        count++
+        assert.isString(operations[`/aggregates/${published.name}/{id}${rest}`]?.get.summary)
+      }
+    }
     assert.strictEqual(count, Object.values(operations).flatMap((path) => Object.keys(path)).length)
     // biome-ignore lint/suspicious/noExplicitAny: a document of JSON.
     const schemas: Record<string, any> = components.schemas
