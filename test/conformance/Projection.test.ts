@@ -1,12 +1,15 @@
 /** The suite of the read side on every store that has one. */
 import { describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
+import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import * as ProjectionStoreMemory from "../../src/sql/ProjectionStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
 const stores = {
+  memory: Layer.provideMerge(ProjectionStoreMemory.layer, EventStoreMemory.layer),
   sqlite: temporaryStore,
   "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
   postgres: postgresStore()
