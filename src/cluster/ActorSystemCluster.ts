@@ -15,6 +15,7 @@ import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Option,
 import { ActorConfig } from "../core/ActorConfig.ts"
 import {
   DecisionTimedOut,
+  LimitExceeded,
   MailboxFull,
   RecoveryFailed,
   type RuntimeError,
@@ -88,6 +89,7 @@ const Failure = Schema.Union(
   MailboxFull,
   TooManyActors,
   VersionMismatch,
+  LimitExceeded,
   DecisionTimedOut,
   RecoveryFailed,
   UnreadableAnswer,

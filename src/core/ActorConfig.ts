@@ -13,6 +13,12 @@ export interface ActorLimits {
    */
   readonly maxBatchCharacters: number
   /**
+   * Events of one command, and characters of their data; more fails with `LimitExceeded`. As much as the SQL writer puts in one
+   * transaction: until they are decided and written, nothing else of the process runs.
+   */
+  readonly maxCommandEvents: number
+  readonly maxCommandCharacters: number
+  /**
    * Actors in memory. At the limit the one idle for longest leaves for the next; when all are busy the next waits, for the
    * one that has its place for longest to give it up, about a second.
    */
@@ -21,14 +27,22 @@ export interface ActorLimits {
   readonly maxWaitingActors: number
   /** Time without a command after which an actor leaves memory. */
   readonly idleTimeout: Duration.Duration
-  /** Recoveries at once; further ones wait. Small, so that a cold start leaves the store to those that run. */
+  /**
+   * Pages that recoveries read at once; further ones wait for their turn, page by page, those of short recoveries first
+   * (`RecoveryQueue`). So many pages of `maxPageBytes` are all that recoveries have in memory, beside their states.
+   */
   readonly maxRecoveries: number
   /**
-   * Longest recovery from when it has its place, with all its attempts and the waits between them; then its commands fail
-   * with `RecoveryFailed`. Also the longest catch-up after another writer was first; then the actor recovers from the start.
+   * Longest time in which a recovery comes no further, from when it has its turn, with all its attempts and the waits between
+   * them; then its commands fail with `RecoveryFailed`. Each page begins it again, so that a long stream is not given up. Also
+   * the longest look at the store for a read, and the longest catch-up after another writer was first; then the actor recovers
+   * from the start.
    */
   readonly recoveryTimeout: Duration.Duration
-  /** Attempts of one recovery while the store is unavailable. A stream that cannot be read is not tried twice. */
+  /**
+   * Attempts of a recovery in a row that come no further while the store is unavailable; each goes on where the last one ended. A
+   * stream that cannot be read is not tried twice.
+   */
   readonly recoveryAttempts: number
   /** Delay before the second attempt; doubled for each further one up to `maxBackoff`, each ±20 %. After a defect too. */
   readonly minBackoff: Duration.Duration
@@ -48,6 +62,8 @@ export interface ActorLimits {
   readonly snapshotMinEvents: number
   /** Snapshots kept of each stream: two, so that one that turns out damaged has a predecessor. */
   readonly snapshotsKept: number
+  /** Characters of one snapshot. A larger state is not saved, which the log says, and recovers from its events. */
+  readonly maxSnapshotCharacters: number
   /** Streams that wait for their snapshot; one more waits for its next occasion. */
   readonly maxPendingSnapshots: number
   /** Longest wait for accepted commands when the system stops; the rest fail with `ShuttingDown`. */
@@ -58,10 +74,12 @@ export const defaults: ActorLimits = {
   mailboxCapacity: 1_024,
   maxBatch: 1_024,
   maxBatchCharacters: 4 * 1_048_576,
+  maxCommandEvents: 4_000,
+  maxCommandCharacters: 8 * 1_048_576,
   maxLiveActors: 10_000,
   maxWaitingActors: 10_000,
   idleTimeout: Duration.minutes(2),
-  maxRecoveries: 64,
+  maxRecoveries: 8,
   recoveryTimeout: Duration.seconds(30),
   recoveryAttempts: 5,
   minBackoff: Duration.millis(100),
@@ -72,6 +90,7 @@ export const defaults: ActorLimits = {
   snapshotEvery: 100,
   snapshotMinEvents: 20,
   snapshotsKept: 2,
+  maxSnapshotCharacters: 8 * 1_048_576,
   maxPendingSnapshots: 1_024,
   shutdownTimeout: Duration.seconds(8)
 }
@@ -81,6 +100,8 @@ const ranges: Limits.Ranges<ActorLimits> = {
   mailboxCapacity: [1, 1_000_000],
   maxBatch: [1, 100_000],
   maxBatchCharacters: [1, 1_000_000_000],
+  maxCommandEvents: [1, 100_000],
+  maxCommandCharacters: [1, 1_000_000_000],
   maxLiveActors: [1, 10_000_000],
   maxWaitingActors: [0, 10_000_000],
   idleTimeout: [1, Number.POSITIVE_INFINITY],
@@ -95,21 +116,23 @@ const ranges: Limits.Ranges<ActorLimits> = {
   snapshotEvery: [0, Number.MAX_SAFE_INTEGER],
   snapshotMinEvents: [0, Number.MAX_SAFE_INTEGER],
   snapshotsKept: [1, 1_000],
+  maxSnapshotCharacters: [1, 1_000_000_000],
   maxPendingSnapshots: [0, 1_000_000],
   shutdownTimeout: [0, day]
 }
+
+const groupRows: Limits.Bound = { name: "Limits.group.rows", value: Limits.group.rows }
+const groupCharacters: Limits.Bound = { name: "Limits.group.characters", value: Limits.group.characters }
 
 /** What belongs together. */
 const relations: ReadonlyArray<Limits.Relation<ActorLimits>> = [
   ["minBackoff", "<=", "maxBackoff", "the backoff could not grow"],
   ["minBackoff", "<", "recoveryTimeout", "a recovery would end before its second attempt"],
-  ["maxBatch", "<=", { name: "Limits.group.rows", value: Limits.group.rows }, "a batch would not fit in a transaction"],
-  [
-    "maxBatchCharacters",
-    "<=",
-    { name: "Limits.group.characters", value: Limits.group.characters },
-    "a batch would not fit in a transaction"
-  ]
+  ["maxBatch", "<=", groupRows, "a batch would not fit in a transaction"],
+  ["maxBatchCharacters", "<=", groupCharacters, "a batch would not fit in a transaction"],
+  ["maxCommandEvents", "<=", groupRows, "a command would not fit in a transaction"],
+  ["maxCommandCharacters", "<=", groupCharacters, "a command would not fit in a transaction"],
+  ["maxSnapshotCharacters", "<=", groupCharacters, "a snapshot would not fit in a transaction"]
 ]
 
 export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/ActorConfig", {

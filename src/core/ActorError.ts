@@ -85,6 +85,22 @@ export class RecoveryFailed extends Schema.TaggedError<RecoveryFailed>()("Recove
   }
 }
 
+/**
+ * What was to be stored is over a limit of `ActorConfig`, which it names: the events of one command, or the state of a
+ * snapshot. Nothing was stored. Send several smaller commands, keep less in the state, or raise the limit.
+ */
+export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
+  aggregate: Schema.String,
+  limit: Schema.String,
+  most: Schema.Int,
+  /** What was found, in the unit of the limit; as much of it as was looked at. */
+  found: Schema.Int
+}) {
+  override get message() {
+    return `${this.aggregate}: ${this.found} is over the limit ${this.limit}, which is ${this.most}`
+  }
+}
+
 /** The effect that decides the command did not end in time and was interrupted. Nothing was stored: mend the decision. */
 export class DecisionTimedOut extends Schema.TaggedError<DecisionTimedOut>()("DecisionTimedOut", {
   streamId: Schema.String,
@@ -146,6 +162,7 @@ export type RuntimeError =
   | MailboxFull
   | TooManyActors
   | VersionMismatch
+  | LimitExceeded
   | DecisionTimedOut
   | RecoveryFailed
   | UnreadableAnswer

@@ -190,7 +190,7 @@ export interface ReadStreamOptions {
 /** A part of a stream or of the log. */
 export interface EventPage {
   readonly events: ReadonlyArray<StoredEvent>
-  /** Whether more follow in the range that was asked for. How many were given does not say it. */
+  /** Whether more follow in the range that was asked for. How many were given does not say it: see `maxPageBytes`. */
   readonly more: boolean
 }
 
@@ -230,6 +230,12 @@ export interface StreamPage {
 
 /** Most events in one page: small enough that other fibers run between two pages. */
 export const maxPage = 1_000
+
+/**
+ * Most data in one page, in bytes of UTF-8, of its events or of the answers of its entries: what one reader has in memory at
+ * once. A page ends before the row that would exceed it; the first row comes however large it is.
+ */
+export const maxPageBytes = 4 * 1_048_576
 
 export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,

@@ -12,7 +12,8 @@ import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 
 const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage => {
-  const { kept, more } = Page.cut(events, limit)
+  const most = Page.fittingTexts(Math.min(events.length, limit), (index) => events[index]?.data ?? null)
+  const { kept, more } = Page.cut(events, most)
   return { events: kept, more }
 }
 
@@ -84,8 +85,12 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
     maxClockLead,
     readStream: (streamId, options) =>
       Effect.map(Page.streamBounds(options), ({ from, to, limit, backwards }) => {
-        const events = (streams.get(streamId) ?? []).slice(Math.max(from - 1, 0), to)
-        return pageOf(backwards ? events.reverse() : events, limit)
+        const all = streams.get(streamId) ?? []
+        const [first, end] = [Math.max(from - 1, 0), Math.min(to, all.length)]
+        const events = backwards
+          ? all.slice(Math.max(first, end - limit - 1), end).reverse()
+          : all.slice(first, Math.min(end, first + limit + 1))
+        return pageOf(events, limit)
       }),
     readAll: (after, limit = maxPage) =>
       Effect.suspend(
@@ -108,7 +113,9 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       }),
     readJournal: (after, limit = maxPage) =>
       Effect.suspend((): Effect.Effect<JournalPage, InvalidArgument> => {
-        const { kept: entries, more } = Page.cut(journal.slice(after, after + limit + 1), limit)
+        const rows = journal.slice(after, after + limit + 1)
+        const most = Page.fittingTexts(Math.min(rows.length, limit), (index) => rows[index]?.answer ?? null)
+        const { kept: entries, more } = Page.cut(rows, most)
         return Page.wrongLogBounds(after, limit) ?? Effect.succeed({ entries, more })
       }),
     lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),

@@ -139,6 +139,25 @@ export const freeze = <S>(value: S, before?: unknown): S => {
   return value
 }
 
+/** What is left of `room`, in characters, for all of the value; below 0 where there is too little, and the rest was not looked at. */
+const roomBehind = (room: number, value: unknown, depth: number): number => {
+  if (typeof value === "string") return room - value.length - 2
+  if (typeof value !== "object" || value === null || depth > Json.maxDepth) return room - 1
+  let left = room - 2
+  if (isList(value)) {
+    for (let index = 0; index < value.length && left >= 0; index++) left = roomBehind(left - 1, value[index], depth + 1)
+  } else if (Json.isPlainObject(value)) {
+    for (const key in value) if (left >= 0) left = roomBehind(left - key.length - 4, value[key], depth + 1)
+  }
+  return left
+}
+
+/**
+ * Whether the value is larger than so many characters, by a look at it that ends there: a text of tens of megabytes holds the
+ * process for too long to make it only to see its length. At least what it finds is in the text of a plain value.
+ */
+export const isLargerThan = (characters: number, value: unknown): boolean => roomBehind(characters, value, 0) < 0
+
 const copyOf = (value: unknown, depth: number): unknown => {
   if (depth > Json.maxDepth) return value
   if (isList(value)) return value.map((inner) => copyOf(inner, depth + 1))

@@ -1,9 +1,11 @@
 /**
  * `Page` is what every store does alike where it gives a part of something long: it checks the bounds, reads one more than
- * was asked for, and says by that one whether there is more. A full page alone does not say it.
+ * was asked for, and says by that one whether there is more. A full page alone does not say it. A page is bounded in bytes
+ * too, so that a reader's memory depends on neither how many rows there are nor how large they are.
  */
+import { Buffer } from "node:buffer"
 import { Either } from "effect"
-import { type ListStreamsOptions, maxPage, type ReadStreamOptions } from "./EventStore.ts"
+import { type ListStreamsOptions, maxPage, maxPageBytes, type ReadStreamOptions } from "./EventStore.ts"
 import { InvalidArgument } from "./StoreError.ts"
 
 /** The first `limit` of the rows, of which the store read one more if there is one. */
@@ -12,6 +14,23 @@ export const cut = <A>(
   limit: number
 ): { readonly kept: ReadonlyArray<A>; readonly more: boolean } =>
   rows.length > limit ? { kept: rows.slice(0, limit), more: true } : { kept: rows, more: false }
+
+/** How many of the first `count` rows fit in a page by their size in bytes: one at least, where there is one. */
+export const fitting = (count: number, sizeOf: (index: number) => number): number => {
+  let bytes = 0
+  for (let index = 0; index < count; index++) {
+    bytes += sizeOf(index)
+    if (bytes > maxPageBytes) return Math.max(index, 1)
+  }
+  return count
+}
+
+/** The same for texts in memory. Most pages need not be measured: no character takes more than 3 bytes for a code unit. */
+export const fittingTexts = (count: number, textOf: (index: number) => string | null): number => {
+  let units = 0
+  for (let index = 0; index < count; index++) units += textOf(index)?.length ?? 0
+  return units * 3 <= maxPageBytes ? count : fitting(count, (index) => Buffer.byteLength(textOf(index) ?? ""))
+}
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 

@@ -55,6 +55,18 @@ export const fold = <S, E extends Tagged>(
   return Either.right({ state, version: last.version, position: last.position, hash: last.hash })
 }
 
+/** The state after the next page of events, and whether more follow. */
+const nextPage = <S, E extends Tagged>(
+  store: EventStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  from: Committed<S>,
+  to: number
+): Effect.Effect<{ readonly committed: Committed<S>; readonly more: boolean }, FoldError | ReadError> =>
+  Effect.flatMap(store.readStream(streamId, { from: from.version + 1, to }), ({ events, more }) =>
+    Either.map(fold(definition, from, events), (committed) => ({ committed, more }))
+  )
+
 /** The state after all events that the store has, or after those up to a version. */
 export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
   store: EventStore["Type"],
@@ -65,11 +77,9 @@ export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
 ) {
   let current = from
   for (;;) {
-    const page = yield* store.readStream(streamId, { from: current.version + 1, to })
-    const folded = fold(definition, current, page.events)
-    if (Either.isLeft(folded)) return yield* Effect.fail(folded.left)
-    current = folded.right
-    if (!page.more) return current
+    const { committed, more } = yield* nextPage(store, definition, streamId, current, to)
+    current = committed
+    if (!more) return current
     // The embedded store answers without a pause: let others run between two pages.
     yield* turn
   }
@@ -129,20 +139,21 @@ export interface Recovered<S> {
   readonly snapshotVersion: number
 }
 
-/** The state of a stream, from its newest snapshot and the events after it, or up to a version. */
-export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
+/** How far a recovery has come. Whoever keeps it goes on from there after a fault. */
+export interface Progress<S> extends Recovered<S> {
+  readonly isDone: boolean
+}
+
+/** Where a recovery begins: at the newest snapshot, if the log agrees with it. */
+const begin = Effect.fnUntraced(function* <S, E extends Tagged>(
   store: EventStore["Type"],
   snapshots: SnapshotStore["Type"],
   definition: Definition<S, E>,
   streamId: StreamId,
-  to = Number.MAX_SAFE_INTEGER
+  to: number
 ) {
-  const replay = Effect.fnUntraced(function* (from: Committed<S>) {
-    const reached = yield* catchUp(store, definition, streamId, from, to)
-    return kept(to === Number.MAX_SAFE_INTEGER ? yield* toLastEntry(store, definition, streamId, reached) : reached)
-  })
   const start = yield* usable(snapshots, definition, streamId, to)
-  if (start === undefined) return { committed: yield* replay(initial(definition)), snapshotVersion: 0 }
+  if (start === undefined) return { committed: initial(definition), snapshotVersion: 0 }
   const { snapshot, state } = start
   const { version } = snapshot
   // The snapshot's own event is read too: it shows that the log has it, and has the same.
@@ -158,5 +169,40 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
     return yield* new StreamDamaged({ streamId, version, position: event.position, type, reason })
   }
   const at = { state: definition.hold(state), version, position: event.position, hash: event.hash }
-  return { committed: yield* replay(at), snapshotVersion: version }
+  return { committed: at, snapshotVersion: version }
+})
+
+/** One step of a recovery, from where the last one came to: reads and folds one page. */
+export const step = Effect.fnUntraced(function* <S, E extends Tagged>(
+  store: EventStore["Type"],
+  snapshots: SnapshotStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  progress: Progress<S> | undefined,
+  to = Number.MAX_SAFE_INTEGER
+): Effect.fn.Return<Progress<S>, ReplayError> {
+  const from: Recovered<S> = progress ?? (yield* begin(store, snapshots, definition, streamId, to))
+  const { snapshotVersion } = from
+  const { committed, more } = yield* nextPage(store, definition, streamId, from.committed, to)
+  if (more) return { committed, snapshotVersion, isDone: false }
+  const isWhole = to === Number.MAX_SAFE_INTEGER
+  const end = isWhole ? yield* toLastEntry(store, definition, streamId, committed) : committed
+  return { committed: kept(end), snapshotVersion, isDone: true }
+})
+
+/** The state of a stream, from its newest snapshot and the events after it, or up to a version. */
+export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
+  store: EventStore["Type"],
+  snapshots: SnapshotStore["Type"],
+  definition: Definition<S, E>,
+  streamId: StreamId,
+  to = Number.MAX_SAFE_INTEGER
+): Effect.fn.Return<Recovered<S>, ReplayError> {
+  let progress: Progress<S> | undefined
+  for (;;) {
+    progress = yield* step(store, snapshots, definition, streamId, progress, to)
+    if (progress.isDone) return progress
+    // The embedded store answers without a pause: let others run between two pages.
+    yield* turn
+  }
 })

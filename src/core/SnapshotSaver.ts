@@ -1,15 +1,18 @@
 /**
  * `SnapshotSaver` saves states in the background, away from the replies: of each stream that waits the latest state, a
  * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says; so is one whose last
- * event the log no longer has, as after a stream was cut and rewritten under its actor.
+ * event the log no longer has, as after a stream was cut and rewritten under its actor; and so is one that is too large, which
+ * is not tried again before its stream is twice as long.
  */
 import { Cause, Clock, Effect, Exit, LogLevel, Option, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
+import { LimitExceeded } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import type { EventStore, ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -20,8 +23,12 @@ export interface SnapshotSaver {
   readonly flush: Effect.Effect<void>
 }
 
-/** Streams in one write: the writer of the store is shared with commands. */
+/** Streams in one write, and characters of their states after which it takes no further one: the writer is shared with commands. */
 const maxWrite = 64
+const maxWriteCharacters = 1_048_576
+
+/** Streams of which it is remembered that their state was too large. */
+const maxTooLarge = 1_024
 
 const isDamage = (cause: Cause.Cause<ReadError>): boolean =>
   Option.getOrUndefined(Cause.failureOption(cause))?._tag === "StreamDamaged"
@@ -37,14 +44,22 @@ export const make = Effect.fnUntraced(function* (
   limits: ActorLimits
 ): Effect.fn.Return<SnapshotSaver, never, Scope.Scope> {
   const pending = new Map<StreamId, Pending>()
+  /** Versions before which a stream's state is not looked at again. The first to be found is the first. */
+  const tooLarge = new Map<StreamId, number>()
   let wake: (() => void) | undefined
   let failing = false
   const lock = yield* Effect.makeSemaphore(1)
 
+  const most = limits.maxSnapshotCharacters
   const encode = (streamId: StreamId, { committed, definition }: Pending, recordedAt: number): Snapshot => {
     const { fingerprint } = definition.snapshot
     const { hash: eventHash, position, state, version } = committed
-    const data = definition.snapshot.encode(state)
+    const isTooLarge = HeldValue.isLargerThan(most, state)
+    const data = isTooLarge ? "" : definition.snapshot.encode(state)
+    if (isTooLarge || data.length > most) {
+      const found = Math.max(data.length, most + 1)
+      throw new LimitExceeded({ aggregate: definition.name, limit: "maxSnapshotCharacters", most, found })
+    }
     const snapshot = { streamId, version, position, eventHash, fingerprint, data, recordedAt }
     return { ...snapshot, checksum: checksum(snapshot) }
   }
@@ -74,17 +89,26 @@ export const make = Effect.fnUntraced(function* (
     try {
       return encode(streamId, waiting, now)
     } catch (cause) {
-      return yield* giveUp("the state does not encode", streamId, Cause.die(cause))
+      if (!(cause instanceof LimitExceeded)) {
+        return yield* giveUp("the state does not encode", streamId, Cause.die(cause))
+      }
+      if (tooLarge.size >= maxTooLarge) for (const [oldest] of tooLarge) if (tooLarge.delete(oldest)) break
+      tooLarge.set(streamId, 2 * version)
+      return yield* giveUp("the state is too large", streamId, Cause.fail(cause))
     }
   })
 
   const saveSome = Effect.gen(function* () {
     const now = Math.floor(yield* Clock.currentTimeMillis)
     const snapshots: Array<Snapshot> = []
+    let characters = 0
     for (const [streamId, waiting] of [...pending].slice(0, maxWrite)) {
+      if (characters >= maxWriteCharacters) break
       pending.delete(streamId)
       const snapshot = yield* prepare(streamId, waiting, now)
-      if (snapshot !== undefined) snapshots.push(snapshot)
+      if (snapshot === undefined) continue
+      snapshots.push(snapshot)
+      characters += snapshot.data.length
     }
     if (snapshots.length === 0) return
     const saved = yield* Effect.exit(store.save(snapshots, limits.snapshotsKept))
@@ -103,6 +127,8 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     offer: (streamId, definition, committed) => {
+      // Nothing is wrong: it waits for its next occasion with what has room.
+      if (committed.version < (tooLarge.get(streamId) ?? 0)) return true
       if (!pending.has(streamId) && pending.size >= limits.maxPendingSnapshots) {
         ActorMetrics.snapshots(0, 1)
         return false

@@ -3,6 +3,8 @@
  * find it, and the state as a recovery would give it. Actors and `AggregateSpec` run it alike.
  */
 import { Either } from "effect"
+import * as ActorConfig from "./ActorConfig.ts"
+import { LimitExceeded } from "./ActorError.ts"
 import type { Definition } from "./Definition.ts"
 import type { EncodedEvent } from "./EventCodec.ts"
 import { UnencodableEvent } from "./EventError.ts"
@@ -17,12 +19,21 @@ export interface Staged<S> {
   readonly state: S
 }
 
-/** All of the events or none. Throws where `evolve` does. `state` is frozen; see `HeldValue.freeze`. */
+export type CommandLimits = Pick<ActorConfig.ActorLimits, "maxCommandCharacters" | "maxCommandEvents">
+
+/**
+ * All of the events or none. Throws where `evolve` does. `state` is frozen; see `HeldValue.freeze`. What is too much for one
+ * command is refused before it is worked through, since until the last event nothing else runs.
+ */
 export const stage = <S, E extends { readonly _tag: string }>(
   definition: Definition<S, E>,
   state: S,
-  events: ReadonlyArray<E>
-): Either.Either<Staged<S>, UnencodableEvent> => {
+  events: ReadonlyArray<E>,
+  { maxCommandCharacters, maxCommandEvents }: CommandLimits = ActorConfig.defaults
+): Either.Either<Staged<S>, UnencodableEvent | LimitExceeded> => {
+  const over = (limit: keyof CommandLimits, most: number, found: number) =>
+    Either.left(new LimitExceeded({ aggregate: definition.name, limit, most, found }))
+  if (events.length > maxCommandEvents) return over("maxCommandEvents", maxCommandEvents, events.length)
   const encoded: Array<EncodedEvent> = []
   let characters = 0
   let after = state
@@ -36,6 +47,7 @@ export const stage = <S, E extends { readonly _tag: string }>(
     }
     encoded.push(storable.right)
     characters += data.length
+    if (characters > maxCommandCharacters) return over("maxCommandCharacters", maxCommandCharacters, characters)
     // As it is stored: a recovery must come to the same state.
     after = definition.hold(definition.evolve(after, storable.right.asRead), after)
   }

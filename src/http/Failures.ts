@@ -46,6 +46,7 @@ export const ofCommand = (error: RuntimeError) => {
     case "InvalidArgument":
       return invalidArgument(error)
     case "UnencodableEvent":
+    case "LimitExceeded":
     case "DecisionTimedOut":
       return new Problem("internal", { cause: error })
     case "StoreUnavailable":

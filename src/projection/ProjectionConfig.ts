@@ -5,6 +5,8 @@ import * as Limits from "../core/Limits.ts"
 export interface ProjectionLimits {
   /** Most events that one transaction takes. */
   readonly maxBatch: number
+  /** Characters of event data after which a transaction takes no further event: bounds what a batch has in memory. */
+  readonly maxBatchCharacters: number
   /** The same of a rebuild while commands are done: bounds how long it holds the writer, and so a command's latency. */
   readonly busyBatch: number
   /** How often a projection looks for what no wake-up told of: commits, requests and the ends of leases of other processes. */
@@ -27,10 +29,13 @@ export interface ProjectionLimits {
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
   readonly maxAhead: number
+  /** The same in characters of their data: with so many it reads no further page before the first one is done. */
+  readonly maxAheadCharacters: number
 }
 
 export const defaults: ProjectionLimits = {
   maxBatch: 2_000,
+  maxBatchCharacters: 4 * 1_048_576,
   busyBatch: 200,
   pollInterval: Duration.seconds(1),
   maxAttempts: 5,
@@ -40,12 +45,14 @@ export const defaults: ProjectionLimits = {
   heartbeat: Duration.seconds(2),
   lease: Duration.zero,
   maxInFlight: 64,
-  maxAhead: 4_096
+  maxAhead: 4_096,
+  maxAheadCharacters: 16 * 1_048_576
 }
 
 const { day } = Limits
 const ranges: Limits.Ranges<ProjectionLimits> = {
   maxBatch: [1, 100_000],
+  maxBatchCharacters: [1, 1_000_000_000],
   busyBatch: [1, 100_000],
   pollInterval: [1, day],
   maxAttempts: [1, Number.MAX_SAFE_INTEGER],
@@ -55,7 +62,8 @@ const ranges: Limits.Ranges<ProjectionLimits> = {
   heartbeat: [1, day],
   lease: [0, day],
   maxInFlight: [1, 100_000],
-  maxAhead: [1, 10_000_000]
+  maxAhead: [1, 10_000_000],
+  maxAheadCharacters: [1, 1_000_000_000]
 }
 
 /** What belongs together. */

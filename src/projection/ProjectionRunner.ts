@@ -200,9 +200,10 @@ export const run = Effect.fnUntraced(function* (
     return "moved" as const
   })
 
-  /** The next events of the log, as many pages as that takes, up to one that is damaged. */
+  /** The next events of the log, as many pages as that takes and a batch has room for, up to one that is damaged. */
   const readPages = Effect.fnUntraced(function* (after: number, limit: number) {
     const read: Array<StoredEvent> = []
+    let characters = 0
     for (;;) {
       const from = read.at(-1)?.position ?? after
       const page = yield* Source.read(events, from, Math.min(limit - read.length, maxPage)).pipe(
@@ -211,8 +212,12 @@ export const run = Effect.fnUntraced(function* (
           () => Effect.succeed({ events: [], more: false })
         )
       )
-      for (const event of page.events) read.push(event)
-      if (!page.more || page.events.length === 0 || read.length >= limit) return read
+      for (const event of page.events) {
+        read.push(event)
+        characters += event.data.length
+      }
+      const isFull = read.length >= limit || characters >= limits.maxBatchCharacters
+      if (!page.more || page.events.length === 0 || isFull) return read
       yield* turn
     }
   })

@@ -71,6 +71,8 @@ const commandIdOf =
 /** An event under way, or one that is damaged, in the order of the log. */
 interface Item {
   readonly met: Source.Met
+  /** Of its data. */
+  readonly characters: number
   isDone: boolean
 }
 
@@ -104,6 +106,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   const writing = yield* Effect.makeSemaphore(1)
 
   const ahead: Array<Item> = []
+  /** Of all that is ahead. */
+  let characters = 0
   const queues = new Map<string, Array<Item>>()
   const parked = new Map<string, Parked>()
 
@@ -149,7 +153,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     let passed = 0
     while (ahead[passed]?.isDone === true) passed++
     finished = ahead[passed - 1]?.met.position ?? finished
-    ahead.splice(0, passed)
+    for (const item of ahead.splice(0, passed)) characters -= item.characters
     const to = finished
     if (to <= at.position) return Effect.void
     return Effect.map(checkpoints.advance(at, { to, events: passed, rate: 0 }, Effect.void), () => {
@@ -252,7 +256,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
   })
 
   const enqueue = (met: Source.Met, isDone: boolean) => {
-    const item: Item = { met, isDone }
+    const item: Item = { met, characters: met instanceof StreamDamaged ? 0 : met.data.length, isDone }
+    characters += item.characters
     readTo = Source.placeOf(met).position
     ahead.push(item)
     if (isDone) return Effect.void
@@ -317,7 +322,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     const row = Option.getOrNull(yield* persistently(generations.find(name)))
     // The log was restored under it. What it has under way ends with it, and it begins again where it is taken up.
     if (row?.live?.isAhead === true) return
-    const room = row?.paused === true ? 0 : limits.maxAhead - ahead.length
+    const isFull = row?.paused === true || characters >= limits.maxAheadCharacters
+    const room = isFull ? 0 : limits.maxAhead - ahead.length
     const noted = row?.live?.failure ?? null
     let isMore = false
     if (room > 0) {

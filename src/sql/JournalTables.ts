@@ -11,9 +11,9 @@
 import { type Definition, exact, refusal, unchanging } from "./TableGuards.ts"
 
 /**
- * The words of each database: for bytes as hexadecimal digits and as the text that they are, and for a join with the one row of a
- * table, if it is there, that has this value in its key. That is one seek for each row: PostgreSQL's planner would read a whole
- * table where it takes it for small.
+ * The words of each database: for bytes as hexadecimal digits and as the text that they are, for a number that is in a JSON
+ * list, and for a join with the one row of a table, if it is there, that has this value in its key. That is one seek for each
+ * row: PostgreSQL's planner would read a whole table where it takes it for small.
  */
 export const words = {
   sqlite: {
@@ -21,14 +21,16 @@ export const words = {
       `LEFT JOIN ${table} AS ${as} ON ${as}.${key} = ${value}`,
     hex: (bytes: string) => `lower(hex(${bytes}))`,
     unhex: (digits: string) => `unhex(${digits})`,
-    text: (bytes: string) => `CAST(${bytes} AS TEXT)`
+    text: (bytes: string) => `CAST(${bytes} AS TEXT)`,
+    listed: "IN (SELECT value FROM json_each(?))"
   },
   postgres: {
     one: (table: string, as: string, key: string, value: string) =>
       `LEFT JOIN LATERAL (SELECT * FROM ${table} WHERE ${table}.${key} = ${value} LIMIT 1) AS ${as} ON true`,
     hex: (bytes: string) => `encode(${bytes}, 'hex')`,
     unhex: (digits: string) => `decode(${digits}, 'hex')`,
-    text: (bytes: string) => `convert_from(${bytes}, 'UTF8')`
+    text: (bytes: string) => `convert_from(${bytes}, 'UTF8')`,
+    listed: "= ANY (ARRAY (SELECT json_array_elements_text(?::json)::bigint))"
   }
 } as const
 type Words = (typeof words)[keyof typeof words]

@@ -12,6 +12,7 @@ import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import { turn } from "../core/Turn.ts"
 import { LogDamaged, RestoreRefused } from "./DatabaseError.ts"
 import * as JournalTransform from "./JournalTransform.ts"
+import * as LargeTexts from "./LargeTexts.ts"
 import * as LogTables from "./LogTables.ts"
 import * as OldLog from "./OldLog.ts"
 import { type Dialect, innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
@@ -45,7 +46,10 @@ const pages = <A, E, R>(keyOf: (row: A) => number, read: (after: number) => Effe
 /** Rows written, and rows checked, before other fibers run. Each may hold a megabyte. */
 const pageSize = 256
 
-const selectPayloads = `SELECT sequence, text FROM log_payloads WHERE sequence > ? ORDER BY sequence LIMIT ${pageSize}`
+/** Payloads in one page: few, since each may be large. */
+const payloadPage = 16
+
+const selectPayloads = `SELECT sequence, text FROM log_payloads WHERE sequence > ? ORDER BY sequence LIMIT ${payloadPage}`
 const toPayload = ([sequence, text]: ReadonlyArray<unknown>): Payload => ({ sequence, text }) as Payload
 
 const asUnavailable = (error: SqlError) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
@@ -56,7 +60,7 @@ const checkPayloads = Effect.fnUntraced(function* <E>(
   { words: { hex } }: Pick<Dialect, "words">
 ) {
   const sql = `SELECT p.sequence, p.text, ${hex("j.payload_digest")} FROM log_payloads AS p
-    LEFT JOIN log_entries AS j ON j.sequence = p.sequence WHERE p.sequence > ? ORDER BY p.sequence LIMIT ${pageSize}`
+    LEFT JOIN log_entries AS j ON j.sequence = p.sequence WHERE p.sequence > ? ORDER BY p.sequence LIMIT ${payloadPage}`
   const problems: Array<JournalCheck.Problem> = []
   for (let after = 0; ; ) {
     const rows = yield* query(sql, [after])
@@ -70,7 +74,7 @@ const checkPayloads = Effect.fnUntraced(function* <E>(
         problem: `the payload of entry ${sequence} is not its own`
       })
     }
-    if (rows.length < pageSize || problems.length > 0) return problems
+    if (rows.length < payloadPage || problems.length > 0) return problems
     yield* turn
   }
 })
@@ -148,14 +152,23 @@ const firstProblem = Effect.fnUntraced(function* (
   maxClockLead: number,
   database: SqlDatabase["Type"]
 ) {
-  const entries = `${LogTables.selectEntries(database.dialect)} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ${pageSize}`
-  const events = `${LogTables.selectEvents(database.dialect)} WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
+  const { dialect } = database
+  const entries = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))}
+    WHERE j.sequence > ? ORDER BY j.sequence LIMIT ${pageSize}`
+  const events = `${LogTables.selectEvents(dialect, LargeTexts.inline("e.data"))}
+    WHERE e.position > ? ORDER BY e.position LIMIT ${pageSize}`
+  const page = (source: LargeTexts.Source, sql: string, after: number) =>
+    Effect.flatMap(query(sql, [after]), (rows) =>
+      Effect.map(LargeTexts.bounded(query, dialect.words, source, rows, pageSize), ({ limit, rows }) =>
+        rows.slice(0, limit)
+      )
+    )
   let first: JournalCheck.Problem | undefined
   yield* JournalCheck.run({
     identity,
     maxClockLead,
-    readEntries: (after) => Effect.map(query(entries, [after]), (rows) => rows.map(LogTables.toEntry)),
-    readEvents: (after) => Effect.map(query(events, [after]), (rows) => rows.map(LogTables.toEvent)),
+    readEntries: (after) => Effect.map(page(LargeTexts.entries, entries, after), (rows) => rows.map(LogTables.toEntry)),
+    readEvents: (after) => Effect.map(page(LargeTexts.events, events, after), (rows) => rows.map(LogTables.toEvent)),
     onEvent: () => {},
     found: (problem) => {
       first ??= problem
@@ -291,7 +304,7 @@ export const restore = <E, R>(
         }
         let taker: Taker | undefined
         yield* rows.pipe(
-          Stream.rechunk(pageSize),
+          Stream.rechunk(64),
           Stream.runForEachChunk((chunk) =>
             Effect.gen(function* () {
               const page = Chunk.toReadonlyArray(chunk)

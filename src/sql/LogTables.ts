@@ -5,6 +5,7 @@ import * as Journal from "../core/Journal.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import { canonicalPrefix, fingerprintForms } from "./JournalTables.ts"
+import { inline } from "./LargeTexts.ts"
 import type { Dialect } from "./SqlDatabase.ts"
 
 type Row = ReadonlyArray<unknown>
@@ -175,9 +176,9 @@ export const entries: Table<Journal.JournalEntry, Numbers> = {
 /** The number of a stream, for its id. */
 export const streamNumber = "(SELECT stream FROM log_streams WHERE stream_id = ?)"
 
-/** Events, each with what its entry knows of it; add a WHERE over `e`. */
-export const selectEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
-  `SELECT e.position, s.stream_id, e.version, n.name, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id,
+/** Events, each with what its entry knows of it; add a WHERE over `e`. `data` may be `LargeTexts.inline("e.data")`. */
+export const selectEvents = ({ words: { hex, one } }: Pick<Dialect, "words">, data = "e.data"): string =>
+  `SELECT e.position, s.stream_id, e.version, n.name, e.schema_version, ${data}, j.command_id, j.correlation_id, j.causation_id,
      j.traceparent, e.recorded_at, ${hex("e.previous_hash")}, ${hex("e.hash")}, e.sequence, j.principal
    FROM log_events AS e ${one("log_streams", "s", "stream", "e.stream")} ${one("log_names", "n", "number", "e.type")}
    ${one("log_entries", "j", "sequence", "e.sequence")}`
@@ -194,7 +195,7 @@ export const toEvent = (row: Row): StoredEvent => {
     version: row[2],
     type: row[3] ?? "",
     schemaVersion: row[4],
-    data: row[5],
+    data: row[5] ?? "",
     commandId,
     correlationId: row[7] ?? commandId,
     causationId: row[8],
@@ -211,10 +212,10 @@ export const toEvent = (row: Row): StoredEvent => {
  * Events of one stream whose id is known, in their order, with the number of their type; add a WHERE over `e`. Takes the version
  * of the first of them as its first parameter: the hash before it is read there alone, since before each other one stands the
  * hash of the one before. A byte that was changed in the hash before another row is therefore seen by readers of the log, as
- * `verify` is, and not here.
+ * `verify` is, and not here. Large data is left to `LargeTexts`.
  */
 export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
-  `SELECT e.position, e.version, e.type, e.schema_version, e.data, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
+  `SELECT e.position, e.version, e.type, e.schema_version, ${inline("e.data")}, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
      e.recorded_at, CASE WHEN e.version = ? THEN ${hex("e.previous_hash")} END, ${hex("e.hash")}, e.sequence, j.principal
    FROM log_events AS e ${one("log_entries", "j", "sequence", "e.sequence")}`
 
@@ -234,7 +235,7 @@ export const toStreamEvents = (
       version: row[1],
       type: names.get(row[2] as number) ?? "",
       schemaVersion: row[3],
-      data: row[4],
+      data: row[4] ?? "",
       commandId,
       correlationId: row[6] ?? commandId,
       causationId: row[7],
@@ -249,15 +250,22 @@ export const toStreamEvents = (
 }
 
 /** The columns of `selectEntries`. */
-const entryColumns = ({ words: { hex } }: Pick<Dialect, "words">): string =>
-  `j.sequence, j.rule, j.kind, j.command_id, s.stream_id, n.name, j.fingerprint_form, ${hex("j.fingerprint")}, j.outcome, j.answer,
+const entryColumns = ({ words: { hex } }: Pick<Dialect, "words">, answer: string): string =>
+  `j.sequence, j.rule, j.kind, j.command_id, s.stream_id, n.name, j.fingerprint_form, ${hex("j.fingerprint")}, j.outcome, ${answer},
    j.answer_version, j.version, j.position, ${hex("e.hash")}, j.events, j.correlation_id, j.causation_id, j.traceparent,
    j.principal, j.metadata, ${hex("j.payload_digest")}, j.recorded_at, ${hex("p.hash")}, ${hex("j.hash")}, i.log_id`
 
-/** Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`. */
-export const selectEntries = (dialect: Pick<Dialect, "words">, from = "log_entries AS j"): string => {
+/**
+ * Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`, and `answer` may be
+ * `LargeTexts.inline("j.answer")`.
+ */
+export const selectEntries = (
+  dialect: Pick<Dialect, "words">,
+  from = "log_entries AS j",
+  answer = "j.answer"
+): string => {
   const { one } = dialect.words
-  return `SELECT ${entryColumns(dialect)} FROM ${from} ${one("log_streams", "s", "stream", "j.stream")}
+  return `SELECT ${entryColumns(dialect, answer)} FROM ${from} ${one("log_streams", "s", "stream", "j.stream")}
    ${one("log_names", "n", "number", "j.command")} ${one("log_events", "e", "position", "j.position")}
    ${one("log_entries", "p", "sequence", "j.sequence - 1")} LEFT JOIN log_identity AS i ON j.sequence = 1`
 }

@@ -20,6 +20,7 @@ import * as Page from "../core/Page.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import { InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
+import * as LargeTexts from "./LargeTexts.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
 import { innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
@@ -75,7 +76,7 @@ const make = Effect.gen(function* () {
     WHERE e.stream = ${LogTables.streamNumber} AND e.version BETWEEN ? AND ? ORDER BY e.version LIMIT ?`
   const selectEntries = LogTables.selectEntries(dialect)
   const selectEntryOf = `${selectEntries} WHERE j.sequence = (SELECT sequence FROM log_events WHERE position = ?)`
-  const selectJournal = `${selectEntries} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
+  const selectJournal = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
   const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
   const selectEnd = LogStatements.selectEndSql(dialect)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
@@ -83,6 +84,8 @@ const make = Effect.gen(function* () {
       database.read(sql, params),
       (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
     )
+  const bounded = (source: LargeTexts.Source, rows: Rows, limit: number) =>
+    LargeTexts.bounded(read, dialect.words, source, rows, limit)
 
   const lastPosition = Effect.map(
     read("SELECT coalesce(max(position), 0) FROM log_events", []),
@@ -132,16 +135,17 @@ const make = Effect.gen(function* () {
     readStream: (streamId, options) =>
       Effect.flatMap(Page.streamBounds(options), (bounds) => {
         const { backwards, from, limit, to } = bounds
-        if (!backwards) {
-          const rows = read(selectForwards, [Math.max(from, 1), streamId, from, to, limit + 1])
-          return Effect.flatMap(rows, (rows) => forwardPage(streamId, rows, bounds))
+        if (backwards) {
+          const page = within(UnverifiedLog.streamRows(streamId, options))
+          return Effect.flatMap(page, ({ bounds, rows }) => Damage.streamPage(rows, bounds))
         }
-        return Effect.flatMap(within(UnverifiedLog.streamRows(streamId, options)), ({ rows }) =>
-          Damage.streamPage(rows, bounds)
+        return read(selectForwards, [Math.max(from, 1), streamId, from, to, limit + 1]).pipe(
+          Effect.flatMap((rows) => bounded(LargeTexts.streamEvents, rows, limit)),
+          Effect.flatMap(({ limit, rows }) => forwardPage(streamId, rows, { ...bounds, limit }))
         )
       }),
     readAll: (after, limit = maxPage) =>
-      Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (rows) => Damage.logPage(rows, limit)),
+      Effect.flatMap(within(UnverifiedLog.logRows(after, limit)), (page) => Damage.logPage(page.rows, page.limit)),
     head: (streamId) =>
       Effect.map(read(selectHead, [streamId]), ([row]) =>
         row === undefined ? AppendPlan.noHead : ({ version: row[0], position: row[1], hash: row[2] } as Head)
@@ -166,10 +170,13 @@ const make = Effect.gen(function* () {
     readJournal: (after, limit = maxPage) =>
       Effect.suspend((): Effect.Effect<JournalPage, LookupError> => {
         const wrong = Page.wrongLogBounds(after, limit)
-        const page = Effect.map(read(selectJournal, [after, limit + 1]), (rows) => {
-          const { kept, more } = Page.cut(rows, limit)
-          return { entries: kept.map(LogTables.toEntry), more }
-        })
+        const page = read(selectJournal, [after, limit + 1]).pipe(
+          Effect.flatMap((rows) => bounded(LargeTexts.entries, rows, limit)),
+          Effect.map(({ limit, rows }) => {
+            const { kept, more } = Page.cut(rows, limit)
+            return { entries: kept.map(LogTables.toEntry), more }
+          })
+        )
         return wrong ?? page
       }),
     lastEntry: (streamId) =>

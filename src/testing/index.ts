@@ -2,6 +2,8 @@
 export * from "./ActorSystemConformance.ts"
 export * as AggregateSpec from "./AggregateSpec.ts"
 export { Neighbours } from "./actor/Neighbours.ts"
+export * from "./BatchConformance.ts"
+export * from "./BytesConformance.ts"
 export * from "./CommandConformance.ts"
 export * from "./Conformance.ts"
 export * as EventFixtures from "./EventFixtures.ts"

@@ -8,6 +8,7 @@ import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
+import { BytesConformance } from "../../src/testing/BytesConformance.ts"
 import { CommandConformance } from "../../src/testing/CommandConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
@@ -26,7 +27,7 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`ActorSystemLocal on ${store}`, () => {
-    for (const { name, run } of [...ActorSystemConformance, ...Neighbours, ...CommandConformance]) {
+    for (const { name, run } of [...ActorSystemConformance, ...Neighbours, ...CommandConformance, ...BytesConformance]) {
       it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet))))
     }
   })

@@ -4,6 +4,7 @@ import { Effect, Layer, Logger } from "effect"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as ProjectionStoreMemory from "../../src/sql/ProjectionStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { BatchConformance } from "../../src/testing/BatchConformance.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
@@ -19,7 +20,7 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`projections on ${store}`, () => {
-    for (const { name, run } of ProjectionConformance) {
+    for (const { name, run } of [...ProjectionConformance, ...BatchConformance]) {
       it(name, () => run.pipe(Effect.scoped, Effect.provide([layer, quiet]), Effect.runPromise), 30_000)
     }
   })
