@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import * as against from "./against.ts"
+import * as coldStreams from "./coldStreams.bench.ts"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
 import * as fairness from "./fairness.bench.ts"
@@ -32,6 +33,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   replay,
   recovery,
+  coldStreams,
   commands,
   fairness,
   rebuild,

@@ -342,6 +342,7 @@ const isSettled = ({ _tag }: RuntimeError): boolean =>
     "EntryDamaged",
     "InvalidArgument",
     "UnencodableEvent",
+    "LimitExceeded",
     "UnreadableAnswer"
   ].includes(_tag)
 

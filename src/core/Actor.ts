@@ -18,20 +18,18 @@
  * loaded in `Recovery.ts`. `ActorSystemLocal.ts` starts actors and lets them go.
  */
 import { Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
-import type { ActorLimits } from "./ActorConfig.ts"
 import { MailboxFull, type RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer } from "./ActorSystem.ts"
 import * as Backoff from "./Backoff.ts"
 import { type Decided, Decisions, type Defect, type Effectful } from "./Decisions.ts"
 import type { AnyDefinition, Committed, Place } from "./Definition.ts"
-import type { AppendError, CommandRefusal, EventStore, QueuePlace, StoredCommand, StreamResult } from "./EventStore.ts"
+import type { AppendError, CommandRefusal, QueuePlace, StoredCommand, StreamResult } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import type * as Loading from "./Loading.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
-import type { Permits } from "./Permits.ts"
 import { Recovery } from "./Recovery.ts"
 import type { SnapshotSaver } from "./SnapshotSaver.ts"
-import type { SnapshotStore } from "./SnapshotStore.ts"
 import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -43,16 +41,10 @@ export interface Watched {
 }
 
 /** What an actor needs of its system, shared by all actors. */
-export interface Host {
-  readonly limits: ActorLimits
-  readonly store: EventStore["Type"]
-  readonly snapshots: SnapshotStore["Type"]
+export interface Host extends Loading.Host {
   readonly saver: SnapshotSaver
-  readonly recoveries: Permits
   /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
   readonly now: () => number
-  /** Milliseconds by a clock that only goes forward: for all that waits. */
-  readonly elapsed: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /** Nothing waits. The system may stop the actor at once. */
@@ -75,6 +67,10 @@ export class Actor implements Watched {
   idleSince = 0
   /** Others have waited for a place: it gives up its own before the next batch. */
   mustYield = false
+  /** It was started for a read and has had no command: it keeps no place from those that have. */
+  isGuest = false
+  /** Reads of its state that have no answer yet. */
+  reads = 0
   private readonly host: Host
   private readonly counters: ActorMetrics.CommandCounters
   private readonly mailbox = new Mailbox()
@@ -151,6 +147,11 @@ export class Actor implements Watched {
     return this.fiber !== undefined
   }
 
+  /** Whether its stream is known to have no events. */
+  get isEmpty(): boolean {
+    return this.committed?.version === 0
+  }
+
   /** Takes over what a reader found of the store, or that it found another stream, unless it has moved on itself. */
   advance(from: Committed<unknown>, to: Committed<unknown> | undefined): void {
     if (this.committed === from && this.mailbox.inFlight.length === 0) this.committed = to
@@ -199,7 +200,6 @@ export class Actor implements Watched {
     this.epoch++
     this.place = undefined
     this.committed = undefined
-    this.recovery.stop()
     this.host.watched.delete(this)
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined

@@ -1,8 +1,6 @@
 /**
- * The actor system of one process: a registry of actors by stream, which starts them when they are needed and lets them
- * go when they are idle, within the limits of `ActorConfig`.
- *
- * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
+ * The actor system of one process: the actors of all aggregates, each started when it is needed and let go when it is idle
+ * (`Places.ts`), within the limits of `ActorConfig`.
  */
 import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
 import { Actor, type Host } from "./Actor.ts"
@@ -15,14 +13,16 @@ import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
 import { EventStore, outsideTransaction } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
+import { Loading, NoAnswer } from "./Loading.ts"
 import { pendingOf } from "./Mailbox.ts"
-import { Permits } from "./Permits.ts"
-import * as Replay from "./Replay.ts"
+import { Patience } from "./Patience.ts"
+import { Places } from "./Places.ts"
+import { RecoveryQueue } from "./RecoveryQueue.ts"
 import * as SnapshotSaver from "./SnapshotSaver.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
 import * as StoredText from "./StoredText.ts"
-import { InvalidArgument } from "./StoreError.ts"
-import { isStreamId, type StreamId } from "./StreamId.ts"
+import { InvalidArgument, StoreUnavailable } from "./StoreError.ts"
+import { isStreamId } from "./StreamId.ts"
 
 const make = Effect.gen(function* () {
   const store = yield* EventStore
@@ -36,60 +36,26 @@ const make = Effect.gen(function* () {
   const definitions = new Map<string, AnyDefinition>()
   /** Names of aggregates whose layers were closed. */
   const closed = new Set<string>()
-  const actors = new Map<StreamId, Actor>()
-  /** Those with nothing to do, the one that is idle for longest first. */
-  const idle = new Map<StreamId, Actor>()
-  /** Those without a place yet, which hold commands already. */
-  const queue: Array<Actor> = []
-  let live = 0
+  const places = new Places(limits)
   /** Commands accepted and not answered, of all actors. */
   let accepted = 0
   let stopping = false
   const drained = yield* Deferred.make<void>()
 
-  const passivate = (actor: Actor): void => {
-    idle.delete(actor.streamId)
-    actors.delete(actor.streamId)
-    live--
-    ActorMetrics.passivated()
-    actor.passivate()
-  }
-  const start = (actor: Actor): void => {
-    live++
-    // In the order of their start: the first has had its place for longest.
-    actors.delete(actor.streamId)
-    actors.set(actor.streamId, actor)
-    actor.start()
-  }
+  const later: Host["fork"] = (effect) => fork(effect, { immediate: false })
   const host: Host = {
     limits,
     store,
     snapshots,
     saver,
-    recoveries: new Permits(limits.maxRecoveries),
+    recoveries: new RecoveryQueue(limits.maxRecoveries),
+    patience: new Patience(later),
     now: () => clock.unsafeCurrentTimeMillis(),
     elapsed: () => Elapsed.of(clock),
-    fork: (effect) => fork(effect, { immediate: false }),
-    becameIdle: (actor) => {
-      idle.set(actor.streamId, actor)
-      const next = queue.shift()
-      if (next === undefined) return
-      passivate(actor)
-      start(next)
-    },
-    becameBusy: (actor) => {
-      idle.delete(actor.streamId)
-    },
-    yieldPlace: (actor) => {
-      const next = queue.shift()
-      if (next === undefined) return false
-      live--
-      ActorMetrics.passivated()
-      actor.passivate()
-      queue.push(actor)
-      start(next)
-      return true
-    },
+    fork: later,
+    becameIdle: (actor) => places.becameIdle(actor),
+    becameBusy: (actor) => places.becameBusy(actor),
+    yieldPlace: (actor) => places.yieldPlace(actor),
     watched: new Set(),
     accepted: () => {
       accepted++
@@ -101,7 +67,7 @@ const make = Effect.gen(function* () {
   }
 
   /** The actor of this id, started or waiting for a place; or why there is none. */
-  const find = (aggregate: string, id: string): Actor | RuntimeError => {
+  const find = (aggregate: string, id: string, use: "command" | "read"): Actor | RuntimeError => {
     if (stopping) return new ShuttingDown()
     const definition = definitions.get(aggregate)
     if (definition === undefined) {
@@ -109,24 +75,17 @@ const make = Effect.gen(function* () {
       throw new Error(`the aggregate ${aggregate} is not registered; provide its layer`)
     }
     const streamId = definition.streamId(id)
-    const known = actors.get(streamId)
-    if (known !== undefined) {
-      if (known.definition === definition) return known
-      // Of a layer that was closed: its state and its behaviour are not this one's, so they share no stream.
-      if (!idle.has(streamId)) return new ShuttingDown()
-      passivate(known)
+    const known = places.get(streamId)
+    const tooMany = () => new TooManyActors({ streamId, limit: limits.maxLiveActors })
+    if (known?.definition === definition) {
+      return use === "read" || !known.isGuest || places.promote(known) ? known : tooMany()
     }
+    // Of a layer that was closed: its state and its behaviour are not this one's, so they share no stream.
+    if (known !== undefined && !places.leave(known)) return new ShuttingDown()
     if (!isStreamId(streamId)) return new InvalidArgument({ argument: "id", reason: "makes no stream id" })
     const actor = new Actor(host, definition, id, streamId)
-    if (live >= limits.maxLiveActors) {
-      const [oldest] = idle.values()
-      if (oldest !== undefined) passivate(oldest)
-      else if (queue.length < limits.maxWaitingActors) queue.push(actor)
-      else return new TooManyActors({ streamId, limit: limits.maxLiveActors })
-    }
-    if (live < limits.maxLiveActors) start(actor)
-    else actors.set(streamId, actor)
-    return actor
+    actor.isGuest = use === "read"
+    return places.admit(actor) ? actor : tooMany()
   }
 
   const register = (definition: AnyDefinition): Effect.Effect<void, never, Scope.Scope> =>
@@ -154,7 +113,7 @@ const make = Effect.gen(function* () {
       // What no store takes is refused here, to its caller alone, and never gets into a batch.
       const wrong = StoredText.wrongIn(asked)
       if (wrong !== undefined) return resume(wrong)
-      const actor = find(asked.aggregate, asked.id)
+      const actor = find(asked.aggregate, asked.id, "command")
       if (!(actor instanceof Actor)) {
         if (actor._tag === "TooManyActors") ActorMetrics.rejected()
         resume(actor)
@@ -166,35 +125,78 @@ const make = Effect.gen(function* () {
       }
     })
 
+  /** The actor and its state, once that is there. Until the read ends, it is one of those that the actor has. */
+  const begin = (aggregate: string, id: string) =>
+    Effect.async<Read, RuntimeError>((resume) => {
+      const actor = find(aggregate, id, "read")
+      if (!(actor instanceof Actor)) return resume(actor)
+      const { streamId } = actor
+      if (actor.reads >= limits.mailboxCapacity) {
+        return resume(new MailboxFull({ streamId, capacity: limits.mailboxCapacity }))
+      }
+      actor.reads++
+      let isOpen = true
+      const close = () => {
+        if (isOpen) actor.reads--
+        isOpen = false
+      }
+      actor.read((answer) =>
+        resume(
+          Effect.mapBoth(answer, {
+            onFailure: (error) => {
+              close()
+              return error
+            },
+            onSuccess: (committed) => ({ actor, committed, close })
+          })
+        )
+      )
+      return Effect.sync(close)
+    })
+
+  /** What the store says, or that it does not in time. */
+  const answered = <A, E>(question: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
+    host.patience.until(host.elapsed() + Duration.toMillis(limits.recoveryTimeout), question, () =>
+      unavailable(new NoAnswer(limits))
+    )
+
+  /** The state that another process has brought the stream to, in its turn and in time as a recovery; a fault of the store fails. */
+  const load = (actor: Actor, from?: Committed<unknown>) =>
+    Effect.either(new Loading(host, actor.definition, actor.streamId, from).toEnd).pipe(
+      Effect.filterOrFail(
+        (loaded) =>
+          Either.isRight(loaded) || !(loaded.left instanceof NoAnswer || loaded.left instanceof StoreUnavailable),
+        (loaded) => Either.merge(loaded) as NoAnswer | StoreUnavailable
+      ),
+      Effect.mapError((error) => (error instanceof NoAnswer ? unavailable(error) : error))
+    )
+
+  /** The state as the store has it; undefined where the actor is to load it again. */
+  const compare = Effect.fnUntraced(function* ({ actor, committed }: Read, isFirst: boolean) {
+    const { streamId } = actor
+    const head = yield* answered(store.head(streamId))
+    if (head.version === committed.version && head.hash === committed.hash) return committed
+    if (head.version > committed.version) {
+      // Another process has written since; unless its events do not follow what was read.
+      const found = yield* load(actor, committed)
+      if (Either.isRight(found)) {
+        actor.advance(committed, found.right.committed)
+        return found.right.committed
+      }
+    }
+    // It is not the stream that was read, but such as that of a restored backup. What is there is loaded from the start: by
+    // the actor, or where that is at work, for this answer alone; its append will meet the same.
+    actor.advance(committed, undefined)
+    if (isFirst) return undefined
+    const loaded = yield* load(actor)
+    return Either.isRight(loaded) ? loaded.right.committed : yield* new RecoveryFailed({ streamId, cause: loaded.left })
+  })
+
   const state = Effect.fnUntraced(function* (aggregate: string, id: string) {
     for (let isFirst = true; ; isFirst = false) {
-      const { actor, committed } = yield* Effect.async<Read, RuntimeError>((resume) => {
-        const actor = find(aggregate, id)
-        if (!(actor instanceof Actor)) resume(actor)
-        else actor.read((answer) => resume(Effect.map(answer, (committed) => ({ actor, committed }))))
-      })
-      const { definition, streamId } = actor
-      const head = yield* store.head(streamId)
-      if (head.version === committed.version && head.hash === committed.hash) return committed
-      if (head.version > committed.version) {
-        // Another process has written since; unless its events do not follow what was read.
-        const found = yield* Effect.either(Replay.catchUp(store, definition, streamId, committed))
-        if (Either.isRight(found)) {
-          actor.advance(committed, found.right)
-          return found.right
-        }
-        if (found.left._tag === "StoreUnavailable") return yield* found.left
-      }
-      // It is not the stream that was read, but such as that of a restored backup. What is there is loaded from the start: by
-      // the actor, or where that is at work, for this answer alone; its append will meet the same.
-      actor.advance(committed, undefined)
-      if (isFirst) continue
-      const loaded = yield* Effect.either(
-        host.recoveries.within(Replay.recover(store, snapshots, definition, streamId))
-      )
-      if (Either.isRight(loaded)) return loaded.right.committed
-      if (loaded.left._tag === "StoreUnavailable") return yield* loaded.left
-      return yield* new RecoveryFailed({ streamId, cause: loaded.left })
+      const read = yield* begin(aggregate, id)
+      const found = yield* Effect.ensuring(compare(read, isFirst), Effect.sync(read.close))
+      if (found !== undefined) return found
     }
   })
 
@@ -208,19 +210,9 @@ const make = Effect.gen(function* () {
   )
   const sweep = Effect.gen(function* () {
     const now = host.elapsed()
-    for (const actor of idle.values()) {
-      if (actor.idleSince > now - idleMillis) break
-      passivate(actor)
-    }
-    // Those that are never idle would keep their places from those that wait.
-    let wanted = queue.length
-    if (wanted > 0) {
-      for (const actor of actors.values()) {
-        if (!actor.isLive) continue
-        actor.mustYield = true
-        if (--wanted === 0) break
-      }
-    }
+    places.leaveIdle(now - idleMillis)
+    places.claim()
+    host.patience.look(now)
     for (const one of host.watched) {
       const what = one.expire(now)
       if (what !== undefined) {
@@ -228,7 +220,7 @@ const make = Effect.gen(function* () {
         yield* Fault.report(LogLevel.Error, `the actor gave up its ${what}: it did not end in time`, { streamId })
       }
     }
-    ActorMetrics.load(live, accepted)
+    ActorMetrics.load(places.liveCount, accepted)
   })
   const period = Math.max(10, Math.min(1_000, shortest / 4))
   const survive = Effect.catchAllCause(sweep, (cause) =>
@@ -244,7 +236,7 @@ const make = Effect.gen(function* () {
         Effect.catchAll(() => Fault.report(LogLevel.Warning, "stopped with commands unanswered", { accepted }))
       )
     }
-    for (const actor of actors.values()) actor.abandon()
+    for (const actor of [...places.all]) actor.abandon()
     yield* Effect.ignore(Effect.timeout(Effect.disconnect(saver.flush), flushTimeout))
   })
   // In a fiber of its own: a finalizer cannot be interrupted, so its time limits would wait for what they limit; and made
@@ -263,9 +255,12 @@ const make = Effect.gen(function* () {
 /** For the snapshots that wait when the system stops; they are worth no more. */
 const flushTimeout = Duration.seconds(1)
 
+const unavailable = (cause: NoAnswer) => new StoreUnavailable({ operation: "read", cause })
+
 interface Read {
   readonly actor: Actor
   readonly committed: Committed<unknown>
+  readonly close: () => void
 }
 
 /**

@@ -66,7 +66,8 @@ export class Decisions {
   private readonly now: number
   private running: unknown
   private version: number
-  /** Of the data of their events. */
+  /** Of those that were decided, and of their data. */
+  private events = 0
   private characters = 0
   private evolveThrew = false
   private readonly thrown: Array<Defect> = []
@@ -95,13 +96,18 @@ export class Decisions {
     return unkept(pending, "error", () => Effect.dieMessage("a look-up is not an answer"), this.running)
   }
 
+  /** Whether the rest waits for the next batch: until this one is written, nothing else of the process runs. */
+  private get isFull(): boolean {
+    const { maxBatchCharacters, maxCommandEvents } = this.host.limits
+    return this.characters >= maxBatchCharacters || this.events >= maxCommandEvents
+  }
+
   /** Decides what it can of the commands. Where the first one's decision is an effect it returns that, and decides nothing. */
   decide(taken: ReadonlyArray<Pending>): Effectful | undefined {
     const { decided, decider, now } = this
-    const { maxBatchCharacters } = this.host.limits
     for (;;) {
       const pending = taken[decided.length]
-      if (pending === undefined || this.characters >= maxBatchCharacters || this.evolveThrew) return undefined
+      if (pending === undefined || this.isFull || this.evolveThrew) return undefined
       const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
       const { version } = this
       if (expected !== undefined && expected !== version) {
@@ -180,7 +186,7 @@ export class Decisions {
       return
     }
     try {
-      const staged = Staging.stage(definition, this.running, outcome.right)
+      const staged = Staging.stage(definition, this.running, outcome.right, this.host.limits)
       if (Either.isLeft(staged)) {
         this.fail(pending, staged.left)
         return
@@ -191,6 +197,7 @@ export class Decisions {
       // It was dropped behind one whose answer could not be made, or might have been: what follows shall not rest on it in vain.
       if (pending.isAgain && !this.hasAnswer(decided, version)) return
       this.decided.push(decided)
+      this.events += events.length
       this.characters += characters
       this.version = version
       this.running = state

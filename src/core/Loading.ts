@@ -20,6 +20,7 @@ export interface Host {
   readonly snapshots: SnapshotStore["Type"]
   readonly recoveries: RecoveryQueue
   readonly patience: Patience
+  /** Milliseconds by a clock that only goes forward: for all that waits. */
   readonly elapsed: () => number
 }
 

@@ -215,7 +215,8 @@ export const toEvent = (row: Row): StoredEvent => {
  * `verify` is, and not here. Large data is left to `LargeTexts`.
  */
 export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
-  `SELECT e.position, e.version, e.type, e.schema_version, ${inline("e.data")}, j.command_id, j.correlation_id, j.causation_id, j.traceparent,
+  `SELECT e.position, e.version, e.type, e.schema_version, ${inline("e.data")}, j.command_id, j.correlation_id, j.causation_id,
+     j.traceparent,
      e.recorded_at, CASE WHEN e.version = ? THEN ${hex("e.previous_hash")} END, ${hex("e.hash")}, e.sequence, j.principal
    FROM log_events AS e ${one("log_entries", "j", "sequence", "e.sequence")}`
 

@@ -1,6 +1,6 @@
 /**
- * BY2: what is read, decided and stored is bounded in bytes, whoever asks for it. BY1, BY3 and BY4, of recoveries and reads, are
- * in `actor/Recoveries.ts`; of BY2 what concerns batches of the read side is in `BatchConformance.ts`.
+ * BY1 to BY4: what is read, decided and stored is bounded in bytes, whoever asks for it. BY1, BY3 and BY4, of recoveries and
+ * reads, are made in `actor/Recoveries.ts`; what of BY2 concerns the read side is in `BatchConformance.ts`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
@@ -10,10 +10,13 @@ import * as ActorConfig from "../core/ActorConfig.ts"
 import { LimitExceeded } from "../core/ActorError.ts"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"
-import { EventStore, maxPageBytes, type ProposedCommand } from "../core/EventStore.ts"
+import { type EventPage, EventStore, maxPageBytes, type ProposedCommand } from "../core/EventStore.ts"
+import type { JournalEntry } from "../core/Journal.ts"
 import { type Snapshot, SnapshotStore } from "../core/SnapshotStore.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamId } from "../core/StreamId.ts"
 import type { ActorSystemCase } from "./ActorSystemConformance.ts"
+import { Recoveries } from "./actor/Recoveries.ts"
 import { end, release } from "./actor/Release.ts"
 
 /** Numbers from 0 to below 1, the same ones for a seed. */
@@ -88,6 +91,7 @@ const heaps = Heap.toLayer({
 const grow = (to: number, times = 1, note = 0) => Effect.flatMap(Heap, (heap) => heap("a").Grow({ to, times, note }))
 
 export const BytesConformance: ReadonlyArray<ActorSystemCase> = [
+  ...Recoveries,
   {
     name: "BY2 a page of large events or answers ends before it exceeds its bytes, and the pages together are all there is",
     run: Effect.gen(function* () {
@@ -109,16 +113,8 @@ export const BytesConformance: ReadonlyArray<ActorSystemCase> = [
           { streamId: other, expectedVersion: "any", commands: [command(`o-${number}`, ["1"], "2")] }
         ])
       }
-      const bytesOf = (event: { readonly data: string }) => Buffer.byteLength(event.data)
-      const asPage = Effect.map(
-        ({
-          events,
-          more
-        }: {
-          events: ReadonlyArray<{ data: string; version: number; position: number; streamId: StreamId }>
-          more: boolean
-        }) => ({ rows: events, more })
-      )
+      const bytesOf = ({ data }: StoredEvent) => Buffer.byteLength(data)
+      const asPage = Effect.map(({ events, more }: EventPage) => ({ rows: events, more }))
 
       const forwards = yield* allPages(bytesOf, (last) =>
         asPage(store.readStream(large, { from: (last?.version ?? 0) + 1 }))
@@ -141,8 +137,7 @@ export const BytesConformance: ReadonlyArray<ActorSystemCase> = [
         data
       )
       const journal = yield* allPages(
-        (entry: { readonly answer: string | null; readonly sequence: number; readonly streamId: StreamId | null }) =>
-          Buffer.byteLength(entry.answer ?? ""),
+        ({ answer }: JournalEntry) => Buffer.byteLength(answer ?? ""),
         (last) => Effect.map(store.readJournal(last?.sequence ?? 0), ({ entries, more }) => ({ rows: entries, more }))
       )
       deepStrictEqual(

@@ -27,7 +27,12 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`ActorSystemLocal on ${store}`, () => {
-    for (const { name, run } of [...ActorSystemConformance, ...Neighbours, ...CommandConformance, ...BytesConformance]) {
+    for (const { name, run } of [
+      ...ActorSystemConformance,
+      ...Neighbours,
+      ...CommandConformance,
+      ...BytesConformance
+    ]) {
       it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet))))
     }
   })
