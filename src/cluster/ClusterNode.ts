@@ -19,7 +19,7 @@ export interface NodeOptions {
   readonly host: string
   readonly port: number
   /**
-   * How long the node's accounts are its own once it no longer says that it is there: then others take them. It says so three
+   * How long the node's aggregates are its own once it no longer says that it is there: then others take them. It says so three
    * times as often. Longer where machines are busy, shorter where one that is lost must be replaced sooner; the same for all nodes.
    * Default 6 seconds.
    */
