@@ -125,8 +125,10 @@ describe("the statements", () => {
         yield* database.log.selectCommands(connection, ["c"])
         yield* database.log.selectEnd(connection, undefined)
 
-        assert.strictEqual(statements.length, 14)
-        for (const [sql, params] of statements) {
+        assert.strictEqual(statements.length, 15)
+        // The dictionary is read whole: it has as many rows as the code has names.
+        const byRows = statements.filter(([sql]) => !sql.endsWith("FROM log_names"))
+        for (const [sql, params] of byRows) {
           const plan = yield* database.read(`EXPLAIN QUERY PLAN ${sql}`, params)
           const steps = plan.map(([, , , step]) => String(step))
           // A seek names the columns it goes by; the last position is at the end of the table.
