@@ -22,6 +22,7 @@ import * as rebuildLatency from "./rebuildLatency.bench.ts"
 import * as recovery from "./recovery.bench.ts"
 import * as replay from "./replay.bench.ts"
 import { type Kept, render } from "./report.ts"
+import * as sockets from "./sockets.bench.ts"
 import * as swap from "./swap.bench.ts"
 import * as transfers from "./transfers.bench.ts"
 
@@ -40,6 +41,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   rebuildLatency,
   lag,
   http,
+  sockets,
   transfers,
   memory,
   growth,

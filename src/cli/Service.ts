@@ -4,6 +4,7 @@ import { Duration, Effect, Either, Layer, type Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
+import * as HttpConfig from "../http/HttpConfig.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import * as Tokens from "../http/Tokens.ts"
 import * as Trust from "../http/Trust.ts"
@@ -22,6 +23,8 @@ export interface Settings {
   readonly port: number
   /** The file of the tokens that are accepted. */
   readonly tokens: Option.Option<string>
+  /** Requests a second that one token may make; none: as many as it likes. */
+  readonly rate: Option.Option<number>
   /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
   readonly cluster: Option.Option<string>
 }
@@ -67,7 +70,7 @@ const lease = Duration.seconds(6)
 const shutdownTimeout = Duration.seconds(1)
 
 /** Serves until it is interrupted. */
-export const run = (app: Application, { cluster, db, durability, host, port, tokens: file }: Settings) =>
+export const run = (app: Application, { cluster, db, durability, host, port, rate, tokens: file }: Settings) =>
   Effect.gen(function* () {
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
@@ -77,6 +80,9 @@ export const run = (app: Application, { cluster, db, durability, host, port, tok
       return yield* new UsageError({
         reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`
       })
+    }
+    if (rate._tag === "Some" && rate.value < 1) {
+      return yield* new UsageError({ reason: `--rate is 1 or more requests a second, not ${rate.value}` })
     }
     const domain = Layer.mergeAll(
       app.layer.pipe(
@@ -88,7 +94,8 @@ export const run = (app: Application, { cluster, db, durability, host, port, tok
     const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),
       Layer.provide(Database.layer(db, "create", durability)),
-      Layer.provide(Telemetry.layer)
+      Layer.provide(Telemetry.layer),
+      Layer.provide(HttpConfig.layer(rate._tag === "Some" ? { maxRate: rate.value } : {}))
     )
     return yield* Effect.gen(function* () {
       const { url } = yield* NodeServer

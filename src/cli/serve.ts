@@ -27,6 +27,11 @@ const options = {
     Options.optional,
     Options.withDescription("JSON file of the tokens that are accepted")
   ),
+  rate: Options.integer("rate").pipe(
+    Options.withFallbackConfig(Config.integer("DAYBOOK_RATE")),
+    Options.optional,
+    Options.withDescription("requests a second that one token may make; default: as many as it likes")
+  ),
   cluster: Options.text("cluster").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_CLUSTER")),
     Options.optional,

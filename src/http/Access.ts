@@ -1,7 +1,8 @@
 /** What a request needs a token for: `read`, `write` or `admin`. Without tokens the service trusts whoever reaches it. */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
-import { Schema } from "effect"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Context, Schema } from "effect"
 import * as Problem from "./Problem.ts"
 
 /** Each includes those before it. */
@@ -9,9 +10,23 @@ export const scopes = ["read", "write", "admin"] as const
 export const Scope = Schema.Literal(...scopes)
 export type Scope = typeof Scope.Type
 
+/** Who sent the request: the name of its token, null where the service has none. */
+export class Caller extends Context.Tag("daybook/http/Access/Caller")<Caller, { readonly name: string | null }>() {}
+
 const options = {
-  failure: Schema.Union(Problem.schema("unauthorized"), Problem.schema("forbidden")),
-  security: { bearer: HttpApiSecurity.bearer }
+  provides: Caller,
+  failure: Schema.Union(
+    Problem.schema("unauthorized"),
+    Problem.schema("forbidden"),
+    Problem.schema("too-many-requests")
+  ),
+  security: {
+    bearer: HttpApiSecurity.annotate(
+      HttpApiSecurity.bearer,
+      OpenApi.Description,
+      "A token of the service. A service that only its own machine reaches may have none, and asks for none."
+    )
+  }
 } as const
 
 export class Read extends HttpApiMiddleware.Tag<Read>()("daybook/http/Access/Read", options) {}

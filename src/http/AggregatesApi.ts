@@ -134,6 +134,7 @@ const ownId = Schema.Struct({ id: Schema.String })
 const groupOf = (aggregate: Published): HttpApiGroup.HttpApiGroup.AnyWithProps => {
   const { name } = aggregate
   const reads: HttpApiGroup.HttpApiGroup.Any = HttpApiGroup.make(name)
+    .annotate(OpenApi.Description, `${name}: its state, its events, and the commands that are public.`)
     .add(
       HttpApiEndpoint.get("state", `/aggregates/${name}/:id`)
         .annotate(OpenApi.Summary, `The state of ${name}, now, at a version or at a time`)

@@ -20,6 +20,7 @@ import * as LogHandlers from "./LogHandlers.ts"
 import * as LogHeader from "./LogHeader.ts"
 import * as NodeServer from "./NodeServer.ts"
 import * as OperationHandlers from "./OperationHandlers.ts"
+import * as Places from "./Places.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as ServedApi from "./ServedApi.ts"
@@ -70,6 +71,7 @@ export const layer = <P>(
         Layer.provide([
           Readiness.layer,
           LogHeader.layer,
+          Places.layer,
           EventView.layer(app),
           Layer.succeed(ServedApi.ServedApi, served)
         ]),

@@ -1,7 +1,7 @@
 /**
  * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever went
  * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
- * correlation id that the client got.
+ * correlation id that the client got. Every reply of a command has a position, and what the client has already is 304.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
@@ -12,6 +12,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Context, Effect, type Layer, Schema } from "effect"
 import * as CommandId from "../core/CommandId.ts"
+import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
@@ -20,6 +21,7 @@ import * as LogHeader from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
+import * as RequestRules from "./RequestRules.ts"
 import { ServedApi } from "./ServedApi.ts"
 
 export interface Command {
@@ -104,6 +106,36 @@ type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
 /** Answers are of now, and are what they say they are. */
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
+/** Whether a tag of the client's stands for this one. Its answer is compared and not its bytes, so a weak tag does too. */
+const isKnown = (ifNoneMatch: string, etag: string): boolean =>
+  ifNoneMatch.trim() === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag)
+
+/** The answer, or 304 where the client has it. */
+const unlessKnown = (
+  { headers, method }: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+): HttpServerResponse.HttpServerResponse => {
+  const { etag } = response.headers
+  const known = headers["if-none-match"]
+  if (etag === undefined || known === undefined || response.status !== 200) return response
+  if ((method !== "GET" && method !== "HEAD") || !isKnown(known, etag)) return response
+  const { "content-length": _, "content-type": __, "content-encoding": ___, ...kept } = response.headers
+  return HttpServerResponse.empty({ status: 304, headers: kept })
+}
+
+/** Refusals of those who may not know, and of what never was a command. */
+const withoutPosition: ReadonlySet<number> = new Set([401, 403, 405, 408, 429])
+
+/**
+ * A command that was not decided has no place in the log: its reply has the log's end, so that with `minPosition` one reads what
+ * it was refused by. Without it where the store does not answer.
+ */
+const withPosition = (store: EventStore["Type"], response: HttpServerResponse.HttpServerResponse) =>
+  Effect.match(store.lastPosition, {
+    onFailure: () => response,
+    onSuccess: (position) => HttpServerResponse.setHeader(response, "daybook-position", String(position))
+  })
+
 /** Why a request is refused whatever it asks for; undefined when it is not. */
 type Refusal = (headers: Readonly<Record<string, string | undefined>>) => string | undefined
 
@@ -113,7 +145,8 @@ const around =
     { routes }: ServedApi["Type"],
     lifecycle: Lifecycle["Type"],
     readiness: Readiness["Type"],
-    log: LogHeader.LogHeader["Type"]
+    log: LogHeader.LogHeader["Type"],
+    store: EventStore["Type"]
   ) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
@@ -135,6 +168,8 @@ const around =
         )
       }
       const reply = (): App => {
+        const doubled = RequestRules.ofHeaders(request)
+        if (doubled !== undefined) return answer(doubled)
         const refusal = refusalOf(request.headers)
         if (refusal !== undefined) return answer(new Problem.Problem("foreign-page", { detail: refusal }))
         if (!("path" in found)) {
@@ -144,6 +179,8 @@ const around =
           return answer(new Problem.Problem("method-not-allowed", { headers }))
         }
         if (lifecycle.isStopping() && !route.startsWith("/health/")) return answer(new Problem.Problem("shutting-down"))
+        const misfit = RequestRules.ofRoute(request, found)
+        if (misfit !== undefined) return answer(misfit)
         const strict = RequestBody.strict(request)
         return app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, strict.request),
@@ -154,22 +191,33 @@ const around =
           )
         )
       }
-      return Effect.map(reply(), (response) => {
+      const toReply = (response: HttpServerResponse.HttpServerResponse) => {
         HttpMetrics.answered(method, route, response.status, (performance.now() - start) / 1_000)
         return HttpServerResponse.setHeaders(response, {
           ...always,
           [LogHeader.name]: log.value(),
           ...response.headers
         })
-      })
+      }
+      const isUnplaced = ({ headers, status }: HttpServerResponse.HttpServerResponse) =>
+        method === "POST" &&
+        route !== "none" &&
+        status < 500 &&
+        headers["daybook-position"] === undefined &&
+        !withoutPosition.has(status)
+      return Effect.flatMap(reply(), (response) =>
+        isUnplaced(response)
+          ? Effect.map(withPosition(store, response), toReply)
+          : Effect.succeed(toReply(unlessKnown(request, response)))
+      )
     })
 
 export const layer = (
   refusalOf: Refusal
-): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader> =>
+): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader | EventStore> =>
   HttpApiBuilder.middleware(
     Effect.map(
-      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader]),
-      ([served, lifecycle, readiness, log]) => around(refusalOf, served, lifecycle, readiness, log)
+      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore]),
+      ([served, lifecycle, readiness, log, store]) => around(refusalOf, served, lifecycle, readiness, log, store)
     )
   )

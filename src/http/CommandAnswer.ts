@@ -40,7 +40,8 @@ export const headersOf = ({
   replayed: boolean
   version: number
 }) => ({
-  "daybook-position": String(position),
+  // Of what does not exist there is none: the boundary gives the log's end.
+  ...(position > 0 && { "daybook-position": String(position) }),
   etag: `"${version}"`,
   ...(replayed && { "idempotency-replayed": "true" })
 })

@@ -2,14 +2,22 @@
 import { Effect, Either } from "effect"
 import type { EventPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { EventView } from "./EventView.ts"
+import { EventView, type Unreadable } from "./EventView.ts"
 import type * as ServiceApi from "./ServiceApi.ts"
 
 /** `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more. */
 export const make = ({ events: stored, more }: EventPage, numberOf: (event: StoredEvent) => number) =>
-  Effect.flatMap(EventView, (view) =>
-    Either.map(Either.all(stored.map(view.of)), (events): typeof ServiceApi.EventPage.Type => {
-      const last = stored.at(-1)
-      return { events, next: more && last !== undefined ? numberOf(last) : null }
-    })
-  )
+  Effect.flatMap(EventView, (view): Either.Either<typeof ServiceApi.EventPage.Type, Unreadable> => {
+    const events: Array<ServiceApi.StoredEvent> = []
+    let last: StoredEvent | undefined
+    for (const event of stored) {
+      const seen = view.of(event)
+      if (Either.isLeft(seen)) {
+        // What stands before it is given first; the next page is the error.
+        return last === undefined ? Either.left(seen.left) : Either.right({ events, next: numberOf(last) })
+      }
+      events.push(seen.right)
+      last = event
+    }
+    return Either.right({ events, next: more && last !== undefined ? numberOf(last) : null })
+  })

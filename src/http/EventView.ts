@@ -6,9 +6,11 @@ import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
 import type * as ServiceApi from "./ServiceApi.ts"
 
+export type Unreadable = Problem<"data-damaged"> | Problem<"newer-release">
+
 export class EventView extends Context.Tag("daybook/http/EventView")<
   EventView,
-  { readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Problem<"data-damaged">> }
+  { readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Unreadable> }
 >() {}
 
 /** Streams of aggregates that the application does not know show their data as it is stored. */

@@ -1,5 +1,6 @@
 /** How what the lower floors answer becomes a `Problem`. Their errors know no status, and no message of theirs that may hold a path or SQL leaves. */
 import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
+import { FutureVersion, UnknownEvent } from "../core/EventError.ts"
 import type { LookupError, ReadError } from "../core/EventStore.ts"
 import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable, StreamDamaged } from "../core/StoreError.ts"
 import type { ViewBehind } from "../projection/ProjectionError.ts"
@@ -12,9 +13,23 @@ export const invalid = (path: string, reason: string) =>
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
 export const storeUnavailable = (cause: StoreUnavailable) => new Problem("store-unavailable", { cause })
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
-/** Events that are not what was stored: reading them again gives the same. Says which, and nothing of what is stored. */
+/** What says that events are sound and this code does not know them. By name: from another node of a cluster only that comes. */
+const unknownHere: ReadonlySet<string> = new Set([FutureVersion.name, UnknownEvent.name])
+
+const newerRelease = (cause: Error) => {
+  if (!(cause instanceof FutureVersion || cause instanceof UnknownEvent)) return new Problem("newer-release", { cause })
+  const { position, streamId, version } = cause
+  const detail = `${streamId} version ${version} (position ${position}) is of a newer release`
+  return new Problem("newer-release", { detail, cause })
+}
+
+/**
+ * Events that are not what was stored, or that a newer release stored: reading them again gives the same. Says which, and
+ * nothing of what is stored.
+ */
 export const damaged = (cause: unknown) => {
   const damage = cause instanceof RecoveryFailed ? cause.cause : cause
+  if (damage instanceof Error && unknownHere.has(damage.name)) return newerRelease(damage)
   if (!(damage instanceof StreamDamaged)) return new Problem("data-damaged", { cause })
   const { position, streamId, version } = damage
   const detail = `${streamId} version ${version} is damaged${position === null ? "" : `, at position ${position}`}`

@@ -13,8 +13,29 @@ export interface HttpLimits {
   readonly keepAlive: Duration.Duration
   /** Connections at once; a further one is closed. */
   readonly maxConnections: number
+  /**
+   * Requests that are at work or wait behind another one of their connection, over all connections; a connection that sends a
+   * further one behind its own is ended. Each costs some kilobytes.
+   */
+  readonly maxOpenRequests: number
+  /** Bytes of answers that their clients do not read; beyond that the connection ends that has left its answer for longest. */
+  readonly maxUnreadBytes: number
+  /**
+   * Requests a second that one token may make, in bursts of as many; a further one gets 429. Health and the documents need no
+   * token and are not counted. `unlimited`: as many as it likes.
+   */
+  readonly maxRate: number
+  /**
+   * Requests that wait for something to happen, at once: for their `minPosition`, for a place to read the past, for the end of
+   * a process. A further one gets 503, or, for the end of a process that it began, its answer without it.
+   */
+  readonly maxWaits: number
+  /** How many of them one token may have; a further one gets 429. */
+  readonly maxWaitsPerToken: number
   /** Clients that follow the feed at once; a further one gets 503. */
   readonly maxSubscribers: number
+  /** How many of them one token may have; a further one gets 429. */
+  readonly maxSubscribersPerToken: number
   /** Between two comment lines to a client of the feed. Shorter than `idleTimeout`, which a quiet feed would run into. */
   readonly heartbeat: Duration.Duration
   /** Longest wait of a query for its `minPosition`; then 503. */
@@ -25,13 +46,22 @@ export interface HttpLimits {
   readonly stopTimeout: Duration.Duration
 }
 
+/** No limit. */
+export const unlimited = Number.MAX_SAFE_INTEGER
+
 export const defaults: HttpLimits = {
   headerTimeout: Duration.seconds(10),
   requestTimeout: Duration.seconds(20),
   idleTimeout: Duration.seconds(60),
   keepAlive: Duration.seconds(10),
   maxConnections: 4_096,
+  maxOpenRequests: 8_192,
+  maxUnreadBytes: 64 * 1_048_576,
+  maxRate: unlimited,
+  maxWaits: 512,
+  maxWaitsPerToken: 128,
   maxSubscribers: 256,
+  maxSubscribersPerToken: 128,
   heartbeat: Duration.seconds(15),
   viewTimeout: Duration.seconds(2),
   maxTimeTravels: 4,
@@ -49,7 +79,13 @@ const ranges: Limits.Ranges<HttpLimits> = {
   idleTimeout: [1, day],
   keepAlive: [1, day],
   maxConnections: [1, 1_000_000],
+  maxOpenRequests: [1, 1_000_000],
+  maxUnreadBytes: [0, Number.MAX_SAFE_INTEGER],
+  maxRate: [1, unlimited],
+  maxWaits: [0, 1_000_000],
+  maxWaitsPerToken: [0, 1_000_000],
   maxSubscribers: [0, 1_000_000],
+  maxSubscribersPerToken: [0, 1_000_000],
   heartbeat: [1, day],
   viewTimeout: [0, day],
   maxTimeTravels: [1, 1_000_000],

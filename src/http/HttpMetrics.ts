@@ -34,3 +34,7 @@ export const answered = (method: string, route: string, status: number, seconds:
 }
 
 export const subscribers = Metric.gauge("daybook.http.subscribers", { description: "Clients that follow the feed" })
+
+export const waits = Metric.gauge("daybook.http.waits", {
+  description: "Requests that wait for a position, for the past, or for the end of a process"
+})

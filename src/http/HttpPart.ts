@@ -7,10 +7,19 @@ import type * as Access from "./Access.ts"
 import type { EventView } from "./EventView.ts"
 import type { Lifecycle } from "./Lifecycle.ts"
 import type { LogHeader } from "./LogHeader.ts"
+import type { Places } from "./Places.ts"
 import type { Readiness } from "./Readiness.ts"
 
 /** What the server gives to handlers beside what the application gives. */
-export type Provided = Access.Read | Access.Write | Access.Admin | EventView | Lifecycle | LogHeader | Readiness
+export type Provided =
+  | Access.Read
+  | Access.Write
+  | Access.Admin
+  | EventView
+  | Lifecycle
+  | LogHeader
+  | Places
+  | Readiness
 
 export interface Options<Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R, Needs> {
   readonly api: HttpApi.HttpApi<Id, Groups, E, R>

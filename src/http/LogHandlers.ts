@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Deferred, Effect, LogLevel, Metric, Stream } from "effect"
+import { Cause, Deferred, Effect, LogLevel, Stream } from "effect"
 import { EventStore, type ReadError } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
@@ -14,10 +14,10 @@ import * as EventPage from "./EventPage.ts"
 import { EventView } from "./EventView.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
-import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import { Places } from "./Places.ts"
 import * as PositionAhead from "./PositionAhead.ts"
-import { Problem } from "./Problem.ts"
+import type { Problem } from "./Problem.ts"
 import { ServiceApi } from "./ServiceApi.ts"
 
 /** JSON has no line break of its own, so that one `data:` line holds an event. */
@@ -52,12 +52,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
     const lifecycle = yield* Lifecycle
     const config = yield* HttpConfig
     const view = yield* EventView
-    let subscribers = 0
-    const count = (change: number) =>
-      Effect.suspend(() => {
-        subscribers += change
-        return Metric.set(HttpMetrics.subscribers, subscribers)
-      })
+    const places = yield* Places
 
     /** Bounded: `Subscription` reads on only as the client takes, and gives up one that takes nothing. */
     const feed = (from: number, skipDamaged: boolean): Stream.Stream<Uint8Array> => {
@@ -85,8 +80,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
         )
       )
       const beats = Stream.as(Stream.tick(config.heartbeat), heartbeat)
-      return Stream.acquireRelease(count(1), () => count(-1)).pipe(
-        Stream.flatMap(() => Stream.concat(Stream.make(retry), Stream.merge(events, beats, { haltStrategy: "left" }))),
+      return Stream.concat(Stream.make(retry), Stream.merge(events, beats, { haltStrategy: "left" })).pipe(
         Stream.interruptWhen(Deferred.await(lifecycle.stopping)),
         Stream.map((text) => Buffer.from(text))
       )
@@ -105,7 +99,8 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
           // A browser comes again with the URL it first had, and the header says where it is by now.
           const from = headers["last-event-id"] ?? after
           yield* PositionAhead.refuse(store, from)
-          if (subscribers >= config.maxSubscribers) return yield* Effect.fail(new Problem("too-many-subscribers"))
+          // Until the request is over, which is when its client is gone.
+          yield* places.feed
           return HttpServerResponse.stream(feed(from, skipDamaged), { headers: streamHeaders })
         })
       )

@@ -15,6 +15,7 @@ export class LogHeader extends Context.Tag("daybook/http/LogHeader")<
   {
     /** `<log id>.<epoch>`, as last read. */
     readonly value: () => string
+    readonly logId: () => string
   }
 >() {}
 
@@ -29,6 +30,6 @@ export const layer: Layer.Layer<LogHeader, never, EventStore> = Layer.scoped(
       value = now
     })
     yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(look), lookInterval)))
-    return { value: () => value }
+    return { value: () => value, logId: () => value.slice(0, value.lastIndexOf(".")) }
   })
 )

@@ -1,17 +1,18 @@
 /**
  * `NodeServer` serves the contract on a port of Node's own HTTP server: with time limits on everything that a client may do
- * slowly, and a stop that answers what was accepted.
+ * slowly, bounds on what it may send and leave unread (`Connections.ts`), and a stop that answers what was accepted.
  *
  * What Node refuses before there is a request (a header that is too large or too slow, or is no HTTP) is a problem as well.
  */
 import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http"
-import type { AddressInfo } from "node:net"
-import { type Duplex, finished } from "node:stream"
+import type { AddressInfo, Socket } from "node:net"
+import { finished } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Schema } from "effect"
 import * as Fault from "../core/Fault.ts"
+import * as Connections from "./Connections.ts"
 import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
@@ -47,11 +48,16 @@ const checkInterval = 1_000
  * which `@effect/platform-node` lets wait for it, would stay in memory for ever, with all that it holds.
  */
 class Response extends ServerResponse {
+  /** Told where the answer goes, once it was written whole. */
+  onWritten: ((socket: Socket) => void) | undefined
+
   override end(...args: ReadonlyArray<unknown>): this {
     const callback = args.at(-1)
-    if (typeof callback !== "function") return super.end(...(args as [unknown, BufferEncoding]))
-    finished(this, () => callback())
-    return super.end(...(args.slice(0, -1) as [unknown, BufferEncoding]))
+    const parts = typeof callback === "function" ? args.slice(0, -1) : args
+    if (typeof callback === "function") finished(this, () => callback())
+    super.end(...(parts as [unknown, BufferEncoding]))
+    if (this.socket !== null) this.onWritten?.(this.socket)
+    return this
   }
 }
 
@@ -76,7 +82,7 @@ const codeOf = (error: Error & { readonly code?: string }): Problem.Code => {
 }
 
 /** Answers what never became a request. */
-const refuse = (log: string, error: Error & { readonly code?: string }, socket: Duplex): void => {
+const refuse = (log: string, error: Error & { readonly code?: string }, socket: Socket): void => {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy()
     return
@@ -98,7 +104,7 @@ const refuse = (log: string, error: Error & { readonly code?: string }, socket: 
   )
 }
 
-const listen = (server: Server, { host, port }: Address) =>
+const listen = (server: ReturnType<typeof create>, { host, port }: Address) =>
   Effect.async<string, ListenFailed>((resume) => {
     const onError = (cause: Error) => resume(new ListenFailed({ host, port, cause }))
     server.once("error", onError)
@@ -117,33 +123,38 @@ const make = (address: Address) =>
     const handler = yield* NodeHttpServer.makeHandler(yield* HttpApiBuilder.httpApp)
     const server = create(limits)
     const drained = yield* Deferred.make<void>()
-    let open = 0
-
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      if (request.httpVersion === "1.1" && request.headers.host === undefined) {
-        refuse(log.value(), new Error("no host"), request.socket)
-        return
-      }
-      open++
-      if (lifecycle.isStopping()) response.setHeader("connection", "close")
-      response.once("close", () => {
-        open--
-        if (!lifecycle.isStopping()) return
+    const connections = Connections.make(limits, {
+      serve: (request, response) => {
+        if (request.httpVersion === "1.1" && request.headers.host === undefined) {
+          refuse(log.value(), new Error("no host"), request.socket)
+          return
+        }
+        if (lifecycle.isStopping()) response.setHeader("connection", "close")
         // It waits for a next request that is not to come.
-        server.closeIdleConnections()
-        if (open === 0) Deferred.unsafeDone(drained, Effect.void)
-      })
-      handler(request, response)
+        response.once("close", () => {
+          if (lifecycle.isStopping()) server.closeIdleConnections()
+        })
+        handler(request, response)
+      },
+      refuse: (error, socket) => refuse(log.value(), error, socket),
+      onIdle: () => {
+        if (lifecycle.isStopping()) Deferred.unsafeDone(drained, Effect.void)
+      }
+    })
+    const onRequest = (request: IncomingMessage, response: Response): void => {
+      response.onWritten = connections.written
+      connections.accept(request, response)
     }
     server.on("request", onRequest)
     // What a client expects beyond `100-continue` it does not get, and is served all the same.
     server.on("checkExpectation", onRequest)
-    server.on("clientError", (error, socket) => refuse(log.value(), error, socket))
+    server.on("clientError", (error, socket) => connections.misfit(error, socket as Socket))
 
     const stop = Effect.gen(function* () {
       yield* lifecycle.stop
       server.close()
       server.closeIdleConnections()
+      const open = connections.open()
       if (open > 0) {
         yield* Deferred.await(drained).pipe(
           Effect.timeout(limits.stopTimeout),

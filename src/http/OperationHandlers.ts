@@ -1,11 +1,15 @@
 /** The answers to those who run the service: health, metrics, and the documentation. */
+import { Buffer } from "node:buffer"
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Effect, Layer, Metric } from "effect"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
+import * as Documents from "./Documents.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
@@ -17,21 +21,26 @@ import { ServiceApi } from "./ServiceApi.ts"
 
 /** The page may load nothing from anywhere else, so that it works without a network and tells nobody of its reader. */
 const docsPolicy =
-  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src 'self'; worker-src blob:"
+  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-/** The page of Scalar, which brings megabytes of script: loaded with its first reader. */
+/** The page of Scalar with this document, which brings megabytes of script: loaded with its first reader. */
 const docsPage = Effect.fnUntraced(function* (served: ServedApi["Type"]) {
   const { layer } = yield* Effect.promise(() => import("@effect/platform/HttpApiScalar"))
-  const api = HttpApi.Api.of({ api: served.api, context: Context.empty() })
+  const described = served.api.annotate(OpenApi.Transform, () => ({ ...served.document() }))
+  const api = HttpApi.Api.of({ api: described, context: Context.empty() })
   const router = layer({ scalar: { withDefaultFonts: false } }).pipe(
     Layer.provideMerge(HttpApiBuilder.Router.Live),
     Layer.provide(Layer.succeed(HttpApi.Api, api))
   )
-  return yield* Effect.flatMap(HttpApiBuilder.Router.router, HttpRouter.toHttpApp).pipe(
+  const request = HttpServerRequest.fromWeb(new Request("http://localhost/docs"))
+  const { body } = yield* Effect.flatMap(HttpApiBuilder.Router.router, HttpRouter.toHttpApp).pipe(
     Effect.flatten,
     Effect.provide(router),
+    Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+    Effect.scoped,
     Effect.orDie
   )
+  return body._tag === "Uint8Array" ? Buffer.from(body.body).toString() : yield* Effect.dieMessage("no page of text")
 })
 
 const readings = Effect.gen(function* () {
@@ -68,7 +77,13 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
     const projections = yield* Projections
     const log = yield* LogHeader
     const served = yield* ServedApi
+    const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
     const ok = { status: "ok" } as const
+    const json = Effect.sync(() => JSON.stringify(served.document()))
+    const document = Documents.make("application/json", json)
+    const page = Documents.make("text/html", Effect.provide(docsPage(served), services), {
+      "content-security-policy": docsPolicy
+    })
 
     return handlers
       .handle("live", () => Effect.succeed(ok))
@@ -104,9 +119,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
           })
         )
       )
-      .handle("openapi", () => Effect.succeed(HttpServerResponse.unsafeJson(served.document())))
-      .handle("docs", () =>
-        Effect.map(docsPage(served), HttpServerResponse.setHeader("content-security-policy", docsPolicy))
-      )
+      .handle("openapi", () => document)
+      .handle("docs", () => page)
   })
 )

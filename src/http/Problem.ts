@@ -29,8 +29,13 @@ export const define = <C extends string>(table: Readonly<Record<C, Definition>>)
 
 export const codes = define({
   "invalid-request": { status: 400, title: "The request does not fit the contract." },
+  "invalid-parameter": { status: 400, title: "The query has a parameter that is unknown, or one twice." },
+  "if-match-not-applicable": {
+    status: 400,
+    title: "The request is not about one thing whose version If-Match could name."
+  },
   "malformed-json": { status: 400, title: "The body is not the JSON that the contract asks for." },
-  "invalid-cursor": { status: 400, title: "The cursor was not made by this server for this query." },
+  "invalid-cursor": { status: 400, title: "The cursor was not made for this query of this log." },
   unauthorized: { status: 401, title: "The request has no bearer token, or one that is not known." },
   forbidden: { status: 403, title: "The token's scope does not cover the request." },
   "foreign-page": { status: 403, title: "The request looks as if a web page of somebody else had made it." },
@@ -45,6 +50,7 @@ export const codes = define({
   "body-too-large": { status: 413, title: "The body is larger than 64 KiB." },
   "unsupported-media-type": { status: 415, title: "The body is not sent as application/json." },
   "idempotency-key-reused": { status: 422, title: "The idempotency key was used before for another request." },
+  "too-many-requests": { status: 429, title: "The token has sent as many requests as it may.", retryAfter: 1 },
   "headers-too-large": { status: 431, title: "The header fields are larger than 16 KiB." },
   internal: { status: 500, title: "The service failed in a way that it does not foresee." },
   "data-damaged": { status: 500, title: "What is stored cannot be read as it was written." },
@@ -52,7 +58,9 @@ export const codes = define({
     status: 500,
     title: "The command was done before, and its kept answer is not one that this release can read."
   },
+  "newer-release": { status: 503, title: "A newer release has stored what this one cannot read.", retryAfter: 5 },
   "aggregate-busy": { status: 503, title: "Too many commands wait for this aggregate.", retryAfter: 1 },
+  "too-many-waits": { status: 503, title: "As many requests wait as may.", retryAfter: 1 },
   "too-many-subscribers": { status: 503, title: "As many clients follow the feed as may.", retryAfter: 5 },
   "store-unavailable": { status: 503, title: "The store cannot be used at present; nothing was done.", retryAfter: 2 },
   "outcome-unknown": { status: 503, title: "The command was stored or not: the commit did not answer.", retryAfter: 2 },

@@ -1,11 +1,25 @@
 /** `Routes` finds the endpoint of a request in a contract, or which methods its path takes. */
 import * as HttpApi from "@effect/platform/HttpApi"
+import { Option, type Schema, SchemaAST } from "effect"
 
 export interface Route {
   readonly method: string
   /** As the contract writes it: `/things/:id`. */
   readonly path: string
+  /** Names of the query's parameters. */
+  readonly parameters: ReadonlySet<string>
+  /** Whether it is about one thing that has a version, which `If-Match` may name. */
+  readonly takesVersion: boolean
 }
+
+/** The names of a schema's fields, as they are sent. */
+const namesOf = (schema: Option.Option<Schema.Schema.All>): ReadonlySet<string> =>
+  new Set(
+    Option.match(schema, {
+      onNone: () => [],
+      onSome: ({ ast }) => SchemaAST.getPropertySignatures(SchemaAST.encodedAST(ast)).map(({ name }) => String(name))
+    })
+  )
 
 interface Known {
   readonly pattern: RegExp
@@ -21,12 +35,18 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
   const known = new Map<string, Known>()
   HttpApi.reflect(api, {
     onGroup: () => {},
-    onEndpoint: ({ endpoint: { method, path } }) => {
+    onEndpoint: ({ endpoint: { headersSchema, method, path, urlParamsSchema } }) => {
       const found = known.get(path)
       const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)
       const { byMethod } = found ?? { byMethod: new Map<string, Route>() }
-      byMethod.set(method, { method, path })
-      if (method === "GET") byMethod.set("HEAD", { method, path })
+      const route = {
+        method,
+        path,
+        parameters: namesOf(urlParamsSchema),
+        takesVersion: namesOf(headersSchema).has("if-match")
+      }
+      byMethod.set(method, route)
+      if (method === "GET") byMethod.set("HEAD", route)
       known.set(path, { pattern, byMethod })
     }
   })

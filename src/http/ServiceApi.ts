@@ -9,7 +9,18 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Access from "./Access.ts"
-import { after, digits, every, everyCommand, keyed, limit, optional } from "./ApiParts.ts"
+import {
+  AnswerFields,
+  after,
+  always,
+  digits,
+  every,
+  everyCommand,
+  inapplicable,
+  keyed,
+  limit,
+  optional
+} from "./ApiParts.ts"
 import * as Problem from "./Problem.ts"
 
 const skipDamaged = optional(
@@ -19,6 +30,18 @@ const skipDamaged = optional(
   })
 )
 
+const storedEvent = {
+  position: 2,
+  streamId: "order-7",
+  version: 2,
+  type: "Confirmed",
+  schemaVersion: 1,
+  data: { by: "Anna" },
+  commandId: "3a1f6c1e-confirm",
+  correlationId: "3a1f6c1e-confirm",
+  recordedAt: "2026-01-31T12:00:00.000Z",
+  hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
+}
 export const StoredEvent = Schema.Struct({
   position: Schema.Int,
   streamId: Schema.String,
@@ -33,26 +56,17 @@ export const StoredEvent = Schema.Struct({
 }).annotations({
   identifier: "StoredEvent",
   description: "`data` as the current version reads; `schemaVersion` is the version that is stored.",
-  examples: [
-    {
-      position: 2,
-      streamId: "order-7",
-      version: 2,
-      type: "Confirmed",
-      schemaVersion: 1,
-      data: { by: "Anna" },
-      commandId: "3a1f6c1e-confirm",
-      correlationId: "3a1f6c1e-confirm",
-      recordedAt: "2026-01-31T12:00:00.000Z",
-      hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
-    }
-  ]
+  examples: [storedEvent]
 })
 export type StoredEvent = typeof StoredEvent.Type
 export const EventPage = Schema.Struct({
   events: Schema.Array(StoredEvent),
   next: Schema.NullOr(Schema.Int)
-}).annotations({ identifier: "EventPage", description: "`next` is the next `after`, null at the end." })
+}).annotations({
+  identifier: "EventPage",
+  description: "`next` is the next `after`, null at the end.",
+  examples: [{ events: [storedEvent], next: null }]
+})
 
 /** An event that failed, without the text of its error, which may quote what is stored. */
 const FailedEvent = Schema.Struct({
@@ -71,6 +85,16 @@ const Trouble = Schema.Struct({
   type: Schema.NullOr(Schema.String),
   attempts: Schema.Int
 })
+const projectionView = {
+  name: "order_totals",
+  kind: "projection",
+  status: "running",
+  position: 42,
+  lag: { events: 0, seconds: 0 },
+  lastError: null,
+  stuck: [],
+  rebuild: null
+} as const
 export const ProjectionView = Schema.Struct({
   name: Schema.String,
   kind: Schema.Literal("projection", "reaction"),
@@ -93,12 +117,23 @@ export const ProjectionView = Schema.Struct({
       secondsLeft: Schema.NullOr(Schema.Number)
     })
   )
-}).annotations({ identifier: "Projection" })
+}).annotations({ identifier: "Projection", examples: [projectionView] })
 export type ProjectionView = typeof ProjectionView.Type
+
+export const RebuildPlan = Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({
+  identifier: "RebuildPlan",
+  description: "What is built again, and from how many positions of the log.",
+  examples: [{ name: "order_totals", events: 42 }]
+})
 
 const ahead = Problem.schema("position-ahead")
 
+/** An answer of text, with an example. */
+const textOf = (contentType: string, example: string) =>
+  Schema.String.annotations({ examples: [example] }).pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType }))
+
 export class Log extends HttpApiGroup.make("log")
+  .annotate(OpenApi.Description, "All events, in the order in which they were stored.")
   .add(
     HttpApiEndpoint.get("page", "/events")
       .annotate(OpenApi.Summary, "The log, page by page")
@@ -112,37 +147,40 @@ export class Log extends HttpApiGroup.make("log")
       .annotate(OpenApi.Summary, "The log as server-sent events, and then each new event")
       .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
       .setUrlParams(Schema.Struct({ after, skipDamaged }))
-      .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
+      .addSuccess(textOf("text/event-stream", 'id: 2\nevent: Confirmed\ndata: {"position":2}\n\n'))
       .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)
   ) {}
 
 export class Projections extends HttpApiGroup.make("projections")
+  .annotate(OpenApi.Description, "Read models and reactions: how far they are, and what they need of an operator.")
   .add(
     HttpApiEndpoint.get("list", "/projections")
       .annotate(OpenApi.Summary, "Health of the read models")
       .addSuccess(
-        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({ identifier: "Projections" })
+        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({
+          identifier: "Projections",
+          examples: [{ projections: [projectionView] }]
+        })
       )
       .addError(every)
       .middleware(Access.Read)
   )
   .add(
     HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
+      .annotate(AnswerFields, ["operation"])
       .annotate(OpenApi.Summary, "Build a read model anew")
       .setPath(Schema.Struct({ name: Schema.String }))
       .setHeaders(keyed)
-      .addSuccess(
-        Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({ identifier: "RebuildPlan" }),
-        {
-          status: 202
-        }
-      )
-      .addError(Schema.Union(everyCommand, Problem.schema("projection-not-found")))
+      .addSuccess(RebuildPlan, { status: 202 })
+      .addError(Schema.Union(everyCommand, inapplicable, Problem.schema("projection-not-found")))
       .middleware(Access.Admin)
   ) {}
 
-const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({ identifier: "Health" })
+const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({
+  identifier: "Health",
+  examples: [{ status: "ok" }]
+})
 
 const Names = Schema.Array(Schema.String)
 const ReadyHealth = Schema.Struct({
@@ -153,36 +191,58 @@ const ReadyHealth = Schema.Struct({
   processes: Schema.Struct({ stuck: Names })
 }).annotations({
   identifier: "Ready",
+  examples: [
+    {
+      status: "ok",
+      log: "0199c2a4-7d5e-7c31-a1f2-3b4c5d6e7f80.1",
+      stuck: 0,
+      projections: { halted: [], ahead: [] },
+      processes: { stuck: [] }
+    }
+  ],
   description:
     "`log`: as in the header `Daybook-Log`. `stuck`: how many things wait for a human, the sum of `daybook_projection_stuck`: streams behind an event that failed too often, and models that halted; by name in `projections` and `processes`. One that is ahead of the log makes this 503."
 })
 
+const DocumentView = Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
+  identifier: "OpenApiDocument",
+  examples: [{ openapi: "3.1.0" }]
+})
+
 export class Operations extends HttpApiGroup.make("operations")
+  .annotate(OpenApi.Description, "What those who run the service ask: health, metrics, documents.")
   .add(
-    HttpApiEndpoint.get("live", "/health/live").annotate(OpenApi.Summary, "Whether the process runs").addSuccess(Health)
+    HttpApiEndpoint.get("live", "/health/live")
+      .annotate(OpenApi.Summary, "Whether the process runs")
+      .addSuccess(Health)
+      .addError(always)
   )
   .add(
     HttpApiEndpoint.get("ready", "/health/ready")
       .annotate(OpenApi.Summary, "Whether the service takes commands")
       .addSuccess(ReadyHealth)
-      .addError(Schema.Union(Problem.schema("not-ready"), Problem.schema("shutting-down")))
+      .addError(Schema.Union(always, Problem.schema("not-ready"), Problem.schema("shutting-down")))
   )
   .add(
     HttpApiEndpoint.get("metrics", "/metrics")
       .annotate(OpenApi.Summary, "Metrics in the text format of Prometheus")
-      .addSuccess(HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4" }))
+      .addSuccess(textOf("text/plain; version=0.0.4", "# TYPE daybook_http_waits gauge\ndaybook_http_waits 0\n"))
       .addError(every)
       .middleware(Access.Read)
   )
   .add(
     HttpApiEndpoint.get("openapi", "/openapi.json")
       .annotate(OpenApi.Summary, "This document")
-      .addSuccess(Schema.Unknown)
+      .annotate(AnswerFields, ["etag"])
+      .addSuccess(DocumentView)
+      .addError(always)
   )
   .add(
     HttpApiEndpoint.get("docs", "/docs")
       .annotate(OpenApi.Summary, "This document for people")
-      .addSuccess(HttpApiSchema.Text({ contentType: "text/html" }))
+      .annotate(AnswerFields, ["etag"])
+      .addSuccess(textOf("text/html", "<!doctype html>…"))
+      .addError(always)
   ) {}
 
 /** The same for each application: its name is no part of the contract. */

@@ -1,12 +1,14 @@
 /**
  * `Tokens` says what a bearer of a token may do. The file has the SHA-256 of each token and never a token, and a presented one
- * is compared by its digest with each entry, in the same time wherever they differ.
+ * is compared by its digest with each entry, in the same time wherever they differ. A token may have a rate.
  */
 import { Buffer } from "node:buffer"
 import { createHash, timingSafeEqual } from "node:crypto"
+import * as RateLimiter from "@effect/experimental/RateLimiter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Context, Effect, Either, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Either, Layer, Schema } from "effect"
 import * as Access from "./Access.ts"
+import * as HttpConfig from "./HttpConfig.ts"
 import { Problem } from "./Problem.ts"
 
 const Entry = Schema.Struct({
@@ -17,6 +19,7 @@ const Entry = Schema.Struct({
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Schema.NonEmptyArray(Entry)), { onExcessProperty: "error" })
 
 export interface Token {
+  readonly name: string
   readonly digest: Buffer
   /** Place of its widest scope in `Access.scopes`. */
   readonly level: number
@@ -27,7 +30,8 @@ export const parse = (text: string): Either.Either<ReadonlyArray<Token>, "malfor
   Either.mapBoth(decode(text), {
     onLeft: () => "malformed" as const,
     onRight: (entries) =>
-      entries.map(({ scopes, sha256 }) => ({
+      entries.map(({ name, scopes, sha256 }) => ({
+        name,
         digest: Buffer.from(sha256, "hex"),
         level: Math.max(...scopes.map((scope) => Access.scopes.indexOf(scope)))
       }))
@@ -39,11 +43,14 @@ export class Tokens extends Context.Tag("daybook/http/Tokens")<
   { readonly all: ReadonlyArray<Token> | null }
 >() {}
 
-const levelOf = (tokens: ReadonlyArray<Token>, presented: string): number | undefined => {
+/** The entry of the presented token; the widest, where it stands under several names. */
+const find = (tokens: ReadonlyArray<Token>, presented: string): Token | undefined => {
   const digest = createHash("sha256").update(presented).digest()
-  let level: number | undefined
-  for (const token of tokens) if (timingSafeEqual(token.digest, digest)) level = Math.max(level ?? 0, token.level)
-  return level
+  let found: Token | undefined
+  for (const token of tokens) {
+    if (timingSafeEqual(token.digest, digest) && token.level > (found?.level ?? -1)) found = token
+  }
+  return found
 }
 
 const challenge = 'Bearer realm="daybook"'
@@ -55,21 +62,58 @@ const forbidden = (scope: Access.Scope) =>
     headers: { "www-authenticate": `${challenge}, error="insufficient_scope", scope="${scope}"` }
   })
 
-const check = (all: ReadonlyArray<Token> | null, scope: Access.Scope) =>
+/** Fails where the token of this name has used up its rate. */
+type Limit = (name: string) => Effect.Effect<void, Problem<"too-many-requests">>
+
+const unlimited: Limit = () => Effect.void
+
+const limitOf = Effect.gen(function* () {
+  const { maxRate } = yield* HttpConfig.HttpConfig
+  if (maxRate === HttpConfig.unlimited) return unlimited
+  const limiter = yield* RateLimiter.make
+  return (name: string) =>
+    limiter
+      .consume({
+        algorithm: "token-bucket",
+        onExceeded: "fail",
+        window: Duration.seconds(1),
+        limit: maxRate,
+        key: name
+      })
+      .pipe(
+        Effect.catchAll((error) => {
+          const seconds = error.reason === "Exceeded" ? Math.ceil(Duration.toSeconds(error.retryAfter)) : 1
+          return Effect.fail(
+            new Problem("too-many-requests", {
+              detail: `The token ${name} may send ${maxRate} requests a second.`,
+              headers: { "retry-after": String(Math.max(seconds, 1)) }
+            })
+          )
+        })
+      )
+}).pipe(Effect.provide(RateLimiter.layerStoreMemory))
+
+const anybody = { name: null }
+
+const check = (all: ReadonlyArray<Token> | null, limit: Limit, scope: Access.Scope) =>
   Effect.gen(function* () {
-    if (all === null) return
+    if (all === null) return anybody
     const { headers } = yield* HttpServerRequest.HttpServerRequest
     const presented = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
     if (presented === undefined) return yield* Effect.fail(unauthorized(""))
-    const level = levelOf(all, presented)
-    if (level === undefined) return yield* Effect.fail(unauthorized(', error="invalid_token"'))
-    if (level < Access.scopes.indexOf(scope)) return yield* Effect.fail(forbidden(scope))
+    const token = find(all, presented)
+    if (token === undefined) return yield* Effect.fail(unauthorized(', error="invalid_token"'))
+    yield* limit(token.name)
+    if (token.level < Access.scopes.indexOf(scope)) return yield* Effect.fail(forbidden(scope))
+    return { name: token.name }
   })
 
 /** The checks of the contract. */
 export const layer: Layer.Layer<Access.Read | Access.Write | Access.Admin, never, Tokens> = Layer.unwrapEffect(
-  Effect.map(Tokens, ({ all }) => {
-    const bearer = (scope: Access.Scope) => ({ bearer: () => check(all, scope) })
+  Effect.gen(function* () {
+    const { all } = yield* Tokens
+    const limit = yield* limitOf
+    const bearer = (scope: Access.Scope) => ({ bearer: () => check(all, limit, scope) })
     return Layer.mergeAll(
       Layer.succeed(Access.Read, bearer("read")),
       Layer.succeed(Access.Write, bearer("write")),

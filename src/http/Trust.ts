@@ -1,7 +1,8 @@
 /**
  * `Trust` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
  * without tokens trusts whoever reaches it, and a browser on the same machine reaches it for any page: by the address, which
- * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows.
+ * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. Of a request without `Origin`, such
+ * as that of an image, `Sec-Fetch-Site` tells whose page it comes from.
  */
 
 /** Whether only this machine reaches the address. */
@@ -14,13 +15,15 @@ const nameOf = (field: string): string | undefined => {
   return found?.[1] ?? found?.[2]
 }
 
+const foreign = "Without tokens the service takes no requests from the web pages of others."
+
 /**
  * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send both
  * fields, each `Origin` of another place included; who sends none is no browser.
  */
 export const refusal = (
   host: string,
-  headers: { readonly host?: string | undefined; readonly origin?: string | undefined }
+  headers: Readonly<Partial<Record<"host" | "origin" | "sec-fetch-site" | "sec-fetch-mode", string | undefined>>>
 ): string | undefined => {
   const field = headers.host?.toLowerCase()
   if (field !== undefined) {
@@ -29,7 +32,10 @@ export const refusal = (
       return "Without tokens the service answers only to localhost and its own address, not to the name in Host."
     }
   }
+  // A link that somebody follows shows its answer to nobody else.
+  const isFollowed = headers["sec-fetch-mode"] === "navigate"
+  if (/^(?:cross-site|same-site)$/.test(headers["sec-fetch-site"] ?? "") && !isFollowed) return foreign
   const origin = headers.origin?.toLowerCase()
   if (origin === undefined || (field !== undefined && origin.replace(/^https?:\/\//, "") === field)) return undefined
-  return "Without tokens the service takes no requests from the web pages of others."
+  return foreign
 }

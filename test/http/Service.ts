@@ -16,6 +16,7 @@ import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import * as ContractProxy from "./ContractProxy.ts"
 import * as Serve from "./Serve.ts"
 
 export interface Answer {
@@ -50,6 +51,8 @@ export const tryAsk = (url: string, { body, headers, key, method, raw }: Asked =
       }
     })
     const text = await response.text()
+    const violations = ContractProxy.violations(response.headers)
+    if (violations.length > 0) throw new Error(`${response.status} ${text}: ${violations.join("; ")}`)
     const isJson = response.headers.get("content-type")?.includes("json") === true && text !== ""
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
   })
@@ -127,9 +130,24 @@ const inItsOwnProcess = (options: ServiceOptions) =>
     })
   )
 
-/** The service on a free port: in this process, or by what `DAYBOOK_PROGRAM` says. */
-export const layer = (options: ServiceOptions = {}) =>
-  process.env.DAYBOOK_PROGRAM === undefined ? inThisProcess(options) : inItsOwnProcess(options)
+/** The same service with a proxy before it that compares what passes with this document. */
+const behindProxy = <A, E, R>(document: string, service: Layer.Layer<A | Url, E, R>) =>
+  Layer.flatMap(service, (context) =>
+    Layer.merge(
+      Layer.succeedContext(context),
+      Layer.scoped(Url, Effect.orDie(ContractProxy.start(document, Context.unsafeGet(context, Url), "lenient")))
+    )
+  )
+
+/**
+ * The service on a free port: in this process, or by what `DAYBOOK_PROGRAM` says; behind the proxy where `DAYBOOK_PROXY` names its
+ * document.
+ */
+export const layer = (options: ServiceOptions = {}) => {
+  const { DAYBOOK_PROGRAM: program, DAYBOOK_PROXY: document } = process.env
+  const service = program === undefined ? inThisProcess(options) : inItsOwnProcess(options)
+  return document === undefined ? service : behindProxy(document, service)
+}
 
 let accounts = 0
 /** Opens an account of its own and gives its id. */

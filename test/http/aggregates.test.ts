@@ -363,7 +363,9 @@ describe("the contract of an application", () => {
       const { routes } = ServedApi.make(application, part)
       assert.deepStrictEqual(routes.find("POST", "/aggregates/Tank/7/Fill"), {
         method: "POST",
-        path: "/aggregates/:name/:id/:command"
+        path: "/aggregates/:name/:id/:command",
+        parameters: new Set<string>(),
+        takesVersion: true
       })
     })
   )

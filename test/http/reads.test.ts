@@ -34,16 +34,10 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
       assert.strictEqual((yield* get("?at=2999-01-01T00:00:00Z")).json.version, 4)
       assertProblem(yield* get("?at=1999-01-01T00:00:00Z"), "version-not-found")
       assertProblem(yield* get("?version=5"), "version-not-found")
-      for (const query of [
-        "version=0",
-        "version=-1",
-        "version=1e1",
-        "version=",
-        "version=1&version=2",
-        "at=yesterday"
-      ]) {
+      for (const query of ["version=0", "version=-1", "version=1e1", "version=", "at=yesterday"]) {
         assertProblem(yield* get(`?${query}`), "invalid-request")
       }
+      assertProblem(yield* get("?version=1&version=2"), "invalid-parameter")
       assertProblem(yield* get("?version=1&at=2999-01-01T00:00:00Z"), "invalid-request")
       for (const query of ["", "?version=1", "?at=2999-01-01T00:00:00Z"]) {
         assertProblem(yield* ask(`${url}/accounts/nobody${query}`), "account-not-found")

@@ -1,6 +1,6 @@
 /** Transfers and holds over HTTP. */
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, TestClock } from "effect"
 import { ask, open, problem, layer as service, Url } from "./Service.ts"
 
 const funded = (url: string, amount: string) =>
@@ -169,8 +169,11 @@ describe("holds over HTTP", () => {
       Effect.gen(function* () {
         const url = yield* Url
         const account = `${url}/accounts/${yield* funded(url, "20")}`
-        const body = { holdId: "h1", amount: "20", expiresAt: "1970-01-01T00:00:00Z" }
+        // The service has the clock of the test, which begins in 1970.
+        const body = { holdId: "h1", amount: "20", expiresAt: "1970-01-01T00:00:02Z" }
         assert.strictEqual((yield* ask(`${account}/holds`, { body })).status, 201)
+        assert.strictEqual((yield* ask(account)).json.availableBalance, "0.00")
+        yield* TestClock.adjust("2 seconds")
         assert.notProperty((yield* ask(account)).json, "availableBalance")
         const withdrawn = yield* ask(`${account}/withdrawals`, { body: { amount: "20" } })
         assert.strictEqual(withdrawn.status, 200, withdrawn.text)

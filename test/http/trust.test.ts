@@ -49,7 +49,9 @@ layer(Service.layer(), { excludeTestServices: true })("without tokens", (it) => 
         { host, origin: "null" },
         { host, origin: "" },
         { host, origin: "http://localhost:1" },
-        { host, origin: `http://${host}.evil.example` }
+        { host, origin: `http://${host}.evil.example` },
+        { host, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" },
+        { host, "sec-fetch-site": "same-site", "sec-fetch-mode": "cors" }
       ]
       for (const headers of foreign) {
         for (const [method, path] of [
@@ -72,7 +74,11 @@ layer(Service.layer(), { excludeTestServices: true })("without tokens", (it) => 
         { host, origin: `http://${host}` },
         { host: `localhost:${port}`, origin: `http://localhost:${port}` },
         // Behind a proxy of this machine that does TLS.
-        { host: "localhost", origin: "https://localhost" }
+        { host: "localhost", origin: "https://localhost" },
+        { host, "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" },
+        { host, "sec-fetch-site": "none", "sec-fetch-mode": "navigate" },
+        // A link that somebody follows.
+        { host, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }
       ]
       for (const headers of own) {
         assert.strictEqual((yield* send(url, "GET", "/events", headers)).status, 200, JSON.stringify(headers))
@@ -82,7 +88,7 @@ layer(Service.layer(), { excludeTestServices: true })("without tokens", (it) => 
   )
 })
 
-const tokens: ReadonlyArray<Tokens.Token> = [{ digest: Buffer.alloc(32), level: 0 }]
+const tokens: ReadonlyArray<Tokens.Token> = [{ name: "nobody", digest: Buffer.alloc(32), level: 0 }]
 
 layer(Service.layer({ tokens }), { excludeTestServices: true })("with tokens", (it) => {
   it.effect("the service answers under any name: no page knows a token", () =>

@@ -42,7 +42,7 @@ export const story = (name: string): ReadonlyArray<Ask> => {
   account("Withdraw", "b", { amount: "100.51" })
   account("Withdraw", "b", { amount: "100.52" }, { fingerprint: "as much as possible" })
 
-  const reservation = { amount: "10.5", reference: "order 7", expiresAt: "2999-12-31T23:59:59Z" }
+  const reservation = { amount: "10.5", reference: "order 7", expiresAt: "2199-12-31T23:59:59Z" }
   account("Reserve", "a", { holdId: "h1", ...reservation })
   account("Reserve", "a", { amount: "10", holdId: "h2" })
   account("Reserve", "a", { holdId: "h3", amount: "1" }, { expectedVersion: 36 })

@@ -71,7 +71,7 @@ export const round = (name: string, { holds = 0 } = {}): ReadonlyArray<Request> 
   send(on("rich", "close"), undefined, refused("balance-not-zero"))
   send(on("rich", "close"), {}, refused("balance-not-zero"))
 
-  const terms = subsets({ reference: "order 7" }, { expiresAt: "2999-12-31T23:59:59.5Z" })
+  const terms = subsets({ reference: "order 7" }, { expiresAt: "2199-12-31T23:59:59.5Z" })
   for (const [index, more] of terms.entries()) {
     const hold = (which: string) => `holds/${name}-${which}-${index}`
     send(on("eur", "holds"), { holdId: `${name}-all-${index}`, amount: "12.50", ...more })

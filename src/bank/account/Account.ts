@@ -15,6 +15,7 @@ import {
   HoldOpen,
   InsufficientFunds,
   InvalidAmount,
+  InvalidTime,
   NothingToRefund,
   TooManyHolds,
   TransferPending,
@@ -74,11 +75,15 @@ export class Account extends Aggregate.make("Account", {
       success: Receipt,
       error: Schema.Union(AccountExists, InvalidAmount, UnknownCurrency)
     }),
-    Rpc.make("Deposit", { payload: Booking, success: Receipt, error: Schema.Union(...usable, InvalidAmount) }),
+    Rpc.make("Deposit", {
+      payload: Booking,
+      success: Receipt,
+      error: Schema.Union(...usable, InvalidAmount, InvalidTime)
+    }),
     Rpc.make("Withdraw", {
       payload: Booking,
       success: Receipt,
-      error: Schema.Union(...usable, InvalidAmount, InsufficientFunds)
+      error: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds)
     }),
     Rpc.make("Close", {
       success: Receipt,
@@ -87,7 +92,7 @@ export class Account extends Aggregate.make("Account", {
     Rpc.make("Reserve", {
       payload: Reservation,
       success: Receipt,
-      error: Schema.Union(...usable, InvalidAmount, InsufficientFunds, HoldExists, TooManyHolds)
+      error: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds, HoldExists, TooManyHolds)
     }),
     Rpc.make("Capture", {
       payload: Capture,
@@ -108,6 +113,7 @@ export class Account extends Aggregate.make("Account", {
   transientErrors: [
     "AccountNotFound",
     "InvalidAmount",
+    "InvalidTime",
     "UnknownCurrency",
     "HoldNotFound",
     "CreditRefused",

@@ -42,6 +42,7 @@ import {
   Withdrawn
 } from "./AccountEvents.ts"
 import type { Booking, Leg } from "./AccountTerms.ts"
+import * as Calendar from "./Calendar.ts"
 import * as Money from "./Money.ts"
 
 const amountOf = (field: string, text: string, decimals: number): Either.Either<Money.Money, InvalidAmount> =>
@@ -64,7 +65,9 @@ const usable = (
 
 /** What both kinds of booking store, with the amount in the account's decimals. */
 const booked = (booking: typeof Booking.Type, account: AccountState) =>
-  Either.map(amountOf("amount", booking.amount, account.decimals), (amount) => ({ ...booking, amount }))
+  Either.flatMap(Calendar.bookedOn(booking.bookedOn), () =>
+    Either.map(amountOf("amount", booking.amount, account.decimals), (amount) => ({ ...booking, amount }))
+  )
 
 /** An amount of the account's currency, as text. */
 export const show = ({ decimals }: AccountState, minor: bigint): string => Money.format({ minor, decimals })
@@ -83,7 +86,8 @@ type Events = ReadonlyArray<AccountEvent>
 const one = (event: AccountEvent): Events => [event]
 
 /** What open holds reserve, in minor units. */
-export const held = ({ holds }: AccountState): bigint => holds.reduce((sum, { amount }) => sum + amount, 0n)
+export const held = ({ holds }: Pick<AccountState, "holds">): bigint =>
+  holds.reduce((sum, { amount }) => sum + amount, 0n)
 
 /** What may leave the account: the limit counts what is held. */
 const available = (account: AccountState): bigint => account.balance + account.overdraftLimit - held(account)
@@ -178,6 +182,7 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
     Reserve: ({ amount, expiresAt, holdId, reference }, state, { id: accountId, now }) =>
       Either.gen(function* () {
         const { account, events } = expire(yield* usable(state, accountId), now)
+        yield* Calendar.expiresAt(expiresAt, now)
         const reserved = yield* amountOf("amount", amount, account.decimals)
         if (account.holds.some((hold) => hold.holdId === holdId)) {
           return yield* Either.left(new HoldExists({ accountId, holdId }))

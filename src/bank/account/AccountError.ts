@@ -51,6 +51,16 @@ export class BalanceNotZero extends Schema.TaggedError<BalanceNotZero>()("Balanc
   }
 }
 
+/** The day or the time is not one that a new booking or hold may name. `field` says which. */
+export class InvalidTime extends Schema.TaggedError<InvalidTime>()("InvalidTime", {
+  field: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.field}: ${this.reason}`
+  }
+}
+
 /** The text is no amount of the account's currency. `field` says which. */
 export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
   field: Schema.String,

@@ -8,7 +8,9 @@ import * as CommandAnswer from "../../http/CommandAnswer.ts"
 import * as Cursor from "../../http/Cursor.ts"
 import * as EventPage from "../../http/EventPage.ts"
 import * as Failures from "../../http/Failures.ts"
-import { HttpConfig } from "../../http/HttpConfig.ts"
+import { LogHeader } from "../../http/LogHeader.ts"
+import * as MinPosition from "../../http/MinPosition.ts"
+import type { Places } from "../../http/Places.ts"
 import * as PositionAhead from "../../http/PositionAhead.ts"
 import { Problem } from "../../http/Problem.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
@@ -20,13 +22,14 @@ import * as AccountSummary from "../account/AccountSummary.ts"
 import { AccountId } from "../account/AccountTerms.ts"
 import { AccountsApi, type AccountView, defaultLimit } from "./AccountsApi.ts"
 import * as BankProblem from "./BankProblem.ts"
+import * as HoldView from "./HoldView.ts"
 import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
 import * as TimeTravel from "./TimeTravel.ts"
 
-/** The account; `now` tells which of its holds have expired. */
-const view = (id: string, { state, version }: Committed<AccountState>, now: number): AccountView => {
-  const held = AccountBehaviour.held(AccountBehaviour.expire(state, now).account)
+/** The account with the holds that are open. */
+const view = (id: string, { state, version }: Committed<AccountState>, open: AccountState): AccountView => {
+  const held = AccountBehaviour.held(open)
   return {
     accountId: id,
     owner: state.owner,
@@ -43,9 +46,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
   Effect.gen(function* () {
     const accounts = yield* Account
     const store = yield* EventStore
-    const { viewTimeout } = yield* HttpConfig
     const asItWas = yield* TimeTravel.make
-    const readSide = yield* Effect.context<Projections | ProjectionStore>()
+    const log = yield* LogHeader
+    const readSide = yield* Effect.context<Projections | ProjectionStore | Places>()
 
     const state = (id: AccountId) =>
       accounts(id).state.pipe(
@@ -55,11 +58,6 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           () => BankProblem.make("account-not-found")
         )
       )
-    const query = (minPosition: number | undefined) => ({
-      timeout: viewTimeout,
-      ...(minPosition !== undefined && { minPosition })
-    })
-
     return handlers
       .handle("open", ({ payload: { accountId, ...opening } }) =>
         Effect.gen(function* () {
@@ -111,21 +109,20 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           const when = at !== undefined ? { at: Date.parse(at) } : version !== undefined ? { version } : undefined
           const found = when === undefined ? Option.some(yield* state(id)) : yield* asItWas(id, when)
           if (Option.isNone(found)) return yield* Effect.fail(new Problem("version-not-found"))
-          const account = view(
-            id,
-            found.value,
-            when !== undefined && "at" in when ? when.at : yield* Clock.currentTimeMillis
-          )
-          return HttpServerResponse.unsafeJson(account, {
-            headers: { etag: `"${account.version}"` }
+          const now = when !== undefined && "at" in when ? when.at : yield* Clock.currentTimeMillis
+          const open = HoldView.openAt(found.value.state, now)
+          return HttpServerResponse.unsafeJson(view(id, found.value, open), {
+            headers: { etag: HoldView.tag(found.value, open) }
           })
         })
       )
       .handle("summary", ({ path: { id }, urlParams: { minPosition } }) =>
         Effect.gen(function* () {
           yield* PositionAhead.refuse(store, minPosition)
-          const { position, summary } = yield* AccountSummary.get(id, query(minPosition)).pipe(
-            Effect.mapError(Failures.ofQuery),
+          const { position, summary } = yield* MinPosition.ask(minPosition, (options) =>
+            AccountSummary.get(id, options)
+          ).pipe(
+            Effect.mapError((error) => (error instanceof Problem ? error : Failures.ofQuery(error))),
             Effect.provide(readSide)
           )
           if (Option.isSome(summary)) {
@@ -140,19 +137,21 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       .handle("list", ({ urlParams: { cursor, limit = defaultLimit, minPosition, sort } }) =>
         Effect.gen(function* () {
           yield* PositionAhead.refuse(store, minPosition)
-          const after = cursor === undefined ? undefined : yield* Cursor.open(cursor)
-          const { accounts, nextCursor } = yield* AccountSummary.list({
-            ...query(minPosition),
-            limit,
-            ...(after !== undefined && { after }),
-            ...(sort !== undefined && { sort })
-          }).pipe(
+          const after = cursor === undefined ? undefined : yield* Cursor.open(log.logId(), cursor)
+          const { accounts, nextCursor } = yield* MinPosition.ask(minPosition, (options) =>
+            AccountSummary.list({
+              ...options,
+              limit,
+              ...(after !== undefined && { after }),
+              ...(sort !== undefined && { sort })
+            })
+          ).pipe(
             // Signed, and for another listing.
             Effect.catchTag("InvalidArgument", () => Effect.fail(new Problem("invalid-cursor"))),
             Effect.mapError((error) => (error instanceof Problem ? error : Failures.ofQuery(error))),
             Effect.provide(readSide)
           )
-          return { accounts, nextCursor: nextCursor === null ? null : Cursor.sign(nextCursor) }
+          return { accounts, nextCursor: nextCursor === null ? null : Cursor.sign(log.logId(), nextCursor) }
         })
       )
       .handle("events", ({ path: { id }, urlParams: { after = 0, limit = defaultLimit } }) =>

@@ -14,19 +14,30 @@ import {
   digits,
   every,
   everyCommand as everyOtherCommand,
+  inapplicable,
+  inPath,
   keyed,
   keyedAndMatched,
   limit,
   minPosition,
   optional,
-  strict
+  strict,
+  waiting
 } from "../../http/ApiParts.ts"
 import * as ServiceApi from "../../http/ServiceApi.ts"
 import * as Terms from "../account/AccountTerms.ts"
+import * as Calendar from "../account/Calendar.ts"
 import * as Problem from "./BankProblem.ts"
 
+const AccountId = inPath(Terms.AccountId)
+const HoldId = inPath(Terms.HoldId)
+const TransferId = inPath(Terms.TransferId)
+
+/** A moment that exists. */
+const Moment = Terms.Time.pipe(Schema.filter(Calendar.exists, { message: () => "is not a time that exists" }))
+
 export const OpenBody = Schema.Struct({
-  accountId: optional(Terms.AccountId),
+  accountId: optional(AccountId),
   ...Terms.Opening.fields
 }).annotations({
   ...strict,
@@ -46,15 +57,46 @@ export const Receipt = Schema.Struct({ ...Terms.Receipt.fields, commandId: Schem
   ]
 })
 export type Receipt = typeof Receipt.Type
+export const HoldReceipt = Schema.Struct({ ...Receipt.fields, holdId: Schema.String }).annotations({
+  identifier: "HoldReceipt",
+  description: "The account after the hold was placed.",
+  examples: [
+    {
+      accountId: "anna",
+      balance: "12.50",
+      currency: "EUR",
+      version: 3,
+      position: 3,
+      commandId: "3a1f6c1e-hold-1",
+      holdId: "order-7"
+    }
+  ]
+})
 
 const { holdId: _, ...reserved } = Terms.Reservation.fields
-export const HoldBody = Schema.Struct({ holdId: optional(Terms.HoldId), ...reserved }).annotations({
+export const HoldBody = Schema.Struct({ holdId: optional(HoldId), ...reserved }).annotations({
   ...strict,
   identifier: "Hold",
   examples: [
     { holdId: "order-7" as Terms.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2026-01-31T12:00:00Z" }
   ]
 })
+export const HoldView = Schema.Struct({
+  holdId: Schema.String,
+  amount: Schema.String,
+  expiresAt: optional(Schema.String)
+}).annotations({
+  identifier: "OpenHold",
+  description: "A hold that is open. Without `expiresAt` it stays until it is captured or released.",
+  examples: [{ holdId: "order-7", amount: "12.50", expiresAt: "2026-01-31T12:00:00.000Z" }]
+})
+export type HoldView = typeof HoldView.Type
+export const HoldList = Schema.Struct({ holds: Schema.Array(HoldView) }).annotations({
+  identifier: "OpenHolds",
+  description: "At most 100, in the order in which they were placed.",
+  examples: [{ holds: [{ holdId: "order-7", amount: "12.50", expiresAt: "2026-01-31T12:00:00.000Z" }] }]
+})
+
 export const CaptureBody = Schema.Struct({ amount: optional(Terms.Amount) }).annotations({
   ...strict,
   identifier: "Capture",
@@ -63,7 +105,12 @@ export const CaptureBody = Schema.Struct({ amount: optional(Terms.Amount) }).ann
 })
 
 const { currency: __, ...ordered } = Terms.Request.fields
-export const TransferBody = Schema.Struct({ transferId: optional(Terms.TransferId), ...ordered }).annotations({
+export const TransferBody = Schema.Struct({
+  transferId: optional(TransferId),
+  ...ordered,
+  from: AccountId,
+  to: AccountId
+}).annotations({
   ...strict,
   identifier: "TransferRequest",
   examples: [{ from: "anna" as Terms.AccountId, to: "bert" as Terms.AccountId, amount: "5.00", reference: "rent" }]
@@ -101,6 +148,15 @@ export const AccountView = Schema.Struct({
 })
 export type AccountView = typeof AccountView.Type
 
+const summed = {
+  accountId: "anna",
+  totalDeposits: "12.50",
+  totalWithdrawals: "0.00",
+  currentBalance: "12.50",
+  transactionCount: 1
+}
+const row = { ...summed, owner: "Anna Liddell", currency: "EUR", status: "open" } as const
+
 const totals = {
   accountId: Schema.String,
   totalDeposits: Schema.String,
@@ -110,20 +166,21 @@ const totals = {
 }
 export const Summary = Schema.Struct({ ...totals, position: Schema.Int }).annotations({
   identifier: "Summary",
-  description: "The read model; `position` is how far it has read the log."
+  description: "The read model; `position` is how far it has read the log.",
+  examples: [{ ...summed, position: 2 }]
 })
 export const AccountRow = Schema.Struct({
   ...totals,
   owner: Schema.String,
   currency: Schema.String,
   status: Schema.Literal("open", "closed")
-}).annotations({ identifier: "AccountRow" })
+}).annotations({ identifier: "AccountRow", examples: [row] })
 export const AccountPage = Schema.Struct({
   accounts: Schema.Array(AccountRow),
   nextCursor: Schema.NullOr(Schema.String)
-}).annotations({ identifier: "AccountPage" })
+}).annotations({ identifier: "AccountPage", examples: [{ accounts: [row], nextCursor: null }] })
 
-const id = Schema.Struct({ id: Terms.AccountId })
+const id = Schema.Struct({ id: AccountId })
 
 const moved = Problem.schema("version-mismatch")
 const notFound = Problem.schema("account-not-found")
@@ -139,6 +196,10 @@ const unclosable = [
 ] as const
 
 class Accounts extends HttpApiGroup.make("accounts")
+  .annotate(
+    OpenApi.Description,
+    "Accounts, each in one currency: their commands, what they are and were, and their events."
+  )
   .add(
     HttpApiEndpoint.post("open", "/accounts")
       .annotate(OpenApi.Summary, "Open an account")
@@ -146,7 +207,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setHeaders(keyed)
       .setPayload(OpenBody)
       .addSuccess(Receipt, { status: 201 })
-      .addError(Schema.Union(everyCommand, Problem.schema("account-exists")))
+      .addError(Schema.Union(everyCommand, inapplicable, Problem.schema("account-exists")))
       .middleware(Access.Write)
   )
   .add(
@@ -186,9 +247,11 @@ class Accounts extends HttpApiGroup.make("accounts")
       .annotate(OpenApi.Summary, "An account as its actor knows it, now, at a version or at a time")
       .annotate(AnswerFields, ["etag"])
       .setPath(id)
-      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Terms.Time) }))
+      .setUrlParams(Schema.Struct({ version: optional(digits(1)), at: optional(Moment) }))
       .addSuccess(AccountView)
-      .addError(Schema.Union(every, notFound, Problem.schema("version-not-found"), Problem.schema("account-busy")))
+      .addError(
+        Schema.Union(every, waiting, notFound, Problem.schema("version-not-found"), Problem.schema("account-busy"))
+      )
       .middleware(Access.Read)
   )
   .add(
@@ -197,7 +260,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setPath(id)
       .setUrlParams(Schema.Struct({ minPosition }))
       .addSuccess(Summary)
-      .addError(Schema.Union(every, notFound, behind, ahead, Problem.schema("account-busy")))
+      .addError(Schema.Union(every, waiting, notFound, behind, ahead, Problem.schema("account-busy")))
       .middleware(Access.Read)
   )
   .add(
@@ -212,7 +275,7 @@ class Accounts extends HttpApiGroup.make("accounts")
         })
       )
       .addSuccess(AccountPage)
-      .addError(Schema.Union(every, behind, ahead, Problem.schema("invalid-cursor")))
+      .addError(Schema.Union(every, waiting, behind, ahead, Problem.schema("invalid-cursor")))
       .middleware(Access.Read)
   )
   .add(
@@ -225,10 +288,32 @@ class Accounts extends HttpApiGroup.make("accounts")
       .middleware(Access.Read)
   ) {}
 
-const hold = Schema.Struct({ id: Terms.AccountId, holdId: Terms.HoldId })
+const hold = Schema.Struct({ id: AccountId, holdId: HoldId })
 const noHold = Problem.schema("hold-not-found")
 
 class Holds extends HttpApiGroup.make("holds")
+  .annotate(
+    OpenApi.Description,
+    "Money of an account that is reserved, until it is taken, released, or its time comes."
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/accounts/:id/holds")
+      .annotate(OpenApi.Summary, "The open holds of an account")
+      .annotate(AnswerFields, ["etag"])
+      .setPath(id)
+      .addSuccess(HoldList)
+      .addError(Schema.Union(every, notFound, Problem.schema("account-busy")))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("get", "/accounts/:id/holds/:holdId")
+      .annotate(OpenApi.Summary, "An open hold")
+      .annotate(AnswerFields, ["etag"])
+      .setPath(hold)
+      .addSuccess(HoldView)
+      .addError(Schema.Union(every, notFound, noHold, Problem.schema("account-busy")))
+      .middleware(Access.Read)
+  )
   .add(
     HttpApiEndpoint.post("place", "/accounts/:id/holds")
       .annotate(OpenApi.Summary, "Reserve money of an account")
@@ -236,7 +321,7 @@ class Holds extends HttpApiGroup.make("holds")
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .setPayload(HoldBody)
-      .addSuccess(Receipt, { status: 201 })
+      .addSuccess(HoldReceipt, { status: 201 })
       .addError(
         Schema.Union(
           everyCommand,
@@ -273,6 +358,7 @@ class Holds extends HttpApiGroup.make("holds")
   ) {}
 
 class Transfers extends HttpApiGroup.make("transfers")
+  .annotate(OpenApi.Description, "Money on its way from one account to another.")
   .add(
     HttpApiEndpoint.post("request", "/transfers")
       .annotate(OpenApi.Summary, "Transfer money from one account to another, and wait a moment for the end")
@@ -284,6 +370,7 @@ class Transfers extends HttpApiGroup.make("transfers")
       .addError(
         Schema.Union(
           everyCommand,
+          inapplicable,
           notFound,
           closed,
           Problem.schema("insufficient-funds"),
@@ -297,7 +384,7 @@ class Transfers extends HttpApiGroup.make("transfers")
     HttpApiEndpoint.get("get", "/transfers/:id")
       .annotate(OpenApi.Summary, "A transfer, and how far it has come")
       .annotate(AnswerFields, ["etag"])
-      .setPath(Schema.Struct({ id: Terms.TransferId }))
+      .setPath(Schema.Struct({ id: TransferId }))
       .addSuccess(TransferView)
       .addError(Schema.Union(every, Problem.schema("transfer-not-found"), Problem.schema("account-busy")))
       .middleware(Access.Read)

@@ -1,18 +1,43 @@
 /** The answers to requests about the holds of an account. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect } from "effect"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Effect } from "effect"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import { Account } from "../account/Account.ts"
-import { HoldId } from "../account/AccountTerms.ts"
+import { type AccountId, HoldId } from "../account/AccountTerms.ts"
 import { AccountsApi } from "./AccountsApi.ts"
+import * as BankProblem from "./BankProblem.ts"
+import * as HoldView from "./HoldView.ts"
 import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
 
 export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
   Effect.gen(function* () {
     const accounts = yield* Account
+    /** The account with the holds that are open now, and the tag of an answer that shows them. */
+    const open = (id: AccountId) =>
+      Effect.gen(function* () {
+        const committed = yield* Effect.mapError(accounts(id).state, Refusals.ofState)
+        if (committed.version === 0) return yield* Effect.fail(BankProblem.make("account-not-found"))
+        const account = HoldView.openAt(committed.state, yield* Clock.currentTimeMillis)
+        return { account, headers: { etag: HoldView.tag(committed, account) } }
+      })
     return handlers
+      .handle("list", ({ path: { id } }) =>
+        Effect.map(open(id), ({ account, headers }) => {
+          const holds = account.holds.map((hold) => HoldView.make(account, hold))
+          return HttpServerResponse.unsafeJson({ holds }, { headers })
+        })
+      )
+      .handle("get", ({ path: { holdId, id } }) =>
+        Effect.flatMap(open(id), ({ account, headers }) => {
+          const hold = account.holds.find((each) => each.holdId === holdId)
+          return hold === undefined
+            ? Effect.fail(BankProblem.make("hold-not-found"))
+            : Effect.succeed(HttpServerResponse.unsafeJson(HoldView.make(account, hold), { headers }))
+        })
+      )
       .handle("place", ({ headers, path: { id }, payload }) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({
@@ -23,7 +48,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
           const reply = accounts(id).ask("Reserve", { ...payload, holdId }, given)
           return yield* Receipts.answer(yield* Effect.mapError(reply, Refusals.ofCommand), {
             status: 201,
-            headers: { location: `/accounts/${id}/holds/${holdId}` }
+            headers: { location: `/accounts/${id}/holds/${holdId}` },
+            more: { holdId }
           })
         })
       )

@@ -9,12 +9,20 @@ import * as Refusals from "./Refusals.ts"
 /** A command's answer: the receipt, or the refusal as a problem, which tells its place in the log too. */
 export const answer = <E extends Refusals.Refusal>(
   reply: Reply<Omit<Receipt, "commandId">, E>,
-  options: { readonly status: number; readonly headers?: Readonly<Record<string, string>> } = { status: 200 }
+  options: {
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>>
+    /** What the answer says beside the receipt. */
+    readonly more?: Readonly<Record<string, string>>
+  } = { status: 200 }
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusals.RefusalProblem<E>> => {
   const headers = CommandAnswer.headersOf(reply)
   if (Either.isLeft(reply.outcome)) return Effect.fail(Refusals.ofRefusal(reply.outcome.left, headers))
   const receipt: Receipt = { ...reply.outcome.right, commandId: reply.commandId }
   return Effect.succeed(
-    HttpServerResponse.unsafeJson(receipt, { status: options.status, headers: { ...headers, ...options.headers } })
+    HttpServerResponse.unsafeJson(
+      { ...receipt, ...options.more },
+      { status: options.status, headers: { ...headers, ...options.headers } }
+    )
   )
 }

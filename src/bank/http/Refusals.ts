@@ -14,12 +14,13 @@ import type {
   HoldOpen,
   InsufficientFunds,
   InvalidAmount,
+  InvalidTime,
   TooManyHolds,
   TransferPending,
   UnknownCurrency
 } from "../account/AccountError.ts"
 import type { TransferNotFound } from "../transfer/TransferError.ts"
-import type { RequestError } from "../transfer/Transfers.ts"
+import type { AskError, TransferRefusal } from "../transfer/Transfers.ts"
 import * as BankProblem from "./BankProblem.ts"
 
 export type Refusal =
@@ -35,6 +36,7 @@ export type Refusal =
   | HoldExceeded
   | TooManyHolds
   | InvalidAmount
+  | InvalidTime
   | UnknownCurrency
 
 const refusals = {
@@ -54,6 +56,7 @@ const refusals = {
   HoldExceeded: ({ message }: HoldExceeded) => BankProblem.make("hold-exceeded", { detail: message }),
   TooManyHolds: ({ message }: TooManyHolds) => BankProblem.make("too-many-holds", { detail: message }),
   InvalidAmount: ({ field, reason }: InvalidAmount) => Failures.invalid(field, reason),
+  InvalidTime: ({ field, reason }: InvalidTime) => Failures.invalid(field, reason),
   UnknownCurrency: () => Failures.invalid("currency", "is no currency of ISO 4217; give a code such as EUR")
 }
 export type RefusalProblem<E extends Refusal> = ReturnType<(typeof refusals)[E["_tag"]]>
@@ -82,18 +85,17 @@ export const ofOpening = Failures.without(ofCommand, "version-mismatch")
 export const ofState = Failures.without(ofCommand, ...Failures.notOfState)
 
 /** What the request of a transfer answers that led to none. */
-export const ofTransfer = (error: RequestError) => {
+export const ofTransfer = (error: AskError) =>
+  error._tag === "AccountNotFound" ? BankProblem.make("account-not-found", { detail: error.message }) : ofOpening(error)
+/** What a refused request of a transfer answers. */
+export const ofTransferRefusal = (error: TransferRefusal) => {
   switch (error._tag) {
-    case "AccountNotFound":
-      return BankProblem.make("account-not-found", { detail: error.message })
     case "TransferExists":
       return BankProblem.make("transfer-exists", { detail: error.message })
     case "SameAccount":
       return Failures.invalid("to", "is the account that the money comes from")
     case "InvalidAmount":
       return Failures.invalid(error.field, error.reason)
-    default:
-      return ofOpening(error)
   }
 }
 export const ofTransferState = (error: TransferNotFound | RuntimeError) =>

@@ -6,6 +6,7 @@ import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import * as TimeTravel from "../../core/TimeTravel.ts"
 import * as Failures from "../../http/Failures.ts"
 import { HttpConfig } from "../../http/HttpConfig.ts"
+import * as Places from "../../http/Places.ts"
 import { Problem } from "../../http/Problem.ts"
 import { Account, type AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
@@ -28,7 +29,7 @@ const toProblem = (error: Effect.Effect.Error<ReturnType<typeof TimeTravel.state
 }
 
 export const make = Effect.gen(function* () {
-  const context = yield* Effect.context<EventStore | SnapshotStore>()
+  const context = yield* Effect.context<EventStore | SnapshotStore | Places.Places>()
   const store = yield* EventStore
   const { maxTimeTravels } = yield* HttpConfig
   const permits = yield* Effect.makeSemaphore(maxTimeTravels)
@@ -41,5 +42,5 @@ export const make = Effect.gen(function* () {
       if (found.version > 0) return Option.some<Committed<AccountState>>(found)
       const head = yield* Effect.mapError(store.head(Account.streamId(id)), Failures.ofReading)
       return head.version === 0 ? yield* Effect.fail(BankProblem.make("account-not-found")) : Option.none()
-    }).pipe(permits.withPermits(1), Effect.provide(context))
+    }).pipe(permits.withPermits(1), Places.waiting, Effect.provide(context))
 })

@@ -1,19 +1,25 @@
 /** The answers to requests about transfers. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
+import { Places } from "../../http/Places.ts"
 import { TransferId } from "../account/AccountTerms.ts"
-import { type Progress, Transfers } from "../transfer/Transfers.ts"
+import { type Requested, Transfers } from "../transfer/Transfers.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as BankProblem from "./BankProblem.ts"
 import * as Refusals from "./Refusals.ts"
 
 /** 201 for a transfer that is completed, 202 for one that is on its way; one that was refused is a problem. */
-const answer = (progress: Progress) => {
-  const { replayed, transfer } = progress
+const answer = (requested: Requested) => {
+  const { replayed } = requested
+  if ("refusal" in requested) {
+    const headers = CommandAnswer.headersOf(requested)
+    return Effect.fail(Refusals.ofTransferRefusal(requested.refusal).with({ headers }))
+  }
+  const { transfer } = requested
   // What a transfer under way answers changes, so it is not the answer that was given before.
-  const headers = CommandAnswer.headersOf({ ...progress, replayed: replayed && transfer.status !== "pending" })
+  const headers = CommandAnswer.headersOf({ ...requested, replayed: replayed && transfer.status !== "pending" })
   if (transfer.status === "refused") return Effect.fail(refusal(transfer.reason).with({ headers }))
   return Effect.succeed(
     HttpServerResponse.unsafeJson(transfer, {
@@ -33,12 +39,16 @@ const refusal = (reason = "") => {
 export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =>
   Effect.gen(function* () {
     const transfers = yield* Transfers
+    const places = yield* Places
     return handlers
       .handle("request", ({ payload: { transferId, ...order } }) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/transfers" })
           const id = transferId ?? TransferId.make(CommandAnswer.derivedId("transfer", given.commandId))
-          return yield* answer(yield* Effect.mapError(transfers.request(id, order, given), Refusals.ofTransfer))
+          // Without a place to wait the answer is what is known at once: the transfer goes on all the same.
+          const waits = Option.isSome(yield* Effect.option(places.wait))
+          const requested = transfers.ask(id, order, { ...given, waits })
+          return yield* answer(yield* Effect.mapError(requested, Refusals.ofTransfer))
         })
       )
       .handle("get", ({ path: { id } }) =>

@@ -32,7 +32,19 @@ export interface Progress {
   readonly replayed: boolean
 }
 
-export type RequestError = AccountNotFound | TransferExists | SameAccount | InvalidAmount | RuntimeError
+/** Why there is no such transfer. */
+export type TransferRefusal = TransferExists | SameAccount | InvalidAmount
+/** What keeps a request from being decided. */
+export type AskError = AccountNotFound | RuntimeError
+export type RequestError = TransferRefusal | AskError
+
+/** What became of a request: a transfer, or a refusal, with its place in the log. */
+export type Requested = Progress | (Omit<Progress, "transfer"> & { readonly refusal: TransferRefusal })
+
+export interface RequestOptions extends Aggregate.CommandOptions {
+  /** Whether to wait for the transfer's end. Default: yes. */
+  readonly waits?: boolean
+}
 
 export class Transfers extends Context.Tag("daybook/account/Transfers")<
   Transfers,
@@ -45,8 +57,10 @@ export class Transfers extends Context.Tag("daybook/account/Transfers")<
     readonly request: (
       transferId: TransferId,
       order: Order,
-      options?: Aggregate.CommandOptions
+      options?: RequestOptions
     ) => Effect.Effect<Progress, RequestError>
+    /** The same, of which a refusal has its place in the log too. */
+    readonly ask: (transferId: TransferId, order: Order, options?: RequestOptions) => Effect.Effect<Requested, AskError>
     readonly get: (transferId: TransferId) => Effect.Effect<Omit<Progress, "replayed">, TransferNotFound | RuntimeError>
   }
 >() {}
@@ -68,21 +82,33 @@ const make = Effect.gen(function* () {
       state.status === "none" ? new AccountNotFound({ accountId }) : Effect.succeed(state.currency)
     )
 
+  const ask = Effect.fn("Transfers.request")(function* (
+    transferId: TransferId,
+    order: Order,
+    { waits: isWaiting = true, ...options }: RequestOptions = {}
+  ): Effect.fn.Return<Requested, AskError> {
+    // It never changes, so it is as good here as in the decision of the account.
+    const currency = yield* currencyOf(order.from)
+    const transfer = transfers(transferId)
+    const { outcome, position, replayed, version } = yield* transfer.ask("Request", { ...order, currency }, options)
+    if (Either.isLeft(outcome)) {
+      const refusal = outcome.left
+      // An account was opened in this currency.
+      if (refusal._tag === "UnknownCurrency") return yield* Effect.die(refusal)
+      return { refusal, position, version, replayed }
+    }
+    if (!isWaiting) return { ...toProgress(yield* transfer.state), replayed }
+    const hasEnded = Effect.map(transfer.state, ({ state }) => TransferBehaviour.view(state).status !== "pending")
+    yield* Effect.timeoutOption(waits.until(transferId, lookInterval, hasEnded), clientTimeout)
+    return { ...toProgress(yield* transfer.state), replayed }
+  })
+
   return Transfers.of({
-    request: Effect.fn("Transfers.request")(function* (transferId, order, options) {
-      // It never changes, so it is as good here as in the decision of the account.
-      const currency = yield* currencyOf(order.from)
-      const transfer = transfers(transferId)
-      const { outcome, replayed } = yield* transfer.ask("Request", { ...order, currency }, options)
-      if (Either.isLeft(outcome)) {
-        const refusal = outcome.left
-        // An account was opened in this currency.
-        return yield* refusal._tag === "UnknownCurrency" ? Effect.die(refusal) : refusal
-      }
-      const hasEnded = Effect.map(transfer.state, ({ state }) => TransferBehaviour.view(state).status !== "pending")
-      yield* Effect.timeoutOption(waits.until(transferId, lookInterval, hasEnded), clientTimeout)
-      return { ...toProgress(yield* transfer.state), replayed }
-    }),
+    ask,
+    request: (transferId, order, options) =>
+      Effect.flatMap(ask(transferId, order, options), (requested) =>
+        "refusal" in requested ? Effect.fail(requested.refusal) : Effect.succeed(requested)
+      ),
     get: Effect.fn("Transfers.get")(function* (transferId) {
       const found = yield* transfers(transferId).state
       if (found.version === 0) return yield* new TransferNotFound({ transferId })
