@@ -220,6 +220,9 @@ export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words
      e.recorded_at, CASE WHEN e.version = ? THEN ${hex("e.previous_hash")} END, ${hex("e.hash")}, e.sequence, j.principal
    FROM log_events AS e ${one("log_entries", "j", "sequence", "e.sequence")}`
 
+/** The number of the type in a row of `selectStreamEvents`. */
+export const typeOf = (row: Row): number => row[2] as number
+
 export const toStreamEvents = (
   streamId: StreamId,
   rows: ReadonlyArray<Row>,
@@ -234,7 +237,7 @@ export const toStreamEvents = (
       position: row[0],
       streamId,
       version: row[1],
-      type: names.get(row[2] as number) ?? "",
+      type: names.get(typeOf(row)) ?? "",
       schemaVersion: row[3],
       data: row[4] ?? "",
       commandId,

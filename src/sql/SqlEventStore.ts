@@ -107,7 +107,10 @@ const make = Effect.gen(function* () {
   })
   const forwardPage = (streamId: StreamId, rows: Rows, bounds: Page.StreamBounds) => {
     const page = Effect.suspend(() => Damage.streamPage(LogTables.toStreamEvents(streamId, rows, names), bounds))
-    return Effect.catchTag(page, "StreamDamaged", () => Effect.zipRight(readNames, page))
+    const again = Effect.zipRight(readNames, page)
+    return rows.every((row) => names.has(LogTables.typeOf(row)))
+      ? Effect.catchTag(page, "StreamDamaged", () => again)
+      : again
   }
   const end = Effect.map(read(selectEnd, []), ([row]): JournalHead => {
     const { eventHash: _, ...head } = LogStatements.toEnd(row)
