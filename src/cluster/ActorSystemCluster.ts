@@ -166,6 +166,9 @@ const shareOf = (streamId: string): string =>
 /** Commands that are sent before the event loop turns. */
 const maxBurst = 256
 
+/** Why an attempt was given up that waited for its whole time. */
+const late = "the node of the stream did not answer in time"
+
 /** Wait before a command is asked again: no longer than it takes a node to hear of its new shards. */
 const pauses = Backoff.schedule({ least: 20, most: 500 })
 
@@ -263,7 +266,7 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
           Effect.disconnect,
           Effect.timeoutFail({
             duration: attemptTimeout,
-            onTimeout: () => lost("the node of the stream did not answer in time")
+            onTimeout: () => lost(late)
           }),
           Effect.flatMap(({ exit, moving }): Effect.Effect<Sent, RuntimeError | Lost> => {
             if (moving && !stopping) return new Lost({ cause: "the node takes no commands" })
@@ -273,7 +276,11 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
             return isOpen ? new Lost({ cause: error }) : exit
           })
         )
-        const attempts = Effect.retry(attempt, {
+        // The next one joins a decision that goes on, and at once: one that ended meanwhile would be taken for none.
+        const joined = Effect.retry(attempt, {
+          while: (error) => error._tag === "Lost" && error.cause === late && !stopping
+        })
+        const attempts = Effect.retry(joined, {
           schedule: pauses,
           while: (error) => error._tag === "Lost" && !stopping
         }).pipe(

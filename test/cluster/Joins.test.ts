@@ -2,7 +2,7 @@
 import { Sharding } from "@effect/cluster/Sharding"
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Logger, Schema, TestClock } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Logger, Option, Schema, TestClock } from "effect"
 import * as ActorSystemCluster from "../../src/cluster/ActorSystemCluster.ts"
 import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystem } from "../../src/core/ActorSystem.ts"
@@ -91,15 +91,19 @@ describe("a decision that is longer than an attempt", () => {
   it.scoped("runs once where it does not end, and is answered with that", () =>
     Effect.gen(function* () {
       let runs = 0
+      const started = yield* Deferred.make<void>()
       const { nodes } = yield* twoNodes(
         Effect.suspend(() => {
           runs++
-          return Effect.never
+          return Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)
         }),
         { attemptTimeout: "500 millis", deadline: "60 seconds" }
       )
       const asked = yield* Effect.fork(Effect.flip(nodes[0].Ring(undefined, ring)))
-      yield* Effect.repeatN(TestClock.adjust("250 millis"), 120)
+      // Not before: a clock that moves on while the command is on its way would have nothing to end.
+      yield* Deferred.await(started)
+      const later = Effect.zipRight(TestClock.adjust("250 millis"), Fiber.poll(asked))
+      yield* Effect.repeat(later, { until: Option.isSome })
       assert.strictEqual((yield* Fiber.join(asked))._tag, "DecisionTimedOut")
       assert.strictEqual(runs, 1)
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))

@@ -74,15 +74,8 @@ const quiet = Logger.remove(Logger.defaultLogger)
 for (const [store, layer] of Object.entries(stores)) {
   describe(`the read side on ${store}`, () => {
     for (const { name, run } of ReadSideConformance) {
-      it(
-        name,
-        () =>
-          run.pipe(
-            Effect.scoped,
-            Effect.provide([Layer.provideMerge(Tampering.layer, layer), quiet]),
-            Effect.runPromise
-          ),
-        30_000
+      it(name, () =>
+        run.pipe(Effect.scoped, Effect.provide([Layer.provideMerge(Tampering.layer, layer), quiet]), Effect.runPromise)
       )
     }
   })
