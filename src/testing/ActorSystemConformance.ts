@@ -17,6 +17,7 @@ import {
   Layer,
   Logger,
   Option,
+  Schedule,
   Schema,
   Stream,
   TestClock,
@@ -1430,7 +1431,8 @@ export const ActorSystemConformance: ReadonlyArray<ActorSystemCase> = [
           yield* Fiber.interrupt(deciding)
           yield* Fiber.interrupt(waiting)
           yield* Deferred.succeed(latch, undefined)
-          const last = Effect.retry(add("a", 1), { while: ({ _tag }) => _tag === "MailboxFull" })
+          const isFull = ({ _tag }: { readonly _tag: string }) => _tag === "MailboxFull"
+          const last = Effect.retry(add("a", 1), { schedule: Schedule.spaced("2 millis"), while: isFull })
           strictEqual((yield* last).count, 3)
         })
       )
