@@ -42,6 +42,7 @@ const code = "it has evolve or reply throw, which are plain functions: another p
 const limit = "it counts what one process may do, and here each of three may"
 const together = "it counts on commands that arrive together, and from another process they come one after the other"
 const store = "it puts another store in the place of the one that the processes share"
+const lookUp = "an id that came from another process is looked up before its effect runs, and the store is down"
 const fibers = "it looks into the fibers and the logger of its own process"
 const declared: Readonly<Record<string, string>> = Object.fromEntries(
   [
@@ -76,6 +77,7 @@ const declared: Readonly<Record<string, string>> = Object.fromEntries(
         "a snapshot that waits when its stream is cut"
       ]
     ],
+    [lookUp, ["AC19 a decision that dies while the store is down"]],
     [code, ["AC8 ", "AC19 a decision that dies as an effect"]],
     [
       fibers,
