@@ -144,7 +144,7 @@ export const beside = <A, E, R>(
 
 export const service = Projections
 export const caughtUp = (position: number, name = "notes") =>
-  Effect.flatMap(service, (projections) => projections.awaitPosition(name, position, "20 seconds"))
+  Effect.flatMap(service, (projections) => projections.awaitPosition(name, position, "60 seconds"))
 export const status = (name = "notes") => Effect.flatMap(service, (projections) => projections.status(name))
 
 /** Waits until the status is as wanted. */
