@@ -1,4 +1,5 @@
 /** Transfers and holds over HTTP. */
+import process from "node:process"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { ask, open, problem, layer as service, Url } from "./Service.ts"
@@ -165,7 +166,8 @@ describe("holds over HTTP", () => {
       })
     )
 
-    it.effect("expire at their time", () =>
+    // A service in another process has a clock of its own, to which 1970 is past.
+    it.effect.skipIf(process.env.DAYBOOK_PROGRAM !== undefined)("expire at their time", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const account = `${url}/accounts/${yield* funded(url, "20")}`
