@@ -125,14 +125,11 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     if (!swapped) return "idle" as const
     onSwap()
     for (const backoff of [builds, swaps, sweeps]) backoff.reset()
-    // The first model of a new log says nothing: a start is one line, and that is the program's.
-    if (live !== null || counted.events > 0) {
-      yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
-        projection: name,
-        version,
-        events: counted.events
-      })
-    }
+    yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
+      projection: name,
+      version,
+      events: counted.events
+    })
     return "moved" as const
   })
 

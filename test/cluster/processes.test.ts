@@ -68,7 +68,7 @@ const declared: Readonly<Record<string, string>> = Object.fromEntries(
     ],
     [clock, ["AC9 AC13 reading", "AC13 the time limit", "a wall clock that is set back", "AC21 what does not end"]],
     [limit, ["AC9 a read folds", "AC17 when every place is taken"]],
-    [together, ["AC16 a batch is bounded"]],
+    [together, ["AC16 a batch is bounded", "ES24 the same command sent twice at once"]],
     [
       store,
       [
