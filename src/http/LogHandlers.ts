@@ -5,14 +5,15 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Deferred, Effect, LogLevel, Stream } from "effect"
 import { EventStore, type ReadError } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamDamaged } from "../core/StoreError.ts"
+import type { EventFilter } from "../projection/EventFilter.ts"
 import type { SlowConsumer } from "../projection/ProjectionError.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as EventPage from "./EventPage.ts"
 import { EventView } from "./EventView.ts"
 import * as Failures from "./Failures.ts"
+import * as FeedMessages from "./FeedMessages.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { Places } from "./Places.ts"
@@ -20,25 +21,22 @@ import * as PositionAhead from "./PositionAhead.ts"
 import type { Problem } from "./Problem.ts"
 import { ServiceApi } from "./ServiceApi.ts"
 
-/** JSON has no line break of its own, so that one `data:` line holds an event. */
-const toMessage = (view: EventView["Type"], stored: StoredEvent) =>
-  Effect.map(
-    view.of(stored),
-    (event) => `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
-  )
-
 /**
  * Which event is damaged, and nothing of what is stored of it. Under its position only for a client that goes on behind it:
  * any other one comes again where it was, and is told again.
  */
 const toDamage = ({ position, streamId, version }: StreamDamaged, goesOn: boolean) => {
   const id = goesOn ? `id: ${position}\n` : ""
-  return `${id}event: damaged\ndata: ${JSON.stringify({ position, streamId, version })}\n\n`
+  return Buffer.from(`${id}event: damaged\ndata: ${JSON.stringify({ position, streamId, version })}\n\n`)
 }
 
 /** A client that lost the connection comes again after a second, with the id of the last event that it got. */
-const retry = "retry: 1000\n\n"
-const heartbeat = ": \n\n"
+const retry = Buffer.from("retry: 1000\n\n")
+const heartbeat = Buffer.from(": \n\n")
+
+/** What is named once in a query, or several times. */
+const setOf = (names: string | ReadonlyArray<string>): ReadonlySet<string> =>
+  new Set(typeof names === "string" ? [names] : names)
 
 const streamHeaders = {
   "content-type": "text/event-stream",
@@ -54,11 +52,15 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
     const view = yield* EventView
     const places = yield* Places
 
+    const messagesOf = FeedMessages.make(view.of)
+
     /** Bounded: `Subscription` reads on only as the client takes, and gives up one that takes nothing. */
-    const feed = (from: number, skipDamaged: boolean): Stream.Stream<Uint8Array> => {
-      const messages = (after: number): Stream.Stream<string, ReadError | SlowConsumer | Problem> =>
-        Subscription.log(after).pipe(
-          Stream.mapEffect((stored) => toMessage(view, stored)),
+    const feed = (from: number, skipDamaged: boolean, filter: EventFilter): Stream.Stream<Uint8Array> => {
+      const messages = (after: number): Stream.Stream<Uint8Array, ReadError | SlowConsumer | Problem> =>
+        Subscription.log(after, filter).pipe(
+          Stream.chunks,
+          Stream.mapConcat(messagesOf),
+          Stream.mapEffect((message) => message),
           Stream.provideService(EventStore, store),
           Stream.catchTag("StreamDamaged", (damaged) => {
             const { position, streamId, version } = damaged
@@ -81,8 +83,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
       )
       const beats = Stream.as(Stream.tick(config.heartbeat), heartbeat)
       return Stream.concat(Stream.make(retry), Stream.merge(events, beats, { haltStrategy: "left" })).pipe(
-        Stream.interruptWhen(Deferred.await(lifecycle.stopping)),
-        Stream.map((text) => Buffer.from(text))
+        Stream.interruptWhen(Deferred.await(lifecycle.stopping))
       )
     }
 
@@ -94,14 +95,19 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
           return yield* EventPage.make(page, ({ position }) => position)
         })
       )
-      .handle("stream", ({ headers, urlParams: { after = 0, skipDamaged = false } }) =>
+      .handle("stream", ({ headers, urlParams: { after = 0, aggregate, skipDamaged = false, streamPrefix, type } }) =>
         Effect.gen(function* () {
           // A browser comes again with the URL it first had, and the header says where it is by now.
           const from = headers["last-event-id"] ?? after
+          const filter: EventFilter = {
+            ...(type !== undefined && { types: setOf(type) }),
+            ...(aggregate !== undefined && { aggregates: setOf(aggregate) }),
+            ...(streamPrefix !== undefined && { streamPrefix })
+          }
           yield* PositionAhead.refuse(store, from)
           // Until the request is over, which is when its client is gone.
           yield* places.feed
-          return HttpServerResponse.stream(feed(from, skipDamaged), { headers: streamHeaders })
+          return HttpServerResponse.stream(feed(from, skipDamaged, filter), { headers: streamHeaders })
         })
       )
   })

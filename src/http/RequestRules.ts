@@ -34,10 +34,17 @@ export const ofHeaders = ({ source }: HttpServerRequest.HttpServerRequest): Prob
   return undefined
 }
 
-const ofParameters = (query: string, known: ReadonlySet<string>): Problem<"invalid-parameter"> | undefined => {
+const ofParameters = (
+  query: string,
+  { lists, parameters }: Pick<Route, "lists" | "parameters">
+): Problem<"invalid-parameter"> | undefined => {
   const seen = new Set<string>()
   for (const [path] of new URLSearchParams(query)) {
-    const reason = seen.has(path) ? "stands twice" : known.has(path) ? undefined : "is unknown"
+    const reason = !parameters.has(path)
+      ? "is unknown"
+      : seen.has(path) && !lists.has(path)
+        ? "stands twice"
+        : undefined
     if (reason !== undefined) {
       return new Problem("invalid-parameter", { detail: `${path} ${reason}`, errors: [{ path, reason }] })
     }
@@ -52,14 +59,14 @@ const step = /\/(?:\.|%2e){1,2}(?=\/|$)/i
 /** What of the request its route does not take. */
 export const ofRoute = (
   { headers, method, url }: HttpServerRequest.HttpServerRequest,
-  { parameters, takesVersion }: Route
+  route: Route
 ): Problem | undefined => {
   const query = url.indexOf("?")
   if (step.test(query === -1 ? url : url.slice(0, query))) return invalid("id", "is a step in a path: `.` or `..`")
-  if (method === "POST" && !takesVersion && headers["if-match"] !== undefined) {
+  if (method === "POST" && !route.takesVersion && headers["if-match"] !== undefined) {
     return new Problem("if-match-not-applicable", {
       errors: [{ path: "if-match", reason: "cannot apply to this request" }]
     })
   }
-  return query === -1 ? undefined : ofParameters(url.slice(query + 1), parameters)
+  return query === -1 ? undefined : ofParameters(url.slice(query + 1), route)
 }

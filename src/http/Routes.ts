@@ -8,17 +8,31 @@ export interface Route {
   readonly path: string
   /** Names of the query's parameters. */
   readonly parameters: ReadonlySet<string>
+  /** Those of them that may be named several times. */
+  readonly lists: ReadonlySet<string>
   /** Whether it is about one thing that has a version, which `If-Match` may name. */
   readonly takesVersion: boolean
 }
 
-/** The names of a schema's fields, as they are sent. */
+/** A schema's fields, as they are sent. */
+const fieldsOf = (schema: Option.Option<Schema.Schema.All>): ReadonlyArray<SchemaAST.PropertySignature> =>
+  Option.match(schema, {
+    onNone: () => [],
+    onSome: ({ ast }) => SchemaAST.getPropertySignatures(SchemaAST.encodedAST(ast))
+  })
+
 const namesOf = (schema: Option.Option<Schema.Schema.All>): ReadonlySet<string> =>
+  new Set(fieldsOf(schema).map(({ name }) => String(name)))
+
+const isList = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isTupleType(ast) || (SchemaAST.isUnion(ast) && ast.types.some(isList))
+
+/** The names of the fields that may be lists, as they are sent. */
+const listsOf = (schema: Option.Option<Schema.Schema.All>): ReadonlySet<string> =>
   new Set(
-    Option.match(schema, {
-      onNone: () => [],
-      onSome: ({ ast }) => SchemaAST.getPropertySignatures(SchemaAST.encodedAST(ast)).map(({ name }) => String(name))
-    })
+    fieldsOf(schema)
+      .filter(({ type }) => isList(type))
+      .map(({ name }) => String(name))
   )
 
 interface Known {
@@ -43,6 +57,7 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
         method,
         path,
         parameters: namesOf(urlParamsSchema),
+        lists: listsOf(urlParamsSchema),
         takesVersion: namesOf(headersSchema).has("if-match")
       }
       byMethod.set(method, route)

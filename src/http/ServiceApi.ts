@@ -8,6 +8,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import { maxLength } from "../core/StreamId.ts"
 import * as Access from "./Access.ts"
 import {
   AnswerFields,
@@ -29,6 +30,28 @@ const skipDamaged = optional(
       "Whether the feed goes on behind an event that is damaged, once it has said which. Default: it ends there."
   })
 )
+
+/** Named once, or several times. */
+const names = (what: string) => {
+  const name = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(255))
+  return optional(
+    Schema.Union(name, Schema.Array(name).pipe(Schema.maxItems(32))).annotations({
+      description: `Only events of this ${what}; named several times, of any of them. Default: all.`,
+      // As it stands in a URL, one name is a list of one.
+      jsonSchema: { type: "array", items: { type: "string", minLength: 1, maxLength: 255 }, minItems: 1, maxItems: 32 }
+    })
+  )
+}
+/** Which events the feed gives: those that fit all that is said here. */
+const filter = {
+  type: names("type"),
+  aggregate: names("aggregate"),
+  streamPrefix: optional(
+    Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxLength)).annotations({
+      description: "Only events of streams whose id begins so. Default: all."
+    })
+  )
+}
 
 const storedEvent = {
   position: 2,
@@ -146,7 +169,7 @@ export class Log extends HttpApiGroup.make("log")
     HttpApiEndpoint.get("stream", "/events/stream")
       .annotate(OpenApi.Summary, "The log as server-sent events, and then each new event")
       .setHeaders(Schema.Struct({ "last-event-id": optional(digits(0)) }))
-      .setUrlParams(Schema.Struct({ after, skipDamaged }))
+      .setUrlParams(Schema.Struct({ after, skipDamaged, ...filter }))
       .addSuccess(textOf("text/event-stream", 'id: 2\nevent: Confirmed\ndata: {"position":2}\n\n'))
       .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)

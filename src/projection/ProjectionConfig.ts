@@ -25,6 +25,12 @@ export interface ProjectionLimits {
    * another takes over. 0: all who run it do, whoever moves a checkpoint first wins, and no commits are spent on leases.
    */
   readonly lease: Duration.Duration
+  /**
+   * Events, and their bytes in memory, that the process holds of the end of the log for all who follow it. Who is further behind
+   * reads pages of its own.
+   */
+  readonly tailEvents: number
+  readonly tailBytes: number
   /** Events that a reaction has under way, each of another stream. */
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
@@ -44,6 +50,8 @@ export const defaults: ProjectionLimits = {
   maxDeadLetters: 1_000,
   heartbeat: Duration.seconds(2),
   lease: Duration.zero,
+  tailEvents: 4_096,
+  tailBytes: 8 * 1_024 * 1_024,
   maxInFlight: 64,
   maxAhead: 4_096,
   maxAheadCharacters: 16 * 1_048_576
@@ -61,6 +69,8 @@ const ranges: Limits.Ranges<ProjectionLimits> = {
   maxDeadLetters: [0, 1_000_000],
   heartbeat: [1, day],
   lease: [0, day],
+  tailEvents: [1, 1_000_000],
+  tailBytes: [1, 1_024 * 1_024 * 1_024],
   maxInFlight: [1, 100_000],
   maxAhead: [1, 10_000_000],
   maxAheadCharacters: [1, 1_000_000_000]

@@ -1,5 +1,5 @@
 /**
- * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is told of commits and looks by
+ * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is told of events and looks by
  * itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks a stream
  * after too many. A rebuild is a second model, filled between the batches of the one that serves: see `Rebuild.ts`.
  *
@@ -31,6 +31,7 @@ import { ProjectionConfig } from "./ProjectionConfig.ts"
 import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
 import * as Rebuild from "./Rebuild.ts"
 import * as Source from "./Source.ts"
+import * as Tail from "./Tail.ts"
 
 /** What the loop remembers of one model between its turns. It may be lost. */
 interface Pace {
@@ -56,13 +57,14 @@ interface Excluded {
 const whatOf = (met: Source.Met): string =>
   met instanceof StreamDamaged ? "an event is damaged" : "an event failed too often"
 
-/** Told of commits and requests through `wakes`; tells through `onMove` that a model moved or changed. */
+/** Told of requests through `wakes`, and of events by the tail; tells through `onMove` that a model moved or changed. */
 export const run = Effect.fnUntraced(function* (
   projection: Any,
-  wakes: Queue.Dequeue<void>,
+  wakes: Queue.Queue<void>,
   onMove: Effect.Effect<void>
 ) {
   const events = yield* EventStore
+  const tail = yield* Tail.follow
   const checkpoints = yield* CheckpointStore
   const generations = yield* GenerationStore
   const limits = yield* ProjectionConfig
@@ -206,7 +208,7 @@ export const run = Effect.fnUntraced(function* (
     let characters = 0
     for (;;) {
       const from = read.at(-1)?.position ?? after
-      const page = yield* Source.read(events, from, Math.min(limit - read.length, maxPage)).pipe(
+      const page = yield* tail.read(from, Math.min(limit - read.length, maxPage)).pipe(
         Effect.catchIf(
           (error) => error._tag === "StreamDamaged" && read.length > 0,
           () => Effect.succeed({ events: [], more: false })
@@ -306,10 +308,17 @@ export const run = Effect.fnUntraced(function* (
     return turns.find((turned) => turned === "lost") ?? turns.find((turned) => turned === "moved") ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
 
-  const sleep = (atMost: Duration.DurationInput) => Effect.timeoutOption(Queue.take(wakes), atMost)
+  /** Until there is something after what the tail had when this turn began, or a request. */
+  const sleep = (seen: number, atMost: Duration.DurationInput) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => tail.watchEnd(seen, () => Queue.unsafeOffer(wakes, undefined))),
+      () => Effect.timeoutOption(Queue.take(wakes), atMost),
+      (end) => Effect.sync(end)
+    )
 
   for (;;) {
     const now = yield* Elapsed.millis
+    const seen = tail.end
     const turned: Rebuild.Turn | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
@@ -331,7 +340,7 @@ export const run = Effect.fnUntraced(function* (
     if (turned === "idle") {
       const backoffs = [...rebuild.backoffs, ...[...paces.values()].map(({ backoff }) => backoff)]
       const waits = backoffs.flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
-      yield* sleep(Math.min(Duration.toMillis(limits.pollInterval), ...waits))
+      yield* sleep(seen, Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
     // The embedded store answers without a pause: let others run between two turns.
     yield* turn

@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto"
 import process from "node:process"
-import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue } from "effect"
 import { EventStore, type LookupError, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { turn } from "../core/Turn.ts"
@@ -168,11 +168,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
       const { name } = projection
       const own = yield* Queue.sliding<void>(1)
       wakes.set(name, own)
-      yield* events.commits.pipe(
-        Stream.runForEach(() => own.offer(undefined)),
-        Effect.forkScoped
-      )
-      yield* Effect.forkScoped(Lease.whileHeld(name, ProjectionRunner.run(projection, own, tellMoved)))
+      yield* Effect.forkScoped(Lease.whileHeld(name, Effect.scoped(ProjectionRunner.run(projection, own, tellMoved))))
     }
     const owner = hash("sha256", `${process.pid} ${yield* Clock.currentTimeNanos}`).slice(0, 16)
     yield* Effect.ignore(leases.beat(owner)).pipe(

@@ -10,7 +10,7 @@
  * Where the log was restored to an end before the checkpoint, what it did for the events that are gone cannot be undone here: it
  * says so, and stands still until an operator has it go on from the log's end.
  */
-import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, LogLevel, Option, Queue, Stream } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Either, Layer, LogLevel, Option, Queue } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import type * as Event from "../core/Event.ts"
@@ -31,6 +31,7 @@ import type { ApplyFailed } from "./ProjectionError.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import * as Selection from "./Selection.ts"
 import * as Source from "./Source.ts"
+import * as Tail from "./Tail.ts"
 
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
 export type CommandIdOf = (n?: number) => string
@@ -95,6 +96,7 @@ const saveIntervalMs = 100
 const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) {
   const { name } = reaction
   const events = yield* EventStore
+  const tail = yield* Tail.follow
   const checkpoints = yield* CheckpointStore
   const generations = yield* GenerationStore
   const limits = yield* ProjectionConfig
@@ -307,14 +309,11 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     }
   })
 
-  yield* events.commits.pipe(
-    Stream.runForEach(() => wake),
-    Effect.forkScoped
-  )
   let lastLook: number | undefined
   let lastSave = 0
   for (;;) {
     const now = yield* Elapsed.millis
+    const seen = tail.end
     if (lastLook === undefined || now - lastLook >= Duration.toMillis(limits.pollInterval)) {
       yield* readLetters
       lastLook = now
@@ -328,7 +327,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     let isMore = false
     if (room > 0) {
       const page = yield* persistently(
-        Effect.catchTag(Source.read(events, readTo, Math.min(room, maxPage)), "StreamDamaged", Effect.succeed)
+        Effect.catchTag(tail.read(readTo, Math.min(room, maxPage)), "StreamDamaged", Effect.succeed)
       )
       if (page instanceof StreamDamaged) {
         yield* meet(page, noted)
@@ -350,7 +349,12 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       untilSave = Number.POSITIVE_INFINITY
     }
     if (!isMore) {
-      yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave))
+      const known = readTo >= tail.end ? tail.end : seen
+      // Where it can take no more, the workers wake it.
+      const end = room > 0 ? tail.watchEnd(known, () => Queue.unsafeOffer(wakes, undefined)) : () => {}
+      yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave)).pipe(
+        Effect.ensuring(Effect.sync(end))
+      )
     }
     // The embedded store answers without a pause: let others run between two pages.
     yield* turn

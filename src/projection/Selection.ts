@@ -10,10 +10,13 @@ import * as EventCodec from "../core/EventCodec.ts"
 import * as EventOwner from "../core/EventOwner.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as StreamId from "../core/StreamId.ts"
+import type { Wanted } from "./EventFilter.ts"
 
 export interface Selection<E extends { readonly _tag: string }> {
   /** What decodes this event; undefined where the reader does not want it. */
   readonly codecOf: (stored: StoredEvent) => EventCodec.EventCodec<E> | undefined
+  /** What all that it wants fits. Others may fit it too, where it is of several aggregates. */
+  readonly reach: () => Wanted
   /** Throws `AmbiguousEvent` where a bare event is of two aggregates. Whatever runs a reader asks before it begins. */
   readonly check: () => void
   /** The same reader where there are only these aggregates. Throws `AmbiguousEvent` at once. */
@@ -110,6 +113,11 @@ export const make = <E extends Event.Any>(
         if (streamId.startsWith(prefix)) return codec
       }
       return undefined
+    },
+    reach: () => {
+      const found = resolve()
+      const prefixes = new Set([...found.values()].flat().map(({ prefix }) => prefix))
+      return { prefixes: prefixes.has("") ? [""] : [...prefixes], types: new Set(found.keys()) }
     },
     check: () => void resolve(),
     within: (aggregates) => {

@@ -6,7 +6,7 @@
  * stands before. To go on behind it is the subscriber's to say, by subscribing after its place.
  *
  * It is bounded: a few pages wait for the subscriber, and one that takes none for too long is cut off with `SlowConsumer`,
- * which says where to resume.
+ * which says where to resume. While nothing comes that it wants, it costs nothing: see `Tail.ts`.
  */
 import { Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Option, Queue, Stream } from "effect"
 import type * as Event from "../core/Event.ts"
@@ -14,8 +14,10 @@ import { type EventPage, EventStore, type ReadError } from "../core/EventStore.t
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import { turn } from "../core/Turn.ts"
+import * as EventFilter from "./EventFilter.ts"
 import { SlowConsumer } from "./ProjectionError.ts"
 import * as Selection from "./Selection.ts"
+import * as Tail from "./Tail.ts"
 
 /** Most events in a page. */
 const pageSize = 256
@@ -24,63 +26,112 @@ const maxWaitingPages = 4
 
 /** How long a subscriber may let a page wait when as many wait as may. */
 export const defaultPatience = Duration.seconds(30)
-/** How often to look for commits that nobody told of, such as those of another process. */
-const pollInterval = Duration.seconds(1)
 
-export interface Options {
+/**
+ * Which events, and how long a subscriber may take: an event must be what all that is given wants. A damaged event ends it also
+ * where the filter would not have it.
+ */
+export interface Options extends EventFilter.EventFilter {
   /** Only these events, of the aggregate that has them, as those of a projection. Default: all. */
   readonly events?: ReadonlyArray<Event.Any>
   /** Default: `defaultPatience`. */
   readonly patience?: Duration.DurationInput
 }
 
-/** What is followed, by the number that counts there: positions of the log, or versions of a stream. */
+/** What is followed. */
 interface Followed {
   readonly streamId: StreamId | null
+  /** The number that counts there: the position in the log, or the version in a stream. */
   readonly numberOf: (event: StoredEvent) => number
-  readonly read: (store: EventStore["Type"], after: number) => Effect.Effect<EventPage, ReadError>
+  /** The next page, and the position up to which there is nothing else where it is the last one. */
+  readonly read: (
+    store: EventStore["Type"],
+    after: number
+  ) => Effect.Effect<EventPage & { readonly through: number }, ReadError>
+}
+
+/** How many events of one stream, from the first on, follow each other and a version without a hole. */
+const unbroken = (events: ReadonlyArray<StoredEvent>, after: number): number => {
+  const hole = events.findIndex(({ previousHash, version }, index) => {
+    const before = events[index - 1]
+    return version !== after + 1 + index || (before !== undefined && previousHash !== before.hash)
+  })
+  return hole === -1 ? events.length : hole
 }
 
 const follow = (
   { numberOf, read, streamId }: Followed,
   start: number,
-  { events, patience = defaultPatience }: Options
+  { events: chosen, patience = defaultPatience, ...filter }: Options
 ): Stream.Stream<StoredEvent, ReadError | SlowConsumer, EventStore> =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
       const store = yield* EventStore
-      const selection = events && Selection.make("a subscription", events)
+      const selection = chosen && Selection.make("a subscription", chosen)
       selection?.check()
+      const tail = yield* Tail.follow
+      const named = EventFilter.wantedOf(filter)
+      const wanted = selection === undefined ? named : EventFilter.narrow(named, selection.reach())
+      const isWanted = (event: StoredEvent) =>
+        EventFilter.fits(wanted, event) && (selection === undefined || selection.codecOf(event) !== undefined)
+      // Of one stream all events, so that a hole in it shows.
+      const watched = streamId === null ? wanted : EventFilter.wantedOf({ streamPrefix: streamId })
       /** The last one is why there are no more. */
       const pages = yield* Queue.bounded<Either.Either<ReadonlyArray<StoredEvent>, ReadError>>(maxWaitingPages)
-      const wakes = yield* Queue.sliding<void>(1)
       const ended = yield* Deferred.make<never, SlowConsumer>()
       /** The last event that the subscriber was given. */
       let given = start
 
-      yield* Stream.merge(store.commits, Stream.tick(pollInterval)).pipe(
-        Stream.runForEach(() => Queue.offer(wakes, undefined)),
-        Effect.forkScoped
-      )
       const tooSlow = Effect.suspend(() => new SlowConsumer({ streamId, resumeAfter: given }))
       const offer = (page: Either.Either<ReadonlyArray<StoredEvent>, ReadError>) =>
         Effect.timeoutOption(Queue.offer(pages, page), patience).pipe(
           Effect.flatMap(Option.match({ onNone: () => tooSlow, onSome: () => Effect.void }))
         )
       const readOn = Effect.gen(function* () {
-        for (let after = start; ; ) {
+        /** The last event that was seen, by its number there. */
+        let after = start
+        /** Position up to which all is seen, once that is known: from there the ring of the tail goes on. */
+        let through: number | undefined
+        /** Whether the tail may know what follows. */
+        let isKnown = true
+        const wait = (after: number) =>
+          Effect.map(tail.wait(after, watched), (told) => {
+            isKnown = told.isKnown
+            return told.through
+          })
+        const give = Effect.fnUntraced(function* (events: ReadonlyArray<StoredEvent>) {
+          for (const last of events.slice(-1)) after = numberOf(last)
+          const fitting = events.filter(isWanted)
+          if (fitting.length > 0) yield* offer(Either.right(fitting))
+        })
+        for (;;) {
+          const taken = through === undefined || !isKnown ? undefined : tail.take(through, watched, pageSize)
+          if (taken !== undefined) {
+            const events = taken.events.filter(
+              (event) => numberOf(event) > after && (streamId === null || event.streamId === streamId)
+            )
+            const whole = streamId === null ? events.length : unbroken(events, after)
+            yield* give(events.slice(0, whole))
+            through = whole < events.length ? undefined : taken.through
+            // The ring may have gone past it while the subscriber took its time.
+            if (through !== undefined && taken.isEnd && through >= tail.start) through = yield* wait(through)
+            continue
+          }
+          if (streamId === null) after = Math.max(after, through ?? 0)
+          isKnown = true
+          const ringStart = tail.start
           const found = yield* Effect.either(read(store, after))
           // What was read before it is given first.
           if (Either.isLeft(found)) return yield* offer(Either.left(found.left))
-          const page = found.right
-          for (const last of page.events.slice(-1)) after = numberOf(last)
-          const wanted =
-            selection === undefined
-              ? page.events
-              : page.events.filter((event) => selection.codecOf(event) !== undefined)
-          if (wanted.length > 0) yield* offer(Either.right(wanted))
+          yield* give(found.right.events)
           // The embedded store answers without a pause: let others run between two pages.
-          yield* page.more ? turn : Queue.take(wakes)
+          if (found.right.more) {
+            yield* turn
+            continue
+          }
+          through = Math.max(found.right.through, through ?? 0)
+          // The ring may have gone past it meanwhile: then there is more.
+          if (through >= tail.start || tail.start === ringStart) through = yield* wait(through)
         }
       })
       yield* Effect.forkScoped(
@@ -115,7 +166,11 @@ export const log = (
     {
       streamId: null,
       numberOf: ({ position }) => position,
-      read: (store, position) => store.readAll(position, pageSize)
+      read: (store, position) =>
+        Effect.map(store.readAll(position, pageSize), (page) => ({
+          ...page,
+          through: page.events.at(-1)?.position ?? position
+        }))
     },
     after,
     options
@@ -131,7 +186,14 @@ export const stream = (
     {
       streamId,
       numberOf: ({ version }) => version,
-      read: (store, version) => store.readStream(streamId, { from: version + 1, limit: pageSize })
+      // Where the log ended before it was read, all of the stream up to there is in it.
+      read: (store, version) =>
+        Effect.flatMap(store.lastPosition, (through) =>
+          Effect.map(store.readStream(streamId, { from: version + 1, limit: pageSize }), (page) => ({
+            ...page,
+            through
+          }))
+        )
     },
     afterVersion,
     options

@@ -6,6 +6,7 @@ import * as ProjectionStoreMemory from "../../src/sql/ProjectionStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { BatchConformance } from "../../src/testing/BatchConformance.ts"
 import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
+import { SubscriptionConformance } from "../../src/testing/SubscriptionConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
@@ -20,7 +21,7 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`projections on ${store}`, () => {
-    for (const { name, run } of [...ProjectionConformance, ...BatchConformance]) {
+    for (const { name, run } of [...ProjectionConformance, ...BatchConformance, ...SubscriptionConformance]) {
       it(name, () => run.pipe(Effect.scoped, Effect.provide([layer, quiet]), Effect.runPromise), 30_000)
     }
   })

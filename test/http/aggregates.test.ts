@@ -365,6 +365,7 @@ describe("the contract of an application", () => {
         method: "POST",
         path: "/aggregates/:name/:id/:command",
         parameters: new Set<string>(),
+        lists: new Set<string>(),
         takesVersion: true
       })
     })

@@ -82,6 +82,37 @@ describe("feed", () => {
       }).pipe(Effect.provide(Service.layer()))
   )
 
+  it.scopedLive("RD6 gives only what fits the filter, stored and new, and the same bytes to each who follows", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const [one, other] = [yield* Service.open(url), yield* Service.open(url)]
+      const stored = yield* deposits(url, one, 2)
+      yield* deposits(url, other, 1)
+      const stream = `${url}/events/stream`
+      const ofOne = yield* follow(`${stream}?streamPrefix=account-${one}`)
+      assert.deepStrictEqual(yield* positions(ofOne, 3), [1, ...stored])
+      const openings = yield* follow(`${stream}?type=AccountOpened&type=AccountClosed&aggregate=account`)
+      assert.deepStrictEqual(yield* positions(openings, 2), [1, 2])
+      const none = yield* follow(`${stream}?aggregate=nothing`)
+      const all = yield* Effect.replicateEffect(follow(`${stream}?after=${stored[1]}`), 2)
+      yield* deposits(url, other, 1)
+      const [last = 0] = yield* deposits(url, one, 1)
+      assert.deepStrictEqual(yield* positions(ofOne, 1), [last])
+      const given = yield* Effect.forEach(all, (feed) => Effect.replicateEffect(nextEvent(feed), 3))
+      assert.deepStrictEqual(given[0], given[1])
+      const closed = yield* ask(`${url}/accounts/${yield* Service.open(url)}/close`, { body: {} })
+      assert.deepStrictEqual(yield* positions(openings, 2), [closed.json.position - 1, closed.json.position])
+      for (const twice of ["streamPrefix=a&streamPrefix=b", "after=1&after=1", "type=A&after=1&type=B&after=1"]) {
+        assertProblem(yield* ask(`${stream}?${twice}`), "invalid-parameter")
+      }
+      assertProblem(yield* ask(`${stream}?${"type=A&".repeat(33)}`), "invalid-request")
+      for (const wrong of ["type=", "aggregate=", "streamPrefix=", `streamPrefix=${"x".repeat(513)}`]) {
+        assertProblem(yield* ask(`${stream}?${wrong}`), "invalid-request")
+      }
+      assert.deepStrictEqual(yield* none.next, { retry: "1000" })
+    }).pipe(Effect.provide(Service.layer()))
+  )
+
   it.scopedLive("says which event is damaged and ends, and goes on behind it only when asked (VR1 VR2)", () =>
     Effect.gen(function* () {
       const url = yield* Url
