@@ -22,6 +22,7 @@ import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
 import * as openapi from "./openapi.ts"
+import * as operations from "./operations.ts"
 import * as projections from "./projections.ts"
 import * as rebuild from "./rebuild.ts"
 import * as schema from "./schema.ts"
@@ -46,6 +47,7 @@ const verbs = (app: Application) =>
     inspect.command(app),
     projections.command(app),
     rebuild.command(app),
+    operations.command,
     backup.command,
     copy.command(app),
     schema.command(app),

@@ -14,6 +14,10 @@ export const jsonOption = Options.boolean("json").pipe(Options.withDescription("
 
 export const line = (text: string): Effect.Effect<void> => write(`${text}\n`)
 
+/** Text that somebody else wrote, for a line of output: what could steer a terminal, or turn a line, is shown as `\\u{…}`. */
+export const plain = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (each) => `\\u{${each.codePointAt(0)?.toString(16)}}`)
+
 /** The result of a verb: one line of JSON, or lines for people. */
 export const result = (json: boolean, value: object, text: ReadonlyArray<string>): Effect.Effect<void> =>
   json ? line(JSON.stringify(value)) : line(text.join("\n"))

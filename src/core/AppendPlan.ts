@@ -29,8 +29,8 @@ export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 /** What the store knows, read in the transaction that writes. */
 export interface LogState {
   readonly head: (streamId: StreamId) => Head
-  /** What is stored under the id, or that it is not what was stored. */
-  readonly command: (commandId: string) => StoredCommand | EntryDamaged | undefined
+  /** What is stored under the id: a command, or that its entry is not what was stored, or that an operation has taken it. */
+  readonly command: (commandId: string) => StoredCommand | EntryDamaged | "operation" | undefined
   readonly lastPosition: number
   /** The journal's last entry. */
   readonly end: Journal.JournalEnd
@@ -89,9 +89,10 @@ const unkept: Verdict = { _tag: "Unkept" }
 const byId = (
   { commandId, fingerprint, recognizes }: ProposedCommand,
   streamId: StreamId,
-  stored: StoredCommand | EntryDamaged | undefined
+  stored: ReturnType<LogState["command"]>
 ): Verdict | undefined => {
   if (stored === undefined) return undefined
+  if (stored === "operation") return { _tag: "Refused", error: new CommandIdReused({ commandId }) }
   if (stored instanceof EntryDamaged) return { _tag: "Refused", error: stored }
   // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
   const isSame =

@@ -168,6 +168,15 @@ export const storedOf = (result: AppendResult): ReadonlyArray<StoredCommand> =>
 export type LookupError = InvalidArgument | StoreUnavailable
 export type ReadError = LookupError | StreamDamaged
 export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
+/** Why an operation is not done: its key is that of another operation or of a command, or its entry is damaged. */
+export type OperationError = CommandIdReused | EntryDamaged
+
+/** The entry of an operation. */
+export interface Operated {
+  readonly entry: JournalEntry
+  /** Whether it was there before, under the same key: then nothing was done now. */
+  readonly replayed: boolean
+}
 
 /** Where an append waits for its turn, for a caller that may give it up. */
 export interface QueuePlace {
@@ -248,8 +257,20 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
       requests: ReadonlyArray<AppendRequest>,
       place?: QueuePlace
     ) => Effect.Effect<AppendResult, AppendError>
-    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. */
-    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError>
+    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. Under its key once: as `operate`. */
+    readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError | OperationError>
+    /**
+     * Does what an operator asked for and adds the operation's entry, in one transaction: both or neither. `work` gives the
+     * entry's detail, JSON text of what was asked and what was found. Where the key has the entry of the same operation by now,
+     * gives that one and does nothing. The work writes through the ports of the store that the log is in, and waits for nothing
+     * else: everything that writes waits for it.
+     */
+    readonly operate: <E, R>(
+      operation: ProposedOperation,
+      work: Effect.Effect<string, E, R>
+    ) => Effect.Effect<Operated, E | RecordError | OperationError, R>
+    /** One page of what operators did, and of epochs: entries of these kinds with a sequence above `after`, unverified. */
+    readonly readOperations: (after: number, limit?: number) => Effect.Effect<JournalPage, LookupError>
     /**
      * Whether a fiber with this context runs within a transaction of this store, where an append would wait for that transaction
      * to end, and it for the append. Left out by a store whose callers have no transactions.

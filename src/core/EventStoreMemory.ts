@@ -8,13 +8,19 @@ import * as Journal from "./Journal.ts"
 import * as Page from "./Page.ts"
 import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import { InvalidArgument } from "./StoreError.ts"
+import { CommandIdReused, InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 
 const pageOf = (events: ReadonlyArray<StoredEvent>, limit: number): EventPage => {
   const most = Page.fittingTexts(Math.min(events.length, limit), (index) => events[index]?.data ?? null)
   const { kept, more } = Page.cut(events, most)
   return { events: kept, more }
+}
+
+const entriesOf = (rows: ReadonlyArray<Journal.JournalEntry>, limit: number): JournalPage => {
+  const most = Page.fittingTexts(Math.min(rows.length, limit), (index) => rows[index]?.answer ?? null)
+  const { kept, more } = Page.cut(rows, most)
+  return { entries: kept, more }
 }
 
 const make = Effect.fnUntraced(function* (maxClockLead: number) {
@@ -35,6 +41,33 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
     if (entry.streamId !== null) lastEntries.set(entry.streamId, entry)
   }
 
+  const operations = new Map<string, Journal.JournalEntry>()
+  /** One operation at a time: its key is looked up before its work, which may wait. */
+  const operating = yield* Effect.makeSemaphore(1)
+  const operate: EventStore["Type"]["operate"] = (operation, work) =>
+    Effect.gen(function* () {
+      const wrong = Journal.wrongOperation(operation)
+      if (wrong !== undefined) return yield* wrong
+      const { key = null } = operation
+      const before = key === null ? undefined : operations.get(key)
+      if (before !== undefined && Journal.isOfOperation(before, operation)) return { entry: before, replayed: true }
+      if (key !== null && (before !== undefined || commands.has(key))) {
+        return yield* new CommandIdReused({ commandId: key })
+      }
+      const detail = yield* work
+      const now = yield* Clock.currentTimeMillis
+      const last = end()
+      const { hash = EventHash.genesis, position = 0 } = log.at(-1) ?? {}
+      const recordedAt = RecordedAt.next(last.recordedAt, now, maxClockLead)
+      const state = { end: last, epoch, position, eventHash: hash, recordedAt }
+      const entry = Journal.ofOperation(operation, state, detail)
+      write(entry)
+      if (entry.kind === "epoch") epoch = entry.version
+      if (key !== null) operations.set(key, entry)
+      yield* reportAhead(last, now)
+      return { entry, replayed: false }
+    }).pipe(operating.withPermits(1))
+
   return EventStore.of({
     append: Effect.fnUntraced(function* (requests) {
       const misfits = AppendPlan.check(requests)
@@ -45,7 +78,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       const last = end()
       const { entries, events, result } = AppendPlan.plan(requests, misfits, {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
-        command: (commandId) => commands.get(commandId),
+        command: (commandId) => commands.get(commandId) ?? (operations.has(commandId) ? "operation" : undefined),
         lastPosition: log.length,
         end: last,
         recordedAt: RecordedAt.next(last.recordedAt, now, maxClockLead)
@@ -64,24 +97,19 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       if (entries.length > 0) yield* reportAhead(last, now)
       return result
     }),
-    record: Effect.fnUntraced(function* (operation) {
-      const wrong = Journal.wrongOperation(operation)
-      if (wrong !== undefined) return yield* wrong
-      const now = yield* Clock.currentTimeMillis
-      const last = end()
-      const { hash = EventHash.genesis, position = 0 } = log.at(-1) ?? {}
-      const entry = Journal.ofOperation(operation, {
-        end: last,
-        epoch,
-        position,
-        eventHash: hash,
-        recordedAt: RecordedAt.next(last.recordedAt, now, maxClockLead)
-      })
-      write(entry)
-      if (entry.kind === "epoch") epoch = entry.version
-      yield* reportAhead(last, now)
-      return entry
-    }),
+    record: (operation) => Effect.map(operate(operation, Effect.succeed(operation.detail)), ({ entry }) => entry),
+    operate,
+    readOperations: (after, limit = maxPage) =>
+      Effect.suspend(
+        () =>
+          Page.wrongLogBounds(after, limit) ??
+          Effect.succeed(
+            entriesOf(
+              journal.slice(after).filter(({ kind }) => kind !== "command"),
+              limit
+            )
+          )
+      ),
     maxClockLead,
     readStream: (streamId, options) =>
       Effect.map(Page.streamBounds(options), ({ from, to, limit, backwards }) => {
@@ -113,10 +141,8 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       }),
     readJournal: (after, limit = maxPage) =>
       Effect.suspend((): Effect.Effect<JournalPage, InvalidArgument> => {
-        const rows = journal.slice(after, after + limit + 1)
-        const most = Page.fittingTexts(Math.min(rows.length, limit), (index) => rows[index]?.answer ?? null)
-        const { kept: entries, more } = Page.cut(rows, most)
-        return Page.wrongLogBounds(after, limit) ?? Effect.succeed({ entries, more })
+        const page = entriesOf(journal.slice(after, after + limit + 1), limit)
+        return Page.wrongLogBounds(after, limit) ?? Effect.succeed(page)
       }),
     lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),
     identity: Effect.sync(() => ({ logId, epoch })),

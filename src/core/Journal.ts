@@ -13,6 +13,7 @@
  * Events are hashed by `EventHash.ts`. What a store does with entries is in `EventStore.ts`.
  */
 import { hash } from "node:crypto"
+import * as CommandId from "./CommandId.ts"
 import type { StoredCommand } from "./EventStore.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -32,14 +33,16 @@ export interface JournalEntry {
   readonly sequence: number
   readonly rule: Rule
   readonly kind: Kind
-  /** These are null in an entry of another kind. */
+  /** Of an operation, the key under which it is done once; null where it has none. */
   readonly commandId: string | null
+  /** Null in an entry of another kind, as the outcome is. */
   readonly streamId: StreamId | null
+  /** What is the same command, or the same operation under its key. */
   readonly fingerprint: string | null
   readonly outcome: "success" | "refusal" | null
   /** Name of the command, null where an earlier release stored it; of the operation. */
   readonly command: string | null
-  /** JSON text: the answer to keep; what an operation was done with. */
+  /** JSON text: the answer to keep; what an operation was done with, and what it found. */
   readonly answer: string
   readonly answerVersion: number
   /** Version of the stream after it; the new epoch; 0 of an operation. */
@@ -56,7 +59,7 @@ export interface JournalEntry {
   readonly traceparent: string | null
   /** Who sent it. */
   readonly principal: string | null
-  /** JSON text of what the caller wants noted. */
+  /** JSON text of what the caller wants noted; of an operation its reason. */
   readonly metadata: string | null
   /** SHA-256 of the command's payload, whose text may be kept beside the entry, and removed. */
   readonly payloadDigest: string | null
@@ -93,7 +96,12 @@ export interface ProposedOperation {
   readonly name: string
   /** JSON text of what it was done with. */
   readonly detail: string
+  /** Who did it. */
   readonly principal: string | null
+  /** Why. */
+  readonly reason?: string | null
+  /** The same operation under the same key is done once; the key is one of the log's command ids. Default: none. */
+  readonly key?: string | null
 }
 
 /** What stands before the first entry: entries of one log are not those of another. */
@@ -215,12 +223,21 @@ export interface OperationState {
 const maxNameLength = 1_024
 const maxDetailLength = 1_048_576
 
+/** Longest reason of an operation, in UTF-16 code units. */
+export const maxReasonLength = 4_096
+
 /** What is wrong with the operation itself. */
-export const wrongOperation = ({ detail, name, principal }: ProposedOperation): InvalidArgument | undefined => {
+export const wrongOperation = (operation: ProposedOperation): InvalidArgument | undefined => {
+  const { detail, key = null, name, principal, reason } = operation
+  if (key !== null && !CommandId.fits(key)) {
+    return new InvalidArgument({ argument: "key", reason: `is not 1 to ${CommandId.maxLength} characters` })
+  }
   for (const [argument, text, most] of [
     ["name", name, maxNameLength],
     ["detail", detail, maxDetailLength],
-    ["principal", principal ?? "", maxNameLength]
+    ["principal", principal ?? "", maxNameLength],
+    ["reason", reason ?? "", maxReasonLength],
+    ["key", key ?? "", CommandId.maxOwnLength]
   ] as const) {
     if (text.length > most) return new InvalidArgument({ argument, reason: `is over ${most} characters` })
     if (!text.isWellFormed() || text.includes("\0"))
@@ -229,18 +246,28 @@ export const wrongOperation = ({ detail, name, principal }: ProposedOperation): 
   return undefined
 }
 
-/** The entry of an operation; of the next epoch, where it is one. */
+/** What is the same operation under a key: who did what with what, and why. 128 bits of SHA-256, in hexadecimal digits. */
+const operationFingerprint = ({ detail, kind, name, principal, reason = null }: ProposedOperation): string =>
+  hash("sha256", `${kind}${text(name)}${text(detail)}${text(principal)}${text(reason)}`).slice(0, 32)
+
+/** Whether the entry under an operation's key is that of this very operation. */
+export const isOfOperation = (entry: JournalEntry, operation: ProposedOperation): boolean =>
+  entry.kind === operation.kind && entry.fingerprint === operationFingerprint(operation)
+
+/** The entry of an operation, with what it found as its detail; of the next epoch, where it is one. */
 export const ofOperation = (
-  { detail, kind, name, principal }: ProposedOperation,
-  { end, epoch, eventHash, position, recordedAt }: OperationState
+  operation: ProposedOperation,
+  { end, epoch, eventHash, position, recordedAt }: OperationState,
+  detail: string = operation.detail
 ): JournalEntry => {
+  const { key = null, kind, name, principal, reason = null } = operation
   const entry = {
     sequence: end.sequence + 1,
     rule: rules.decided,
     kind,
-    commandId: null,
+    commandId: key,
     streamId: null,
-    fingerprint: null,
+    fingerprint: key === null ? null : operationFingerprint(operation),
     outcome: null,
     command: name,
     answer: detail,
@@ -253,7 +280,7 @@ export const ofOperation = (
     causationId: null,
     traceparent: null,
     principal,
-    metadata: null,
+    metadata: reason === null ? null : JSON.stringify({ reason }),
     payloadDigest: null,
     recordedAt,
     previousHash: end.hash

@@ -2,7 +2,13 @@
 import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
 import { FutureVersion, UnknownEvent } from "../core/EventError.ts"
 import type { LookupError, ReadError } from "../core/EventStore.ts"
-import { type InvalidArgument, type OutcomeUnknown, StoreUnavailable, StreamDamaged } from "../core/StoreError.ts"
+import {
+  type EntryDamaged,
+  type InvalidArgument,
+  type OutcomeUnknown,
+  StoreUnavailable,
+  StreamDamaged
+} from "../core/StoreError.ts"
 import type { ViewBehind } from "../projection/ProjectionError.ts"
 import { Problem } from "./Problem.ts"
 
@@ -95,7 +101,8 @@ export const ofLookup = (error: LookupError) =>
   error._tag === "StoreUnavailable" ? storeUnavailable(error) : invalidArgument(error)
 
 /** What reading the log answers. */
-export const ofReading = (error: ReadError) => (error._tag === "StreamDamaged" ? damaged(error) : ofLookup(error))
+export const ofReading = (error: ReadError | EntryDamaged) =>
+  error._tag === "StreamDamaged" || error._tag === "EntryDamaged" ? damaged(error) : ofLookup(error)
 
 /** What asking a read model answers. */
 export const ofQuery = (error: ViewBehind | LookupError) =>

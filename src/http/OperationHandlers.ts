@@ -7,8 +7,11 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Effect, Layer, Metric } from "effect"
+import { EventStore } from "../core/EventStore.ts"
+import * as Operation from "../core/Operation.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
+import { defaultLimit } from "./ApiParts.ts"
 import * as Documents from "./Documents.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -76,6 +79,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
     const lifecycle = yield* Lifecycle
     const projections = yield* Projections
     const log = yield* LogHeader
+    const store = yield* EventStore
     const served = yield* ServedApi
     const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
     const ok = { status: "ok" } as const
@@ -116,6 +120,21 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
               HttpServerResponse.text(Prometheus.format(Metric.unsafeSnapshot(), read), {
                 contentType: "text/plain; version=0.0.4; charset=utf-8"
               })
+          })
+        )
+      )
+      .handle("operations", ({ urlParams: { after = 0, limit = defaultLimit } }) =>
+        Operation.page(after, limit).pipe(
+          Effect.provideService(EventStore, store),
+          Effect.mapBoth({
+            onFailure: Failures.ofReading,
+            onSuccess: ({ more, operations }) => ({
+              operations: operations.map(({ recordedAt, replayed: _, ...done }) => ({
+                ...done,
+                recordedAt: new Date(recordedAt).toISOString()
+              })),
+              next: more ? (operations.at(-1)?.sequence ?? null) : null
+            })
           })
         )
       )

@@ -232,6 +232,40 @@ const DocumentView = Schema.Record({ key: Schema.String, value: Schema.Unknown }
   examples: [{ openapi: "3.1.0" }]
 })
 
+const operation = {
+  sequence: 42,
+  kind: "operation",
+  name: "projections.skip",
+  principal: "anna",
+  reason: "the row was imported twice",
+  key: null,
+  detail: { projection: "order_totals", streamId: "order-7", position: 2 },
+  recordedAt: "2026-01-31T12:00:00.000Z"
+} as const
+/** What an operator did, as its entry in the journal says. */
+export const OperationView = Schema.Struct({
+  sequence: Schema.Int,
+  kind: Schema.Literal("operation", "epoch"),
+  name: Schema.String,
+  principal: Schema.NullOr(Schema.String),
+  reason: Schema.NullOr(Schema.String),
+  key: Schema.NullOr(Schema.String),
+  detail: Schema.Unknown,
+  recordedAt: Schema.String
+}).annotations({
+  identifier: "Operation",
+  description: "`sequence`: of its entry in the journal. `detail`: what it was done with, and what it found.",
+  examples: [operation]
+})
+const OperationPage = Schema.Struct({
+  operations: Schema.Array(OperationView),
+  next: Schema.NullOr(Schema.Int)
+}).annotations({
+  identifier: "OperationPage",
+  description: "`next` is the next `after`, null at the end.",
+  examples: [{ operations: [operation], next: null }]
+})
+
 export class Operations extends HttpApiGroup.make("operations")
   .annotate(OpenApi.Description, "What those who run the service ask: health, metrics, documents.")
   .add(
@@ -252,6 +286,14 @@ export class Operations extends HttpApiGroup.make("operations")
       .addSuccess(textOf("text/plain; version=0.0.4", "# TYPE daybook_http_waits gauge\ndaybook_http_waits 0\n"))
       .addError(every)
       .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("operations", "/operations")
+      .annotate(OpenApi.Summary, "What operators did, with who and why, oldest first")
+      .setUrlParams(Schema.Struct({ after, limit }))
+      .addSuccess(OperationPage)
+      .addError(every)
+      .middleware(Access.Admin)
   )
   .add(
     HttpApiEndpoint.get("openapi", "/openapi.json")

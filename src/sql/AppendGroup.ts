@@ -6,11 +6,11 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
-import type { AppendRequest, AppendResult, Head, ProposedCommand, StoredCommand } from "../core/EventStore.ts"
+import type { AppendRequest, AppendResult, Head, ProposedCommand } from "../core/EventStore.ts"
 import type { JournalEntry } from "../core/Journal.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { type EntryDamaged, StoreUnavailable } from "../core/StoreError.ts"
+import { StoreUnavailable } from "../core/StoreError.ts"
 import type { Known, LogStatements } from "./LogStatements.ts"
 import { innermost } from "./SqlDatabase.ts"
 
@@ -64,8 +64,9 @@ const plan = Effect.fnUntraced(function* (
     }
   }
   const known: Known = yield* log.selectKnown(connection, { streamIds, names })
-  const commands: Map<string, StoredCommand | EntryDamaged> =
-    commandIds.length === 0 ? new Map() : yield* log.selectCommands(connection, commandIds)
+  const commands: Map<string, ReturnType<AppendPlan.LogState["command"]>> = commandIds.length === 0
+    ? new Map()
+    : yield* log.selectCommands(connection, commandIds)
   let { hash, position, recordedAt, sequence } = yield* log.selectEnd(connection, undefined)
 
   const heads = new Map<string, Head>()

@@ -26,8 +26,10 @@ export interface LogEnd extends Journal.JournalHead {
 
 export interface LogStatements {
   readonly selectKnown: Select<{ readonly streamIds: Iterable<string>; readonly names: Iterable<string> }, Known>
-  /** Those of these commands that are stored, each as it is kept, or as damaged where its entry does not match its hash. */
-  readonly selectCommands: Select<Iterable<string>, Map<string, StoredCommand | EntryDamaged>>
+  /** What is stored under these ids: see `AppendPlan.LogState`. An entry that does not match its hash is damaged. */
+  readonly selectCommands: Select<Iterable<string>, Map<string, Kept>>
+  /** The entry under the id, if there is one. */
+  readonly selectEntryOf: Select<string, Journal.JournalEntry | undefined>
   readonly selectEnd: Select<void, LogEnd>
   /** Writes events and their entries, and takes what they name into the dictionaries where it is new, and into `known`. */
   readonly insert: (
@@ -39,11 +41,15 @@ export interface LogStatements {
   readonly setIdentity: Select<Journal.LogIdentity, void>
 }
 
+type Kept = StoredCommand | EntryDamaged | "operation"
+
+export const damagedEntry = ({ sequence, streamId, version }: Journal.JournalEntry): EntryDamaged =>
+  new EntryDamaged({ sequence, streamId: streamId ?? "", version })
+
 /** What is kept under a command's id, if the entry is what was stored. */
-const asKept = (entry: Journal.JournalEntry): StoredCommand | EntryDamaged => {
-  const command = Journal.isIntact(entry) ? Journal.commandOf(entry) : undefined
-  const { sequence, streamId, version } = entry
-  return command ?? new EntryDamaged({ sequence, streamId: streamId ?? "", version })
+const asKept = (entry: Journal.JournalEntry): Kept => {
+  if (!Journal.isIntact(entry)) return damagedEntry(entry)
+  return entry.kind === "command" ? (Journal.commandOf(entry) ?? damagedEntry(entry)) : "operation"
 }
 
 export const selectEndSql = ({ words: { hex } }: Pick<Dialect, "words">): string =>
@@ -104,6 +110,10 @@ export const statements = (dialect: Dialect): LogStatements => {
       Effect.map(
         connection.executeValues(selectCommands, [JSON.stringify([...commandIds])]),
         (rows) => new Map(rows.map((row) => [row[3] as string, asKept(LogTables.toEntry(row))]))
+      ),
+    selectEntryOf: (connection, commandId) =>
+      Effect.map(connection.executeValues(selectCommands, [JSON.stringify([commandId])]), ([row]) =>
+        row === undefined ? undefined : LogTables.toEntry(row)
       ),
     selectEnd: (connection) => Effect.map(connection.executeValues(selectEnd, []), ([row]) => toEnd(row)),
     insert: Effect.fnUntraced(function* (connection, known, { entries, events }) {

@@ -213,6 +213,12 @@ const steps: ReadonlyArray<Step> = [
       `UPDATE projection_models SET seen_position = position, seen_hash = coalesce(
          (SELECT hash FROM log_events WHERE log_events.position = projection_models.position), CAST('' AS BLOB))`
     ]
+  },
+  {
+    name: "operations",
+    oldestWriter: "journal",
+    // What operators did is few among many commands.
+    up: ["CREATE INDEX log_entries_operations ON log_entries (sequence) WHERE kind <> 0"]
   }
 ]
 

@@ -3,9 +3,11 @@
  * two ways to the database. Changes ride in the transactions of the appends: a projection that follows the log costs no commit
  * of its own, and a change that fails is undone alone.
  */
+import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Effect } from "effect"
-import { StoreUnavailable } from "../core/StoreError.ts"
+import { SqlError } from "@effect/sql/SqlError"
+import { Context, Effect } from "effect"
+import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import type { Checkpoint, Model } from "../projection/Model.ts"
 import { CheckpointMoved } from "../projection/ProjectionError.ts"
 import * as TableNames from "../projection/TableNames.ts"
@@ -71,17 +73,29 @@ export const access = Effect.gen(function* () {
       (error) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
     )
 
-  /** Like `Writer.ride`, with a result. */
-  const ride = <A, E>(work: Work<A, E, never>) =>
-    Effect.suspend(() => {
-      let result: A
-      return Effect.map(
-        writer.ride(0, (connection) =>
-          Effect.map(work(connection), (value) => {
-            result = value
-          })
-        ),
-        () => result
+  const riding = <A, E>(work: Work<A, E, never>) => {
+    let result: A
+    return Effect.map(
+      writer.ride(0, (connection) =>
+        Effect.map(work(connection), (value) => {
+          result = value
+        })
+      ),
+      () => result
+    )
+  }
+  type Failed<E> = Exclude<E, SqlError> | StoreUnavailable | OutcomeUnknown
+
+  /** Like `Writer.ride`, with a result. Within the work of an operation it is part of that one's transaction. */
+  const ride = <A, E>(work: Work<A, E, never>): Effect.Effect<A, Failed<E>> =>
+    Effect.withFiberRuntime((fiber) => {
+      const context = fiber.currentContext as Context.Context<never>
+      if (!writer.isWithin(context)) return riding(work)
+      const [connection] = Context.unsafeGet(context, TransactionConnection)
+      return Effect.mapError(work(connection), (error) =>
+        error instanceof SqlError
+          ? new StoreUnavailable({ operation: "append", cause: innermost(error) })
+          : (error as Exclude<E, SqlError>)
       )
     })
   const run = (sql: string, params: ReadonlyArray<unknown>) => ride((connection) => connection.executeRaw(sql, params))

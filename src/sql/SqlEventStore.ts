@@ -1,6 +1,6 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import * as Damage from "../core/Damage.ts"
 import {
@@ -11,14 +11,13 @@ import {
   type JournalPage,
   type LookupError,
   maxPage,
-  type RecordError,
   type StreamHead
 } from "../core/EventStore.ts"
-import type { JournalEntry, JournalHead, ProposedOperation } from "../core/Journal.ts"
+import type { JournalHead, ProposedOperation } from "../core/Journal.ts"
 import * as Journal from "../core/Journal.ts"
 import * as Page from "../core/Page.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
-import { InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
+import { CommandIdReused, InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import * as LargeTexts from "./LargeTexts.ts"
 import * as LogStatements from "./LogStatements.ts"
@@ -47,22 +46,35 @@ const selectStreams = `
     (SELECT stream FROM log_streams WHERE log_streams.stream_id = found.stream_id)) FROM found, bounds
   WHERE substr(stream_id, 1, length(prefix)) = prefix AND number <= most`
 
-/** Within a transaction of the caller. */
-const record = Effect.fnUntraced(function* (
-  connection: Connection,
-  log: LogStatements.LogStatements,
+interface Recording {
+  readonly connection: Connection
+  readonly log: LogStatements.LogStatements
+  readonly now: number
+  readonly maxClockLead: number
+}
+
+/** Within a transaction of the caller. `before` is the end of the journal where an entry was added. */
+const operate = Effect.fnUntraced(function* <E, R>(
   operation: ProposedOperation,
-  now: number,
-  maxClockLead: number
+  work: Effect.Effect<string, E, R>,
+  { connection, log, maxClockLead, now }: Recording
 ) {
+  const { key = null } = operation
+  const taken = key === null ? undefined : yield* log.selectEntryOf(connection, key)
+  if (taken !== undefined && !Journal.isIntact(taken)) return yield* LogStatements.damagedEntry(taken)
+  if (taken !== undefined && Journal.isOfOperation(taken, operation)) {
+    return { entry: taken, replayed: true, before: undefined }
+  }
+  if (key !== null && taken !== undefined) return yield* new CommandIdReused({ commandId: key })
+  const detail = yield* work
   const end = yield* log.selectEnd(connection, undefined)
   const { epoch, eventHash, position } = end
   const recordedAt = RecordedAt.next(end.recordedAt, now, maxClockLead)
-  const entry = Journal.ofOperation(operation, { end, epoch, eventHash, position, recordedAt })
+  const entry = Journal.ofOperation(operation, { end, epoch, eventHash, position, recordedAt }, detail)
   const known = yield* log.selectKnown(connection, { streamIds: [], names: [operation.name] })
   yield* log.insert(connection, known, { events: [], entries: [entry] })
   if (entry.kind === "epoch") yield* log.setIdentity(connection, { logId: end.logId, epoch: entry.version })
-  return { entry, before: end }
+  return { entry, replayed: false, before: end }
 })
 
 const make = Effect.gen(function* () {
@@ -77,6 +89,7 @@ const make = Effect.gen(function* () {
   const selectEntries = LogTables.selectEntries(dialect)
   const selectEntryOf = `${selectEntries} WHERE j.sequence = (SELECT sequence FROM log_events WHERE position = ?)`
   const selectJournal = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
+  const selectOperations = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))} WHERE j.kind <> 0 AND j.sequence > ? ORDER BY j.sequence LIMIT ?`
   const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
   const selectEnd = LogStatements.selectEndSql(dialect)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
@@ -117,6 +130,30 @@ const make = Effect.gen(function* () {
     return head
   })
 
+  const entryPage = (sql: string, after: number, limit: number) =>
+    Effect.suspend((): Effect.Effect<JournalPage, LookupError> => {
+      const wrong = Page.wrongLogBounds(after, limit)
+      const page = read(sql, [after, limit + 1]).pipe(
+        Effect.flatMap((rows) => bounded(LargeTexts.entries, rows, limit)),
+        Effect.map(({ limit, rows }) => {
+          const { kept, more } = Page.cut(rows, limit)
+          return { entries: kept.map(LogTables.toEntry), more }
+        })
+      )
+      return wrong ?? page
+    })
+  const operated: EventStore["Type"]["operate"] = (operation, work) =>
+    Effect.gen(function* () {
+      const wrong = Journal.wrongOperation(operation)
+      if (wrong !== undefined) return yield* wrong
+      const now = yield* Clock.currentTimeMillis
+      const { before, entry, replayed } = yield* writer.transact((connection) =>
+        operate(operation, work, { connection, log, now, maxClockLead })
+      )
+      if (before !== undefined) yield* writer.reportAhead(before, now)
+      return { entry, replayed }
+    })
+
   return EventStore.of({
     append: (requests, place) =>
       Effect.clockWith((clock): Effect.Effect<AppendResult, AppendError> => {
@@ -124,15 +161,9 @@ const make = Effect.gen(function* () {
         if (misfits instanceof InvalidArgument) return misfits
         return writer.append({ requests, misfits, now: clock.unsafeCurrentTimeMillis() }, place)
       }),
-    record: (operation) =>
-      Effect.clockWith((clock): Effect.Effect<JournalEntry, RecordError> => {
-        const wrong = Journal.wrongOperation(operation)
-        const now = clock.unsafeCurrentTimeMillis()
-        const recorded = writer.transact((connection) => record(connection, log, operation, now, maxClockLead))
-        return (
-          wrong ?? Effect.flatMap(recorded, ({ before, entry }) => Effect.as(writer.reportAhead(before, now), entry))
-        )
-      }),
+    record: (operation) => Effect.map(operated(operation, Effect.succeed(operation.detail)), ({ entry }) => entry),
+    operate: operated,
+    readOperations: (after, limit = maxPage) => entryPage(selectOperations, after, limit),
     isWithin: writer.isWithin,
     maxClockLead,
     readStream: (streamId, options) =>
@@ -170,18 +201,7 @@ const make = Effect.gen(function* () {
       ),
     lastPosition,
     writtenEnd: Effect.flatMap(follows, (isFollower) => (isFollower ? Effect.succeed(undefined) : lastPosition)),
-    readJournal: (after, limit = maxPage) =>
-      Effect.suspend((): Effect.Effect<JournalPage, LookupError> => {
-        const wrong = Page.wrongLogBounds(after, limit)
-        const page = read(selectJournal, [after, limit + 1]).pipe(
-          Effect.flatMap((rows) => bounded(LargeTexts.entries, rows, limit)),
-          Effect.map(({ limit, rows }) => {
-            const { kept, more } = Page.cut(rows, limit)
-            return { entries: kept.map(LogTables.toEntry), more }
-          })
-        )
-        return wrong ?? page
-      }),
+    readJournal: (after, limit = maxPage) => entryPage(selectJournal, after, limit),
     lastEntry: (streamId) =>
       Effect.map(read(selectLastEntry, [streamId]), ([row]) =>
         row === undefined ? undefined : LogTables.toEntry(row)

@@ -32,6 +32,7 @@ const routes = [
   ["POST", "/accounts/anna/withdrawals", "write", 400],
   ["POST", "/accounts/nobody/close", "write", 404],
   ["POST", "/projections/account_summary/rebuild", "admin", 202],
+  ["GET", "/operations", "admin", 200],
   ["GET", "/health/live", "none", 200],
   ["GET", "/health/ready", "none", 200],
   ["GET", "/openapi.json", "none", 200]

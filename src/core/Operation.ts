@@ -1,0 +1,98 @@
+/**
+ * `Operation` is the one door for what operators do: the work and its entry in the journal, in one transaction, with who did it,
+ * why, and a key under which it is done once. It also reads what was done.
+ *
+ * Guarantees, by those of `EventStore.operate`:
+ *
+ * - there is no work without its entry, and no entry without its work;
+ * - the same operation under the same key is done once, however often and by however many it is sent: the others get its entry;
+ * - a key that was used for anything else is `CommandIdReused`.
+ */
+import { Effect, Either } from "effect"
+import { EventStore, type LookupError } from "./EventStore.ts"
+import * as Journal from "./Journal.ts"
+import * as Json from "./Json.ts"
+import { EntryDamaged } from "./StoreError.ts"
+import * as TextCodec from "./TextCodec.ts"
+
+/** Who operates, why, and under which key. Where nothing is said, nothing is known. */
+export interface By {
+  readonly principal?: string | null
+  readonly reason?: string | null
+  /** Default: none, and each call is an operation of its own. */
+  readonly key?: string | null
+}
+
+type Detail = Readonly<Record<string, unknown>>
+
+/** An operation as it is told: its entry, read. */
+export interface Done {
+  readonly sequence: number
+  readonly kind: "operation" | "epoch"
+  /** The verb, as `projections.skip`. */
+  readonly name: string
+  readonly principal: string | null
+  readonly reason: string | null
+  readonly key: string | null
+  /** What it was done with, and what it found. */
+  readonly detail: unknown
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly recordedAt: number
+  /** Whether the same operation was done before, under the same key; false where it is read. */
+  readonly replayed: boolean
+}
+
+/** What a text of JSON says; null where it is none. */
+const parsed = (text: string | null): unknown =>
+  text === null ? null : Either.getOrElse(TextCodec.parse(text), () => null)
+
+const toDone = (entry: Journal.JournalEntry, replayed: boolean): Done => {
+  const metadata = parsed(entry.metadata)
+  const reason = Json.isPlainObject(metadata) && typeof metadata.reason === "string" ? metadata.reason : null
+  return {
+    sequence: entry.sequence,
+    kind: entry.kind === "epoch" ? "epoch" : "operation",
+    name: entry.command ?? "",
+    principal: entry.principal,
+    reason,
+    key: entry.commandId,
+    detail: parsed(entry.answer),
+    recordedAt: entry.recordedAt,
+    replayed
+  }
+}
+
+/**
+ * Does the work and records it, in one transaction. `asked` is what makes it this operation, `work` gives what the entry tells
+ * beside it. The work writes through the ports of the same store and waits for nothing else.
+ */
+export const run = <E, R>(
+  name: string,
+  asked: Detail,
+  { key = null, principal = null, reason = null }: By,
+  work: Effect.Effect<Detail, E, R>
+) =>
+  Effect.flatMap(EventStore, (store) =>
+    store.operate(
+      { kind: "operation", name, detail: Json.canonical(asked), principal, reason, key },
+      Effect.map(work, (found) => Json.canonical({ ...asked, ...found }))
+    )
+  ).pipe(Effect.map(({ entry, replayed }) => toDone(entry, replayed)))
+
+export interface Page {
+  readonly operations: ReadonlyArray<Done>
+  readonly more: boolean
+}
+
+/** What operators did after this entry of the journal, oldest first, each checked against its hash. */
+export const page = (after: number, limit: number): Effect.Effect<Page, LookupError | EntryDamaged, EventStore> =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const { entries, more } = yield* store.readOperations(after, limit)
+    const damaged = entries.find((entry) => !Journal.isIntact(entry))
+    if (damaged !== undefined) {
+      const { sequence, streamId, version } = damaged
+      return yield* new EntryDamaged({ sequence, streamId: streamId ?? "journal", version })
+    }
+    return { operations: entries.map((entry) => toDone(entry, false)), more }
+  })
