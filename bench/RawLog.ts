@@ -77,6 +77,8 @@ export const writer = (database: BetterSqlite3.Database) => {
       correlationId: event.correlationId,
       causationId: null,
       traceparent: null,
+      principal: null,
+      metadata: null,
       recordedAt,
       previousHash: end.hash
     })

@@ -37,7 +37,8 @@ const show = (app: Application, event: StoredEvent, damage: string | undefined, 
   const recordedAt = asTime(event.recordedAt)
   if (json) return asJson({ ...event, recordedAt, current, error, damage })
   const head = `${event.version}  ${event.type} v${event.schemaVersion}  position ${event.position}  ${recordedAt}  command ${event.commandId}`
-  const lines = [head, `    stored   ${event.data}`, `    current  ${error ?? asJson(current)}`]
+  const sender = event.principal === null ? "" : `  by ${JSON.stringify(event.principal)}`
+  const lines = [`${head}${sender}`, `    stored   ${event.data}`, `    current  ${error ?? asJson(current)}`]
   return [...lines, ...(damage === undefined ? [] : [`    DAMAGED  ${damage}`])].join("\n")
 }
 

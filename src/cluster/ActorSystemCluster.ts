@@ -103,8 +103,12 @@ const Failure = Schema.Union(
   OutcomeUnknown
 )
 
+/** What a node of an earlier release does not send. */
+const optionally = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
+  Schema.optionalWith(schema, { exact: true, default: () => value })
+
 /** Version of a stored form; a node of a release before there were versions names none. */
-const version = Schema.optionalWith(Schema.Int, { exact: true, default: () => 1 })
+const version = optionally(Schema.Int, 1)
 
 /** See `CommandIdentity.Earlier`. */
 const EarlierForm = Schema.Struct({
@@ -130,7 +134,11 @@ const AskRpc = Rpc.make("Ask", {
     expectedVersion: Schema.UndefinedOr(Schema.Int),
     correlationId: Schema.String,
     causationId: Schema.NullOr(Schema.String),
-    traceparent: Schema.NullOr(Schema.String)
+    traceparent: Schema.NullOr(Schema.String),
+    /** Who sent it and what is noted with it; a node of a release before these were known names neither. */
+    principal: optionally(Schema.NullOr(Schema.String), null),
+    isPersonal: optionally(Schema.Boolean, false),
+    metadata: optionally(Schema.NullOr(Schema.String), null)
   }),
   // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
   success: Schema.Struct({

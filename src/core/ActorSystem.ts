@@ -26,6 +26,11 @@ export interface Ask {
   readonly correlationId: string
   readonly causationId: string | null
   readonly traceparent: string | null
+  /** See `Principal.ts`. */
+  readonly principal: string | null
+  readonly isPersonal: boolean
+  /** See `Metadata.ts`. */
+  readonly metadata: string | null
 }
 
 /** The command's own answer. */

@@ -18,6 +18,8 @@ import * as EventHash from "./EventHash.ts"
 import * as EventOwner from "./EventOwner.ts"
 import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
+import { CurrentMetadata } from "./Metadata.ts"
+import { Principal } from "./Principal.ts"
 import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
@@ -364,6 +366,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         }
         const { earlier, fingerprint, payload } = received.right
         const span = fiber.currentSpan
+        const sender = Context.get(fiber.currentContext, Principal)
         const answer = system.ask({
           aggregate: name,
           id: encodedId,
@@ -377,7 +380,10 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           expectedVersion,
           correlationId: options?.correlationId ?? commandId,
           causationId: options?.causationId ?? null,
-          traceparent: span === undefined ? null : traceparentOf(span)
+          traceparent: span === undefined ? null : traceparentOf(span),
+          principal: sender === null ? null : sender.name,
+          isPersonal: sender?.isPersonal === true,
+          metadata: Context.get(fiber.currentContext, CurrentMetadata)
         })
         return Effect.flatMap(answer, (given) => onAnswer(given, commandId))
       })

@@ -19,6 +19,7 @@ import type {
   Verdict
 } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
+import * as Principal from "./Principal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import * as StoredText from "./StoredText.ts"
 import { AnswerFailed, CommandIdReused, EntryDamaged, InvalidArgument, VersionConflict } from "./StoreError.ts"
@@ -87,16 +88,19 @@ const unkept: Verdict = { _tag: "Unkept" }
 
 /** What the id says of a command, whatever it decided now; nothing where it is new. */
 const byId = (
-  { commandId, fingerprint, recognizes }: ProposedCommand,
+  command: ProposedCommand,
   streamId: StreamId,
   stored: ReturnType<LogState["command"]>
 ): Verdict | undefined => {
   if (stored === undefined) return undefined
+  const { commandId, fingerprint, recognizes } = command
   if (stored === "operation") return { _tag: "Refused", error: new CommandIdReused({ commandId }) }
   if (stored instanceof EntryDamaged) return { _tag: "Refused", error: stored }
   // An earlier rule took a fingerprint of the caller's own, which says nothing of the stream.
   const isSame =
-    stored.streamId === streamId && (stored.fingerprint === fingerprint || recognizes?.(stored.fingerprint) === true)
+    stored.streamId === streamId &&
+    !Principal.isForeign(command, stored.principal) &&
+    (stored.fingerprint === fingerprint || recognizes?.(stored.fingerprint) === true)
   return isSame
     ? { _tag: "StoredBefore", command: stored }
     : { _tag: "Refused", error: new CommandIdReused({ commandId }) }
@@ -124,6 +128,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
     /** Takes the command's rows into the plan, or nothing of it. */
     const write = (command: ProposedCommand): Verdict => {
       const { answer, causationId, commandId, correlationId, events, fingerprint, outcome, traceparent } = command
+      const { metadata = null, principal = null } = command
       if (outcome === "unkept") return unkept
       let last = head
       const count = rows.length
@@ -143,7 +148,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
           previousHash: last.hash,
           hash: "",
           sequence: sequence + 1,
-          principal: null
+          principal
         }
         event.hash = EventHash.compute(event)
         rows.push(event)
@@ -164,7 +169,8 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
             answer: text,
             answerVersion,
             version,
-            position: at
+            position: at,
+            principal
           }
           const entry = Journal.ofCommand(kept, {
             rule: Journal.rules.decided,
@@ -174,6 +180,8 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
             correlationId,
             causationId,
             traceparent,
+            principal,
+            metadata,
             recordedAt,
             previousHash
           })

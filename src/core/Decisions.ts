@@ -109,6 +109,7 @@ export class Decisions {
       const pending = taken[decided.length]
       if (pending === undefined || this.isFull || this.evolveThrew) return undefined
       const { causationId, command, commandId, correlationId, expectedVersion: expected, payload } = pending.ask
+      const { metadata, principal } = pending.ask
       const { version } = this
       if (expected !== undefined && expected !== version) {
         const { streamId } = decider
@@ -117,7 +118,7 @@ export class Decisions {
       }
       let decision: Decision<{ readonly _tag: string }, unknown>
       try {
-        const context = { id: decider.id, version, now, commandId, correlationId, causationId }
+        const context = { id: decider.id, version, now, commandId, correlationId, causationId, principal, metadata }
         decision = decider.definition.decide(command, payload, this.running, context)
         if (!Either.isEither(decision)) return decided.length === 0 ? { pending, decision } : undefined
       } catch (error) {
@@ -253,6 +254,9 @@ const propose = (
   correlationId: ask.correlationId,
   causationId: ask.causationId,
   traceparent: ask.traceparent,
+  principal: ask.principal,
+  isPersonal: ask.isPersonal,
+  metadata: ask.metadata,
   events,
   outcome,
   answer

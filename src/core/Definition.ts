@@ -18,6 +18,10 @@ export interface DecideContext {
   readonly commandId: string
   readonly correlationId: string
   readonly causationId: string | null
+  /** Who sent it; null where nobody is named. */
+  readonly principal: string | null
+  /** What the sender wants noted, for `Metadata.read`; null where there is nothing. */
+  readonly metadata: string | null
 }
 
 /** What decide answers: the events, or the command's own typed error; a plain Either where no effect is needed. */

@@ -49,6 +49,12 @@ export interface ProposedCommand {
   readonly correlationId: string
   readonly causationId: string | null
   readonly traceparent: string | null
+  /** Who sent it. Default: nobody that is named. */
+  readonly principal?: string | null | undefined
+  /** Whether it is `CommandIdReused` where the id is stored of another principal; see `Principal.ts`. Default: no. */
+  readonly isPersonal?: boolean | undefined
+  /** JSON text of what its sender wants noted. Default: nothing. */
+  readonly metadata?: string | null | undefined
   readonly events: ReadonlyArray<EncodedEvent>
   /** `unkept`: is not stored, but its id is looked up. */
   readonly outcome: "success" | "refusal" | "unkept"
@@ -92,6 +98,8 @@ export interface StoredCommand {
   /** Version and position of its last event; of the stream's head where it has none. */
   readonly version: number
   readonly position: number
+  /** Who sent it. A log of before the journal does not know. */
+  readonly principal?: string | null | undefined
 }
 
 /** The last event of a stream. */

@@ -172,7 +172,16 @@ export const damage = (after: JournalEnd, entry: JournalEntry): string | undefin
 export interface CommandContext
   extends Pick<
     JournalEntry,
-    "rule" | "sequence" | "eventHash" | "events" | "causationId" | "traceparent" | "recordedAt" | "previousHash"
+    | "rule"
+    | "sequence"
+    | "eventHash"
+    | "events"
+    | "causationId"
+    | "traceparent"
+    | "principal"
+    | "metadata"
+    | "recordedAt"
+    | "previousHash"
   > {
   /** The conversation's, also where the command began it. */
   readonly correlationId: string | null
@@ -197,8 +206,8 @@ export const ofCommand = (command: StoredCommand, context: CommandContext): Jour
     correlationId: context.correlationId === command.commandId ? null : context.correlationId,
     causationId: context.causationId,
     traceparent: context.traceparent,
-    principal: null,
-    metadata: null,
+    principal: context.principal,
+    metadata: context.metadata,
     payloadDigest: null,
     recordedAt: context.recordedAt,
     previousHash: context.previousHash,
@@ -290,8 +299,9 @@ export const ofOperation = (
 
 /** What is kept under the command's id, from its entry; undefined where the entry lacks what one of a command has. */
 export const commandOf = (entry: JournalEntry): StoredCommand | undefined => {
-  const { answer, answerVersion, command, commandId, fingerprint, kind, outcome, position, streamId, version } = entry
+  const { answer, answerVersion, command, commandId, fingerprint, kind, outcome, position, principal } = entry
+  const { streamId, version } = entry
   return kind !== "command" || commandId === null || streamId === null || fingerprint === null || outcome === null
     ? undefined
-    : { commandId, streamId, command, fingerprint, outcome, answer, answerVersion, version, position }
+    : { commandId, streamId, command, fingerprint, outcome, answer, answerVersion, version, position, principal }
 }

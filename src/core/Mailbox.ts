@@ -12,6 +12,7 @@ import type { Effect } from "effect"
 import type { RuntimeError } from "./ActorError.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
 import type { Committed } from "./Definition.ts"
+import * as Principal from "./Principal.ts"
 
 export type Resume = (answer: Effect.Effect<Answer, RuntimeError>) => void
 
@@ -70,7 +71,7 @@ export class Mailbox {
       this.named ??= new Map()
       const twin = this.named.get(commandId)
       if (twin !== undefined) {
-        if (twin.ask.fingerprint !== fingerprint) return false
+        if (twin.ask.fingerprint !== fingerprint || Principal.isForeign(pending.ask, twin.ask.principal)) return false
         twin.joined ??= []
         twin.joined.push(pending)
         this.joinedCount++

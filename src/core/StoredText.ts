@@ -16,8 +16,11 @@ export const maxAnswerBytes = 1_048_576
 /** Largest payload of one command, in bytes of UTF-8 of its stored form. */
 export const maxCommandBytes = 4 * 1_048_576
 
+/** Largest metadata of one command, in bytes of UTF-8: it is stored with each. */
+export const maxMetadataBytes = 1_024
+
 /**
- * Longest id of a command, event type, command name, fingerprint, correlation id, causation id or traceparent: in UTF-16 code
+ * Longest id of a command, event type, command name, fingerprint, correlation id, causation id, traceparent or principal: in UTF-16 code
  * units, and in bytes of UTF-8. PostgreSQL takes no more than 2,704 bytes into an index.
  */
 export const maxLength = 1_024
@@ -36,19 +39,36 @@ export const misfit = (text: string): string | undefined => {
   return isWellFormed(text) ? undefined : "holds U+0000 or a lone surrogate"
 }
 
-const texts = ["commandId", "command", "fingerprint", "correlationId", "causationId", "traceparent"] as const
+const texts = [
+  "commandId",
+  "command",
+  "fingerprint",
+  "correlationId",
+  "causationId",
+  "traceparent",
+  "principal"
+] as const
 
 /** The first of a command's own texts that cannot be stored. */
-export const wrongIn = (command: Pick<ProposedCommand, (typeof texts)[number]>): InvalidArgument | undefined => {
+export const wrongIn = (
+  command: Pick<ProposedCommand, (typeof texts)[number] | "metadata">
+): InvalidArgument | undefined => {
   if (!CommandId.fits(command.commandId)) {
     return new InvalidArgument({ argument: "commandId", reason: `is not 1 to ${CommandId.maxLength} characters` })
   }
   for (const argument of texts) {
     const text = command[argument]
-    const reason = text === null ? undefined : misfit(text)
+    const reason = text == null ? undefined : misfit(text)
     if (reason !== undefined) return new InvalidArgument({ argument, reason })
   }
-  return undefined
+  const reason = command.metadata == null ? undefined : wrongMetadata(command.metadata)
+  return reason === undefined ? undefined : new InvalidArgument({ argument: "metadata", reason })
+}
+
+/** Why what a command's sender wants noted cannot be stored, if it cannot. */
+export const wrongMetadata = (text: string): string | undefined => {
+  if (isOver(text, maxMetadataBytes)) return `is over ${maxMetadataBytes} bytes`
+  return isWellFormed(text) ? undefined : "holds U+0000 or a lone surrogate"
 }
 
 /** Why an event cannot be stored, if it cannot. */

@@ -97,6 +97,10 @@ export interface EventView {
   readonly correlationId: string
   readonly recordedAt: string
   readonly hash: string
+  /** Of its entry in the journal. Not from a service of a release before these two. */
+  readonly sequence?: number
+  /** Who sent its command; null where nobody is named. */
+  readonly principal?: string | null
 }
 
 /** One place in the stream: one event; several where it was split, none where it was retired. */
@@ -175,7 +179,9 @@ const Page = Schema.Struct({
       commandId: Schema.String,
       correlationId: Schema.String,
       recordedAt: Schema.String,
-      hash: Schema.String
+      hash: Schema.String,
+      sequence: Schema.optionalWith(Schema.Int, { exact: true }),
+      principal: Schema.optionalWith(Schema.NullOr(Schema.String), { exact: true })
     })
   ),
   next: Schema.NullOr(Schema.Int)
@@ -246,8 +252,8 @@ const toStored = (view: EventView, type: EventType<string, never, never> | undef
     causationId: null,
     traceparent: null,
     previousHash: "",
-    principal: null,
-    sequence: 0
+    principal: view.principal ?? null,
+    sequence: view.sequence ?? 0
   }
 }
 

@@ -41,7 +41,9 @@ export const layer = (app: Application): Layer.Layer<EventView> =>
           commandId: stored.commandId,
           correlationId: stored.correlationId,
           recordedAt: new Date(stored.recordedAt).toISOString(),
-          hash: stored.hash
+          hash: stored.hash,
+          sequence: stored.sequence,
+          principal: stored.principal
         })
       })
   })

@@ -63,7 +63,9 @@ const storedEvent = {
   commandId: "3a1f6c1e-confirm",
   correlationId: "3a1f6c1e-confirm",
   recordedAt: "2026-01-31T12:00:00.000Z",
-  hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a"
+  hash: "5f0c9a71d2e84b36a0f4c2d9b7e1385a5f0c9a71d2e84b36a0f4c2d9b7e1385a",
+  sequence: 2,
+  principal: "till"
 }
 export const StoredEvent = Schema.Struct({
   position: Schema.Int,
@@ -75,10 +77,13 @@ export const StoredEvent = Schema.Struct({
   commandId: Schema.String,
   correlationId: Schema.String,
   recordedAt: Schema.String,
-  hash: Schema.String
+  hash: Schema.String,
+  sequence: Schema.Int,
+  principal: Schema.NullOr(Schema.String)
 }).annotations({
   identifier: "StoredEvent",
-  description: "`data` as the current version reads; `schemaVersion` is the version that is stored.",
+  description:
+    "`data` as the current version reads; `schemaVersion` is the version that is stored. `sequence` is the entry of the journal that has the event, and `principal` who sent its command: of tokens, the name; null where nobody is named.",
   examples: [storedEvent]
 })
 export type StoredEvent = typeof StoredEvent.Type

@@ -11,6 +11,7 @@ import type * as Aggregate from "../core/Aggregate.ts"
 import type { Locked } from "../core/ContractLock.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import type { EventStore } from "../core/EventStore.ts"
+import type * as Metadata from "../core/Metadata.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { ImportFormat } from "./ImportFormat.ts"
 import type * as Projection from "./Projection.ts"
@@ -62,6 +63,8 @@ export interface Application<in P = never> {
   /** Aggregates, services and reactions, which run while the layer's scope is open. */
   readonly layer: Layer.Layer<P, never, Runtime>
   readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
+  /** What is noted with its commands beside their payloads; undefined where nothing is. */
+  readonly metadata: Metadata.Any | undefined
   /** Loaded by the server alone. */
   readonly http: (() => HttpPart | Promise<HttpPart>) | undefined
 }
@@ -98,6 +101,8 @@ export interface Parts<Aggregates extends ReadonlyArray<AggregatePart>, S> {
   readonly services?: Layer.Layer<S, never, ServiceOf<Aggregates[number]> | Runtime>
   // biome-ignore lint/suspicious/noExplicitAny: the events are contravariant; no other bound takes every reaction.
   readonly reactions?: ReadonlyArray<Reaction.Reaction<any, ServiceOf<Aggregates[number]> | NoInfer<S> | Runtime>>
+  /** What may be noted with each command. Default: nothing. Over HTTP it comes in the field `Daybook-Metadata`. */
+  readonly metadata?: Metadata.Any
   readonly imports?: ReadonlyArray<ImportFormat<ServiceOf<Aggregates[number]> | ActorSystem>>
   readonly http?: () => OwnHttp<ServiceOf<Aggregates[number]> | NoInfer<S>>
 }
@@ -176,6 +181,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
       ...format,
       run: (source, given) => Effect.provide(format.run(source, given), ofAggregates)
     })),
+    metadata: parts.metadata,
     http
   }
 }

@@ -7,6 +7,8 @@
  * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass. A damaged event is
  * never reacted to, and the checkpoint does not pass it unseen, wanted or not.
  *
+ * What it sends is of the principal `reaction:` and its name.
+ *
  * Where the log was restored to an end before the checkpoint, what it did for the events that are gone cannot be undone here: it
  * says so, and stands still until an operator has it go on from the log's end.
  */
@@ -17,6 +19,7 @@ import type * as Event from "../core/Event.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { Permits } from "../core/Permits.ts"
+import * as Principal from "../core/Principal.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
@@ -175,6 +178,7 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
       (event, index) => reaction.react({ event, stored }, commandIdOf(name, stored, index)),
       { discard: true }
     ).pipe(
+      Principal.as(`reaction:${name}`),
       Effect.timeoutFail({
         duration: attemptTimeout,
         onTimeout: () => new Error(`it took longer than ${Duration.format(attemptTimeout)}`)

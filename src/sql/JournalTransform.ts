@@ -200,6 +200,8 @@ export const ofTables =
             correlationId: first?.correlationId ?? null,
             causationId: first?.causationId ?? null,
             traceparent: first?.traceparent ?? null,
+            principal: null,
+            metadata: null,
             recordedAt: at?.recordedAt ?? 0,
             previousHash: end.hash
           })

@@ -233,6 +233,8 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
           commandId,
           correlationId: commandId,
           causationId: null,
+          principal: null,
+          metadata: null,
           ...context
         })
       )

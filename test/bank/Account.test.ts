@@ -113,7 +113,16 @@ describe("an account", () => {
       tag: FastCheck.constantFrom("Deposit", "Withdraw"),
       minor: FastCheck.bigInt({ min: 1n, max: 8n })
     })
-    const context = { id: "a", version: 0, now: 0, commandId: "c", correlationId: "c", causationId: null }
+    const context = {
+      id: "a",
+      version: 0,
+      now: 0,
+      commandId: "c",
+      correlationId: "c",
+      causationId: null,
+      principal: null,
+      metadata: null
+    }
     FastCheck.assert(
       FastCheck.property(FastCheck.array(command, { maxLength: 50 }), (commands) => {
         let state = definition.evolve(definition.initial, poor)

@@ -32,7 +32,10 @@ const command: Ask = {
   expectedVersion: undefined,
   correlationId: "one",
   causationId: null,
-  traceparent: null
+  traceparent: null,
+  principal: null,
+  isPersonal: false,
+  metadata: null
 }
 
 const answer = { outcome: "success", value: "7", replayed: false, version: 1, position: 1 } as const

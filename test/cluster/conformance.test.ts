@@ -9,6 +9,7 @@ import * as ActorConfig from "../../src/core/ActorConfig.ts"
 import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
 import { CommandConformance } from "../../src/testing/CommandConformance.ts"
+import { PrincipalConformance } from "../../src/testing/PrincipalConformance.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
 import { freePort } from "./Nodes.ts"
 
@@ -53,7 +54,8 @@ const system = Layer.succeed(SystemUnderTest, {
 const quiet = Logger.remove(Logger.defaultLogger)
 
 describe("ActorSystemCluster of one node", () => {
-  for (const { name, run } of [...ActorSystemConformance, ...Neighbours, ...CommandConformance]) {
+  const cases = [...ActorSystemConformance, ...Neighbours, ...CommandConformance, ...PrincipalConformance]
+  for (const { name, run } of cases) {
     // A case that takes too long is interrupted, or it would take the time of those behind it too.
     it(name, ({ signal }) =>
       Effect.runPromise(Effect.provide(run, Layer.mergeAll(system, postgresStore(), quiet)), { signal })

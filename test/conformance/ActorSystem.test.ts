@@ -10,6 +10,7 @@ import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/Actor
 import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
 import { BytesConformance } from "../../src/testing/BytesConformance.ts"
 import { CommandConformance } from "../../src/testing/CommandConformance.ts"
+import { PrincipalConformance } from "../../src/testing/PrincipalConformance.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
@@ -31,7 +32,8 @@ for (const [store, layer] of Object.entries(stores)) {
       ...ActorSystemConformance,
       ...Neighbours,
       ...CommandConformance,
-      ...BytesConformance
+      ...BytesConformance,
+      ...PrincipalConformance
     ]) {
       it(name, () => Effect.runPromise(Effect.provide(run, Layer.mergeAll(local, layer, quiet))))
     }
