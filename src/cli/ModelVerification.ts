@@ -1,11 +1,15 @@
 /**
  * `ModelVerification` compares each read model with a fresh fold of the log up to the model's own checkpoint. The fold is made
  * in a database of its own, under a temporary name, so that the one that is verified is only read.
+ *
+ * A service may put another model in the place of the one that is compared. On PostgreSQL the views show that one at once, also to a
+ * transaction that began before and sees none of its rows. So the tables of the model that served at the beginning are read by
+ * their own names, and held: see `hold`.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Either, Layer, Option } from "effect"
+import { Context, Effect, Either, Layer, Option, Schema } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
@@ -13,7 +17,7 @@ import { CheckpointStore } from "../projection/CheckpointStore.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
 import type { Checkpoint, Model } from "../projection/Model.ts"
 import type { Any } from "../projection/Projection.ts"
-import { ApplyFailed } from "../projection/ProjectionError.ts"
+import { ApplyFailed, InvalidQuery } from "../projection/ProjectionError.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { ReadModels } from "../projection/ReadModels.ts"
 import * as Source from "../projection/Source.ts"
@@ -33,6 +37,31 @@ const scratch = Effect.gen(function* () {
   const layer = SqliteStore.layer({ filename: join(folder, "fold.db"), durability: "normal" })
   return yield* Layer.build(layer)
 })
+
+/** The tables of a model were gone when they were to be held: another has taken its place just then, or somebody dropped them. */
+export class ModelGone extends Schema.TaggedError<ModelGone>()("ModelGone", { projection: Schema.String }) {
+  override get message() {
+    return `the tables of the read model ${this.projection} are not there; rebuild it`
+  }
+}
+
+/**
+ * Keeps the models that serve now until the transaction ends, within which it must run: on PostgreSQL tables that somebody has read
+ * are not dropped. Fails with `ModelGone` where that comes too late.
+ */
+export const hold = (projections: ReadonlyArray<Any>) =>
+  Effect.gen(function* () {
+    const generations = yield* GenerationStore
+    const models = yield* ReadModels
+    for (const { name } of projections) {
+      const live = Option.getOrUndefined(yield* generations.find(name))?.live
+      for (const table of Object.values(live?.tables ?? {})) {
+        yield* Effect.catchSomeDefect(models.query(`SELECT 1 FROM ${table} LIMIT 0`, []), (defect) =>
+          defect instanceof InvalidQuery ? Option.some(new ModelGone({ projection: name })) : Option.none()
+        )
+      }
+    }
+  })
 
 /** Folds the log up to the model's checkpoint, without what operators and failures took out of the model. */
 const fold = Effect.fnUntraced(function* (projection: Any, model: Model, scratch: Context.Context<ProjectionStore>) {
@@ -88,6 +117,7 @@ const textOf = (row: ReadonlyArray<unknown> | undefined) => JSON.stringify(row)?
 const difference = Effect.fnUntraced(function* (
   served: ReadModels["Type"],
   table: string,
+  servedTable: string,
   folded: ReadModels["Type"],
   foldedTable: string
 ) {
@@ -98,7 +128,10 @@ const difference = Effect.fnUntraced(function* (
   const order = Array.from({ length: columns }, (_, index) => index + 1).join(", ")
   for (let from = 0; ; from += pageRows) {
     const select = (name: string) => `SELECT * FROM ${name} ORDER BY ${order} LIMIT ${pageRows} OFFSET ${from}`
-    const [have, want] = yield* Effect.all([served.query(select(table), []), folded.query(select(foldedTable), [])])
+    const [have, want] = yield* Effect.all([
+      served.query(select(servedTable), []),
+      folded.query(select(foldedTable), [])
+    ])
     for (let index = 0; index < Math.max(have.length, want.length); index++) {
       if (textOf(have[index]) === textOf(want[index])) continue
       // The key alone: the rest of a row is a customer's.
@@ -130,7 +163,13 @@ export const verify = Effect.fnUntraced(function* (projection: Any) {
     const begun = yield* fold(projection, live, target)
     if (begun === undefined) return undefined
     for (const [table, foldedTable] of Object.entries(begun.tables)) {
-      const problem = yield* difference(served, table, Context.get(target, ReadModels), foldedTable)
+      const problem = yield* difference(
+        served,
+        table,
+        live.tables[table] ?? table,
+        Context.get(target, ReadModels),
+        foldedTable
+      )
       if (problem !== undefined) return { model: live, problem }
     }
     return undefined

@@ -12,6 +12,17 @@ import * as Fault from "../core/Fault.ts"
 import { LeaseStore } from "./LeaseStore.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
+/**
+ * The lease of one version of a projection. A release that raised the version builds its model while the release before holds
+ * the lease of its own: were there one for both, the newer would wait until no process of the older is left, and whoever stops
+ * those only once the newer is ready would wait for ever. The first version has the name that the leases of all versions had.
+ */
+export const nameOf = (projection: string, version: number): string =>
+  version === 1 ? projection : `${projection}${versionMark}${version}`
+
+/** Stands in no name of a projection. */
+export const versionMark = "@"
+
 /** For the lease to be given back, when it may as well expire. */
 const endTimeout = "1 second"
 

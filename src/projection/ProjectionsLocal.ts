@@ -165,10 +165,11 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
 
   if (runs) {
     for (const projection of projections) {
-      const { name } = projection
+      const { name, version } = projection
       const own = yield* Queue.sliding<void>(1)
       wakes.set(name, own)
-      yield* Effect.forkScoped(Lease.whileHeld(name, Effect.scoped(ProjectionRunner.run(projection, own, tellMoved))))
+      const run = Effect.scoped(ProjectionRunner.run(projection, own, tellMoved))
+      yield* Effect.forkScoped(Lease.whileHeld(Lease.nameOf(name, version), run))
     }
     const owner = hash("sha256", `${process.pid} ${yield* Clock.currentTimeNanos}`).slice(0, 16)
     yield* Effect.ignore(leases.beat(owner)).pipe(

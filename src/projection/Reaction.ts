@@ -391,8 +391,8 @@ export const layer = <E extends { readonly _tag: string }, R>(
   Layer.scopedDiscard(
     Effect.flatMap(Effect.zipRight(Effect.sync(reaction.selection.check), GenerationStore), (generations) =>
       // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
-      Effect.ignore(generations.register(reaction.name, "reaction")).pipe(
-        Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction))))
-      )
+      Effect.catchAllCause(generations.register(reaction.name, "reaction"), (cause) =>
+        Fault.report(LogLevel.Warning, "a reaction cannot be registered yet", { reaction: reaction.name }, cause)
+      ).pipe(Effect.zipRight(Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction)))))
     )
   )

@@ -80,9 +80,11 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
       Effect.catchTag("CreateFailed", ({ cause }) =>
         Effect.as(fail(build, { step: "create", halted: true }, cause), "moved" as const)
       ),
-      // Told where the store takes the note.
+      // Told where the store takes the note; what failed itself is logged where the step ends.
       Effect.tapErrorTag("StoreUnavailable", ({ cause }) =>
-        Effect.ignore(fail(build, { step: "create", halted: false }, cause))
+        Effect.catchAllCause(fail(build, { step: "create", halted: false }, cause), (unnoted) =>
+          Fault.report(LogLevel.Warning, "the trouble of a rebuild cannot be noted", { projection: name }, unnoted)
+        )
       )
     )
 
@@ -141,8 +143,8 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     }
     const isWanted = rebuildRequested || live === null || live.version < version
     if (!isWanted && shadow === null) return "idle"
-    // A newer release is at work here, or was: its model is not ours to touch.
-    if (shadow !== null && shadow.version > version) return "idle"
+    // A newer release is at work here, or was: its model is not ours to touch, and a rebuild that is asked for is its own.
+    if ([live, shadow].some((model) => model !== null && model.version > version)) return "idle"
     if (build?.halted === true && build.version === version) return "idle"
     if (builds.notBefore > (yield* Elapsed.millis)) return "idle"
     if (shadow?.version !== version) return yield* begin(row)

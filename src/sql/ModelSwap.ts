@@ -7,8 +7,10 @@
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Effect } from "effect"
+import { Effect, LogLevel } from "effect"
+import * as Fault from "../core/Fault.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
+import { versionMark } from "../projection/Lease.ts"
 import type { Checkpoint, Generation } from "../projection/Model.ts"
 import { CheckpointMoved, SwapFailed } from "../projection/ProjectionError.ts"
 import * as TableNames from "../projection/TableNames.ts"
@@ -54,6 +56,12 @@ const make = Effect.gen(function* () {
       Effect.map((found) => [...new Set(found.flat().map((row: Row) => String(row[0])))]),
       // It is only told to the operator.
       Effect.orElseSucceed((): ReadonlyArray<string> => [])
+    )
+
+  /** The swap failed for a reason of its own, which its caller gets; that the rollback failed too is for the log. */
+  const rollBack = (projection: string, connection: Connection) =>
+    Effect.catchAllCause(dialect.rollBack(connection), (cause) =>
+      Fault.report(LogLevel.Warning, "the swap of a read model could not be rolled back", { projection }, cause)
     )
 
   /** What befell the exchange, as whoever asked for it is to take it. */
@@ -118,9 +126,9 @@ const make = Effect.gen(function* () {
                 yield* beside.lockWriters(connection)
                 return yield* change(connection)
               }),
-              () => Effect.ignore(dialect.rollBack(connection))
+              () => rollBack(projection, connection)
             )
-            yield* Effect.tapError(dialect.commit(connection, false), () => Effect.ignore(dialect.rollBack(connection)))
+            yield* Effect.tapError(dialect.commit(connection, false), () => rollBack(projection, connection))
             return result
           })
         )
@@ -178,9 +186,12 @@ const make = Effect.gen(function* () {
           const cause = new Awaited(`somebody reads the tables of ${projection}; try again`)
           return yield* new SwapFailed({ projection, mayPass: true, cause })
         }
-        for (const table of ["projection_skips", "projection_leases"]) {
-          yield* connection.executeRaw(`DELETE FROM ${table} WHERE projection = ?`, [projection])
-        }
+        yield* connection.executeRaw("DELETE FROM projection_skips WHERE projection = ?", [projection])
+        const ofVersions = `${projection}${versionMark}`
+        yield* connection.executeRaw(
+          "DELETE FROM projection_leases WHERE projection = ? OR substr(projection, 1, CAST(? AS INTEGER)) = ?",
+          [projection, [...ofVersions].length, ofVersions]
+        )
         const removed = yield* connection.executeValues("DELETE FROM projections WHERE name = ? RETURNING name", [
           projection
         ])

@@ -8,6 +8,7 @@ import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import { OtherSession } from "../../src/testing/projection/OtherSession.ts"
 import { ReadSideConformance } from "../../src/testing/projection/ReadSideConformance.ts"
+import { RollingDeployConformance } from "../../src/testing/projection/RollingDeploy.ts"
 import { client, schema } from "../sql/Postgres.ts"
 import * as Tampering from "../sql/Tampering.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
@@ -73,7 +74,7 @@ const quiet = Logger.remove(Logger.defaultLogger)
 
 for (const [store, layer] of Object.entries(stores)) {
   describe(`the read side on ${store}`, () => {
-    for (const { name, run } of ReadSideConformance) {
+    for (const { name, run } of [...ReadSideConformance, ...RollingDeployConformance]) {
       it(name, () =>
         run.pipe(Effect.scoped, Effect.provide([Layer.provideMerge(Tampering.layer, layer), quiet]), Effect.runPromise)
       )
