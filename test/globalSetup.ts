@@ -1,10 +1,13 @@
 /**
  * What is made once for each run: a build of the package, for tests that need processes of their own (Node 20 runs no
- * TypeScript), and a PostgreSQL server, where a test file needs it.
+ * TypeScript), and where a test file needs them a PostgreSQL server and the packed package.
  */
-import { readFileSync, rmSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
+import { promisify } from "node:util"
 import type { TestProject } from "vitest/node"
 import { build } from "./Build.ts"
 import * as PostgresServer from "./PostgresServer.ts"
@@ -15,18 +18,36 @@ declare module "vitest" {
     readonly dist: string
     /** The address of a PostgreSQL server, whose `public` schema no test uses. Empty where no file needs it. */
     readonly postgres: string
+    /** The tarball that `npm pack` made. Empty where no file needs it. */
+    readonly tarball: string
   }
+}
+
+/** Whether a file that is to run imports this module. */
+const isNeeded = async (project: TestProject, module: string): Promise<boolean> => {
+  // With the values of options among them, these name too many files at worst.
+  const named = process.argv.slice(2).filter((argument) => argument !== "run" && !argument.startsWith("-"))
+  const { testFiles } = await project.globTestFiles(named)
+  return testFiles.some((file) => readFileSync(file, "utf8").includes(`/${module}"`))
 }
 
 /** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`. */
 const startPostgres = async (project: TestProject) => {
   const url = process.env.DAYBOOK_TEST_PG
   if (url !== undefined) return { url, stop: async () => {} }
-  // With the values of options among them, these name too many files at worst.
-  const named = process.argv.slice(2).filter((argument) => argument !== "run" && !argument.startsWith("-"))
-  const { testFiles } = await project.globTestFiles(named)
-  const needed = testFiles.some((file) => readFileSync(file, "utf8").includes('/Postgres.ts"'))
+  const needed = await isNeeded(project, "Postgres.ts")
   return needed ? PostgresServer.start() : { url: "", stop: async () => {} }
+}
+
+/** As a release is made: `prepack` builds what is packed. */
+const pack = async (project: TestProject, root: string) => {
+  if (!(await isNeeded(project, "Package.ts"))) return { tarball: "", remove: () => {} }
+  const folder = mkdtempSync(join(tmpdir(), "daybook-tarball-"))
+  const options = ["pack", "--json", "--pack-destination", folder]
+  // What the build says comes before the JSON.
+  const { stdout } = await promisify(execFile)("npm", options, { cwd: root })
+  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as [{ filename: string }]
+  return { tarball: join(folder, filename), remove: () => rmSync(folder, { recursive: true }) }
 }
 
 export default async (project: TestProject): Promise<() => Promise<void>> => {
@@ -36,10 +57,12 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   const dist = join(root, "node_modules/.cache/daybook", String(process.pid))
   build(join(root, "src"), dist)
   project.provide("dist", dist)
-  const postgres = await starting
+  const [postgres, packed] = await Promise.all([starting, pack(project, root)])
   project.provide("postgres", postgres.url)
+  project.provide("tarball", packed.tarball)
   return async () => {
     await postgres.stop()
+    packed.remove()
     rmSync(dist, { recursive: true })
   }
 }

@@ -1,58 +1,38 @@
 /** What users install: the packed package compiles and runs from each of its entry points, and its program starts. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import ts from "typescript"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Package from "./Package.ts"
 
-const root = join(import.meta.dirname, "..")
-const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+const { exports } = JSON.parse(readFileSync(join(Package.root, "package.json"), "utf8")) as {
   readonly exports: Record<string, object>
 }
 const entries = Object.keys(exports).map((path) => `daybook${path.slice(1)}`)
 
-/** A user's project: the packed package, and the packages that it asks its user for. */
-const project = mkdtempSync(join(tmpdir(), "daybook-package-"))
-const modules = join(project, "node_modules")
-
-beforeAll(() => {
-  const run = (command: string, ...args: ReadonlyArray<string>) =>
-    execFileSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
-  run("npm", "run", "build")
-  const [{ filename }] = JSON.parse(run("npm", "pack", "--json", "--pack-destination", project)) as [
-    { filename: string }
-  ]
-  mkdirSync(join(modules, "daybook"), { recursive: true })
-  run("tar", "-xzf", join(project, filename), "-C", join(modules, "daybook"), "--strip-components=1")
-  for (const name of readdirSync(join(root, "node_modules"))) {
-    if (!name.startsWith(".")) symlinkSync(join(root, "node_modules", name), join(modules, name))
-  }
-  writeFileSync(join(project, "package.json"), '{ "type": "module" }')
-}, 120_000)
-afterAll(() => rmSync(project, { recursive: true }))
+const { daybook, folder: project, remove } = Package.project()
+afterAll(remove)
+writeFileSync(join(project, "package.json"), '{ "type": "module" }')
 
 describe("the package", () => {
-  it("compiles against each entry point", { timeout: 60_000 }, () => {
-    const file = join(project, "use.ts")
+  it("compiles against each entry point, strictly and with what it declares", { timeout: 120_000 }, () => {
     const names = entries.map((_, index) => `entry${index}`)
     const imports = entries.map((entry, index) => `import * as ${names[index]} from "${entry}"`)
-    writeFileSync(file, `${imports.join("\n")}\nexport const all: ReadonlyArray<object> = [${names.join(", ")}]\n`)
-    const program = ts.createProgram([file], {
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      target: ts.ScriptTarget.ES2022,
+    const all = `export const all: ReadonlyArray<object> = [${names.join(", ")}]\n`
+    writeFileSync(join(project, "use.ts"), `${imports.join("\n")}\n${all}`)
+    const compilerOptions = {
+      module: "NodeNext",
+      target: "ES2022",
+      lib: ["ES2023", "DOM", "DOM.Iterable"],
       strict: true,
       exactOptionalPropertyTypes: true,
-      skipLibCheck: true,
+      noUncheckedIndexedAccess: true,
       noEmit: true,
-      types: []
-    })
-    const errors = ts
-      .getPreEmitDiagnostics(program)
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "))
-    assert.deepStrictEqual(errors, [])
+      types: ["node"]
+    }
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts"] }))
+    assert.deepStrictEqual(Package.compile(project), [])
   })
 
   it.each(entries)("%s loads, and no driver of a database with it", { timeout: 30_000 }, (entry) => {
@@ -87,13 +67,22 @@ describe("the package", () => {
   })
 
   it("brings the program daybook", { timeout: 30_000 }, () => {
-    const program = join(modules, "daybook/dist/bank/main.js")
+    const program = join(daybook, "dist/bank/main.js")
     assert.include(execFileSync(process.execPath, [program, "--version"], { encoding: "utf8" }), "0.1.0")
     assert.isTrue(readFileSync(program, "utf8").startsWith("#!/usr/bin/env node\n"))
   })
 
+  it("has the sources in its source maps, so that a stack leads to a line that is there", () => {
+    const maps = readdirSync(daybook, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js.map"))
+    assert.isAbove(maps.length, 100)
+    for (const file of maps) {
+      const { sources, sourcesContent = [] } = JSON.parse(readFileSync(join(daybook, file), "utf8"))
+      assert.deepStrictEqual([sources.length, sourcesContent.length, sourcesContent[0]?.length > 0], [1, 1, true], file)
+    }
+  })
+
   it("holds the build and nothing of the tests", () => {
-    const files = readdirSync(join(modules, "daybook"))
+    const files = readdirSync(daybook)
     assert.deepStrictEqual(files.sort(), ["LICENSE", "README.md", "dist", "package.json"])
   })
 })

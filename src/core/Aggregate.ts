@@ -103,6 +103,9 @@ export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc
   readonly reply: { readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K> }
 }
 
+/** The behaviour that a contract asks for, to declare one in a module of its own: `Aggregate.BehaviourOf<typeof Order>`. */
+export type BehaviourOf<C extends { readonly define: (behaviour: never) => unknown }> = Parameters<C["define"]>[0]
+
 /** The tags of the errors that the commands declare. */
 export type ErrorTag<R extends Rpc.Any> =
   Rpc.Error<R> extends infer E ? (E extends { readonly _tag: infer T extends string } ? T : never) : never

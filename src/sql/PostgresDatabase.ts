@@ -64,27 +64,36 @@ const connect = (
   url: string,
   { maxConnections, silenceMs = 0 }: ConnectOptions
 ): Effect.Effect<PgClient, unknown, Scope.Scope> =>
-  Effect.promise(() => import("@effect/sql-pg/PgClient")).pipe(
-    Effect.flatMap((driver) =>
-      driver.make({
-        url: Redacted.make(url),
-        applicationName: "daybook",
-        connectTimeout,
-        maxConnections,
-        types,
-        stream: () => {
-          const socket = new Socket()
-          socket.setKeepAlive(true, 10_000)
-          socket.setTimeout(silenceMs, () => {
-            socket.destroy(Object.assign(new Error("the server is silent"), { code: "ETIMEDOUT" }))
-          })
-          return socket
-        }
+  Effect.gen(function* () {
+    const driver = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
+    const sockets = new Set<Socket>()
+    let isOpen = true
+    // The driver loses a connection that is still being made when its scope closes, and that would hold the process.
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isOpen = false
+        for (const socket of sockets) socket.destroy()
       })
-    ),
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.catchAllDefect(Effect.fail)
-  )
+    )
+    return yield* driver.make({
+      url: Redacted.make(url),
+      applicationName: "daybook",
+      connectTimeout,
+      maxConnections,
+      types,
+      stream: () => {
+        const socket = new Socket()
+        if (isOpen) sockets.add(socket)
+        else socket.unref()
+        socket.once("close", () => sockets.delete(socket))
+        socket.setKeepAlive(true, 10_000)
+        socket.setTimeout(silenceMs, () => {
+          socket.destroy(Object.assign(new Error("the server is silent"), { code: "ETIMEDOUT" }))
+        })
+        return socket
+      }
+    })
+  }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.catchAllDefect(Effect.fail))
 
 /** A connection of its own. The driver would lose one for ever whose caller is interrupted while it connects. */
 const reserve = (client: PgClient) => Effect.uninterruptible(client.reserve)

@@ -7,8 +7,8 @@ export const root = join(import.meta.dirname, "../..")
 /** Deno itself. What npm calls `deno` is a script that starts it, and does not hand on signals. */
 export const program: string = createRequire(import.meta.url)("deno/install_api.cjs").runInstall()
 
-/** `daybook` on Deno, from the sources, which may read and write in this folder; as in `docs/guides/deno.md`. */
-export const daybook = (folder: string, ...permissions: ReadonlyArray<string>) =>
+/** A module on Deno, which may read and write in this folder; as in `docs/guides/deno.md`. */
+export const run = (module: string, folder: string, ...permissions: ReadonlyArray<string>) =>
   [
     "env",
     `TMPDIR=${folder}`,
@@ -21,5 +21,9 @@ export const daybook = (folder: string, ...permissions: ReadonlyArray<string>) =
     "--ignore-env",
     "--allow-sys=uid",
     ...permissions,
-    join(root, "src/bank/main.ts")
+    module
   ] as const
+
+/** `daybook` on Deno, from the sources. */
+export const daybook = (folder: string, ...permissions: ReadonlyArray<string>) =>
+  run(join(root, "src/bank/main.ts"), folder, ...permissions)

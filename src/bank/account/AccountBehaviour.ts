@@ -80,7 +80,7 @@ const receipt = (account: AccountState, at: Place) => ({
   position: at.position
 })
 
-type Behaviour = Parameters<typeof Account.define>[0]
+type Behaviour = Aggregate.BehaviourOf<typeof Account>
 type Events = ReadonlyArray<AccountEvent>
 
 const one = (event: AccountEvent): Events => [event]

@@ -32,7 +32,7 @@ export const view = (transfer: TransferState): TransferView => {
   }
 }
 
-type Behaviour = Parameters<typeof Transfer.define>[0]
+type Behaviour = Aggregate.BehaviourOf<typeof Transfer>
 
 /** The events that a step leads to from each status; none where it was taken before. It cannot be taken from the others. */
 type Table = Partial<Record<TransferState["status"], ReadonlyArray<TransferEvent>>>
