@@ -158,7 +158,7 @@ describe("a hold", () => {
       yield* account.when("Reserve", { holdId, amount: "4" }).emits(placed)
       yield* account
         .when("Reserve", { holdId, amount: "15" })
-        .replies({ accountId: "spec", balance: "5.00", currency: "EUR", version: 3, position: 3 })
+        .replies({ accountId: "spec", balance: "5.00", currency: "EUR", version: 3, position: 3, holdId })
       yield* account
         .when("Reserve", { holdId, amount: "15.01" })
         .failsWith(InsufficientFunds, { available: "15.00", requested: "15.01" })

@@ -22,7 +22,7 @@ import {
   UnknownCurrency
 } from "./AccountError.ts"
 import { events } from "./AccountEvents.ts"
-import { AccountId, Booking, Capture, HoldId, Leg, Opening, Receipt, Reservation } from "./AccountTerms.ts"
+import { AccountId, Booking, Capture, HoldId, HoldReceipt, Leg, Opening, Receipt, Reservation } from "./AccountTerms.ts"
 
 /** Most open holds of one account: its state holds them all. */
 export const maxHolds = 100
@@ -91,7 +91,7 @@ export class Account extends Aggregate.make("Account", {
     }),
     Rpc.make("Reserve", {
       payload: Reservation,
-      success: Receipt,
+      success: HoldReceipt,
       error: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds, HoldExists, TooManyHolds)
     }),
     Rpc.make("Capture", {

@@ -80,6 +80,12 @@ const receipt = (account: AccountState, at: Place) => ({
   position: at.position
 })
 
+/** The hold that was placed is the last one. */
+const holdReceipt = (account: AccountState, at: Place) => {
+  const placed = account.holds.at(-1)
+  return { ...receipt(account, at), ...(placed !== undefined && { holdId: placed.holdId }) }
+}
+
 type Behaviour = Aggregate.BehaviourOf<typeof Account>
 type Events = ReadonlyArray<AccountEvent>
 
@@ -298,7 +304,7 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
     Deposit: receipt,
     Withdraw: receipt,
     Close: receipt,
-    Reserve: receipt,
+    Reserve: holdReceipt,
     Capture: receipt,
     Release: receipt,
     Debit: receipt,

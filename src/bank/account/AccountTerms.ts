@@ -66,6 +66,11 @@ export const Receipt = Schema.Struct({
   version: Schema.Int,
   position: Schema.Int
 })
+/** The answer to a reservation. Those that were kept before version 2 did not say which hold they placed. */
+export const HoldReceipt = StoredForm.make(Receipt.fields).next(
+  { ...Receipt.fields, holdId: optional(Schema.String) },
+  (receipt) => receipt
+)
 
 export const Opening = Schema.Struct({
   owner: Owner,

@@ -57,9 +57,13 @@ export const Receipt = Schema.Struct({ ...Terms.Receipt.fields, commandId: Schem
   ]
 })
 export type Receipt = typeof Receipt.Type
-export const HoldReceipt = Schema.Struct({ ...Receipt.fields, holdId: Schema.String }).annotations({
+export const HoldReceipt = Schema.Struct({
+  ...Receipt.fields,
+  holdId: optional(Schema.String)
+}).annotations({
   identifier: "HoldReceipt",
-  description: "The account after the hold was placed.",
+  description:
+    "The account after the hold was placed. An answer that an earlier release kept comes again without `holdId`.",
   examples: [
     {
       accountId: "anna",

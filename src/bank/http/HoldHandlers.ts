@@ -48,8 +48,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
           const reply = accounts(id).ask("Reserve", { ...payload, holdId }, given)
           return yield* Receipts.answer(yield* Effect.mapError(reply, Refusals.ofCommand), {
             status: 201,
-            headers: { location: `/accounts/${id}/holds/${holdId}` },
-            more: { holdId }
+            headers: { location: `/accounts/${id}/holds/${holdId}` }
           })
         })
       )

@@ -12,17 +12,12 @@ export const answer = <E extends Refusals.Refusal>(
   options: {
     readonly status: number
     readonly headers?: Readonly<Record<string, string>>
-    /** What the answer says beside the receipt. */
-    readonly more?: Readonly<Record<string, string>>
   } = { status: 200 }
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusals.RefusalProblem<E>> => {
   const headers = CommandAnswer.headersOf(reply)
   if (Either.isLeft(reply.outcome)) return Effect.fail(Refusals.ofRefusal(reply.outcome.left, headers))
   const receipt: Receipt = { ...reply.outcome.right, commandId: reply.commandId }
   return Effect.succeed(
-    HttpServerResponse.unsafeJson(
-      { ...receipt, ...options.more },
-      { status: options.status, headers: { ...headers, ...options.headers } }
-    )
+    HttpServerResponse.unsafeJson(receipt, { status: options.status, headers: { ...headers, ...options.headers } })
   )
 }
