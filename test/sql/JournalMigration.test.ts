@@ -328,7 +328,8 @@ describe("a writer of before the journal", () => {
         ["leases", "spine"],
         ["answers", "spine"],
         ["journal", "journal"],
-        ["checkpoints", "journal"]
+        ["checkpoints", "journal"],
+        ["operations", "journal"]
       ]
     )
   })
