@@ -1,7 +1,7 @@
 /**
  * `EventStore` is the port between actors and storage: append what commands decided, and read it back in order.
  *
- * Guarantees every implementation keeps (checked by `testing/EventStoreConformance.ts`):
+ * Guarantees every implementation keeps (checked by `EventStoreConformance` in `testing/Suites.ts`):
  *
  * - a command is stored whole or not at all, and each command of an append has a verdict of its own; an append to several
  *   streams is all or nothing, over all of them;

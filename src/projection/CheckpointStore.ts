@@ -2,7 +2,7 @@
  * `CheckpointStore` is the port to where each model is in the log and to what it could not take: failures, dead letters and
  * skips. It is the one way to change a model, together with its checkpoint.
  *
- * Guarantees every implementation keeps (checked by `testing/ProjectionConformance.ts`):
+ * Guarantees every implementation keeps (checked by `ProjectionConformance` in `testing/Suites.ts`):
  *
  * - a model's rows and its checkpoint change in one transaction, or neither does;
  * - a checkpoint moves only from where its mover believes it is: of two movers one fails with `CheckpointMoved`;

@@ -2,7 +2,7 @@
  * `GenerationStore` is the port to the projections and reactions that there are, and to the generations of a projection's
  * tables: one that serves, and one that is built to take its place.
  *
- * Guarantees every implementation keeps (checked by `testing/ProjectionConformance.ts`):
+ * Guarantees every implementation keeps (checked by `ProjectionConformance` in `testing/Suites.ts`):
  *
  * - a swap puts one whole model in the place of another: no query sees both or none;
  * - of two swaps of one model one fails with `CheckpointMoved`, and so does one that would take a model back in the log.

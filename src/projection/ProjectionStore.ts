@@ -6,7 +6,7 @@
  * - `LeaseStore.ts`: which process runs what;
  * - `ReadModels.ts`: what the models answer.
  *
- * A store is all four, over one database. `testing/ProjectionConformance.ts` checks what they promise.
+ * A store is all four, over one database. `ProjectionConformance` in `testing/Suites.ts` checks what they promise.
  */
 import type { CheckpointStore } from "./CheckpointStore.ts"
 import type { GenerationStore } from "./GenerationStore.ts"

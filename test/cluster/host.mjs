@@ -16,7 +16,7 @@ const toStoreError = storeErrors(await load("core/StoreError"))
 const ActorSystemCluster = await load("cluster/ActorSystemCluster")
 const ClusterNode = await load("cluster/ClusterNode")
 const PostgresStore = await load("sql/PostgresStore")
-const { conformanceDefinition } = await load("testing/ActorSystemConformance")
+const { conformanceDefinition } = await load("testing/actor/Counter")
 
 const systems = new Map()
 /** Appends that the case has not let through, and what became of those that it has. */

@@ -1,17 +1,14 @@
 /** What the read side promises about itself, on every store that has one, beside another program on its database. */
-import { describe, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Record } from "effect"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
-import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import { OtherSession } from "../../src/testing/projection/OtherSession.ts"
-import { ReadSideConformance } from "../../src/testing/projection/ReadSideConformance.ts"
-import { RollingDeployConformance } from "../../src/testing/projection/RollingDeploy.ts"
+import { ReadSideConformance, RollingDeployConformance } from "../../src/testing/Suites.ts"
 import { client, schema } from "../sql/Postgres.ts"
 import * as Tampering from "../sql/Tampering.ts"
-import { temporaryStore } from "../sql/TemporaryFolder.ts"
+import { databases, onEach } from "./stores.ts"
 
 /** Writes as the store does, since SQLite has one connection that may; reads a file through another. */
 const besideSqlite = Layer.effect(
@@ -62,22 +59,16 @@ const besidePostgres = (url: string) =>
     })
   )
 
+const { postgres: _, ...sqlite } = databases
 const stores = {
-  sqlite: Layer.provideMerge(besideSqlite, temporaryStore),
-  "sqlite::memory:": Layer.provideMerge(besideSqlite, SqliteStore.layer({ filename: ":memory:" })),
+  ...Record.map(sqlite, (layer) => Layer.provideMerge(besideSqlite, layer)),
   postgres: Layer.unwrapScoped(
     Effect.map(schema, (url) => Layer.provideMerge(besidePostgres(url), PostgresStore.layer({ url })))
   )
 }
-/** The cases provoke errors that are logged. */
-const quiet = Logger.remove(Logger.defaultLogger)
 
-for (const [store, layer] of Object.entries(stores)) {
-  describe(`the read side on ${store}`, () => {
-    for (const { name, run } of [...ReadSideConformance, ...RollingDeployConformance]) {
-      it(name, () =>
-        run.pipe(Effect.scoped, Effect.provide([Layer.provideMerge(Tampering.layer, layer), quiet]), Effect.runPromise)
-      )
-    }
-  })
-}
+onEach(
+  "the read side",
+  Record.map(stores, (layer) => Layer.provideMerge(Tampering.layer, layer)),
+  [...ReadSideConformance, ...RollingDeployConformance]
+)

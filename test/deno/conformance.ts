@@ -9,14 +9,19 @@ import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
-import { ActorSystemConformance, SystemUnderTest } from "../../src/testing/ActorSystemConformance.ts"
 import { Neighbours } from "../../src/testing/actor/Neighbours.ts"
 import type { Case } from "../../src/testing/Conformance.ts"
-import { EventStoreConformance } from "../../src/testing/EventStoreConformance.ts"
-import { JournalConformance } from "../../src/testing/JournalConformance.ts"
-import { ProjectionConformance } from "../../src/testing/ProjectionConformance.ts"
-import { SnapshotStoreConformance } from "../../src/testing/SnapshotStoreConformance.ts"
-import { UpcastConformance } from "../../src/testing/UpcastConformance.ts"
+import {
+  ActorSystemConformance,
+  EventStoreConformance,
+  JournalConformance,
+  ProjectionConformance,
+  ReactionConformance,
+  SnapshotStoreConformance,
+  SubscriptionConformance,
+  UpcastConformance
+} from "../../src/testing/Suites.ts"
+import { SystemUnderTest } from "../../src/testing/SystemUnderTest.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"
 
@@ -50,7 +55,10 @@ register("ActorSystemLocal", [...ActorSystemConformance, ...Neighbours], { ...me
 register("old events", UpcastConformance, { ...memory, ...file })
 register(
   "projections",
-  ProjectionConformance.map(({ name, run }) => ({ name, run: Effect.scoped(run) })),
+  [...ProjectionConformance, ...SubscriptionConformance, ...ReactionConformance].map(({ name, run }) => ({
+    name,
+    run: Effect.scoped(run)
+  })),
   { ...sqliteMemory, ...file }
 )
 register("transfers", TransferConformance, { ...sqliteMemory, ...file })

@@ -9,7 +9,7 @@ import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
 import { EventStore } from "../../core/EventStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
-import type { ActorSystemCase } from "../ActorSystemConformance.ts"
+import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { end, failureOf, release, replays, same, withoutSnapshots } from "./Release.ts"
 
 // ---- probes, which answer and note whatever they are told ---------------------------------------------------------

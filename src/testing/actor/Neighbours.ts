@@ -13,7 +13,7 @@ import { EventStore } from "../../core/EventStore.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import * as StoredText from "../../core/StoredText.ts"
 import { StreamId } from "../../core/StreamId.ts"
-import { type ActorSystemCase, SystemUnderTest } from "../ActorSystemConformance.ts"
+import { type ActorSystemCase, SystemUnderTest } from "../SystemUnderTest.ts"
 
 // ---- an aggregate whose commands say how they end --------------------------------------------------------------------
 

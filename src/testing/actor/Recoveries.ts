@@ -10,7 +10,7 @@ import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
 import { EventStore, maxPageBytes } from "../../core/EventStore.ts"
 import { StoreUnavailable } from "../../core/StoreError.ts"
-import type { ActorSystemCase } from "../ActorSystemConformance.ts"
+import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { release } from "./Release.ts"
 
 const Counted = Event.make("Counted", { note: Schema.String })

@@ -7,7 +7,7 @@ import type * as Aggregate from "../../core/Aggregate.ts"
 import { EventStore } from "../../core/EventStore.ts"
 import * as HeldValue from "../../core/HeldValue.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
-import { SystemUnderTest } from "../ActorSystemConformance.ts"
+import { SystemUnderTest } from "../SystemUnderTest.ts"
 
 /** Runs a program on a system of its own with these aggregates. The stores outlive it, as they outlive a release. */
 export const release = <A, X, Service, R>(

@@ -14,7 +14,7 @@ import * as Json from "../../core/Json.ts"
 import * as StoredForm from "../../core/StoredForm.ts"
 import { CommandIdReused } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
-import type { ActorSystemCase } from "../ActorSystemConformance.ts"
+import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { end, failureOf, release, replays } from "./Release.ts"
 
 // ---- parcels: what a command says -----------------------------------------------------------------------------------

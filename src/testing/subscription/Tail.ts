@@ -4,13 +4,13 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Deferred, Effect, Fiber, Queue, Stream } from "effect"
-import { EventStore } from "../core/EventStore.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
-import { StreamId } from "../core/StreamId.ts"
-import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
-import * as Subscription from "../projection/Subscription.ts"
-import type { Case } from "./Conformance.ts"
-import { appendRaw, note } from "./Notes.ts"
+import { EventStore } from "../../core/EventStore.ts"
+import type { StoredEvent } from "../../core/StoredEvent.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
+import * as Subscription from "../../projection/Subscription.ts"
+import type { Case } from "../Conformance.ts"
+import { appendRaw, note } from "../Notes.ts"
 
 export type SubscriptionCase = Case<EventStore>
 
@@ -42,7 +42,7 @@ const following = Effect.fnUntraced(function* (after: number, options: Subscript
 
 const positionsOf = (events: ReadonlyArray<StoredEvent>) => events.map(({ position }) => position)
 
-export const SubscriptionConformance: ReadonlyArray<SubscriptionCase> = [
+export const Tail: ReadonlyArray<SubscriptionCase> = [
   {
     name: "RD6 the log is read once for all who follow, however many wait whom nothing concerns",
     run: Effect.gen(function* () {

@@ -1,12 +1,12 @@
 /** BY2 for the read side: what a projection or a reaction has in memory is bounded in bytes, however large its events are. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Layer } from "effect"
-import { EventStore, maxPageBytes } from "../core/EventStore.ts"
-import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
-import { Projections } from "../projection/Projections.ts"
-import * as Reaction from "../projection/Reaction.ts"
-import { caughtUp, fast, model, Noted, note, notes, running } from "./Notes.ts"
-import type { ProjectionCase } from "./ProjectionConformance.ts"
+import { EventStore, maxPageBytes } from "../../core/EventStore.ts"
+import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
+import { Projections } from "../../projection/Projections.ts"
+import * as Reaction from "../../projection/Reaction.ts"
+import { caughtUp, fast, model, Noted, note, notes, running } from "../Notes.ts"
+import type { ProjectionCase } from "./ProjectionCase.ts"
 
 const large = "x".repeat(700_000)
 const count = 24
@@ -16,7 +16,7 @@ const largeNotes = Effect.map(
   (positions) => positions.at(-1) ?? 0
 )
 
-export const BatchConformance: ReadonlyArray<ProjectionCase> = [
+export const Batches: ReadonlyArray<ProjectionCase> = [
   {
     name: "BY2 a batch of a projection ends with the event that reaches its bytes, and the batches together are all events",
     run: Effect.gen(function* () {

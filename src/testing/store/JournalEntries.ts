@@ -2,18 +2,18 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
 import { Clock, Effect } from "effect"
-import * as EventHash from "../core/EventHash.ts"
+import * as EventHash from "../../core/EventHash.ts"
 import {
   type AppendRequest,
   appendOrFail,
   EventStore,
   type ExpectedVersion,
   type ProposedCommand
-} from "../core/EventStore.ts"
-import * as Journal from "../core/Journal.ts"
-import * as JournalCheck from "../core/JournalCheck.ts"
-import { StreamId } from "../core/StreamId.ts"
-import type { Case } from "./Conformance.ts"
+} from "../../core/EventStore.ts"
+import * as Journal from "../../core/Journal.ts"
+import * as JournalCheck from "../../core/JournalCheck.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import type { Case } from "../Conformance.ts"
 
 const command = (commandId: string, count: number, more: Partial<ProposedCommand> = {}): ProposedCommand => ({
   commandId,
@@ -75,7 +75,7 @@ const problems = (against?: Journal.JournalHead) =>
     return found
   })
 
-export const JournalConformance: ReadonlyArray<Case<EventStore>> = [
+export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
   {
     name: "JR1 a success, a kept refusal and a success without events are one entry each, chained from the log's id; what is not kept is none",
     run: Effect.gen(function* () {

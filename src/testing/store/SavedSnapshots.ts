@@ -1,16 +1,16 @@
 /** The promises of `core/SnapshotStore.ts` as cases. A store author runs each with a fresh, empty store. */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { Effect, Option } from "effect"
-import * as EventHash from "../core/EventHash.ts"
+import * as EventHash from "../../core/EventHash.ts"
 import {
   checksum,
   type Snapshot,
   type SnapshotCursor,
   type SnapshotPage,
   SnapshotStore
-} from "../core/SnapshotStore.ts"
-import { StreamId } from "../core/StreamId.ts"
-import type { Case } from "./Conformance.ts"
+} from "../../core/SnapshotStore.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import type { Case } from "../Conformance.ts"
 
 const snapshot = (id: string, version: number, data = String(version)): Snapshot => {
   const fields = {
@@ -33,7 +33,7 @@ const load = (id: string, maxVersion?: number) =>
 const remove = (id: string, range?: { readonly from?: number; readonly to?: number }) =>
   Effect.flatMap(SnapshotStore, (store) => store.remove(StreamId.make(id), range))
 
-export const SnapshotStoreConformance: ReadonlyArray<Case<SnapshotStore>> = [
+export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
   {
     name: "SS1 a stream without snapshots has none",
     run: Effect.gen(function* () {

@@ -6,15 +6,15 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Rpc } from "@effect/rpc"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Cause, Chunk, Effect, Exit, Layer, Schema, Stream } from "effect"
-import * as Aggregate from "../core/Aggregate.ts"
-import * as Event from "../core/Event.ts"
-import type { EventStore } from "../core/EventStore.ts"
-import * as Projection from "../projection/Projection.ts"
-import type { ProjectionStore } from "../projection/ProjectionStore.ts"
-import * as Reaction from "../projection/Reaction.ts"
-import * as Subscription from "../projection/Subscription.ts"
-import type { Case } from "./Conformance.ts"
-import { appendRaw, beside, caughtUp, limits, model, running, service } from "./Notes.ts"
+import * as Aggregate from "../../core/Aggregate.ts"
+import * as Event from "../../core/Event.ts"
+import type { EventStore } from "../../core/EventStore.ts"
+import * as Projection from "../../projection/Projection.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import * as Reaction from "../../projection/Reaction.ts"
+import * as Subscription from "../../projection/Subscription.ts"
+import type { Case } from "../Conformance.ts"
+import { appendRaw, beside, caughtUp, limits, model, running, service } from "../Notes.ts"
 
 const contract = <E extends Event.Any>(events: ReadonlyArray<E>) => ({
   id: Schema.String,
@@ -101,7 +101,7 @@ const refused = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     for (const part of ["Closed", "Order", "Ticket"]) ok(error.message.includes(part), error.message)
   })
 
-export const EventOwnerConformance: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
+export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
     name: "RD4 a projection gets the events of its aggregate, and none of that name of another, live and rebuilt",
     run: Effect.gen(function* () {

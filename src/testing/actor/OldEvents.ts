@@ -4,13 +4,13 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Effect, Either, Layer, Stream } from "effect"
-import { appendOrFail, EventStore, type ProposedCommand } from "../core/EventStore.ts"
-import * as Replay from "../core/Replay.ts"
-import { SnapshotStore } from "../core/SnapshotStore.ts"
-import { StreamId } from "../core/StreamId.ts"
-import { SystemUnderTest } from "./ActorSystemConformance.ts"
-import { AgedAccount, behaviour } from "./AgedAccount.ts"
-import type { Case } from "./Conformance.ts"
+import { appendOrFail, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
+import * as Replay from "../../core/Replay.ts"
+import { SnapshotStore } from "../../core/SnapshotStore.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import { AgedAccount, behaviour } from "../AgedAccount.ts"
+import type { Case } from "../Conformance.ts"
+import { SystemUnderTest } from "../SystemUnderTest.ts"
 
 type Stored = readonly [type: string, schemaVersion: number, data: string]
 
@@ -86,7 +86,7 @@ const raw = Effect.map(
   ({ events }) => events
 )
 
-export const UpcastConformance: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUnderTest>> = [
+export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUnderTest>> = [
   {
     name: "UP1 UP2 every consumer reads a chain of versions in order, and the current one as it is",
     run: Effect.gen(function* () {

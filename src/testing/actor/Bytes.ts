@@ -1,23 +1,22 @@
 /**
  * BY1 to BY4: what is read, decided and stored is bounded in bytes, whoever asks for it. BY1, BY3 and BY4, of recoveries and
- * reads, are made in `actor/Recoveries.ts`; what of BY2 concerns the read side is in `BatchConformance.ts`.
+ * reads, are made in `actor/Recoveries.ts`; what of BY2 concerns the read side is in `projection/Batches.ts`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
 import { Rpc } from "@effect/rpc"
 import { Deferred, Effect, Either, Logger, Schema } from "effect"
-import * as ActorConfig from "../core/ActorConfig.ts"
-import { LimitExceeded } from "../core/ActorError.ts"
-import * as Aggregate from "../core/Aggregate.ts"
-import * as Event from "../core/Event.ts"
-import { type EventPage, EventStore, maxPageBytes, type ProposedCommand } from "../core/EventStore.ts"
-import type { JournalEntry } from "../core/Journal.ts"
-import { type Snapshot, SnapshotStore } from "../core/SnapshotStore.ts"
-import type { StoredEvent } from "../core/StoredEvent.ts"
-import { StreamId } from "../core/StreamId.ts"
-import type { ActorSystemCase } from "./ActorSystemConformance.ts"
-import { Recoveries } from "./actor/Recoveries.ts"
-import { end, release } from "./actor/Release.ts"
+import * as ActorConfig from "../../core/ActorConfig.ts"
+import { LimitExceeded } from "../../core/ActorError.ts"
+import * as Aggregate from "../../core/Aggregate.ts"
+import * as Event from "../../core/Event.ts"
+import { type EventPage, EventStore, maxPageBytes, type ProposedCommand } from "../../core/EventStore.ts"
+import type { JournalEntry } from "../../core/Journal.ts"
+import { type Snapshot, SnapshotStore } from "../../core/SnapshotStore.ts"
+import type { StoredEvent } from "../../core/StoredEvent.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import type { ActorSystemCase } from "../SystemUnderTest.ts"
+import { end, release } from "./Release.ts"
 
 /** Numbers from 0 to below 1, the same ones for a seed. */
 const randomOf = (seed: number) => (): number => {
@@ -90,8 +89,7 @@ const heaps = Heap.toLayer({
 })
 const grow = (to: number, times = 1, note = 0) => Effect.flatMap(Heap, (heap) => heap("a").Grow({ to, times, note }))
 
-export const BytesConformance: ReadonlyArray<ActorSystemCase> = [
-  ...Recoveries,
+export const Bytes: ReadonlyArray<ActorSystemCase> = [
   {
     name: "BY2 a page of large events or answers ends before it exceeds its bytes, and the pages together are all there is",
     run: Effect.gen(function* () {

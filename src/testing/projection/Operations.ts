@@ -4,13 +4,13 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Option } from "effect"
-import { type AppendRequest, appendOrFail, EventStore, type ProposedCommand } from "../core/EventStore.ts"
-import * as Journal from "../core/Journal.ts"
-import * as Operation from "../core/Operation.ts"
-import { StreamId } from "../core/StreamId.ts"
-import { GenerationStore } from "../projection/GenerationStore.ts"
-import type { ProjectionStore } from "../projection/ProjectionStore.ts"
-import type { Case } from "./Conformance.ts"
+import { type AppendRequest, appendOrFail, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
+import * as Journal from "../../core/Journal.ts"
+import * as Operation from "../../core/Operation.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import { GenerationStore } from "../../projection/GenerationStore.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import type { Case } from "../Conformance.ts"
 
 const asked = { projection: "totals" }
 const by = { principal: "anna", reason: "it is late", key: "k-1" }
@@ -44,7 +44,7 @@ const pause = Effect.flatMap(GenerationStore, (generations) => Effect.as(generat
 const begin = Effect.flatMap(GenerationStore, (generations) => generations.register("totals", "projection"))
 const listed = Effect.map(Operation.page(0, 100), ({ operations }) => operations)
 
-export const OperationConformance: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
+export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
     name: "RD7 an operation is done and recorded, with who, why and what it found, and is listed apart from commands",
     run: Effect.gen(function* () {

@@ -5,16 +5,16 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Rpc } from "@effect/rpc"
 import { Deferred, Effect, Either, Fiber, Layer, Schema } from "effect"
-import * as Aggregate from "../core/Aggregate.ts"
-import type { DecideContext } from "../core/Definition.ts"
-import * as Event from "../core/Event.ts"
-import { EventStore } from "../core/EventStore.ts"
-import * as Journal from "../core/Journal.ts"
-import * as Metadata from "../core/Metadata.ts"
-import * as Principal from "../core/Principal.ts"
-import * as StoredText from "../core/StoredText.ts"
-import { StreamId } from "../core/StreamId.ts"
-import { type ActorSystemCase, SystemUnderTest } from "./ActorSystemConformance.ts"
+import * as Aggregate from "../../core/Aggregate.ts"
+import type { DecideContext } from "../../core/Definition.ts"
+import * as Event from "../../core/Event.ts"
+import { EventStore } from "../../core/EventStore.ts"
+import * as Journal from "../../core/Journal.ts"
+import * as Metadata from "../../core/Metadata.ts"
+import * as Principal from "../../core/Principal.ts"
+import * as StoredText from "../../core/StoredText.ts"
+import { StreamId } from "../../core/StreamId.ts"
+import { type ActorSystemCase, SystemUnderTest } from "../SystemUnderTest.ts"
 
 const Signed = Event.make("Signed", { text: Schema.String })
 class Declined extends Schema.TaggedError<Declined>()("Declined", {}) {}
@@ -63,7 +63,7 @@ const errorOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const entries = Effect.flatMap(EventStore, (store) => Effect.map(store.readJournal(0), ({ entries }) => entries))
 const stream = StreamId.make("ledger-a")
 
-export const PrincipalConformance: ReadonlyArray<ActorSystemCase> = [
+export const Principals: ReadonlyArray<ActorSystemCase> = [
   {
     name: "HX10 principal and metadata are in the entry under its hash, in each event, and in what decide is told",
     run: Effect.suspend(() => {

@@ -1,0 +1,119 @@
+/** What a projection says of itself: its lag, waiting for a position, a pause, and wake-ups that were lost. */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert"
+import { Effect, Fiber, Stream } from "effect"
+import { EventStore } from "../../core/EventStore.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import { Projections } from "../../projection/Projections.ts"
+import { ReadModels } from "../../projection/ReadModels.ts"
+import { appendRaw, beside, caughtUp, note, notes, running, service, status, until } from "../Notes.ts"
+import type { ProjectionCase } from "./ProjectionCase.ts"
+
+/** A store whose wake-ups are lost. */
+const deaf = <A, E>(effect: Effect.Effect<A, E, EventStore | ProjectionStore>) =>
+  Effect.flatMap(EventStore, (store) =>
+    Effect.provideService(effect, EventStore, EventStore.of({ ...store, commits: Stream.never }))
+  )
+
+export const Progress: ReadonlyArray<ProjectionCase> = [
+  {
+    name: "PR11 PR17 lag is 0 at rest, also after events that nobody wants, and grows while paused",
+    run: Effect.gen(function* () {
+      const projections = [notes()]
+      yield* note("a", "one")
+      const irrelevant = yield* appendRaw("b", [
+        { type: "Unheard", data: "not even JSON" },
+        { type: "Unheard", data: "{}" }
+      ])
+      yield* running(
+        projections,
+        Effect.gen(function* () {
+          yield* caughtUp(irrelevant)
+          deepStrictEqual((yield* status()).lag, { events: 0, seconds: 0 })
+          const asked = yield* Projections
+          yield* asked.pause("notes")
+          yield* until((now) => now.status === "paused")
+          yield* note("a", "two", "three")
+          strictEqual((yield* status()).lag.events, 2)
+        })
+      )
+    })
+  },
+  {
+    name: "PR12 waiting for a position ends when the model has it, or with ViewBehind",
+    run: Effect.gen(function* () {
+      const projections = [notes()]
+      yield* running(
+        projections,
+        Effect.gen(function* () {
+          const asked = yield* Projections
+          strictEqual(yield* asked.awaitPosition("notes", 0, "20 seconds"), 0)
+          const waiting = yield* Effect.fork(asked.awaitPosition("notes", 2, "20 seconds"))
+          const position = yield* note("a", "one", "two")
+          strictEqual(yield* Fiber.join(waiting), position)
+          const late = yield* Effect.flip(asked.awaitPosition("notes", 3, "1 second"))
+          ok(late._tag === "ViewBehind" && late.position === position && late.minPosition === 3)
+        })
+      )
+      const none = yield* Effect.flip(
+        beside(
+          [notes({ version: 2 })],
+          Effect.flatMap(service, (asked) => asked.awaitPosition("notes", 0, "1 second"))
+        )
+      )
+      ok(none._tag === "ViewBehind" && none.position === null)
+    })
+  },
+  {
+    name: "PR15 a pause survives a restart, and so does what it was asked to do",
+    run: Effect.gen(function* () {
+      const projections = [notes()]
+      const first = yield* note("a", "one")
+      yield* running(
+        projections,
+        Effect.zipRight(
+          caughtUp(first),
+          Effect.flatMap(service, (asked) => asked.pause("notes"))
+        )
+      )
+      const second = yield* note("a", "two")
+      yield* running(
+        projections,
+        Effect.gen(function* () {
+          const asked = yield* Projections
+          const late = yield* Effect.flip(asked.awaitPosition("notes", second, "50 millis"))
+          strictEqual(late._tag, "ViewBehind")
+          strictEqual((yield* status()).status, "paused")
+          yield* asked.resume("notes")
+          yield* caughtUp(second)
+        })
+      )
+      // Asked beside, where nobody runs it: whoever starts does it.
+      yield* beside(
+        projections,
+        Effect.gen(function* () {
+          const asked = yield* Projections
+          strictEqual((yield* asked.requestRebuild("notes")).alreadyRequested, false)
+          strictEqual((yield* asked.requestRebuild("notes")).alreadyRequested, true)
+        })
+      )
+      yield* running(
+        projections,
+        Effect.flatMap(service, (asked) => asked.awaitRebuilt("notes"))
+      )
+      const models = yield* ReadModels
+      deepStrictEqual(yield* models.query("SELECT generation FROM projection_models", []), [[2]])
+    })
+  },
+  {
+    name: "PR16 lost wake-ups are healed by the poll",
+    run: deaf(
+      running(
+        [notes()],
+        Effect.gen(function* () {
+          for (const text of ["one", "two", "three"]) yield* Effect.flatMap(note("a", text), caughtUp)
+        })
+      )
+    )
+  }
+]

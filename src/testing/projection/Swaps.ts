@@ -1,0 +1,187 @@
+/** A rebuild beside others who use the model: their rights and views stay, and what keeps it from its place is named. */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert"
+import { Effect, Exit, Fiber } from "effect"
+import { Projections } from "../../projection/Projections.ts"
+import * as Status from "../../projection/Status.ts"
+import { beside, caughtUp, halted, model, note, notes, running, service, status, until } from "../Notes.ts"
+import { counted, counting, keepsUp, query, type ReadSideCase, rebuilt } from "./Counting.ts"
+import { OtherSession } from "./OtherSession.ts"
+
+export const Swaps: ReadonlyArray<ReadSideCase> = [
+  {
+    name: "RD2 a view of others and their rights to the model stay through a rebuild",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one", "two")
+      yield* running(
+        [notes()],
+        Effect.gen(function* () {
+          yield* caughtUp(end)
+          yield* other.run("CREATE VIEW report AS SELECT stream_id, count FROM notes")
+          const isPostgres = other.kind === "postgres"
+          if (isPostgres) {
+            yield* other.run("GRANT SELECT ON notes TO PUBLIC")
+            yield* other.run("GRANT UPDATE (count) ON notes TO PUBLIC WITH GRANT OPTION").pipe(Effect.ignore)
+          }
+          const rights = "SELECT relacl::text FROM pg_class WHERE oid = to_regclass('notes')"
+          const before = isPostgres ? yield* other.run(rights) : []
+          yield* rebuilt("notes")
+          const later = yield* note("a", "three")
+          yield* caughtUp(later)
+          deepStrictEqual(
+            (yield* other.run("SELECT stream_id, count FROM report")).map((row) => row.map(String)),
+            [["a", "3"]]
+          )
+          if (isPostgres) {
+            ok(String(before[0]?.[0]).includes("=r/"), String(before[0]?.[0]))
+            deepStrictEqual(yield* other.run(rights), before)
+          }
+          yield* other.run("DROP VIEW report")
+        })
+      )
+    })
+  },
+  {
+    name: "RD2 rights stay where the columns of the model change; a view on columns that change halts the swap, and is named",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one", "two")
+      yield* running([counting("model"), notes({ name: "other" })], caughtUp(end, "model"))
+      const isPostgres = other.kind === "postgres"
+      if (isPostgres) yield* other.run("GRANT SELECT ON model TO PUBLIC")
+      const wider = counting("model", {
+        version: 2,
+        columns: "more INTEGER, count INTEGER NOT NULL, one TEXT NOT NULL"
+      })
+      yield* running(
+        [wider],
+        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "20 seconds"))
+      )
+      if (isPostgres) {
+        const [row] = yield* other.run("SELECT relacl::text FROM pg_class WHERE oid = to_regclass('model')")
+        ok(String(row?.[0]).includes("=r/"), String(row?.[0]))
+      }
+      yield* other.run("CREATE VIEW depends_on_it AS SELECT more, one FROM model")
+      const narrow = counting("model", { version: 3 })
+      yield* running(
+        [narrow, notes({ name: "other" })],
+        Effect.gen(function* () {
+          const now = yield* until(halted, "model")
+          deepStrictEqual([now.lastError?.step, now.lastError?.attempts], ["swap", 1])
+          ok(now.lastError?.error.includes("depends_on_it"), now.lastError?.error)
+          strictEqual(Status.stuckOf(now), 1)
+          const failed = yield* Effect.flip(Effect.flatMap(service, (asked) => asked.awaitRebuilt("model")))
+          ok(String(failed).includes("depends_on_it"), String(failed))
+          yield* keepsUp
+          deepStrictEqual(yield* query("SELECT more, one FROM depends_on_it ORDER BY one"), [
+            [null, "one"],
+            [null, "two"]
+          ])
+        })
+      ).pipe(Effect.ensuring(Effect.ignore(other.run("DROP VIEW depends_on_it"))))
+      yield* running(
+        [narrow],
+        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "20 seconds"))
+      )
+      deepStrictEqual((yield* counted("model"))?.[0], 3)
+    })
+  },
+  {
+    name: "RD2 an open reader delays the swap and nothing else, and is named; it comes when the reader has gone",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one")
+      yield* running(
+        [notes(), notes({ name: "other" })],
+        Effect.gen(function* () {
+          yield* caughtUp(end)
+          const asked = yield* Projections
+          const rebuilding = yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* other.reading("SELECT * FROM notes")
+              yield* asked.requestRebuild("notes")
+              const rebuilding = yield* Effect.fork(asked.awaitRebuilt("notes"))
+              if (other.kind === "postgres") {
+                const waiting = yield* until(({ lastError }) => (lastError?.attempts ?? 0) > 1)
+                deepStrictEqual([waiting.status, waiting.lastError?.step], ["rebuilding", "swap"])
+                ok(/pid \d+/.test(waiting.lastError?.error ?? ""), waiting.lastError?.error)
+                strictEqual((yield* Fiber.poll(rebuilding))._tag, "None")
+              }
+              // The model that serves goes on, others too, and the new one behind it.
+              for (let count = 0; count < 5; count++) {
+                yield* caughtUp(yield* note("a", "more"))
+                yield* keepsUp
+              }
+              return rebuilding
+            })
+          )
+          yield* Fiber.join(rebuilding)
+          yield* caughtUp(yield* note("a", "last"))
+          strictEqual((yield* status()).lastError, null)
+          deepStrictEqual(yield* model(), {
+            a: "7: one more more more more more last",
+            other: "5: more more more more more"
+          })
+          deepStrictEqual(yield* query("SELECT generation FROM projection_models WHERE projection = 'notes'"), [[2]])
+        })
+      )
+    })
+  },
+  {
+    name: "RD2 an index of a fixed name fails each rebuild: the first attempt tells, halts, and leaves the model that serves alone",
+    run: Effect.gen(function* () {
+      const end = yield* note("a", "one")
+      let isBroken = true
+      const fixed = counting("model", {
+        more: (table) => [`CREATE INDEX ${isBroken ? "of_a_fixed_name" : `${table}_by_count`} ON ${table} (count)`]
+      })
+      yield* running(
+        [fixed, notes({ name: "other" })],
+        Effect.gen(function* () {
+          yield* caughtUp(end, "model")
+          const asked = yield* Projections
+          yield* asked.requestRebuild("model")
+          const now = yield* until(halted, "model")
+          deepStrictEqual([now.lastError?.step, now.lastError?.attempts], ["create", 1])
+          ok(now.lastError?.error.includes("of_a_fixed_name"), now.lastError?.error)
+          for (let count = 0; count < 5; count++) {
+            yield* keepsUp
+            yield* caughtUp(yield* note("a", "more"), "model")
+          }
+          // It waits for an operator, and so is not tried again and again.
+          strictEqual((yield* status("model")).lastError?.attempts, 1)
+          isBroken = false
+          yield* rebuilt("model")
+          strictEqual((yield* status("model")).lastError, null)
+          strictEqual((yield* counted("model"))?.[0], 11)
+        })
+      )
+    })
+  },
+  {
+    name: "RD2 what is no longer declared is removed with its tables, and what is declared is not",
+    run: Effect.gen(function* () {
+      const end = yield* note("a", "one")
+      yield* running([notes(), notes({ name: "kept" })], Effect.zipRight(caughtUp(end), caughtUp(end, "kept")))
+      yield* beside(
+        [notes({ name: "kept" })],
+        Effect.gen(function* () {
+          const asked = yield* Projections
+          strictEqual((yield* Effect.flip(asked.remove("kept")))._tag, "NotRemovable")
+          yield* asked.remove("notes")
+          strictEqual((yield* Effect.flip(asked.remove("notes")))._tag, "UnknownProjection")
+          deepStrictEqual(
+            (yield* asked.list).map(({ name }) => name),
+            ["kept"]
+          )
+        })
+      )
+      const gone = yield* Effect.exit(query("SELECT * FROM notes"))
+      ok(Exit.isFailure(gone))
+      // Declared again, it is built from the start.
+      yield* running([notes()], caughtUp(end))
+      deepStrictEqual(yield* model(), { a: "1: one" })
+    })
+  }
+]
