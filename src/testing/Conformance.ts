@@ -2,7 +2,7 @@
 import type { Effect } from "effect"
 
 export interface Case<R> {
-  /** Begins with the number of the case, as in `ES2 a stale expected version …`. */
+  /** What is promised, and the number of the case, as in `a stale expected version … (ES2)`. */
   readonly name: string
   readonly run: Effect.Effect<void, unknown, R>
 }

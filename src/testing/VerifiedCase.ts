@@ -1,5 +1,4 @@
 /** What a case of verified reading needs: a store, and a hand that changes its rows behind its back. */
-
 import { Effect, Either } from "effect"
 import * as EventHash from "../core/EventHash.ts"
 import { EventStore } from "../core/EventStore.ts"

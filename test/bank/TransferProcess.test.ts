@@ -59,7 +59,7 @@ describe("the process of a transfer", () => {
       .sends(debit, credit, requestRefund, refund, noteRefund)
   )
 
-  it.effect("TR9 asks again, and gives nothing back, while it does not know", () =>
+  it.effect("asks again, and gives nothing back, while it does not know (TR9)", () =>
     Effect.gen(function* () {
       yield* TransferSpec.given(fails("account-anna", "Debit", unknown))
         .when(requested)
@@ -129,7 +129,7 @@ describe("the process of a transfer", () => {
       .sends(debit, credit, noteRefund)
   )
 
-  it.effect("TR10 tries again when the money cannot be given back", () =>
+  it.effect("tries again when the money cannot be given back (TR10)", () =>
     Effect.gen(function* () {
       const given = TransferSpec.given(
         refuses("account-bert", "Credit", closed),

@@ -19,7 +19,7 @@ const keys = (folder: string, name: string, type: "ed25519" | "x25519" = "ed2551
 
 describe("daybook head and verify --against", () => {
   it.scoped(
-    "JR4 a signed head is extended by the log that goes on, and by no other, no older and no forged one",
+    "a signed head is extended by the log that goes on, and by no other, no older and no forged one (JR4)",
     () =>
       Effect.gen(function* () {
         const { file, folder, importing, run } = yield* database(...some)
@@ -76,7 +76,7 @@ describe("daybook head and verify --against", () => {
 describe("an export", () => {
   const before = join(import.meta.dirname, "../fixtures/exports/before-journal.jsonl")
 
-  it.scoped("JR5 carries the journal: out, in and out again are the same bytes, and one head", () =>
+  it.scoped("carries the journal: out, in and out again are the same bytes, and one head (JR5)", () =>
     Effect.gen(function* () {
       const { run } = yield* database(...some)
       const { stdout: log } = yield* run("export")
@@ -91,7 +91,7 @@ describe("an export", () => {
     })
   )
 
-  it.scoped("JR5 of before the journal imports with the same events and answers, and gets entries", () =>
+  it.scoped("of before the journal imports with the same events and answers, and gets entries (JR5)", () =>
     Effect.gen(function* () {
       const { file, importing, run } = yield* database()
       const imported = yield* Cli.run(["import", before, "--format", "events", "--db", `sqlite:${file}`, "--json"])

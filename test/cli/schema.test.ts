@@ -57,7 +57,7 @@ describe("daybook schema", () => {
   )
 
   it.scoped(
-    "CV4 CV7 finds an answer that changed or reads otherwise, in one line, and takes what one says is the same",
+    "finds an answer that changed or reads otherwise, in one line, and takes what one says is the same (CV4 CV7)",
     () =>
       Effect.gen(function* () {
         const folder = yield* Cli.folder

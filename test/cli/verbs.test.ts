@@ -73,7 +73,7 @@ describe("daybook export and import --format events", () => {
 
 describe("daybook verify", () => {
   it.scoped(
-    "DU16 names the stream and version of whatever was changed, and exits with 1",
+    "names the stream and version of whatever was changed, and exits with 1 (DU16)",
     () =>
       Effect.gen(function* () {
         const many = Array.from({ length: 120 }, (_, index) => deposit("a", `d-${index}`, "1"))
@@ -129,7 +129,7 @@ describe("daybook verify", () => {
       })
   )
 
-  it.scoped("DU16 finds one changed byte in the file", () =>
+  it.scoped("finds one changed byte in the file (DU16)", () =>
     Effect.gen(function* () {
       const { file, run } = yield* database(...some)
       const bytes = readFileSync(file)
@@ -144,7 +144,7 @@ describe("daybook verify", () => {
     })
   )
 
-  it.scoped("DU16 finds an index that does not agree with its table", () =>
+  it.scoped("finds an index that does not agree with its table (DU16)", () =>
     Effect.gen(function* () {
       const { file, run } = yield* database(...some)
       const connection = new Database(file)
@@ -190,7 +190,7 @@ describe("daybook inspect and backup", () => {
   )
 
   it.scoped(
-    "DU15 a backup that is made while another process writes is a verified prefix",
+    "a backup that is made while another process writes is a verified prefix (DU15)",
     () =>
       Effect.gen(function* () {
         const { folder, importing, run } = yield* database(open("a"))
@@ -250,7 +250,7 @@ describe("wrong usage", () => {
 
 describe("a database that cannot be used", () => {
   it.scoped(
-    "DU8 is one clear line and exit code 1, and stays as it is",
+    "is one clear line and exit code 1, and stays as it is (DU8)",
     () =>
       Effect.gen(function* () {
         const folder = yield* Cli.folder

@@ -201,7 +201,7 @@ const stores = {
 const cases = <R>(name: string, layer: Layer.Layer<Stores | R, unknown>, table: Record<string, Reader<Stores | R>>) =>
   describe(`events of earlier releases on ${name}`, () => {
     for (const [reader, read] of Object.entries(table)) {
-      it.live(`UP11 ${reader}`, () =>
+      it.live(`${reader} (UP11)`, () =>
         Effect.forEach(fixtures, ([file, fixture]) => {
           const aggregate = aggregates.find((one) => one.aggregate === fixture.aggregate)
           if (aggregate === undefined) throw new Error(`${file} is of no aggregate that is known here`)
@@ -223,7 +223,7 @@ cases<never>("memory", Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.l
 for (const [name, layer] of Object.entries(stores)) cases<ProjectionStore>(name, layer, { ...readers, ...followers })
 
 describe("a database with every stored form that ever was", () => {
-  it.scoped("UP11 reads as the fixtures that were stored in it", () =>
+  it.scoped("reads as the fixtures that were stored in it (UP11)", () =>
     Effect.gen(function* () {
       const filename = join(yield* Cli.folder, "daybook.db")
       copyFileSync(join(import.meta.dirname, "../fixtures/databases/0004-versions.db"), filename)
@@ -252,7 +252,7 @@ describe("events of earlier releases of the account", () => {
   const own = fixtures.filter(([, { aggregate }]) => aggregate === "Account")
   const dataOf = (event: unknown) => (event as { readonly data: unknown }).data
 
-  it.scopedLive("UP11 HTTP and inspect", () =>
+  it.scopedLive("HTTP and inspect (UP11)", () =>
     Effect.gen(function* () {
       const filename = join(yield* Cli.folder, "daybook.db")
       for (const [index, [file, fixture]] of own.entries()) {

@@ -72,7 +72,7 @@ describe("daybook.commands", () => {
   )
 })
 
-describe("NB5 a metric that throws", () => {
+describe("a metric that throws (NB5)", () => {
   it.effect("costs its own figure, and no command its answer", () =>
     Effect.gen(function* () {
       const one = (yield* Metered)("a")

@@ -18,7 +18,7 @@ const Litres = Schema.Struct({ litres: Schema.Int })
 const known = fingerprint(Litres, { litres: 0 })
 
 describe("the fingerprint of a state", () => {
-  it("SS13 changes with the stored form, with what it is decoded to, and with the version of evolve", () => {
+  it("changes with the stored form, with what it is decoded to, and with the version of evolve (SS13)", () => {
     const Full = Schema.transform(Litres, Schema.Struct({ litres: Schema.Int, isFull: Schema.Boolean }), {
       strict: true,
       decode: ({ litres }) => ({ litres, isFull: false }),

@@ -21,7 +21,7 @@ const isRecognized = (codec: CommandCodec.CommandCodec): boolean => {
 }
 
 describe("CommandCodec", () => {
-  it("CV9 recognizes commands with many fields by the order in which they are declared, or were", () => {
+  it("recognizes commands with many fields by the order in which they are declared, or were (CV9)", () => {
     assert.isAbove(names.length, CommandIdentity.maxPermuted)
     assert.isTrue(isRecognized(codecOf(names)))
     const another = [...names].reverse()

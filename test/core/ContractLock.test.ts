@@ -68,7 +68,7 @@ describe("ContractLock", () => {
 
 describe("every event of the account", () => {
   for (const type of Account.events) {
-    it(`UP11 ${type.tag}: what was encoded is decoded as it was`, () => {
+    it(`${type.tag}: what was encoded is decoded as it was (UP11)`, () => {
       const codec = Account.codec
       const events = Arbitrary.make(type.schema as Schema.Schema<Event.Of<(typeof Account.events)[number]>>)
       FastCheck.assert(
@@ -93,12 +93,12 @@ describe("every event of the account", () => {
 describe("events as earlier releases stored them", () => {
   const fixtures = join(import.meta.dirname, "../fixtures/events")
 
-  it.effect("UP11 read as their files say", () => EventFixtures.assertReadable(AgedAccount, fixtures))
+  it.effect("read as their files say (UP11)", () => EventFixtures.assertReadable(AgedAccount, fixtures))
   const lockFile = join(import.meta.dirname, "../../events.lock.json")
-  it.effect("UP11 those of the account are as locked, and read as their files say", () =>
+  it.effect("those of the account are as locked, and read as their files say (UP11)", () =>
     EventFixtures.assertLocked(Account, lockFile, fixtures)
   )
-  it.effect("UP11 those of the transfer are as locked, and read as their files say", () =>
+  it.effect("those of the transfer are as locked, and read as their files say (UP11)", () =>
     EventFixtures.assertLocked(Transfer, lockFile, fixtures)
   )
   it("are there", () => {

@@ -166,7 +166,7 @@ const parts: ReadonlyArray<readonly [part: string, (schema: AnySchema) => Releas
 
 describe("ContractLock", () => {
   for (const [part, of, place, toDo] of parts) {
-    it(`CV4 CV7 finds what changed in ${part} without a version, in one line that says what to do`, () => {
+    it(`finds what changed in ${part} without a version, in one line that says what to do (CV4 CV7)`, () => {
       for (const [what, first, second, says] of changes) {
         const line = found(of(first), of(second))
         assert.match(line, says, what)
@@ -175,7 +175,7 @@ describe("ContractLock", () => {
       }
     })
 
-    it(`CV7 takes ${part} with its fields in another order, or with its schemas renamed`, () => {
+    it(`takes ${part} with its fields in another order, or with its schemas renamed (CV7)`, () => {
       const Unit = Schema.Struct({ name: Schema.String, factor: Schema.Number })
       const first = Schema.Struct({ litres: Schema.Number, unit: Unit.annotations({ identifier: "Unit" }) })
       const second = Schema.Struct({ unit: Unit.annotations({ identifier: "Measure" }), litres: Schema.Number })
@@ -193,7 +193,7 @@ describe("ContractLock", () => {
     })
   }
 
-  it("CV4 takes a new version of each part, which is to be locked, and holds the next release to it", () => {
+  it("takes a new version of each part, which is to be locked, and holds the next release to it (CV4)", () => {
     const _tag = Schema.Literal("Overflow")
     const next = (unit: string): Release => {
       const upcast = (v1: { readonly litres: number }) => ({ ...v1, unit })
@@ -222,7 +222,7 @@ describe("ContractLock", () => {
     assert.match(compare(next("l"), first).broken[0] ?? "", /Filled version 2 vanished/)
   })
 
-  it("CV7 takes an optional or defaulted field of a payload without a version, and of nothing else", () => {
+  it("takes an optional or defaulted field of a payload without a version, and of nothing else (CV7)", () => {
     const more = Schema.Struct({
       litres: Schema.Number,
       memo: Schema.optionalWith(Schema.String, { default: () => "" }),
@@ -277,7 +277,7 @@ describe("ContractLock", () => {
     assert.match(ContractLock.compare(after, release({})).broken.join(), /error Overflow is no longer declared/)
   })
 
-  it("CV9 keeps the order of many fields, and says how it is named where the declaration has another one", () => {
+  it("keeps the order of many fields, and says how it is named where the declaration has another one (CV9)", () => {
     const names = ["a", "b", "c", "d", "e", "f", "g", "h"]
     const payloadOf = (order: ReadonlyArray<string>) =>
       Schema.Struct(Object.fromEntries(order.map((name) => [name, Schema.Number])))

@@ -49,24 +49,24 @@ const read = (type: string, schemaVersion: number, data: object) =>
   Either.merge(codec.decode(stored(type, schemaVersion, data)))
 
 describe("Event", () => {
-  it("UP6 one that became several is read as all of them, in order, each in the present version of its type", () => {
+  it("one that became several is read as all of them, in order, each in the present version of its type (UP6)", () => {
     const pieces = [Paid.make({ amount: 90n, to: "c-7" }), FeeTaken.make({ amount: 10n, kind: "transfer" })]
     assert.deepStrictEqual(read("PaidWithFee", 1, { amount: 90, fee: 10 }), pieces)
     assert.deepStrictEqual(read("PaidWithFee", 2, { amount: "90", fee: "10" }), pieces)
   })
 
-  it("UP6 one of whose pieces does not decode gives none of them", () => {
+  it("one of whose pieces does not decode gives none of them (UP6)", () => {
     const error = read("PaidWithFee", 2, { amount: "90", fee: "ten" })
     assert.instanceOf(error, Error)
     assert.include(String(error), "account-1 version 7 (position 70): PaidWithFee v2 cannot be decoded at amount")
   })
 
-  it("UP6 one that is gone is read as nothing, a future version of it is not", () => {
+  it("one that is gone is read as nothing, a future version of it is not (UP6)", () => {
     assert.deepStrictEqual(read("Noticed", 1, { text: "hello" }), [])
     assert.include(String(read("Noticed", 2, {})), "newer code")
   })
 
-  it("UP1 one that was renamed is read under its new name, from each version", () => {
+  it("one that was renamed is read under its new name, from each version (UP1)", () => {
     assert.deepStrictEqual(read("MoneyPaid", 1, { amount: "5" }), [Paid.make({ amount: 5n, to: null })])
     assert.deepStrictEqual(read("Paid", 1, { amount: "5" }), [Paid.make({ amount: 5n, to: null })])
     assert.deepStrictEqual(read("Paid", 2, { amount: "5", to: "b" }), [Paid.make({ amount: 5n, to: "b" })])
@@ -75,7 +75,7 @@ describe("Event", () => {
     assert.deepStrictEqual(encoded, { type: "Paid", schemaVersion: 2, data: '{"amount":"5","to":"b"}', asRead })
   })
 
-  it("UP1 one may get back a name that it had", () => {
+  it("one may get back a name that it had (UP1)", () => {
     const Sent = Event.make("Sent", { to: Schema.String }).renamed("Posted").renamed("Sent")
     const names = EventCodec.make([Sent])
     for (const name of ["Sent", "Posted"]) {
@@ -84,25 +84,25 @@ describe("Event", () => {
     }
   })
 
-  it("UP8 what is not of the form of an event that is no more is not split", () => {
+  it("what is not of the form of an event that is no more is not split (UP8)", () => {
     const error = read("PaidWithFee", 2, { amount: 90, fee: "10" })
     assert.include(String(error), "PaidWithFee v2 cannot be decoded at amount")
     assert.include(String(read("Noticed", 1, { text: 5 })), "Noticed v1 cannot be decoded at text")
   })
 
-  it("UP6 a piece of a version that is not declared is no piece", () => {
+  it("a piece of a version that is not declared is no piece (UP6)", () => {
     const Later = FeeTaken.next({ amount: Minor }, ({ amount }) => ({ amount }))
     const Charged = Event.make("Charged", {}).split([FeeTaken], () => [Later.stored({ amount: "1" })])
     const error = EventCodec.make<Event.Any>([FeeTaken, Charged]).decode(stored("Charged", 1, {}))
     assert.include(String(Either.merge(error)), "FeeTaken v3 is no piece of it")
   })
 
-  it("UP10 an upcaster, a split too, gives the same each time", () => {
+  it("an upcaster, a split too, gives the same each time (UP10)", () => {
     const event = stored("PaidWithFee", 1, { amount: 90, fee: 10 })
     assert.deepStrictEqual(codec.decode(event), codec.decode(event))
   })
 
-  it("UP9 a split that throws is UndecodableEvent, and quotes nothing", () => {
+  it("a split that throws is UndecodableEvent, and quotes nothing (UP9)", () => {
     const Broken = Event.make("Broken", { secret: Schema.String }).split([Paid], ({ secret }) => {
       throw new TypeError(secret)
     })
@@ -113,7 +113,7 @@ describe("Event", () => {
     assert.notInclude(String(error), "Jana")
   })
 
-  it("UP4 what cannot be is said when the codec is made, with the event's name", () => {
+  it("what cannot be is said when the codec is made, with the event's name (UP4)", () => {
     const table: ReadonlyArray<readonly [ReadonlyArray<Event.Any>, string]> = [
       [[FeeTaken, FeeTaken1], "FeeTaken is declared twice"],
       [[Paid, Event.make("MoneyPaid", {})], "MoneyPaid is declared twice"],
@@ -125,7 +125,7 @@ describe("Event", () => {
       assert.throws(() => EventCodec.make(events), EventCodec.InvalidEvents, message)
   })
 
-  it("UP4 what is missing does not compile", () => {
+  it("what is missing does not compile (UP4)", () => {
     const unused = () => {
       // @ts-expect-error the upcaster misses a field of the next version
       Paid.next({ amount: Minor, to: Schema.NullOr(Schema.String), memo: Schema.String }, (v2) => ({ ...v2 }))

@@ -34,19 +34,19 @@ const stored = (type: string, schemaVersion: number, data: string): StoredEvent 
 const failure = (event: StoredEvent) => Either.getOrThrow(Either.flip(codec.decode(event)))
 
 describe("EventCodec", () => {
-  it("UP1 applies a chain in order, with the event's metadata", () => {
+  it("applies a chain in order, with the event's metadata (UP1)", () => {
     const expected = Deposited.make({ amount: 1250n, reference: "c-7" })
     assert.deepStrictEqual(Either.getOrThrow(codec.decode(stored("Deposited", 1, '{"amount":12.5}'))), [expected])
     assert.deepStrictEqual(Either.getOrThrow(codec.decode(stored("Deposited", 2, '{"amount":"1250"}'))), [expected])
   })
 
-  it("UP2 leaves the current version as it is", () => {
+  it("leaves the current version as it is (UP2)", () => {
     const event = Deposited.make({ amount: 1n, reference: "rent" })
     const decoded = codec.decode(stored("Deposited", 3, '{"amount":"1","reference":"rent"}'))
     assert.deepStrictEqual(Either.getOrThrow(decoded), [event])
   })
 
-  it("UP4 a name that is declared twice fails when the codec is built, and is named", () => {
+  it("a name that is declared twice fails when the codec is built, and is named (UP4)", () => {
     assert.throws(() => EventCodec.make([Rated, Rated]), EventCodec.InvalidEvents, "Rated")
   })
 
@@ -58,18 +58,18 @@ describe("EventCodec", () => {
     }
   })
 
-  it("UP5 a future version is FutureVersion and says where", () => {
+  it("a future version is FutureVersion and says where (UP5)", () => {
     const error = failure(stored("Deposited", 9, "{}"))
     assert.strictEqual(error._tag, "FutureVersion")
     assert.include(error.message, "account-1 version 7 (position 70): Deposited v9")
   })
 
-  it("UP7 an unknown type is UnknownEvent", () => {
+  it("an unknown type is UnknownEvent (UP7)", () => {
     assert.strictEqual(failure(stored("Frozen", 1, "{}"))._tag, "UnknownEvent")
     assert.strictEqual(failure(stored("constructor", 1, "{}"))._tag, "UnknownEvent")
   })
 
-  it("UP8 UP9 damaged text, a wrong type and a throwing upcaster are UndecodableEvent and quote no stored value", () => {
+  it("damaged text, a wrong type and a throwing upcaster are UndecodableEvent and quote no stored value (UP8 UP9)", () => {
     const texts: ReadonlyArray<readonly [number, string, string]> = [
       [3, '{"amount":"secret', ""],
       [3, '{"amount":"secret","reference":""}', "amount"],
@@ -88,7 +88,7 @@ describe("EventCodec", () => {
     }
   })
 
-  it("UP9 a schema that throws is UndecodableEvent too, and quotes nothing", () => {
+  it("a schema that throws is UndecodableEvent too, and quotes nothing (UP9)", () => {
     const Throwing = Schema.transform(Schema.String, Schema.String, {
       strict: true,
       decode: (text) => {
@@ -103,7 +103,7 @@ describe("EventCodec", () => {
     assert.notInclude(error.message, "secret")
   })
 
-  it("UP8 what is not of the form of its old version is never upcast: no amount is made of what was none", () => {
+  it("what is not of the form of its old version is never upcast: no amount is made of what was none (UP8)", () => {
     for (const amount of ["null", "true", '"12"', "[3]", "{}"]) {
       const error = failure(stored("Deposited", 1, `{"amount":${amount}}`))
       assert.include(error.message, "Deposited v1 cannot be decoded at amount", amount)
@@ -111,7 +111,7 @@ describe("EventCodec", () => {
     assert.include(failure(stored("Deposited", 1, "{}")).message, "at amount")
   })
 
-  it("UP11 decode after encode gives the same event", () => {
+  it("decode after encode gives the same event (UP11)", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.bigInt({ min: 1n }), FastCheck.fullUnicodeString(), (amount, reference) => {
         const event = Deposited.make({ amount, reference })
@@ -121,7 +121,7 @@ describe("EventCodec", () => {
     )
   })
 
-  it("ES31 a value that JSON would change is refused before it is stored, with its path", () => {
+  it("a value that JSON would change is refused before it is stored, with its path (ES31)", () => {
     for (const rate of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const error = Either.getOrThrow(Either.flip(codec.encode(Rated.make({ rate }))))
       assert.strictEqual(error.path, "rate")
@@ -146,7 +146,7 @@ describe("EventCodec", () => {
     assert.include(error.message, "could not be read again")
   })
 
-  it("ES32 data that nests too deep is refused, and __proto__ stays a plain field", () => {
+  it("data that nests too deep is refused, and __proto__ stays a plain field (ES32)", () => {
     const Tree = Event.make("Tree", { value: Schema.Unknown })
     const trees = EventCodec.make([Tree])
     let value: unknown = 0
@@ -201,7 +201,7 @@ describe("EventHash", () => {
 describe("StreamId", () => {
   const accepts = Schema.is(StreamId.StreamId)
 
-  it("ES29 takes any well-formed text up to 512 characters and refuses the empty id and U+0000", () => {
+  it("takes any well-formed text up to 512 characters and refuses the empty id and U+0000 (ES29)", () => {
     for (const id of ["a%_'/ b", "x".repeat(512), "účet-1", "😀"]) assert.isTrue(accepts(id), id)
     for (const id of ["", "a\0b", "x".repeat(513), "\ud800"]) assert.isFalse(accepts(id), JSON.stringify(id))
   })

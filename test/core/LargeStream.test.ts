@@ -23,7 +23,7 @@ const run = (filename: string, heapMegabytes: number, verb: "fill" | "recover" |
 
 const [events, heapMegabytes] = isLong ? [700, 256] : [160, 96]
 
-describe("BY1 a stream larger than the heap", () => {
+describe("a stream larger than the heap (BY1)", () => {
   it.scopedLive(
     "recovers, since no more than a page of it is in memory",
     () =>
@@ -37,7 +37,7 @@ describe("BY1 a stream larger than the heap", () => {
   )
 })
 
-describe("BY2 a command of 100,000 events", () => {
+describe("a command of 100,000 events (BY2)", () => {
   it.scopedLive("is refused by the name of the limit", () =>
     Effect.gen(function* () {
       const filename = join(yield* temporaryFolder, "many.db")

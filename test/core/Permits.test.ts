@@ -26,7 +26,7 @@ describe("Permits", () => {
     })
   )
 
-  it.effect("AC14 gives a place back however its holder ends", () =>
+  it.effect("gives a place back however its holder ends (AC14)", () =>
     Effect.gen(function* () {
       const permits = new Permits(1)
       const gate = yield* Deferred.make<void>()
@@ -46,7 +46,7 @@ describe("Permits", () => {
     })
   )
 
-  it.effect("AC14 loses no place to one that is interrupted in the instant in which it is let in", () =>
+  it.effect("loses no place to one that is interrupted in the instant in which it is let in (AC14)", () =>
     Effect.gen(function* () {
       const permits = new Permits(1)
       for (const _ of numbers.slice(0, 100)) {

@@ -6,7 +6,7 @@ import { turn } from "../../src/core/Turn.ts"
 const numbers = Array.from({ length: 300 }, (_, number) => number)
 const rest = Effect.repeatN(turn, 5)
 
-describe("BY1 RecoveryQueue", () => {
+describe("RecoveryQueue (BY1)", () => {
   it.live("has so many pages read at once, each in its turn", () =>
     Effect.gen(function* () {
       const queue = new RecoveryQueue(3)
@@ -78,7 +78,7 @@ describe("BY1 RecoveryQueue", () => {
     })
   )
 
-  it.live("AC14 gives a place back however its holder ends, and loses none to one that was interrupted", () =>
+  it.live("gives a place back however its holder ends, and loses none to one that was interrupted (AC14)", () =>
     Effect.gen(function* () {
       const queue = new RecoveryQueue(1)
       const ends = [Effect.fail("typed"), Effect.die("defect"), Effect.interrupt, Effect.void]

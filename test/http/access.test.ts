@@ -39,7 +39,7 @@ const routes = [
 ] as const
 
 layer(Service.layer({ tokens }), { excludeTestServices: true })("access", (it) => {
-  it.effect("HT10 none or a bad token is 401 with WWW-Authenticate, too small a scope 403, on every route", () =>
+  it.effect("none or a bad token is 401 with WWW-Authenticate, too small a scope 403, on every route (HT10)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const body = { accountId: "anna", owner: "A", currency: "EUR" }

@@ -31,7 +31,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT6 HX2 the same key and body get the same answer again, marked; with another body or route 422", () =>
+  it.effect("the same key and body get the same answer again, marked; with another body or route 422 (HT6 HX2)", () =>
     Effect.gen(function* () {
       const tank = `${yield* Url}/aggregates/Tank/keyed`
       const first = yield* ask(`${tank}/Fill`, { body: { litres: "90", by: "hand" }, key: "keyed-1" })
@@ -53,7 +53,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT8 a refusal is a problem with the error in its stored form, and is given again for its key", () =>
+  it.effect("a refusal is a problem with the error in its stored form, and is given again for its key (HT8)", () =>
     Effect.gen(function* () {
       const tank = `${yield* Url}/aggregates/Tank/refusing`
       yield* ask(`${tank}/Fill`, { body: { litres: "90" } })
@@ -82,7 +82,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT9 If-Match holds a command to a version", () =>
+  it.effect("If-Match holds a command to a version (HT9)", () =>
     Effect.gen(function* () {
       const fill = `${yield* Url}/aggregates/Tank/matched/Fill`
       const at = (tag: string) => ask(fill, { body: { litres: "1" }, headers: { "if-match": tag } })
@@ -93,7 +93,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HX4 shows its state now, at a version and at a time; a client that has it gets 304", () =>
+  it.effect("shows its state now, at a version and at a time; a client that has it gets 304 (HX4)", () =>
     Effect.gen(function* () {
       const tank = `${yield* Url}/aggregates/Tank/shown`
       assertProblem(yield* ask(tank), "aggregate-not-found")
@@ -131,7 +131,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT14 shows its events, page by page", () =>
+  it.effect("shows its events, page by page (HT14)", () =>
     Effect.gen(function* () {
       const tank = `${yield* Url}/aggregates/Tank/paged`
       for (const litres of ["1", "2", "3"]) yield* ask(`${tank}/Fill`, { body: { litres } })
@@ -149,7 +149,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT4 routes what the application marked public and nothing else", () =>
+  it.effect("routes what the application marked public and nothing else (HT4)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const store = yield* EventStore
@@ -173,7 +173,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HT1 HT5 a body or an id that does not fit is 400 with the path, and stores nothing", () =>
+  it.effect("a body or an id that does not fit is 400 with the path, and stores nothing (HT1 HT5)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const store = yield* EventStore
@@ -254,7 +254,7 @@ describe("tokens", () => {
     sha256: digest,
     scopes: [scope]
   })
-  it.scopedLive("HT10 reads and commands of an aggregate need the scopes that all routes need", () =>
+  it.scopedLive("reads and commands of an aggregate need the scopes that all routes need (HT10)", () =>
     Effect.gen(function* () {
       const digests = yield* Effect.promise(() =>
         Promise.all(

@@ -37,7 +37,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT6 the same key and body is answered again, whatever the order and white space of its JSON", () =>
+    it.effect("the same key and body is answered again, whatever the order and white space of its JSON (HT6)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const store = yield* EventStore
@@ -57,7 +57,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT6 the same key with another body, route or account is 422 and changes nothing", () =>
+    it.effect("the same key with another body, route or account is 422 and changes nothing (HT6)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const store = yield* EventStore
@@ -81,7 +81,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT6 many at once with one key have one effect and one answer", () =>
+    it.effect("many at once with one key have one effect and one answer (HT6)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const id = yield* Service.open(url)
@@ -96,7 +96,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("JR2 a kept answer that was changed is not given again, and no other command notices", () =>
+    it.effect("a kept answer that was changed is not given again, and no other command notices (JR2)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const id = yield* Service.open(url)
@@ -125,7 +125,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT6 without a key the server makes one, with which the command can be sent again", () =>
+    it.effect("without a key the server makes one, with which the command can be sent again (HT6)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const body = { owner: "Anna", currency: "EUR" }
@@ -140,7 +140,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT6 a key is 1 to 255 printable ASCII characters, else 400", () =>
+    it.effect("a key is 1 to 255 printable ASCII characters, else 400 (HT6)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const id = yield* Service.open(url)
@@ -155,7 +155,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("HT8 a refusal is the answer for ever, also when there would be money by now", () =>
+    it.effect("a refusal is the answer for ever, also when there would be money by now (HT8)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const id = yield* Service.open(url, { overdraftLimit: "5" })
@@ -200,7 +200,7 @@ describe("commands", () => {
     )
 
     it.effect(
-      "HT9 If-Match: the current version goes on, a stale one is 412, another text 400; a kept answer comes first",
+      "If-Match: the current version goes on, a stale one is 412, another text 400; a kept answer comes first (HT9)",
       () =>
         Effect.gen(function* () {
           const url = yield* Url
@@ -221,7 +221,7 @@ describe("commands", () => {
     )
   })
 
-  it.scopedLive("HT6 a key is remembered by the next process", () =>
+  it.scopedLive("a key is remembered by the next process (HT6)", () =>
     Effect.gen(function* () {
       const filename = `${yield* temporaryFolder}/daybook.db`
       const send = Effect.gen(function* () {

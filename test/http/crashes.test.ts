@@ -38,7 +38,7 @@ const minor = (amount: string): bigint => BigInt(amount.replace(".", ""))
 
 describe("crashes", () => {
   it.scopedLive(
-    "DU1 DU18 each command that was answered is there once, each refusal is not, and then all goes on",
+    "each command that was answered is there once, each refusal is not, and then all goes on (DU1 DU18)",
     () =>
       Effect.gen(function* () {
         const db = ["--db", `sqlite:${join(yield* temporaryFolder, "d.db")}`]

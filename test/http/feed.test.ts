@@ -21,7 +21,7 @@ const deposits = (url: string, id: string, count: number) =>
 
 describe("feed", () => {
   it.scopedLive(
-    "HT15 gives each event under its position, what is stored and then what comes, and resumes where it was",
+    "gives each event under its position, what is stored and then what comes, and resumes where it was (HT15)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
@@ -46,7 +46,7 @@ describe("feed", () => {
   )
 
   it.scopedLive(
-    "HT15 JR7 refuses an id that is no position, and one that is beyond the log, wherever it is asked",
+    "refuses an id that is no position, and one that is beyond the log, wherever it is asked (HT15 JR7)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
@@ -82,7 +82,7 @@ describe("feed", () => {
       }).pipe(Effect.provide(Service.layer()))
   )
 
-  it.scopedLive("RD6 gives only what fits the filter, stored and new, and the same bytes to each who follows", () =>
+  it.scopedLive("gives only what fits the filter, stored and new, and the same bytes to each who follows (RD6)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const [one, other] = [yield* Service.open(url), yield* Service.open(url)]
@@ -187,7 +187,7 @@ describe("feed", () => {
     }).pipe(Effect.provide(Service.layer()))
   )
 
-  it.scopedLive("HT15 sends a comment line to a client for which there is nothing", () =>
+  it.scopedLive("sends a comment line to a client for which there is nothing (HT15)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const feed = yield* follow(`${url}/events/stream`)

@@ -23,7 +23,7 @@ import * as Service from "./Service.ts"
 const { ask, Url } = Service
 
 layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
-  it.effect("HT18 is live while it runs and ready when the store takes a commit", () =>
+  it.effect("is live while it runs and ready when the store takes a commit (HT18)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const bodies = { live: { status: "ok" }, ready: { status: "ok", stuck: 0 } }
@@ -81,7 +81,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
     })
   )
 
-  it.effect("HT19 the trace of a request goes on in the metadata of its events", () =>
+  it.effect("the trace of a request goes on in the metadata of its events (HT19)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const store = yield* EventStore
@@ -135,7 +135,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
 })
 
 layer(Service.layer(), { excludeTestServices: true })("operations, where something is stuck", (it) => {
-  it.effect("TR10 show it in the list, in the metrics and in the health, without a word of its error", () =>
+  it.effect("show it in the list, in the metrics and in the health, without a word of its error (TR10)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const checkpoints = yield* CheckpointStore
@@ -164,7 +164,7 @@ layer(Service.layer(), { excludeTestServices: true })("operations, where somethi
 
 layer(Service.layer(), { excludeTestServices: true })("operations, where a human is needed", (it) => {
   it.effect(
-    "F50 are one alarm for a model that halted; RD3 one that is ahead of the log is not ready, and its queries are late",
+    "are one alarm for a model that halted; RD3 one that is ahead of the log is not ready, and its queries are late (F50)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url

@@ -72,7 +72,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
     })
   )
 
-  it.effect("HT14 pages join without a hole, the limit is 1 to 1,000, and next is null at the end", () =>
+  it.effect("pages join without a hole, the limit is 1 to 1,000, and next is null at the end (HT14)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)
@@ -107,37 +107,39 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
     })
   )
 
-  it.effect("HT14 a listing skips and repeats nothing while accounts come, and a cursor cannot be tampered with", () =>
-    Effect.gen(function* () {
-      const url = yield* Url
-      const ids: Array<string> = []
-      for (let n = 0; n < 5; n++) ids.push(yield* Service.open(url))
-      const last = yield* ask(`${url}/accounts`, { body: { accountId: "z", owner: "Z", currency: "EUR" } })
-      const minPosition = last.json.position
-      const found: Array<string> = []
-      let cursor: string | null = null
-      do {
-        const query: string = cursor === null ? "" : `&cursor=${cursor}`
-        const { json }: Service.Answer = yield* ask(`${url}/accounts?limit=2&minPosition=${minPosition}${query}`)
-        found.push(...json.accounts.map(({ accountId }: { readonly accountId: string }) => accountId))
-        cursor = json.nextCursor
-        yield* Service.open(url)
-      } while (cursor !== null)
-      assert.strictEqual(new Set(found).size, found.length)
-      for (const id of ids) assert.include(found, id)
+  it.effect(
+    "a listing skips and repeats nothing while accounts come, and a cursor cannot be tampered with (HT14)",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const ids: Array<string> = []
+        for (let n = 0; n < 5; n++) ids.push(yield* Service.open(url))
+        const last = yield* ask(`${url}/accounts`, { body: { accountId: "z", owner: "Z", currency: "EUR" } })
+        const minPosition = last.json.position
+        const found: Array<string> = []
+        let cursor: string | null = null
+        do {
+          const query: string = cursor === null ? "" : `&cursor=${cursor}`
+          const { json }: Service.Answer = yield* ask(`${url}/accounts?limit=2&minPosition=${minPosition}${query}`)
+          found.push(...json.accounts.map(({ accountId }: { readonly accountId: string }) => accountId))
+          cursor = json.nextCursor
+          yield* Service.open(url)
+        } while (cursor !== null)
+        assert.strictEqual(new Set(found).size, found.length)
+        for (const id of ids) assert.include(found, id)
 
-      const good: string = (yield* ask(`${url}/accounts?limit=1`)).json.nextCursor
-      const [place = "", signature = ""] = good.split(".")
-      const forged = Buffer.from(Buffer.from(place, "base64url").toString().replace("accountId", "owner")).toString(
-        "base64url"
-      )
-      const own = createHash("sha256").update(place).digest().subarray(0, 16).toString("base64url")
-      for (const bad of [`${forged}.${signature}`, place, `${place}.`, `${place}.${own}`, `${good}.`, "x", ""]) {
-        assertProblem(yield* ask(`${url}/accounts?limit=1&cursor=${bad}`), "invalid-cursor")
-      }
-      assertProblem(yield* ask(`${url}/accounts?limit=1&sort=owner&cursor=${good}`), "invalid-cursor")
-      assert.strictEqual((yield* ask(`${url}/accounts?limit=1&cursor=${good}`)).status, 200)
-    })
+        const good: string = (yield* ask(`${url}/accounts?limit=1`)).json.nextCursor
+        const [place = "", signature = ""] = good.split(".")
+        const forged = Buffer.from(Buffer.from(place, "base64url").toString().replace("accountId", "owner")).toString(
+          "base64url"
+        )
+        const own = createHash("sha256").update(place).digest().subarray(0, 16).toString("base64url")
+        for (const bad of [`${forged}.${signature}`, place, `${place}.`, `${place}.${own}`, `${good}.`, "x", ""]) {
+          assertProblem(yield* ask(`${url}/accounts?limit=1&cursor=${bad}`), "invalid-cursor")
+        }
+        assertProblem(yield* ask(`${url}/accounts?limit=1&sort=owner&cursor=${good}`), "invalid-cursor")
+        assert.strictEqual((yield* ask(`${url}/accounts?limit=1&cursor=${good}`)).status, 200)
+      })
   )
 
   it.effect("reads its own writes with minPosition, and says when the view is late", () =>

@@ -16,7 +16,7 @@ const { ask, problem, Url } = Service
 const bytes = (text: string, ...before: ReadonlyArray<number>) => new Uint8Array([...before, ...Buffer.from(text)])
 
 layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
-  it.effect("HT1 a body that is not one JSON object of one meaning is 400, and stores nothing", () =>
+  it.effect("a body that is not one JSON object of one meaning is 400, and stores nothing (HT1)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const store = yield* EventStore
@@ -51,37 +51,39 @@ layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
     })
   )
 
-  it.effect("HT2 a body over 64 KiB is 413, by its length or once it has come, and the connection stays in order", () =>
-    Effect.gen(function* () {
-      const url = yield* Url
-      const id = yield* Service.open(url)
-      const head = `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`
-      const declared = yield* Service.exchange(url, `${head}connection: close\r\ncontent-length: 99999999\r\n\r\n`)
-      assert.match(declared, /^HTTP\/1.1 413 /)
+  it.effect(
+    "a body over 64 KiB is 413, by its length or once it has come, and the connection stays in order (HT2)",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const id = yield* Service.open(url)
+        const head = `POST /accounts/${id}/deposits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`
+        const declared = yield* Service.exchange(url, `${head}connection: close\r\ncontent-length: 99999999\r\n\r\n`)
+        assert.match(declared, /^HTTP\/1.1 413 /)
 
-      const chunk = `4000\r\n${"x".repeat(0x4000)}\r\n`
-      const chunked = yield* Service.exchange(
-        url,
-        `${head}transfer-encoding: chunked\r\n\r\n`,
-        ...Array.from({ length: 64 }, () => chunk),
-        `0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`
-      )
-      assert.match(chunked, /^HTTP\/1.1 413 [\s\S]*HTTP\/1.1 200 /)
+        const chunk = `4000\r\n${"x".repeat(0x4000)}\r\n`
+        const chunked = yield* Service.exchange(
+          url,
+          `${head}transfer-encoding: chunked\r\n\r\n`,
+          ...Array.from({ length: 64 }, () => chunk),
+          `0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`
+        )
+        assert.match(chunked, /^HTTP\/1.1 413 [\s\S]*HTTP\/1.1 200 /)
 
-      const largest = JSON.stringify({ amount: "1" }).padEnd(65_536)
-      assert.strictEqual((yield* ask(`${url}/accounts/${id}/deposits`, { raw: largest })).status, 200)
-      assertProblem(yield* ask(`${url}/accounts/${id}/deposits`, { raw: `${largest} ` }), "body-too-large")
+        const largest = JSON.stringify({ amount: "1" }).padEnd(65_536)
+        assert.strictEqual((yield* ask(`${url}/accounts/${id}/deposits`, { raw: largest })).status, 200)
+        assertProblem(yield* ask(`${url}/accounts/${id}/deposits`, { raw: `${largest} ` }), "body-too-large")
 
-      const bomb = gzipSync(Buffer.alloc(10_000_000))
-      const zipped = yield* ask(`${url}/accounts/${id}/deposits`, {
-        raw: bomb,
-        headers: { "content-encoding": "gzip" }
+        const bomb = gzipSync(Buffer.alloc(10_000_000))
+        const zipped = yield* ask(`${url}/accounts/${id}/deposits`, {
+          raw: bomb,
+          headers: { "content-encoding": "gzip" }
+        })
+        assertProblem(zipped, "unsupported-media-type")
       })
-      assertProblem(zipped, "unsupported-media-type")
-    })
   )
 
-  it.effect("HT3 a body that is not sent as JSON is 415; whatever is accepted, the answer is JSON", () =>
+  it.effect("a body that is not sent as JSON is 415; whatever is accepted, the answer is JSON (HT3)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)
@@ -100,7 +102,7 @@ layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
     })
   )
 
-  it.effect("HT4 an unknown route is 404, a wrong method 405 with Allow; HEAD, OPTIONS and TRACE are sane", () =>
+  it.effect("an unknown route is 404, a wrong method 405 with Allow; HEAD, OPTIONS and TRACE are sane (HT4)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)
@@ -120,7 +122,7 @@ layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
     })
   )
 
-  it.effect("HT5 fields that the contract does not have are 400, and nothing of them is assigned", () =>
+  it.effect("fields that the contract does not have are 400, and nothing of them is assigned (HT5)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)

@@ -10,7 +10,7 @@ const balance = (url: string, id: string) => Effect.map(ask(`${url}/accounts/${i
 
 describe("transfers over HTTP", () => {
   layer(service())((it) => {
-    it.effect("TR1 moves money in one round trip, with one id on both accounts", () =>
+    it.effect("moves money in one round trip, with one id on both accounts (TR1)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const [from, to] = [yield* funded(url, "20"), yield* open(url)]
@@ -95,7 +95,7 @@ describe("transfers over HTTP", () => {
       })
     )
 
-    it.effect("TR4 takes no transfer that cannot be one", () =>
+    it.effect("takes no transfer that cannot be one (TR4)", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const [from, to] = [yield* funded(url, "20"), yield* open(url)]

@@ -36,7 +36,7 @@ const positions = (before: Effect.Effect<void, unknown>) =>
   })
 
 describe("a projection", () => {
-  it("PR7 waits twice as long after each failure in a row, up to a limit, not always alike, and begins anew after a success", () => {
+  it("waits twice as long after each failure in a row, up to a limit, not always alike, and begins anew after a success (PR7)", () => {
     const { clock, pass } = VirtualClock.make()
     const attempts: Array<number> = []
     let isBroken = false
@@ -89,7 +89,7 @@ describe("a projection", () => {
   })
 
   it.scopedLive(
-    "PR11 has no lag at rest on a log whose positions leave some out, and a rebuild passes each event once",
+    "has no lag at rest on a log whose positions leave some out, and a rebuild passes each event once (PR11)",
     () =>
       Effect.gen(function* () {
         const filename = join(yield* temporaryFolder, "d.db")

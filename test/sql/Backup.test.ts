@@ -14,7 +14,7 @@ const onPath = (test: (filename: string) => Effect.Effect<void, unknown, Scope.S
 
 describe("backup", () => {
   it(
-    "DU15 is a sound prefix of the log while another process writes",
+    "is a sound prefix of the log while another process writes (DU15)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* Effect.provide(append("a", "c-1"), SqliteStore.layer({ filename }))

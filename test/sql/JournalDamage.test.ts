@@ -57,7 +57,7 @@ const edits = [
 describe("a kept answer that is not what was stored", () => {
   for (const sql of edits) {
     it(
-      `JR2 is a typed error of damage and not an answer: ${sql}`,
+      `is a typed error of damage and not an answer: ${sql} (JR2)`,
       onPath((filename) =>
         Effect.gen(function* () {
           const store = SqliteStore.layer({ filename })
@@ -79,7 +79,7 @@ describe("a kept answer that is not what was stored", () => {
   }
 
   it(
-    "JR2 is one on PostgreSQL too",
+    "is one on PostgreSQL too (JR2)",
     run(
       Effect.gen(function* () {
         const url = yield* schema
@@ -136,7 +136,7 @@ describe("a noted head", () => {
   }
   for (const [what, [sql, sequence]] of Object.entries(forgeries)) {
     it(
-      `JR3 shows it where ${what}`,
+      `shows it where ${what} (JR3)`,
       onPath((filename) =>
         Effect.gen(function* () {
           const store = SqliteStore.layer({ filename })
@@ -154,7 +154,7 @@ describe("a noted head", () => {
   }
 
   it(
-    "JR3 JR4 shows a forgery whose hashes were all made anew by somebody who knows the rules, and nothing else does",
+    "shows a forgery whose hashes were all made anew by somebody who knows the rules, and nothing else does (JR3 JR4)",
     onPath((filename) =>
       Effect.gen(function* () {
         const store = SqliteStore.layer({ filename })
@@ -180,7 +180,7 @@ describe("a noted head", () => {
   )
 
   it(
-    "JR4 passes while the log goes on, and shows an older copy and another log",
+    "passes while the log goes on, and shows an older copy and another log (JR4)",
     onPath((filename) =>
       Effect.gen(function* () {
         const store = SqliteStore.layer({ filename })
@@ -204,7 +204,7 @@ describe("a noted head", () => {
 
 describe("a real log under random edits", () => {
   it(
-    "JR2 JR3 each is found against a head, at its place, and nothing changed is served as sound",
+    "each is found against a head, at its place, and nothing changed is served as sound (JR2 JR3)",
     onPath((filename) =>
       Effect.gen(function* () {
         const source = `${filename}.source`
@@ -266,7 +266,7 @@ describe("a real log under random edits", () => {
 
 describe("the end of a stream that was cut", () => {
   it(
-    "JR3 shows in the stream's last entry, by its version or by the hash of its event",
+    "shows in the stream's last entry, by its version or by the hash of its event (JR3)",
     onPath((filename) =>
       Effect.gen(function* () {
         const layer = SqliteStore.layer({ filename })

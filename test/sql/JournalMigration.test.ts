@@ -111,7 +111,7 @@ const released = join(import.meta.dirname, "../fixtures/databases")
 const older = readdirSync(released).filter((name) => name.endsWith(".db") && name < "0008")
 
 describe("a log of before the journal", () => {
-  it.each(older)("JR5 %s gets its entries and goes on", (name) =>
+  it.each(older)("%s gets its entries and goes on (JR5)", (name) =>
     onPath((filename) =>
       Effect.gen(function* () {
         copyFileSync(join(released, name), filename)
@@ -129,7 +129,7 @@ describe("a log of before the journal", () => {
   )
 
   it(
-    "JR5 gets entries in the order (position, id), whatever the order of ids and however long",
+    "gets entries in the order (position, id), whatever the order of ids and however long (JR5)",
     onPath((filename) =>
       Effect.gen(function* () {
         OldLog.make(filename, 2_000)
@@ -167,7 +167,7 @@ describe("a log of before the journal", () => {
   }
   for (const [what, [sql, says]] of Object.entries(damages)) {
     it(
-      `JR5 stays as it is where ${what}, and the place is named`,
+      `stays as it is where ${what}, and the place is named (JR5)`,
       onPath((filename) =>
         Effect.gen(function* () {
           OldLog.make(filename, 1_000)
@@ -195,7 +195,7 @@ describe("a log of before the journal", () => {
   }
 
   it(
-    "JR5 goes on or begins again when its migration is killed at any instant, and is never half",
+    "goes on or begins again when its migration is killed at any instant, and is never half (JR5)",
     onPath((filename) =>
       Effect.gen(function* () {
         const count = isLong ? 1_000_000 : 20_000

@@ -61,7 +61,7 @@ describe("the tables", () => {
     "the identity is deleted": "DELETE FROM log_identity"
   })) {
     it(
-      `ES34 refuse when ${what}`,
+      `refuse when ${what} (ES34)`,
       onStore(
         Effect.gen(function* () {
           yield* append("a", "c-1")
@@ -76,7 +76,7 @@ describe("the tables", () => {
   }
 
   it(
-    "ES23 refuse a number that JavaScript would round; at the last exact position an append is a typed error",
+    "refuse a number that JavaScript would round; at the last exact position an append is a typed error (ES23)",
     onStore(
       Effect.gen(function* () {
         assert.include((yield* Effect.flip(sql(`INSERT ${event("9007199254740992", 1)}`))).message, "CHECK")

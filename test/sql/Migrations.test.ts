@@ -17,7 +17,7 @@ const notes = step("notes", "CREATE TABLE notes (text TEXT) STRICT", "INSERT INT
 const broken = step("broken", "INSERT INTO notes VALUES ('twice')", "INSERT INTO nowhere VALUES (1)")
 
 describe("migrations", () => {
-  it("ES36 applies what is missing once, and nothing of a list with a step that fails", () =>
+  it("applies what is missing once, and nothing of a list with a step that fails (ES36)", () =>
     Effect.runPromise(
       Effect.gen(function* () {
         const writer = yield* Writer
@@ -37,7 +37,7 @@ describe("migrations", () => {
       }).pipe(Effect.provide(SqliteStore.layer({ filename: ":memory:" })))
     ))
 
-  it("ES36 refuses steps that are newer, missing or changed, and no others", () => {
+  it("refuses steps that are newer, missing or changed, and no others (ES36)", () => {
     const known = [notes, broken]
     const applied = known.map((migration, index) => ({ id: index + 1, checksum: checksum(migration) }))
     const [first, second] = [applied.slice(0, 1), applied.slice(1)]

@@ -71,7 +71,7 @@ describe("the tables on PostgreSQL", () => {
     "the identity is emptied": "TRUNCATE log_identity"
   })) {
     it(
-      `ES23 ES34 refuse when ${what}`,
+      `refuse when ${what} (ES23 ES34)`,
       onUrl((url) =>
         Effect.gen(function* () {
           yield* append("a", "c-1")
@@ -149,7 +149,7 @@ describe("the tables on PostgreSQL", () => {
 
 describe("the values of PostgreSQL", () => {
   it(
-    "ES23 are the numbers and texts that SQLite gives, and one that JavaScript would round is an error",
+    "are the numbers and texts that SQLite gives, and one that JavaScript would round is an error (ES23)",
     onStore(
       Effect.gen(function* () {
         const { read } = yield* SqlDatabase
@@ -166,7 +166,7 @@ describe("the values of PostgreSQL", () => {
 describe("the order of the log on PostgreSQL", () => {
   for (const end of ["COMMIT", "ROLLBACK"]) {
     it(
-      `ES19 nothing after a position is read before the one who holds it does ${end}`,
+      `nothing after a position is read before the one who holds it does ${end} (ES19)`,
       onUrl((url) =>
         Effect.gen(function* () {
           const sql = yield* client(url)
@@ -195,7 +195,7 @@ describe("the order of the log on PostgreSQL", () => {
   }
 
   it(
-    "ES19 who comes to the same tables on another search path waits for the same lock",
+    "who comes to the same tables on another search path waits for the same lock (ES19)",
     onUrl((url) =>
       Effect.gen(function* () {
         const sql = yield* client(url)
@@ -223,7 +223,7 @@ describe("the order of the log on PostgreSQL", () => {
   )
 
   it(
-    "ES21 gaps of rolled-back positions hold no reader up",
+    "gaps of rolled-back positions hold no reader up (ES21)",
     onStore(
       Effect.gen(function* () {
         const writer = yield* Writer
@@ -450,7 +450,7 @@ const server = Effect.acquireRelease(
 
 describe("a PostgreSQL server that cannot serve for a while", () => {
   it(
-    "ES23 whatever it fails with is a fault to be waited out, after which the next call is served",
+    "whatever it fails with is a fault to be waited out, after which the next call is served (ES23)",
     onStore(
       Effect.gen(function* () {
         const { dialect } = yield* SqlDatabase
@@ -574,7 +574,7 @@ describe("opening a PostgreSQL database", () => {
   )
 
   it(
-    "ES36 of many that make it at once one does; who only reads makes none; a newer or changed one is refused",
+    "of many that make it at once one does; who only reads makes none; a newer or changed one is refused (ES36)",
     onUrl((url) =>
       Effect.gen(function* () {
         assert.strictEqual(yield* problem({ url, mode: "existing" }), "missing")

@@ -49,7 +49,7 @@ const change = (filename: string, ...statements: ReadonlyArray<string>) =>
 
 describe("opening a database", () => {
   it(
-    "DU8 names a missing file or folder, and makes neither",
+    "names a missing file or folder, and makes neither (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         yield* refused("missing", { filename, mode: "existing" })
@@ -61,7 +61,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "DU8 names a folder, an empty file, and what is not a database",
+    "names a folder, an empty file, and what is not a database (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         yield* refused("notAFile", { filename: dirname(filename) }, filename)
@@ -78,7 +78,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "DU8 names a file or folder that may not be written, which can be opened to read",
+    "names a file or folder that may not be written, which can be opened to read (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         yield* make(filename)
@@ -96,7 +96,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "DU8 names the database of another program",
+    "names the database of another program (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         yield* change(filename, "CREATE TABLE events (id INTEGER)")
@@ -106,7 +106,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "DU8 names a damaged file: cut off, or with a broken schema",
+    "names a damaged file: cut off, or with a broken schema (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         yield* make(filename)
@@ -120,7 +120,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "DU8 refuses to make a database where the -wal file of a lost one lies",
+    "refuses to make a database where the -wal file of a lost one lies (DU8)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         writeFileSync(`${filename}-wal`, "committed, but not yet in the lost file")
@@ -131,7 +131,7 @@ describe("opening a database", () => {
   )
 
   it(
-    "ES36 refuses a database of a newer program, with a changed migration, or with one missing",
+    "refuses a database of a newer program, with a changed migration, or with one missing (ES36)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         for (const [statement, problem] of [
@@ -202,7 +202,7 @@ describe("opening a database", () => {
 
 describe("making a database", () => {
   it(
-    "ES36 processes that make and migrate it at once make it once",
+    "processes that make and migrate it at once make it once (ES36)",
     onNewPath((filename) =>
       Effect.gen(function* () {
         const children = yield* Effect.all(Array.from({ length: 4 }, () => Child.start(filename, "open")))
@@ -247,7 +247,7 @@ const released = join(import.meta.dirname, "../fixtures/databases")
 
 describe("databases of every version", () => {
   it.each(readdirSync(released).filter((name) => name.endsWith(".db")))(
-    "ES36 %s is migrated and reads as it was",
+    "%s is migrated and reads as it was (ES36)",
     (name) =>
       onNewPath((filename) =>
         Effect.gen(function* () {

@@ -46,7 +46,7 @@ const grow = (filename: string) =>
     }
   })
 
-describe("BY5 the write-ahead log", () => {
+describe("the write-ahead log (BY5)", () => {
   it("is cut back by the commits after a reader that stayed", () =>
     onStore((filename) =>
       Effect.gen(function* () {

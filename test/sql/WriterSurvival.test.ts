@@ -84,7 +84,7 @@ const counters = (appendTimeout = Duration.seconds(5)) =>
 const add = (by: number, options?: Aggregate.CommandOptions) =>
   Effect.flatMap(Counter, (all) => all("a").ask("Add", { by }, options))
 
-describe("NB5 a logger that throws", () => {
+describe("a logger that throws (NB5)", () => {
   it("at a full disk leaves the writer to the commands that come when there is space", () =>
     onFile((filename) =>
       Effect.gen(function* () {
@@ -127,7 +127,7 @@ describe("NB5 a logger that throws", () => {
   })
 })
 
-describe("NB5 a caller's work", () => {
+describe("a caller's work (NB5)", () => {
   const note = "INSERT INTO migrations VALUES (99, 'note', '', 0)"
   const noted = Effect.flatMap(SqlDatabase, ({ read }) =>
     Effect.map(read("SELECT count(*) FROM migrations WHERE id = 99", []), ([row]) => row?.[0])
@@ -200,7 +200,7 @@ describe("NB5 a caller's work", () => {
   })
 })
 
-describe("NB5 a question within a transaction", () => {
+describe("a question within a transaction (NB5)", () => {
   onEachStore(
     "to an aggregate, or for its state, is refused at once with the mistake named, and others are served",
     Effect.gen(function* () {
@@ -240,7 +240,7 @@ describe("NB5 a question within a transaction", () => {
     }).pipe(Effect.scoped, Effect.provide(temporaryStore), Effect.runPromise))
 })
 
-describe("NB5 an append that is given up", () => {
+describe("an append that is given up (NB5)", () => {
   onEachStore(
     "while it is queued is dropped, and its command is told that nothing was written",
     Effect.gen(function* () {
@@ -303,7 +303,7 @@ describe("NB5 an append that is given up", () => {
     ))
 })
 
-describe("NB5 a writer that dies", () => {
+describe("a writer that dies (NB5)", () => {
   /** A defect in the loop itself, where no call's failure is awaited. */
   const dying = (filename: string) =>
     faulty(filename, {

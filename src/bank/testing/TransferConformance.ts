@@ -136,7 +136,7 @@ const unavailable = new StoreUnavailable({ operation: "append", cause: new Error
 const unknown = new OutcomeUnknown({ cause: new Error("injected") })
 
 const refusals = (name: string, prepare: Effect.Effect<void, unknown, Bank>, reason: string): TransferCase => ({
-  name: `TR3 a target that is ${name} is compensated in full`,
+  name: `a target that is ${name} is compensated in full (TR3)`,
   run: running(
     {},
     Effect.gen(function* () {
@@ -158,7 +158,7 @@ const refusals = (name: string, prepare: Effect.Effect<void, unknown, Bank>, rea
 
 export const TransferConformance: ReadonlyArray<TransferCase> = [
   {
-    name: "TR1 a transfer takes from one account and gives to the other, under one id",
+    name: "a transfer takes from one account and gives to the other, under one id (TR1)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -184,7 +184,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     )
   },
   {
-    name: "TR2 a source with too little is refused, and its target learns nothing of it",
+    name: "a source with too little is refused, and its target learns nothing of it (TR2)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -209,7 +209,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
   ),
   refusals("in another currency", open("bert", undefined, "JPY"), "currency-mismatch"),
   {
-    name: "TR4 what cannot be a transfer leaves no event",
+    name: "what cannot be a transfer leaves no event (TR4)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -226,7 +226,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     )
   },
   {
-    name: "TR9 a step whose outcome is not known is asked again, and not compensated blindly",
+    name: "a step whose outcome is not known is asked again, and not compensated blindly (TR9)",
     run: Effect.gen(function* () {
       // Each append that moves money is stored, and its first answer is lost.
       const seen = new Set<string>()
@@ -256,7 +256,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     })
   },
   {
-    name: "TR9 a target that does not answer in time is given up: the money goes back, once, and a late credit is void",
+    name: "a target that does not answer in time is given up: the money goes back, once, and a late credit is void (TR9)",
     run: Effect.gen(function* () {
       let isDown = true
       const looked = yield* Deferred.make<void>()
@@ -295,7 +295,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     })
   },
   {
-    name: "TR10 a compensation that fails is tried again, is visible as stuck meanwhile, and loses nothing",
+    name: "a compensation that fails is tried again, is visible as stuck meanwhile, and loses nothing (TR10)",
     run: Effect.gen(function* () {
       let isDown = true
       const append =
@@ -335,7 +335,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
     })
   },
   {
-    name: "TR12 amounts are exact at their limits: the least unit, the largest amount, and sums beyond both",
+    name: "amounts are exact at their limits: the least unit, the largest amount, and sums beyond both (TR12)",
     run: running(
       {},
       Effect.gen(function* () {

@@ -1,5 +1,4 @@
 /** What a mailbox takes and a batch decides: order, one answer for each, nothing of a batch before its commit, and bounds. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Either, Fiber, Option } from "effect"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
@@ -20,7 +19,7 @@ import {
 
 export const Batches: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC1 1,000 commands at once to one actor are decided one at a time and answered 1 to 1,000",
+    name: "1,000 commands at once to one actor are decided one at a time and answered 1 to 1,000 (AC1)",
     run: Effect.gen(function* () {
       let inside = 0
       const decide: Decide = (payload, state, context) =>
@@ -40,7 +39,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC2 the commands of one sender are done in its order",
+    name: "the commands of one sender are done in its order (AC2)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -57,7 +56,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC3 a decision that waits holds up no other actor",
+    name: "a decision that waits holds up no other actor (AC3)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const decide: Decide = (payload, state, context) =>
@@ -76,7 +75,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC4 no answer, be it a refusal or a mismatch, leaves before the commit of its batch, and reads see what is committed",
+    name: "no answer, be it a refusal or a mismatch, leaves before the commit of its batch, and reads see what is committed (AC4)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const appending = yield* Deferred.make<void>()
@@ -109,7 +108,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC5 an append that fails is a typed error and leaves the state as it was",
+    name: "an append that fails is a typed error and leaves the state as it was (AC5)",
     run: Effect.gen(function* () {
       let broken = true
       yield* running(
@@ -124,7 +123,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC6 an event that cannot be stored is a typed error to its sender alone",
+    name: "an event that cannot be stored is a typed error to its sender alone (AC6)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -138,7 +137,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC6 a command that the store refuses fails alone",
+    name: "a command that the store refuses fails alone (AC6)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -153,7 +152,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC6 an expected version that is none fails its sender alone, and nobody waits for ever",
+    name: "an expected version that is none fails its sender alone, and nobody waits for ever (AC6)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -167,7 +166,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC15 20,000 commands that wait for a recovery are done in order",
+    name: "20,000 commands that wait for a recovery are done in order (AC15)",
     run: running(
       { limits: { mailboxCapacity: 20_000 } },
       Effect.gen(function* () {
@@ -184,7 +183,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC16 a batch is bounded by the size of its events too, and no command is split or lost",
+    name: "a batch is bounded by the size of its events too, and no command is split or lost (AC16)",
     run: Effect.gen(function* () {
       const sizes: Array<number> = []
       yield* running(
@@ -208,7 +207,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC16 a full mailbox refuses at once with a typed error, and what it accepted is done",
+    name: "a full mailbox refuses at once with a typed error, and what it accepted is done (AC16)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const decide: Decide = ({ by }) => Effect.as(Deferred.await(latch), [Added.make({ by })])

@@ -91,7 +91,7 @@ const grow = (to: number, times = 1, note = 0) => Effect.flatMap(Heap, (heap) =>
 
 export const Bytes: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "BY2 a page of large events or answers ends before it exceeds its bytes, and the pages together are all there is",
+    name: "a page of large events or answers ends before it exceeds its bytes, and the pages together are all there is (BY2)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       const random = randomOf(18)
@@ -153,7 +153,7 @@ export const Bytes: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY2 a command of too many or too large events is refused by the limit's name, and its neighbours are not",
+    name: "a command of too many or too large events is refused by the limit's name, and its neighbours are not (BY2)",
     run: release(
       heaps,
       Effect.gen(function* () {
@@ -178,7 +178,7 @@ export const Bytes: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "BY2 a snapshot of 50 MB is given up by the limit's name before the store sees it, and one that is small again is saved",
+    name: "a snapshot of 50 MB is given up by the limit's name before the store sees it, and one that is small again is saved (BY2)",
     run: Effect.gen(function* () {
       const store = yield* SnapshotStore
       const seen: Array<Snapshot> = []

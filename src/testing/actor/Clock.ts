@@ -1,5 +1,4 @@
 /** Nothing waits by the clock on the wall. */
-
 import { ok, strictEqual } from "node:assert"
 import { Duration, Effect, type Clock as EffectClock, Fiber, Option, TestClock } from "effect"
 import { StoreUnavailable } from "../../core/StoreError.ts"

@@ -1,5 +1,4 @@
 /** What an actor does about events that another writer stored, and about a stream that is another than it knew. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Fiber, Option, TestClock } from "effect"
 import type { ProposedCommand } from "../../core/EventStore.ts"
@@ -24,7 +23,7 @@ const rival = (commandId: string): ProposedCommand => ({
 
 export const Conflicts: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC9 after another writer's events the actor reads them and decides again",
+    name: "after another writer's events the actor reads them and decides again (AC9)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -43,7 +42,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC9 who loses to another writer each time gets a typed conflict after 3 retries",
+    name: "who loses to another writer each time gets a typed conflict after 3 retries (AC9)",
     run: virtual(
       Effect.gen(function* () {
         let appends = 0
@@ -76,7 +75,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC9 AC2 commands that are decided again keep their order before those that came later",
+    name: "commands that are decided again keep their order before those that came later (AC9 AC2)",
     run: Effect.gen(function* () {
       let rivals = 1
       yield* running(
@@ -106,7 +105,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC9 a read folds what another process wrote once, and the next command goes on from there",
+    name: "a read folds what another process wrote once, and the next command goes on from there (AC9)",
     run: Effect.gen(function* () {
       const reads: Array<number | undefined> = []
       let appends = 0
@@ -137,7 +136,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC9 AC13 reading what another writer stored does not hold the actor for ever",
+    name: "reading what another writer stored does not hold the actor for ever (AC9 AC13)",
     run: virtual(
       Effect.gen(function* () {
         let hang = false
@@ -166,7 +165,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC10 two systems over one store lose no update and write no version twice",
+    name: "two systems over one store lose no update and write no version twice (AC10)",
     run: Effect.gen(function* () {
       const adds = Effect.forEach(Array.from({ length: 200 }), () => Effect.retry(add("a", 1), { times: 100 }), {
         concurrency: 5

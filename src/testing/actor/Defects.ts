@@ -1,5 +1,4 @@
 /** What a defect in the code of an aggregate costs, and whom. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Cause, Duration, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
 import type { Decision } from "../../core/Definition.ts"
@@ -22,7 +21,7 @@ import {
 
 export const Defects: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC8 an event that evolve throws on is not stored, and its sender gets the defect",
+    name: "an event that evolve throws on is not stored, and its sender gets the defect (AC8)",
     run: Effect.gen(function* () {
       const broken = behaviour(decideAdd, {
         evolve: {
@@ -45,7 +44,7 @@ export const Defects: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC19 a defect reaches its sender alone; only where evolve threw the actor reloads, and nobody waits for it",
+    name: "a defect reaches its sender alone; only where evolve threw the actor reloads, and nobody waits for it (AC19)",
     run: Effect.gen(function* () {
       const broken = behaviour(decideAdd, {
         evolve: {
@@ -92,7 +91,7 @@ export const Defects: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC19 a decision that dies as an effect, and a reply that throws, reach their sender alone",
+    name: "a decision that dies as an effect, and a reply that throws, reach their sender alone (AC19)",
     run: Effect.gen(function* () {
       const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
         payload.by === 17 ? Effect.die(new Error("poison")) : decideAdd(payload, state, context)
@@ -117,7 +116,7 @@ export const Defects: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC19 a decision that does not end is given up, even one that cannot be interrupted, and its neighbours are done",
+    name: "a decision that does not end is given up, even one that cannot be interrupted, and its neighbours are done (AC19)",
     run: virtual(
       Effect.gen(function* () {
         const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
@@ -149,7 +148,7 @@ export const Defects: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC19 a decision that interrupts itself, or the fiber it runs in, or is none, is a defect to its sender alone",
+    name: "a decision that interrupts itself, or the fiber it runs in, or is none, is a defect to its sender alone (AC19)",
     run: Effect.gen(function* () {
       const decide: Decide = (payload, state, context): Decision<Added, TooMuch | NotYet> =>
         payload.by === 18
@@ -176,7 +175,7 @@ export const Defects: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC19 a decision that dies while the store is down is a defect all the same, and its neighbours are told of the store",
+    name: "a decision that dies while the store is down is a defect all the same, and its neighbours are told of the store (AC19)",
     run: running(
       { store: () => ({ append: () => unavailable }), limits: { minBackoff: Duration.zero } },
       Effect.gen(function* () {

@@ -88,7 +88,7 @@ const raw = Effect.map(
 
 export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUnderTest>> = [
   {
-    name: "UP1 UP2 every consumer reads a chain of versions in order, and the current one as it is",
+    name: "every consumer reads a chain of versions in order, and the current one as it is (UP1 UP2)",
     run: Effect.gen(function* () {
       yield* store(["Deposited", 1, '{"amount":12.5}'], ["Deposited", 2, '{"amount":"50"}'])
       yield* store(
@@ -99,7 +99,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP3 reading changes no stored byte",
+    name: "reading changes no stored byte (UP3)",
     run: Effect.gen(function* () {
       yield* store(["Deposited", 1, '{ "amount" : 12.50 }'], ["StatementPrinted", 1, '{"page":1}'])
       const before = yield* raw
@@ -109,7 +109,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP5 a future version stops every consumer with FutureVersion, and nothing is written over it",
+    name: "a future version stops every consumer with FutureVersion, and nothing is written over it (UP5)",
     run: Effect.gen(function* () {
       yield* store(["Deposited", 3, '{"amount":"1","reference":null}'], ["Deposited", 9, '{"total":"1"}'])
       for (const [name, read] of Object.entries(consumers)) {
@@ -122,7 +122,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP6 one event that became several, or none, keeps its place and order, and the versions go on after it",
+    name: "one event that became several, or none, keeps its place and order, and the versions go on after it (UP6)",
     run: Effect.gen(function* () {
       yield* store(
         ["BankRow", 1, '{"code":"PRIJEM","amount":10000,"symbol":""}'],
@@ -151,7 +151,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP7 UP8 UP9 what cannot be read is a typed error that names stream, version and type, and other streams are fine",
+    name: "what cannot be read is a typed error that names stream, version and type, and other streams are fine (UP7 UP8 UP9)",
     run: Effect.gen(function* () {
       const table: ReadonlyArray<readonly [Stored, RegExp]> = [
         [["Frozen", 1, "{}"], /version 1 .*Frozen v1 is no event of this aggregate/],
@@ -179,7 +179,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP10 an upcaster sees the metadata, and gives the same each time",
+    name: "an upcaster sees the metadata, and gives the same each time (UP10)",
     run: Effect.gen(function* () {
       yield* store(["Opened", 1, '{"owner":"Jana"}'])
       const [opened] = yield* raw
@@ -190,7 +190,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     })
   },
   {
-    name: "UP11 SS12 a stream that mixes versions at random gives the state of one written today, with snapshots and without",
+    name: "a stream that mixes versions at random gives the state of one written today, with snapshots and without (UP11 SS12)",
     run: Effect.gen(function* () {
       // The same deposits in every form that they ever had, in an order that no version has to itself.
       const forms = [

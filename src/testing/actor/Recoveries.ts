@@ -88,7 +88,7 @@ const errorOf = <A, E>(exit: Exit.Exit<A, E>) =>
 
 export const Recoveries: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "BY1 two streams of large events recover at once, a bounded page of each at a time",
+    name: "two streams of large events recover at once, a bounded page of each at a time (BY1)",
     run: Effect.gen(function* () {
       const ids = ["a", "b"]
       const events = 24
@@ -115,7 +115,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY1 of 64 long recoveries each comes on, and a short one does not wait for them",
+    name: "of 64 long recoveries each comes on, and a short one does not wait for them (BY1)",
     run: Effect.gen(function* () {
       const [page, pages] = [5, 12]
       const long = idsOf("long", 64)
@@ -155,7 +155,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY3 a recovery that comes on is not given up however long it takes; one that comes no further is, and the next goes on",
+    name: "a recovery that comes on is not given up however long it takes; one that comes no further is, and the next goes on (BY3)",
     run: Effect.gen(function* () {
       yield* running({}, unchanged, add("a", 20))
       const from: Array<number> = []
@@ -188,7 +188,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY3 a fault of the store costs a recovery no page that it has read",
+    name: "a fault of the store costs a recovery no page that it has read (BY3)",
     run: Effect.gen(function* () {
       yield* running({}, unchanged, add("a", 10))
       const from: Array<number> = []
@@ -206,7 +206,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY4 readers of many ids push no actor out that works, and the same ids can be read and asked all the while",
+    name: "readers of many ids push no actor out that works, and the same ids can be read and asked all the while (BY4)",
     run: Effect.gen(function* () {
       const hot = idsOf("hot", 20)
       const cold = idsOf("cold", 40)
@@ -242,7 +242,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "BY4 F24 a read of a store that does not answer ends at its limit, and as many may wait as commands",
+    name: "a read of a store that does not answer ends at its limit, and as many may wait as commands (BY4 F24)",
     run: virtual(
       Effect.gen(function* () {
         let hangs: "head" | "events" | "nothing" = "nothing"

@@ -1,5 +1,4 @@
 /** How an actor comes to its state: in what order it answers, how often it tries, for how long, and what it does at damage. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Either, Fiber, Option, Stream, TestClock } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
@@ -11,7 +10,7 @@ import { add, count, counter, running, type Setting, tagOf, until, virtual } fro
 
 export const Recovery: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC11 commands that arrive during a recovery are done after it, in order, and one that fails fails alone",
+    name: "commands that arrive during a recovery are done after it, in order, and one that fails fails alone (AC11)",
     run: Effect.gen(function* () {
       yield* running(
         { limits: { snapshotEvery: 10 } },
@@ -40,7 +39,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC12 a recovery that fails once is tried again after its backoff",
+    name: "a recovery that fails once is tried again after its backoff (AC12)",
     run: virtual(
       Effect.gen(function* () {
         let reads = 0
@@ -68,7 +67,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC12 a recovery that always fails is a typed error to all that wait, does not spin, and is tried again later",
+    name: "a recovery that always fails is a typed error to all that wait, does not spin, and is tried again later (AC12)",
     run: virtual(
       Effect.gen(function* () {
         let reads = 0
@@ -103,7 +102,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC13 a recovery that does not answer ends in a typed error",
+    name: "a recovery that does not answer ends in a typed error (AC13)",
     run: virtual(
       running(
         { limits: { recoveryTimeout: Duration.seconds(3) }, store: () => ({ readStream: () => Effect.never }) },
@@ -117,7 +116,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC13 the time limit of a recovery holds for all its attempts together",
+    name: "the time limit of a recovery holds for all its attempts together (AC13)",
     run: virtual(
       Effect.gen(function* () {
         let reads = 0
@@ -147,7 +146,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC14 recoveries that hang hold up no actor that runs, no more than allowed run at once, and each gives its place back",
+    name: "recoveries that hang hold up no actor that runs, no more than allowed run at once, and each gives its place back (AC14)",
     run: virtual(
       Effect.gen(function* () {
         let recovering = 0
@@ -191,7 +190,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC14 a cold start of many answers the first while the last wait for their recovery",
+    name: "a cold start of many answers the first while the last wait for their recovery (AC14)",
     run: Effect.gen(function* () {
       const ids = Array.from({ length: 500 }, (_, number) => `cold-${number}`)
       yield* running(
@@ -224,7 +223,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC16 reads that wait for a recovery have room for so many, and one more is a typed error",
+    name: "reads that wait for a recovery have room for so many, and one more is a typed error (AC16)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       yield* running(

@@ -1,5 +1,4 @@
 /** Which actors are in memory, for how long, and what they may hold there. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Context, Deferred, Duration, Effect, Fiber, Logger, Option, TestClock } from "effect"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
@@ -9,7 +8,7 @@ import { Added, add, behaviour, count, type Decide, running, stored, tagOf, unti
 
 export const Residency: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC17 an idle actor leaves memory, its snapshot is kept, and the next command recovers it",
+    name: "an idle actor leaves memory, its snapshot is kept, and the next command recovers it (AC17)",
     run: virtual(
       Effect.gen(function* () {
         const reads: Array<number | undefined> = []
@@ -39,7 +38,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC17 no command is lost while actors come and go",
+    name: "no command is lost while actors come and go (AC17)",
     run: running(
       { limits: { maxLiveActors: 3 } },
       Effect.gen(function* () {
@@ -51,7 +50,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC17 actors that are never idle keep no place for ever from those that wait for one",
+    name: "actors that are never idle keep no place for ever from those that wait for one (AC17)",
     run: virtual(
       running(
         {
@@ -82,7 +81,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC17 when every place is taken, as many actors wait as may, and one more is a typed error",
+    name: "when every place is taken, as many actors wait as may, and one more is a typed error (AC17)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const decide: Decide = ({ by }) => Effect.as(Deferred.await(latch), [Added.make({ by })])
@@ -101,7 +100,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC17 a logger that throws keeps no idle actor in memory",
+    name: "a logger that throws keeps no idle actor in memory (AC17)",
     run: virtual(
       Effect.gen(function* () {
         let hang = true

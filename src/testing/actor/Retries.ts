@@ -1,5 +1,4 @@
 /** One command, one effect: what a command that comes again is answered, and what an unknown outcome leaves. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Either, Fiber, Schedule, TestClock } from "effect"
 import type * as Aggregate from "../../core/Aggregate.ts"
@@ -24,7 +23,7 @@ const ask = (id: string, by: number, options?: Aggregate.CommandOptions) =>
 
 export const Retries: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC7 after an unknown outcome the actor reloads, and the same command id finds what was stored",
+    name: "after an unknown outcome the actor reloads, and the same command id finds what was stored (AC7)",
     run: Effect.gen(function* () {
       let unknown = true
       const asked: Array<string> = []
@@ -57,7 +56,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC7 an append that never answers is given up as unknown, and the commands behind it are done",
+    name: "an append that never answers is given up as unknown, and the commands behind it are done (AC7)",
     run: virtual(
       Effect.gen(function* () {
         const hanging = yield* Deferred.make<void>()
@@ -87,7 +86,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC7 a store that fails in a way of its own leaves nobody without an answer",
+    name: "a store that fails in a way of its own leaves nobody without an answer (AC7)",
     run: running(
       { store: () => ({ append: () => Effect.fail({ _tag: "Odd" } as never) }) },
       Effect.gen(function* () {
@@ -96,7 +95,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC20 a caller that goes away leaves its command to be done, once",
+    name: "a caller that goes away leaves its command to be done, once (AC20)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const started = yield* Deferred.make<void>()
@@ -125,7 +124,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "ES24 a command id is answered once and for all, across lives of the actor, with its refusals",
+    name: "a command id is answered once and for all, across lives of the actor, with its refusals (ES24)",
     run: Effect.gen(function* () {
       const first = yield* running({}, ask("a", 5, { commandId: "c" }))
       const refused = yield* running({}, ask("a", 13, { commandId: "r" }))
@@ -144,7 +143,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "ES24 ES25 a fingerprint of the caller's own says what is the same command, to the same aggregate only",
+    name: "a fingerprint of the caller's own says what is the same command, to the same aggregate only (ES24 ES25)",
     run: running(
       {},
       Effect.gen(function* () {
@@ -157,7 +156,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "ES24 the same command sent twice at once has one effect, and both get its answer",
+    name: "the same command sent twice at once has one effect, and both get its answer (ES24)",
     run: Effect.gen(function* () {
       let appends = 0
       const counting: Setting["store"] = (store) => ({

@@ -1,5 +1,4 @@
 /** What a system does that stops, an aggregate whose layer was closed, and one that may not be registered. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Cause, Deferred, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
@@ -8,7 +7,7 @@ import { Added, add, behaviour, Counter, counter, type Decide, running, tagOf, u
 
 export const Shutdown: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "AC21 a system that stops does what it accepted and refuses what comes after",
+    name: "a system that stops does what it accepted and refuses what comes after (AC21)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       const started = yield* Deferred.make<void>()
@@ -46,7 +45,7 @@ export const Shutdown: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC21 what does not end within the deadline is answered too",
+    name: "what does not end within the deadline is answered too (AC21)",
     run: virtual(
       Effect.gen(function* () {
         const started = yield* Deferred.make<void>()
@@ -72,7 +71,7 @@ export const Shutdown: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "AC21 an aggregate whose layer was closed refuses; a new layer's behaviour holds at once, but not beside the old one's",
+    name: "an aggregate whose layer was closed refuses; a new layer's behaviour holds at once, but not beside the old one's (AC21)",
     run: Effect.gen(function* () {
       const { layer } = yield* SystemUnderTest
       const latch = yield* Deferred.make<void>()

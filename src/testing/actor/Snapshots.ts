@@ -1,5 +1,4 @@
 /** A state from a snapshot is the state from all events, and a snapshot that is not of its stream is never used. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Option, TestClock } from "effect"
 import { noHead } from "../../core/AppendPlan.ts"
@@ -10,7 +9,7 @@ import { add, count, running, type Setting, until, virtual } from "./Counter.ts"
 
 export const Snapshots: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "SS12 a state from a snapshot and the events after it is the state from all events, for any snapshot policy",
+    name: "a state from a snapshot and the events after it is the state from all events, for any snapshot policy (SS12)",
     run: Effect.gen(function* () {
       for (const every of [1, 2, 3, 7]) {
         for (let round = 0; round < 6; round++) {
@@ -27,7 +26,7 @@ export const Snapshots: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "SS8 SS13 a snapshot that is damaged or of another form is passed over",
+    name: "a snapshot that is damaged or of another form is passed over (SS8 SS13)",
     run: Effect.gen(function* () {
       yield* running(
         { limits: { snapshotEvery: 2 } },
@@ -119,7 +118,7 @@ export const Snapshots: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "AC17 limits of zero events make no snapshot of a stream without any",
+    name: "limits of zero events make no snapshot of a stream without any (AC17)",
     run: virtual(
       running(
         { limits: { snapshotMinEvents: 0, snapshotEvery: 0, idleTimeout: Duration.seconds(1) } },

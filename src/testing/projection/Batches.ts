@@ -18,7 +18,7 @@ const largeNotes = Effect.map(
 
 export const Batches: ReadonlyArray<ProjectionCase> = [
   {
-    name: "BY2 a batch of a projection ends with the event that reaches its bytes, and the batches together are all events",
+    name: "a batch of a projection ends with the event that reaches its bytes, and the batches together are all events (BY2)",
     run: Effect.gen(function* () {
       const end = yield* largeNotes
       const batches: Array<number> = []
@@ -35,7 +35,7 @@ export const Batches: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "BY2 a reaction reads no further ahead of what it waits for than its bytes, and on when that is done",
+    name: "a reaction reads no further ahead of what it waits for than its bytes, and on when that is done (BY2)",
     run: Effect.gen(function* () {
       const end = yield* largeNotes
       const store = yield* EventStore

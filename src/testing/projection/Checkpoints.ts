@@ -1,5 +1,4 @@
 /** Each event counts once: a batch that comes again is refused, and so is a runner that lost its projection to another. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
@@ -15,7 +14,7 @@ import type { ProjectionCase } from "./ProjectionCase.ts"
 
 export const Checkpoints: ReadonlyArray<ProjectionCase> = [
   {
-    name: "PR9 a batch that was applied is refused when it comes again",
+    name: "a batch that was applied is refused when it comes again (PR9)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const generations = yield* GenerationStore
@@ -30,7 +29,7 @@ export const Checkpoints: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR9 what the source gives twice counts once; what it gives out of order or with a hole is refused and read again",
+    name: "what the source gives twice counts once; what it gives out of order or with a hole is refused and read again (PR9)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       let garble = (page: ReadonlyArray<StoredEvent>) => page
@@ -73,7 +72,7 @@ export const Checkpoints: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR10 a stale owner's write is refused whole, and two runners count each event once",
+    name: "a stale owner's write is refused whole, and two runners count each event once (PR10)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const projections = [notes()]
@@ -105,7 +104,7 @@ export const Checkpoints: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR10 a stream that another runner took up meanwhile loses no event to one that still leaves it out",
+    name: "a stream that another runner took up meanwhile loses no event to one that still leaves it out (PR10)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const projections = [notes({ ...poison("bad"), onFailure: "park" })]
@@ -128,7 +127,7 @@ export const Checkpoints: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR10 a lease keeps a projection to one of two runners, and goes to the other when that one leaves or dies",
+    name: "a lease keeps a projection to one of two runners, and goes to the other when that one leaves or dies (PR10)",
     run: Effect.gen(function* () {
       const leases = yield* LeaseStore
       const lease = (name: string, owner: string, duration: Duration.DurationInput = "1 hour") =>

@@ -1,5 +1,4 @@
 /** A model that counts the notes, in a table of any form, and what the cases ask of it. */
-
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 import type { EventStore } from "../../core/EventStore.ts"

@@ -1,5 +1,4 @@
 /** What becomes of a stream that a projection parked: it waits, is taken up in order, and holds up no other. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect } from "effect"
 import type { Recorded } from "../../core/Recorded.ts"
@@ -26,7 +25,7 @@ import type { ProjectionCase } from "./ProjectionCase.ts"
 
 export const DeadLetters: ReadonlyArray<ProjectionCase> = [
   {
-    name: "PR6 a parked stream waits as a dead letter, the others go on, and a retry takes it up in order",
+    name: "a parked stream waits as a dead letter, the others go on, and a retry takes it up in order (PR6)",
     run: Effect.gen(function* () {
       let isBroken = true
       const projections = [notes({ ...poison("bad", () => isBroken), onFailure: "park" })]
@@ -70,7 +69,7 @@ export const DeadLetters: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 skipping the event of a parked stream takes up those behind it",
+    name: "skipping the event of a parked stream takes up those behind it (PR6)",
     run: Effect.gen(function* () {
       const projections = [notes({ ...poison("bad"), onFailure: "park" })]
       const end = yield* note("a", "good", "bad", "later", "last")
@@ -87,7 +86,7 @@ export const DeadLetters: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 while a long stream is taken up again the others go on",
+    name: "while a long stream is taken up again the others go on (PR6)",
     run: Effect.gen(function* () {
       let isBroken = true
       const applied: Array<string> = []
@@ -117,7 +116,7 @@ export const DeadLetters: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 at the limit of dead letters the projection halts, and those that are released are taken up all the same",
+    name: "at the limit of dead letters the projection halts, and those that are released are taken up all the same (PR6)",
     run: Effect.gen(function* () {
       const broken = new Set(["bad a", "bad b"])
       const before = (batch: ReadonlyArray<Recorded<Noted>>) =>
@@ -147,7 +146,7 @@ export const DeadLetters: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 a dead letter that cannot be written is no event passed over: it is tried until it is written",
+    name: "a dead letter that cannot be written is no event passed over: it is tried until it is written (PR6)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       let tries = 0

@@ -103,13 +103,13 @@ const refused = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
-    name: "RD4 a projection gets the events of its aggregate, and none of that name of another, live and rebuilt",
+    name: "a projection gets the events of its aggregate, and none of that name of another, live and rebuilt (RD4)",
     run: Effect.gen(function* () {
       deepStrictEqual(yield* modelOf([orderOpened]), { "order-1": "1: customer=Ada", "order-2": "1: customer=Bert" })
     })
   },
   {
-    name: "RD4 a projection over two aggregates decodes each event of one name as its own aggregate's",
+    name: "a projection over two aggregates decodes each event of one name as its own aggregate's (RD4)",
     run: Effect.gen(function* () {
       deepStrictEqual(yield* modelOf([...Order.events, Ticket.event(ticketOpened)]), {
         "order-1": "2: customer=Ada reason=paid",
@@ -120,13 +120,13 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD4 an event that two aggregates share is read of the one that is named",
+    name: "an event that two aggregates share is read of the one that is named (RD4)",
     run: Effect.gen(function* () {
       deepStrictEqual(yield* modelOf([Ticket.event(closed)]), { "ticket-1": "1: reason=sold out" })
     })
   },
   {
-    name: "RD4 a reaction and a subscription get the events of their aggregate alone",
+    name: "a reaction and a subscription get the events of their aggregate alone (RD4)",
     run: Effect.gen(function* () {
       const seen: Array<string> = []
       const reaction = Reaction.make({
@@ -154,7 +154,7 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD4 a bare event that two aggregates use is refused with both names, before anything runs",
+    name: "a bare event that two aggregates use is refused with both names, before anything runs (RD4)",
     run: Effect.gen(function* () {
       const projection = reader([closed])
       const reaction = Reaction.make({ name: "thank", events: [closed], react: () => Effect.void })
@@ -171,7 +171,7 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD4 where the aggregates are known, an event declared apart from them is of the one that has its name",
+    name: "where the aggregates are known, an event declared apart from them is of the one that has its name (RD4)",
     run: Effect.gen(function* () {
       const apart = Event.make("Closed", { reason: Schema.String })
       const projection = reader([apart])

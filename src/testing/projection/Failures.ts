@@ -1,5 +1,4 @@
 /** What a projection does that fails: nothing is half done, it halts or goes on, and an operator can skip and retry. */
-
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Clock, Duration, Effect, Layer } from "effect"
@@ -35,17 +34,17 @@ const failing = (name: string, fault: (isBroken: () => boolean) => Faults): Proj
 
 export const Failures: ReadonlyArray<ProjectionCase> = [
   failing(
-    "PR1 a handler that fails on event 4 leaves e1 to e3 and their checkpoint; a restart counts each once",
+    "a handler that fails on event 4 leaves e1 to e3 and their checkpoint; a restart counts each once (PR1)",
     (isBroken) => poison("e4", isBroken)
   ),
-  failing("PR2 so does bad SQL in a handler", (isBroken) => ({
+  failing("so does bad SQL in a handler (PR2)", (isBroken) => ({
     before: (batch) =>
       isBroken() && batch.some(({ event }) => event.text === "e4")
         ? Effect.flatMap(SqlClient, (sql) => sql.unsafe("INSERT INTO nowhere VALUES (1)"))
         : Effect.void
   })),
   {
-    name: "PR6 a poison event halts its projection after its attempts, and no other; a retry and a restart are the way on",
+    name: "a poison event halts its projection after its attempts, and no other; a retry and a restart are the way on (PR6)",
     run: Effect.gen(function* () {
       let isBroken = true
       let attempts = 0
@@ -82,7 +81,7 @@ export const Failures: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 an operator's skip passes over the event, also from beside, in a rebuild and after a restart",
+    name: "an operator's skip passes over the event, also from beside, in a rebuild and after a restart (PR6)",
     run: Effect.gen(function* () {
       const projections = [notes(poison("bad"))]
       const position = yield* note("a", "good", "bad", "later")
@@ -101,7 +100,7 @@ export const Failures: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR6 a skip that comes while the event is tried is done, whether the stream is parked or the projection halts",
+    name: "a skip that comes while the event is tried is done, whether the stream is parked or the projection halts (PR6)",
     run: Effect.forEach(["park", "halt"] as const, (name) =>
       Effect.gen(function* () {
         const checkpoints = yield* CheckpointStore
@@ -139,7 +138,7 @@ export const Failures: ReadonlyArray<ProjectionCase> = [
     )
   },
   {
-    name: "PR7 a clock on the wall that is set back by an hour holds up no retry",
+    name: "a clock on the wall that is set back by an hour holds up no retry (PR7)",
     run: Effect.gen(function* () {
       const inner = Clock.make()
       let offset = 0
@@ -163,7 +162,7 @@ export const Failures: ReadonlyArray<ProjectionCase> = [
   },
   {
     // There are no hooks for start and stop: what a projection needs it takes from its layer's scope.
-    name: "PR7 a defect is tried again with a delay; stopping works while it is",
+    name: "a defect is tried again with a delay; stopping works while it is (PR7)",
     run: Effect.gen(function* () {
       let attempts = 0
       const dying = notes({

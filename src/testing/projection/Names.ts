@@ -1,5 +1,4 @@
 /** Tables of any name are built, rebuilt and told apart. */
-
 import { deepStrictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
 import { Effect } from "effect"
@@ -16,7 +15,7 @@ const sizes = [1, 2, 36, 37, 42, 43, 53, 57, 58, 62, 63]
 
 export const Names: ReadonlyArray<ReadSideCase> = [
   {
-    name: "RD1 tables of every name from 1 to 63 bytes, ASCII and not, are built, rebuilt, indexed and told apart",
+    name: "tables of every name from 1 to 63 bytes, ASCII and not, are built, rebuilt, indexed and told apart (RD1)",
     run: Effect.gen(function* () {
       const names = ["n", "ü"].flatMap((letter) =>
         sizes.flatMap((bytes) =>
@@ -48,7 +47,7 @@ export const Names: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD1 two tables whose long names differ in the last letter have rows of their own, and so do their checkpoints",
+    name: "two tables whose long names differ in the last letter have rows of their own, and so do their checkpoints (RD1)",
     run: Effect.gen(function* () {
       const [left, right] = ["a", "b"].map((last) => nameOf("long_", 60, `_${last}`)) as [string, string]
       yield* note("a", "one")

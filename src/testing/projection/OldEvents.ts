@@ -1,5 +1,4 @@
 /** What a projection sees of events with a past: what became of them, at the place where they are stored. */
-
 import { deepStrictEqual, ok } from "node:assert"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect, Schema } from "effect"
@@ -40,7 +39,7 @@ const upcast = Projection.make({
 
 export const OldEvents: ReadonlyArray<ProjectionCase> = [
   {
-    name: "UP5 an event of newer code stops the projection, which names it and overwrites nothing",
+    name: "an event of newer code stops the projection, which names it and overwrites nothing (UP5)",
     run: Effect.gen(function* () {
       yield* note("a", "one")
       yield* appendRaw("a", [{ schemaVersion: 9, data: '{"text":"from the future"}' }])
@@ -55,7 +54,7 @@ export const OldEvents: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "UP1 UP6 a projection sees what each old event became, one, many or none, at the stored position",
+    name: "a projection sees what each old event became, one, many or none, at the stored position (UP1 UP6)",
     run: Effect.gen(function* () {
       const end = yield* appendRaw("a", [
         { type: "Old", data: '{"text":"one"}' },
@@ -73,7 +72,7 @@ export const OldEvents: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "UP7 UP8 an unknown type is passed over; one that is wanted and cannot be read halts or parks at once",
+    name: "an unknown type is passed over; one that is wanted and cannot be read halts or parks at once (UP7 UP8)",
     run: Effect.gen(function* () {
       yield* appendRaw("a", [{ type: "Unheard", data: "{" }, { data: '{"text":"one"}' }])
       yield* appendRaw("b", [{ data: '{"text":' }])

@@ -1,5 +1,4 @@
 /** A model that fails at an event. */
-
 import { Effect } from "effect"
 import type { Recorded } from "../../core/Recorded.ts"
 import type { Noted } from "../Notes.ts"

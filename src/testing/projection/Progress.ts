@@ -1,5 +1,4 @@
 /** What a projection says of itself: its lag, waiting for a position, a pause, and wake-ups that were lost. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Fiber, Stream } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
@@ -17,7 +16,7 @@ const deaf = <A, E>(effect: Effect.Effect<A, E, EventStore | ProjectionStore>) =
 
 export const Progress: ReadonlyArray<ProjectionCase> = [
   {
-    name: "PR11 PR17 lag is 0 at rest, also after events that nobody wants, and grows while paused",
+    name: "lag is 0 at rest, also after events that nobody wants, and grows while paused (PR11 PR17)",
     run: Effect.gen(function* () {
       const projections = [notes()]
       yield* note("a", "one")
@@ -40,7 +39,7 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR12 waiting for a position ends when the model has it, or with ViewBehind",
+    name: "waiting for a position ends when the model has it, or with ViewBehind (PR12)",
     run: Effect.gen(function* () {
       const projections = [notes()]
       yield* running(
@@ -65,7 +64,7 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR15 a pause survives a restart, and so does what it was asked to do",
+    name: "a pause survives a restart, and so does what it was asked to do (PR15)",
     run: Effect.gen(function* () {
       const projections = [notes()]
       const first = yield* note("a", "one")
@@ -106,7 +105,7 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR16 lost wake-ups are healed by the poll",
+    name: "lost wake-ups are healed by the poll (PR16)",
     run: deaf(
       running(
         [notes()],

@@ -1,5 +1,4 @@
 /** What failed is told whole, as the database said it, and a query can only read. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Cause, Effect, Exit, Option } from "effect"
@@ -9,7 +8,7 @@ import { counting, keepsUp, query, type ReadSideCase } from "./Counting.ts"
 
 export const Reasons: ReadonlyArray<ReadSideCase> = [
   {
-    name: "RD2 a create that fails, or throws, is told as the database said it, and a release that mends it builds the model",
+    name: "a create that fails, or throws, is told as the database said it, and a release that mends it builds the model (RD2)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one")
       const broken = counting("model", { more: (table) => [`CREATE TABEL ${table}_more (a INTEGER)`] })
@@ -40,7 +39,7 @@ export const Reasons: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 what apply failed with is told whole: what it threw, what that wraps, and what the database said",
+    name: "what apply failed with is told whole: what it threw, what that wraps, and what the database said (RD2)",
     run: Effect.gen(function* () {
       yield* note("a", "bad")
       class Rejected extends Error {
@@ -63,7 +62,7 @@ export const Reasons: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 a query of read models can only read, and one that is wrong is a defect and no reason to ask again later",
+    name: "a query of read models can only read, and one that is wrong is a defect and no reason to ask again later (RD2)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one")
       yield* running([notes()], caughtUp(end))

@@ -1,5 +1,4 @@
 /** A rebuild fills a copy while the old model serves, is swapped in whole, and goes on or begins again after a stop. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Fiber } from "effect"
 import { CheckpointStore } from "../../projection/CheckpointStore.ts"
@@ -26,7 +25,7 @@ import type { ProjectionCase } from "./ProjectionCase.ts"
 
 export const Rebuilds: ReadonlyArray<ProjectionCase> = [
   {
-    name: "PR8 a rebuild from 0 gives the same rows, and removes the old ones",
+    name: "a rebuild from 0 gives the same rows, and removes the old ones (PR8)",
     run: Effect.gen(function* () {
       for (let number = 0; number < 40; number++) yield* note(`s-${number % 7}`, `n${number}`)
       const end = yield* note("a", "end")
@@ -53,7 +52,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a dry run says what it would do, and does nothing",
+    name: "a dry run says what it would do, and does nothing (PR8)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one", "two")
       yield* running(
@@ -71,7 +70,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 while a rebuild runs the old model serves and keeps up, and no reader sees a half model",
+    name: "while a rebuild runs the old model serves and keeps up, and no reader sees a half model (PR8)",
     run: Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       let generation = 1
@@ -119,7 +118,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a rebuild that was cut off goes on where it was, and one of an older version is begun anew",
+    name: "a rebuild that was cut off goes on where it was, and one of an older version is begun anew (PR8)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const generations = yield* GenerationStore
@@ -144,7 +143,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a rebuild that did not pass each event once is not let serve",
+    name: "a rebuild that did not pass each event once is not let serve (PR8)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const generations = yield* GenerationStore
@@ -157,7 +156,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a rebuild that is never right waits longer each time before it begins anew",
+    name: "a rebuild that is never right waits longer each time before it begins anew (PR8)",
     run: Effect.gen(function* () {
       const generations = yield* GenerationStore
       let begun = 0
@@ -192,7 +191,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a rebuild that halted is tried again when it is asked for again, also where nothing ran meanwhile",
+    name: "a rebuild that halted is tried again when it is asked for again, also where nothing ran meanwhile (PR8)",
     run: Effect.gen(function* () {
       let isBroken = false
       const projections = [notes(poison("bad", () => isBroken))]
@@ -222,7 +221,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "PR8 a projection whose version rose rebuilds itself; until then queries are behind and the old rows stay",
+    name: "a projection whose version rose rebuilds itself; until then queries are behind and the old rows stay (PR8)",
     run: Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const end = yield* note("a", "one", "two")

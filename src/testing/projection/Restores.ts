@@ -1,5 +1,4 @@
 /** A log that was restored under the read side is noticed, and positions may leave out any number. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Layer } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
@@ -16,7 +15,7 @@ import { OtherSession } from "./OtherSession.ts"
 
 export const Restores: ReadonlyArray<ReadSideCase> = [
   {
-    name: "RD3 a model whose log was restored to an earlier end is ahead, answers nothing, and is built anew",
+    name: "a model whose log was restored to an earlier end is ahead, answers nothing, and is built anew (RD3)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const kept = yield* note("a", "one", "two")
@@ -49,7 +48,7 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD3 a log that is restored under running models is seen at once, an empty one too",
+    name: "a log that is restored under running models is seen at once, an empty one too (RD3)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const end = yield* note("a", "one", "two")
@@ -68,7 +67,7 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD3 a reaction says what it had done beyond the end, does nothing, and goes on from the end when it is told to",
+    name: "a reaction says what it had done beyond the end, does nothing, and goes on from the end when it is told to (RD3)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const done: Array<string> = []
@@ -105,7 +104,7 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD5 positions that leave out any number, up to 2^52, cost by events: first build, rebuild, count and lag",
+    name: "positions that leave out any number, up to 2^52, cost by events: first build, rebuild, count and lag (RD5)",
     run: Effect.gen(function* () {
       const tampering = yield* Tampering
       const store = yield* EventStore

@@ -1,5 +1,4 @@
 /** A rebuild beside others who use the model: their rights and views stay, and what keeps it from its place is named. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Exit, Fiber } from "effect"
 import { Projections } from "../../projection/Projections.ts"
@@ -10,7 +9,7 @@ import { OtherSession } from "./OtherSession.ts"
 
 export const Swaps: ReadonlyArray<ReadSideCase> = [
   {
-    name: "RD2 a view of others and their rights to the model stay through a rebuild",
+    name: "a view of others and their rights to the model stay through a rebuild (RD2)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const end = yield* note("a", "one", "two")
@@ -43,7 +42,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 rights stay where the columns of the model change; a view on columns that change halts the swap, and is named",
+    name: "rights stay where the columns of the model change; a view on columns that change halts the swap, and is named (RD2)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const end = yield* note("a", "one", "two")
@@ -88,7 +87,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 an open reader delays the swap and nothing else, and is named; it comes when the reader has gone",
+    name: "an open reader delays the swap and nothing else, and is named; it comes when the reader has gone (RD2)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const end = yield* note("a", "one")
@@ -129,7 +128,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 an index of a fixed name fails each rebuild: the first attempt tells, halts, and leaves the model that serves alone",
+    name: "an index of a fixed name fails each rebuild: the first attempt tells, halts, and leaves the model that serves alone (RD2)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one")
       let isBroken = true
@@ -160,7 +159,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
     })
   },
   {
-    name: "RD2 what is no longer declared is removed with its tables, and what is declared is not",
+    name: "what is no longer declared is removed with its tables, and what is declared is not (RD2)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one")
       yield* running([notes(), notes({ name: "kept" })], Effect.zipRight(caughtUp(end), caughtUp(end, "kept")))

@@ -1,5 +1,4 @@
 /** What a reaction keeps: the order of a stream, the ids of its commands, and a checkpoint that passes no hole. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Layer } from "effect"
 import { GenerationStore } from "../../projection/GenerationStore.ts"

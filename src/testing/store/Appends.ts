@@ -1,5 +1,4 @@
 /** What an append writes: all of it or nothing, at the expected version, in order, and never again changed. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect } from "effect"
 import { noHead } from "../../core/AppendPlan.ts"
@@ -10,7 +9,7 @@ import { append, at, command, events, fullHead, head, log, read, request, tagOf,
 
 export const Appends: ReadonlyArray<Case<EventStore>> = [
   {
-    name: "ES1 appends 3 events to an empty stream and reads them in order, versions 1 to 3",
+    name: "appends 3 events to an empty stream and reads them in order, versions 1 to 3 (ES1)",
     run: Effect.gen(function* () {
       const result = yield* append(request("a", "noStream", events("c", 3)))
       const stored = yield* read("a")
@@ -30,7 +29,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES2 ES3 a stale or too high expected version is a typed conflict and writes nothing",
+    name: "a stale or too high expected version is a typed conflict and writes nothing (ES2 ES3)",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 3)))
       for (const expected of [2, 4, 1000]) {
@@ -44,7 +43,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES4 each expectation holds or conflicts on a missing and on a present stream",
+    name: "each expectation holds or conflicts on a missing and on a present stream (ES4)",
     run: Effect.gen(function* () {
       yield* append(request("present", 0, events("c", 1)))
       const table: ReadonlyArray<readonly [string, ExpectedVersion, boolean]> = [
@@ -66,7 +65,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR8 another event at the expected version is a typed conflict and writes nothing",
+    name: "another event at the expected version is a typed conflict and writes nothing (JR8)",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 2)))
       const [first, second] = yield* read("a")
@@ -84,7 +83,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES5 an append without events succeeds, keeps its answer and takes no position",
+    name: "an append without events succeeds, keeps its answer and takes no position (ES5)",
     run: Effect.gen(function* () {
       yield* append(request("a", "any"), request("a", "any", events("empty", 0)))
       deepStrictEqual(yield* log(), [])
@@ -94,7 +93,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES6 a batch whose fourth event is refused is wholly absent",
+    name: "a batch whose fourth event is refused is wholly absent (ES6)",
     run: Effect.gen(function* () {
       const batch = command("c", ["1", "2", "3", '"\0"', "5"])
       strictEqual(yield* tagOf(append(request("a", 0, batch))), "InvalidArgument")
@@ -102,7 +101,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES7 an append to two streams is written to both or to neither",
+    name: "an append to two streams is written to both or to neither (ES7)",
     run: Effect.gen(function* () {
       const first = request("a", 0, events("c-1", 1))
       strictEqual(yield* tagOf(append(first, request("b", 5, events("c-2", 1)))), "VersionConflict")
@@ -113,7 +112,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES10 100 appends of 10 fibers that expect any version give versions 1 to 100",
+    name: "100 appends of 10 fibers that expect any version give versions 1 to 100 (ES10)",
     run: Effect.gen(function* () {
       const appends = Array.from({ length: 100 }, (_, index) => append(request("a", "any", events(`c-${index}`, 1))))
       yield* Effect.all(appends, { concurrency: 10 })
@@ -124,7 +123,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES11 what is stored does not change with the caller's objects, nor with the reader's",
+    name: "what is stored does not change with the caller's objects, nor with the reader's (ES11)",
     run: Effect.gen(function* () {
       const proposed = { type: "Noted", schemaVersion: 1, data: "1" }
       yield* append(request("a", 0, { ...command("c", []), events: [proposed] }))
@@ -140,7 +139,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES18 recordedAt is in whole milliseconds and never decreases along the log when the clock goes back",
+    name: "recordedAt is in whole milliseconds and never decreases along the log when the clock goes back (ES18)",
     run: Effect.gen(function* () {
       yield* at(2_000)(append(request("a", 0, events("c-1", 1))))
       yield* at(1_000)(append(request("b", 0, events("c-2", 1))))
@@ -152,7 +151,7 @@ export const Appends: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES18 after an event further ahead of the clock than the bound, recordedAt is the clock's time again",
+    name: "after an event further ahead of the clock than the bound, recordedAt is the clock's time again (ES18)",
     run: Effect.gen(function* () {
       const { maxClockLead } = yield* EventStore
       const year = 365 * 86_400_000

@@ -1,5 +1,4 @@
 /** What a store says of each command: its first answer again, its limits, and a verdict for each of an append. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect } from "effect"
 import * as CommandId from "../../core/CommandId.ts"
@@ -11,7 +10,7 @@ import { append, command, events, head, log, read, request, tagOf, verdicts } fr
 
 export const Commands: ReadonlyArray<Case<EventStore>> = [
   {
-    name: "ES24 a command id that was stored gives its first answer, whatever version is expected, and adds nothing",
+    name: "a command id that was stored gives its first answer, whatever version is expected, and adds nothing (ES24)",
     run: Effect.gen(function* () {
       const first = yield* append(request("a", 0, events("c", 2)))
       const store = yield* EventStore
@@ -27,7 +26,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES24 an unkept command is looked up by its id and otherwise leaves nothing",
+    name: "an unkept command is looked up by its id and otherwise leaves nothing (ES24)",
     run: Effect.gen(function* () {
       const unkept: ProposedCommand = { ...events("c", 0), outcome: "unkept" }
       deepStrictEqual(yield* append(request("a", 0, unkept)), [
@@ -44,7 +43,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES25 a command id with another body or for another stream is a typed error and the original stays",
+    name: "a command id with another body or for another stream is a typed error and the original stays (ES25)",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 1)))
       strictEqual(yield* tagOf(append(request("b", 0, events("c", 1)))), "CommandIdReused")
@@ -54,7 +53,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES30 ids, fingerprints and answers have their limits too, and one over them is refused with nothing written",
+    name: "ids, fingerprints and answers have their limits too, and one over them is refused with nothing written (ES30)",
     run: Effect.gen(function* () {
       const long = "x".repeat(CommandId.maxLength)
       const own = `\u0001${"x".repeat(CommandId.maxOwnLength - 1)}`
@@ -86,7 +85,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES30 data of 1 MiB is stored, a byte more is refused before any write",
+    name: "data of 1 MiB is stored, a byte more is refused before any write (ES30)",
     run: Effect.gen(function* () {
       const data = `"${"x".repeat(maxPayloadBytes - 2)}"`
       yield* append(request("a", 0, command("fits", [data])))

@@ -77,7 +77,7 @@ const problems = (against?: Journal.JournalHead) =>
 
 export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
   {
-    name: "JR1 a success, a kept refusal and a success without events are one entry each, chained from the log's id; what is not kept is none",
+    name: "a success, a kept refusal and a success without events are one entry each, chained from the log's id; what is not kept is none (JR1)",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, command("c-1", 2), command("c-2", 1, { correlationId: "c-0", causationId: "a@1" })))
       yield* append(request("b", 0, command("c-3", 0, { outcome: "refusal" })))
@@ -132,7 +132,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR1 an operation and an epoch are entries of their kind, and an epoch raises the log's",
+    name: "an operation and an epoch are entries of their kind, and an epoch raises the log's (JR1)",
     run: Effect.gen(function* () {
       const before = yield* identity
       strictEqual(before.epoch, 1)
@@ -160,7 +160,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR4 the head is where the log ends, and a log that goes on extends it; another one does not",
+    name: "the head is where the log ends, and a log that goes on extends it; another one does not (JR4)",
     run: Effect.gen(function* () {
       const { logId } = yield* identity
       const none = { sequence: 0, position: 0, hash: Journal.genesis(logId), recordedAt: 0 }
@@ -198,7 +198,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR6 appends of many fibers, with conflicts and retries, leave the journal gapless and chained",
+    name: "appends of many fibers, with conflicts and retries, leave the journal gapless and chained (JR6)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       const one = (index: number) => {
@@ -218,7 +218,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR8 the last entry of a stream says where the stream ends, a refusal's too",
+    name: "the last entry of a stream says where the stream ends, a refusal's too (JR8)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       const [a, b] = [StreamId.make("a"), StreamId.make("b")]
@@ -233,7 +233,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR1 the time of entries does not decrease by a clock that is set back a little, a refusal's included, and events take it",
+    name: "the time of entries does not decrease by a clock that is set back a little, a refusal's included, and events take it (JR1)",
     run: Effect.gen(function* () {
       yield* at(3_000)(append(request("a", 0, command("c-1", 0, { outcome: "refusal" }))))
       yield* at(1_000)(append(request("a", 0, command("c-2", 1))))
@@ -251,7 +251,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "JR1 after an entry further ahead of the clock than the bound, be it a refusal or an operation, entries have the clock's time again",
+    name: "after an entry further ahead of the clock than the bound, be it a refusal or an operation, entries have the clock's time again (JR1)",
     run: Effect.gen(function* () {
       const { maxClockLead } = yield* EventStore
       const [little, far] = [0.6 * maxClockLead, 1.2 * maxClockLead]

@@ -1,5 +1,4 @@
 /** What a store reads: pages with bounds, both directions, the whole log, its end, the names of streams, and wake-ups. */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
@@ -12,7 +11,7 @@ const streamPage = (options: ListStreamsOptions) => Effect.flatMap(EventStore, (
 
 export const Reads: ReadonlyArray<Case<EventStore>> = [
   {
-    name: "ES12 ES13 pages have the bounds, the limit and the direction that were asked for",
+    name: "pages have the bounds, the limit and the direction that were asked for (ES12 ES13)",
     run: Effect.gen(function* () {
       yield* append(request("a", 0, events("c", 5)))
       const table: ReadonlyArray<readonly [ReadStreamOptions, ReadonlyArray<number>, more: boolean]> = [
@@ -44,7 +43,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES14 bounds that are no integers from 0 are a typed error",
+    name: "bounds that are no integers from 0 are a typed error (ES14)",
     run: Effect.gen(function* () {
       for (const bad of [-1, 1.5, Number.NaN, 2 ** 53]) {
         strictEqual(yield* tagOf(read("a", { from: bad })), "InvalidArgument")
@@ -56,7 +55,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES15 ES18 pages of the log and of streams join without gap or double, in order, hashes chained",
+    name: "pages of the log and of streams join without gap or double, in order, hashes chained (ES15 ES18)",
     run: Effect.gen(function* () {
       for (let round = 0; round < 50; round++) {
         for (const id of ["a", "b"]) yield* append(request(id, "any", events(`${id}-${round}`, 20)))
@@ -94,7 +93,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES28 text comes back byte for byte or is refused, and two forms of one letter are two streams",
+    name: "text comes back byte for byte or is refused, and two forms of one letter are two streams (ES28)",
     run: Effect.gen(function* () {
       const data = JSON.stringify("😀 e\u0301 ‏שלום \u2028\u2029 \u0000 \ud800")
       yield* append(request("é", 0, command("c", [data])))
@@ -104,7 +103,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "ES29 streams with special characters and with one name inside another stay apart, also when listed by prefix",
+    name: "streams with special characters and with one name inside another stay apart, also when listed by prefix (ES29)",
     run: Effect.gen(function* () {
       const ids = ["acc-1", "acc-10", "acc-2", "a%", "a_", "a'", "a/b", " ", "\uffee", "😀", "x".repeat(512)]
       for (const [index, id] of ids.entries()) {

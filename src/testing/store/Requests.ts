@@ -1,5 +1,4 @@
 /** What the cases of an event store append, and how they read it again. */
-
 import { hash } from "node:crypto"
 import { Clock, Effect } from "effect"
 import {

@@ -35,7 +35,7 @@ const remove = (id: string, range?: { readonly from?: number; readonly to?: numb
 
 export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
   {
-    name: "SS1 a stream without snapshots has none",
+    name: "a stream without snapshots has none (SS1)",
     run: Effect.gen(function* () {
       strictEqual(yield* load("a"), null)
       yield* save(snapshot("b", 1))
@@ -43,7 +43,7 @@ export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
-    name: "SS2 SS3 SS4 the latest is loaded, up to the bound when there is one",
+    name: "the latest is loaded, up to the bound when there is one (SS2 SS3 SS4)",
     run: Effect.gen(function* () {
       for (const version of [10, 50, 20, 40, 30]) yield* save(snapshot("a", version))
       deepStrictEqual(yield* load("a"), snapshot("a", 50))
@@ -54,7 +54,7 @@ export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
-    name: "SS5 the same version is replaced",
+    name: "the same version is replaced (SS5)",
     run: Effect.gen(function* () {
       yield* save(snapshot("a", 1, "old"), snapshot("b", 1, "other"))
       yield* save(snapshot("a", 1, "new"))
@@ -63,7 +63,7 @@ export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
-    name: "ES11 what is saved does not change with the caller's objects, nor with the reader's",
+    name: "what is saved does not change with the caller's objects, nor with the reader's (ES11)",
     run: Effect.gen(function* () {
       const saved = { ...snapshot("a", 1, "first") }
       yield* save(saved)
@@ -74,7 +74,7 @@ export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
-    name: "SS6 one, up to a version, or all of one stream are removed, and of no other",
+    name: "one, up to a version, or all of one stream are removed, and of no other (SS6)",
     run: Effect.gen(function* () {
       for (const id of ["acc-1", "acc-10"]) for (const version of [1, 2, 3, 4]) yield* save(snapshot(id, version))
       yield* remove("acc-1", { from: 4, to: 4 })
@@ -89,7 +89,7 @@ export const SavedSnapshots: ReadonlyArray<Case<SnapshotStore>> = [
     })
   },
   {
-    name: "SS7 10 kB, 1 MB and 10 MB come back as they were",
+    name: "10 kB, 1 MB and 10 MB come back as they were (SS7)",
     run: Effect.gen(function* () {
       for (const size of [10_000, 1_000_000, 10_000_000]) {
         yield* save(snapshot("a", size, "é".repeat(size / 2)))

@@ -2,7 +2,6 @@
  * Nothing acts on a damaged event: each reader of the log stops there with the stream and the version, having given what
  * stands before.
  */
-
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Rpc } from "@effect/rpc"
 import { Chunk, Effect, Either, Layer, Schema, Stream } from "effect"

@@ -44,7 +44,7 @@ const positionsOf = (events: ReadonlyArray<StoredEvent>) => events.map(({ positi
 
 export const Tail: ReadonlyArray<SubscriptionCase> = [
   {
-    name: "RD6 the log is read once for all who follow, however many wait whom nothing concerns",
+    name: "the log is read once for all who follow, however many wait whom nothing concerns (RD6)",
     run: Effect.gen(function* () {
       const { counted, reads } = yield* counting
       yield* Effect.gen(function* () {
@@ -70,7 +70,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
     })
   },
   {
-    name: "RD6 slow ones, one that never reads, and those that are quick: nobody misses or doubles",
+    name: "slow ones, one that never reads, and those that are quick: nobody misses or doubles (RD6)",
     run: Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const count = 200
@@ -97,7 +97,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
     }).pipe(Effect.provide(ProjectionConfig.layer({ tailEvents: 8 })))
   },
   {
-    name: "RD6 filters by type, aggregate and beginning of the stream give what is stored and what comes, and all of it",
+    name: "filters by type, aggregate and beginning of the stream give what is stored and what comes, and all of it (RD6)",
     run: Effect.gen(function* () {
       const streams = ["order-1", "order-17", "orders-1", "invoice-1"]
       const types = ["Noted", "Other"]
@@ -141,7 +141,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
     })
   },
   {
-    name: "RD6 of one stream among others that are as busy each version comes once, also where the ring has gone on",
+    name: "of one stream among others that are as busy each version comes once, also where the ring has gone on (RD6)",
     run: Effect.gen(function* () {
       const versions: Array<number> = []
       const count = 60
@@ -167,7 +167,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
     }).pipe(Effect.provide(ProjectionConfig.layer({ tailEvents: 3 })))
   },
   {
-    name: "RD6 where the store does not answer each follower is told, and whoever comes again goes on",
+    name: "where the store does not answer each follower is told, and whoever comes again goes on (RD6)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       let isDown = false
