@@ -23,19 +23,22 @@ declare module "vitest" {
   }
 }
 
-/** Whether a file that is to run imports this module. */
-const isNeeded = async (project: TestProject, module: string): Promise<boolean> => {
+/** Whether a file that is to run imports one of these modules. */
+const isNeeded = async (project: TestProject, ...modules: ReadonlyArray<string>): Promise<boolean> => {
   // With the values of options among them, these name too many files at worst.
   const named = process.argv.slice(2).filter((argument) => argument !== "run" && !argument.startsWith("-"))
   const { testFiles } = await project.globTestFiles(named)
-  return testFiles.some((file) => readFileSync(file, "utf8").includes(`/${module}"`))
+  return testFiles.some((file) => {
+    const text = readFileSync(file, "utf8")
+    return modules.some((module) => text.includes(`/${module}"`))
+  })
 }
 
-/** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`. */
+/** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`, or the list of stores that does. */
 const startPostgres = async (project: TestProject) => {
   const url = process.env.DAYBOOK_TEST_PG
   if (url !== undefined) return { url, stop: async () => {} }
-  const needed = await isNeeded(project, "Postgres.ts")
+  const needed = await isNeeded(project, "Postgres.ts", "stores.ts")
   return needed ? PostgresServer.start() : { url: "", stop: async () => {} }
 }
 

@@ -7,7 +7,7 @@ import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "./Cli.ts"
 
 describe("daybook operations", () => {
-  it.scoped("RD7 lists who did what and why, and nothing that would steer a terminal", () =>
+  it.scoped("lists who did what and why, and nothing that would steer a terminal (RD7)", () =>
     Effect.gen(function* () {
       const file = join(yield* Cli.folder, "bank.db")
       const run = (...args: ReadonlyArray<string>) => Cli.run([...args, "--db", `sqlite:${file}`])

@@ -65,7 +65,7 @@ const stream = StreamId.make("ledger-a")
 
 export const Principals: ReadonlyArray<ActorSystemCase> = [
   {
-    name: "HX10 principal and metadata are in the entry under its hash, in each event, and in what decide is told",
+    name: "principal and metadata are in the entry under its hash, in each event, and in what decide is told (HX10)",
     run: Effect.suspend(() => {
       const told: Array<Pick<DecideContext, "principal" | "metadata">> = []
       const decide: Decide = (payload, state, context) => {
@@ -123,7 +123,7 @@ export const Principals: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "HX10 a retry with another principal and other metadata is the same command, whose first ones stay",
+    name: "a retry with another principal and other metadata is the same command, whose first ones stay (HX10)",
     run: running(
       sign,
       Effect.gen(function* () {
@@ -136,7 +136,7 @@ export const Principals: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "HX9 what is kept for one principal is not given to another that asks for its own, whatever it was",
+    name: "what is kept for one principal is not given to another that asks for its own, whatever it was (HX9)",
     run: running(
       sign,
       Effect.gen(function* () {
@@ -165,7 +165,7 @@ export const Principals: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "HX9 a command that waits is joined by nobody else's under its id",
+    name: "a command that waits is joined by nobody else's under its id (HX9)",
     run: Effect.gen(function* () {
       const [begun, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const decide: Decide = () =>
@@ -189,7 +189,7 @@ export const Principals: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "HX10 a principal or metadata that no store takes is refused, and those beside it are not",
+    name: "a principal or metadata that no store takes is refused, and those beside it are not (HX10)",
     run: running(
       sign,
       Effect.gen(function* () {

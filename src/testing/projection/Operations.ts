@@ -46,7 +46,7 @@ const listed = Effect.map(Operation.page(0, 100), ({ operations }) => operations
 
 export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
-    name: "RD7 an operation is done and recorded, with who, why and what it found, and is listed apart from commands",
+    name: "an operation is done and recorded, with who, why and what it found, and is listed apart from commands (RD7)",
     run: Effect.gen(function* () {
       yield* begin
       yield* append("c-1")
@@ -78,7 +78,7 @@ export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD7 the same operation under its key is done once, also by two at once",
+    name: "the same operation under its key is done once, also by two at once (RD7)",
     run: Effect.gen(function* () {
       yield* begin
       let times = 0
@@ -97,7 +97,7 @@ export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD7 a key that was used for another operation, by another operator, or for a command is refused, and nothing is done",
+    name: "a key that was used for another operation, by another operator, or for a command is refused, and nothing is done (RD7)",
     run: Effect.gen(function* () {
       yield* begin
       yield* append("c-1")
@@ -116,7 +116,7 @@ export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD7 work that fails leaves no entry, and its key is free",
+    name: "work that fails leaves no entry, and its key is free (RD7)",
     run: Effect.gen(function* () {
       const failed = yield* Effect.flip(Operation.run("projections.pause", asked, by, Effect.fail("no" as const)))
       strictEqual(failed, "no")
@@ -133,7 +133,7 @@ export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     })
   },
   {
-    name: "RD7 texts that no store takes are refused by name",
+    name: "texts that no store takes are refused by name (RD7)",
     run: Effect.gen(function* () {
       for (const [name, wrong] of [
         ["key", { key: "" }],
@@ -153,7 +153,7 @@ export const Operations: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
 /** Where log and read side are one database, and so one transaction; memory has two. */
 export const OperationAtomicity: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
-    name: "RD7 what failed work had changed is undone",
+    name: "what failed work had changed is undone (RD7)",
     run: Effect.gen(function* () {
       yield* begin
       const work = Effect.zipRight(pause, Effect.fail("no" as const))

@@ -23,7 +23,7 @@ const process = (version: number) =>
 
 export const RollingDeployConformance: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
   {
-    name: "PR13 a release that raised a projection's version builds its model beside the one before, which holds its own lease (RD2)",
+    name: "a release that raised a projection's version builds its model beside the one before, which holds its own lease (PR13 RD2)",
     run: Effect.gen(function* () {
       yield* Effect.scoped(
         Effect.gen(function* () {
