@@ -25,8 +25,10 @@ import * as openapi from "./openapi.ts"
 import * as operations from "./operations.ts"
 import * as projections from "./projections.ts"
 import * as rebuild from "./rebuild.ts"
+import * as restore from "./restore.ts"
 import * as schema from "./schema.ts"
 import * as serve from "./serve.ts"
+import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
 import * as verify from "./verify.ts"
 
@@ -49,6 +51,7 @@ const verbs = (app: Application) =>
     rebuild.command(app),
     operations.command,
     backup.command,
+    restore.command,
     copy.command(app),
     schema.command(app),
     openapi.command(app)
@@ -108,12 +111,9 @@ export const run = (
       process.stderr.write(`${program}: standard output cannot be written: ${error.message}\n`)
     process.exit(1)
   })
-  let verb: string | undefined
-
   const main = Effect.gen(function* () {
     // The parser takes a lone dash for an option without a name.
     const { module, rest } = yield* takeApp(process.argv.map((argument) => (argument === "-" ? Lines.stdin : argument)))
-    verb = rest[2]
     const app =
       module !== undefined
         ? yield* load(module)
@@ -148,7 +148,7 @@ export const run = (
       // A signal is how a server ends in order, and how any other verb is cut off.
       teardown: (exit, onExit) => {
         const isStopped = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-        onExit(Exit.isSuccess(exit) || (isStopped && verb === "serve") ? 0 : isStopped ? 130 : 1)
+        onExit(Exit.isSuccess(exit) || (isStopped && UntilSignal.isBegun()) ? 0 : isStopped ? 130 : 1)
       }
     })
   )

@@ -14,6 +14,12 @@ export const databaseOption = Options.text("db").pipe(
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
 export type Mode = "create" | "existing" | "readOnly"
 
+/** The file of an address of SQLite; undefined where it is no such address, or that of a database in memory. */
+export const fileOf = (address: string): string | undefined => {
+  const file = /^sqlite:(.+)$/.exec(address)?.[1]
+  return file === ":memory:" ? undefined : file
+}
+
 export const isPostgres = (address: string): boolean => /^postgres(?:ql)?:\/\/./.test(address)
 
 /** The stores behind a database's address, which may hold a password and so is never repeated. */

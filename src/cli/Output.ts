@@ -39,7 +39,7 @@ export const newFile = <A, E, R>(
   if (existsSync(path)) return refuse("there is one already")
   return AtomicFile.create(path, (temporary) =>
     Effect.acquireUseRelease(
-      Effect.tryPromise({ try: () => open(temporary, "wx"), catch: refusal }),
+      Effect.tryPromise({ try: () => open(temporary, "w"), catch: refusal }),
       (file) => fill((text) => Effect.tryPromise({ try: () => file.appendFile(text), catch: refusal })),
       (file) => Effect.promise(() => file.close())
     )

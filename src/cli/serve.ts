@@ -4,6 +4,7 @@ import * as Options from "@effect/cli/Options"
 import { Config, Effect } from "effect"
 import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
+import * as UntilSignal from "./UntilSignal.ts"
 
 const options = {
   db: Database.databaseOption,
@@ -42,8 +43,11 @@ const options = {
 // Loaded when asked for: the server is as much code as all other verbs together.
 export const command = (app: Application) =>
   Command.make("serve", options, (settings) =>
-    Effect.flatMap(
-      Effect.promise(() => import("./Service.ts")),
-      (service) => service.run(app, settings)
+    Effect.zipRight(
+      UntilSignal.begin,
+      Effect.flatMap(
+        Effect.promise(() => import("./Service.ts")),
+        (service) => service.run(app, settings)
+      )
     )
   ).pipe(Command.withDescription("Serve over HTTP; SIGTERM stops it in order."))

@@ -2,12 +2,13 @@
  * `Fault` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
  * parsers quote what they were given, and those of a decision may, so that owners and amounts would stand in the log.
  */
-import { Cause, Chunk, Effect, type LogLevel, ParseResult, Predicate } from "effect"
+import { Cause, Effect, type LogLevel, ParseResult, Predicate } from "effect"
 import * as ActorError from "./ActorError.ts"
 import * as EventError from "./EventError.ts"
 import * as Reason from "./Reason.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import * as StoreError from "./StoreError.ts"
+import * as StoreFault from "./StoreFault.ts"
 
 /** Errors whose messages are made of ids, places and numbers of versions; that of a driver says what befell the database. */
 const discreet = [...Object.values(ActorError), ...Object.values(EventError), ...Object.values(StoreError)].filter(
@@ -47,9 +48,34 @@ const ofOne = (error: unknown): string => {
 /** The kind of an error and of what caused it, as one text for a log. */
 const ofAll = (error: unknown): string => Reason.chain(error).map(ofOne).join(", because of ") || typeof error
 
+const errorsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => [
+  ...Cause.failures(cause),
+  ...Cause.defects(cause)
+]
+
+/** The kinds of errors alone: as many as the code has, whatever the data is. */
+export const kindOf = (cause: Cause.Cause<unknown>): string =>
+  errorsOf(cause)
+    .flatMap((error) => Reason.chain(error).map((link) => StoreFault.of(link) ?? Reason.kindOf(link)))
+    .join(" < ")
+
+/** Where in the log it is, as far as one of the errors says: `streamId`, `version`, `position`, `type`. */
+export const placeOf = (cause: Cause.Cause<unknown>): Readonly<Record<string, string | number>> => {
+  const place: Record<string, string | number> = {}
+  for (const error of errorsOf(cause).flatMap(Reason.chain)) {
+    // Those of user code may hold anything under these names.
+    if (!discreet.some((type) => error instanceof type)) continue
+    for (const key of ["streamId", "version", "position", "type"]) {
+      const value = Predicate.hasProperty(error, key) ? error[key] : undefined
+      if (typeof value === "string" || typeof value === "number") place[key] ??= value
+    }
+  }
+  return place
+}
+
 /** As one text, for a log. */
 export const describe = (cause: Cause.Cause<unknown>): string => {
-  const errors = [...Cause.failures(cause), ...Chunk.toReadonlyArray(Cause.defects(cause))]
+  const errors = errorsOf(cause)
   return errors.length === 0 ? "an interruption" : errors.map(ofAll).join("\nand ")
 }
 
@@ -61,6 +87,9 @@ export const report = (
   cause?: Cause.Cause<unknown>
 ): Effect.Effect<void> =>
   Effect.logWithLevel(level, message).pipe(
-    Effect.annotateLogs({ ...annotations, ...(cause !== undefined && { fault: describe(cause) }) }),
+    Effect.annotateLogs({
+      ...(cause !== undefined && { ...placeOf(cause), fault: describe(cause) }),
+      ...annotations
+    }),
     Effect.catchAllCause(() => Effect.void)
   )

@@ -10,10 +10,12 @@ import type * as HttpRouter from "@effect/platform/HttpRouter"
 import { RouteNotFound } from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Context, Effect, type Layer, Schema } from "effect"
+import { Cause, Context, Effect, type Layer, LogLevel, Schema } from "effect"
 import * as CommandId from "../core/CommandId.ts"
+import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
+import { Flood } from "../core/Flood.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -85,19 +87,46 @@ export const render = (
   })
 }
 
+const causeOf = ({ cause }: Problem.Problem): Cause.Cause<unknown> =>
+  Cause.isCause(cause) ? cause : cause === undefined ? Cause.empty : Cause.fail(cause)
+
 const report = (problem: Problem.Problem, route: string, correlationId: string) => {
-  const cause = Cause.isCause(problem.cause) ? problem.cause : Cause.fail(problem.cause)
-  const log = problem.code === "internal" || problem.code === "data-damaged" ? Effect.logError : Effect.logWarning
-  return log("a request failed").pipe(
-    Effect.annotateLogs({
-      code: problem.code,
-      status: problem.status,
-      route,
-      correlationId,
-      ...(problem.cause !== undefined && { fault: Fault.describe(cause) })
-    })
+  const cause = causeOf(problem)
+  const isOurs = problem.code === "internal" || problem.code === "data-damaged"
+  return Fault.report(
+    isOurs ? LogLevel.Error : LogLevel.Warning,
+    "a request failed",
+    { code: problem.code, status: problem.status, route, correlationId },
+    Cause.isEmpty(cause) ? undefined : cause
   )
 }
+
+/** How many failures of one kind are told with their own correlation id, and how long until the next of them are. */
+const flooding = { burst: 3, windowMs: 30_000 }
+const lookInterval = "5 seconds"
+
+/**
+ * Tells of failures, as many as anybody reads. One that is not told itself answers with the correlation id of the last one of its
+ * kind that was, so that a client's id is in the log, with the cause.
+ */
+const makeTelling = Effect.gen(function* () {
+  const flood = new Flood(flooding)
+  const look = Effect.flatMap(Elapsed.millis, (now) =>
+    Effect.forEach(flood.due(now), ({ count, kind, mark, seconds }) =>
+      Fault.report(LogLevel.Warning, `${count} more requests failed like it within ${seconds} s`, {
+        kind,
+        correlationId: mark
+      })
+    )
+  )
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(look, lookInterval)))
+  return (problem: Problem.Problem, route: string): Effect.Effect<string> =>
+    Effect.flatMap(Elapsed.millis, (now) => {
+      const correlationId = CommandId.make()
+      const told = flood.note(`${problem.code} ${route} ${Fault.kindOf(causeOf(problem))}`, correlationId, now)
+      return told === undefined ? Effect.as(report(problem, route, correlationId), correlationId) : Effect.succeed(told)
+    })
+})
 
 const pathOf = (url: string): string => url.split("?", 1)[0] ?? url
 
@@ -146,7 +175,8 @@ const around =
     lifecycle: Lifecycle["Type"],
     readiness: Readiness["Type"],
     log: LogHeader.LogHeader["Type"],
-    store: EventStore["Type"]
+    store: EventStore["Type"],
+    tell: Effect.Effect.Success<typeof makeTelling>
   ) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
@@ -158,13 +188,11 @@ const around =
       const commandId = idOf(request)
 
       const answer = (problem: Problem.Problem): App => {
-        const correlationId = problem.status >= 500 ? CommandId.make() : undefined
-        const response = render(problem, pathOf(url), commandId, correlationId)
-        if (correlationId === undefined) return Effect.succeed(response)
+        if (problem.status < 500) return Effect.succeed(render(problem, pathOf(url), commandId, undefined))
         const isFault = problem.code === "store-unavailable" || problem.code === "outcome-unknown"
-        return report(problem, route, correlationId).pipe(
-          Effect.zipRight(isFault && method === "POST" ? readiness.noteFault : Effect.void),
-          Effect.as(response)
+        return tell(problem, route).pipe(
+          Effect.zipLeft(isFault && method === "POST" ? readiness.noteFault : Effect.void),
+          Effect.map((correlationId) => render(problem, pathOf(url), commandId, correlationId))
         )
       }
       const reply = (): App => {
@@ -217,7 +245,8 @@ export const layer = (
 ): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader | EventStore> =>
   HttpApiBuilder.middleware(
     Effect.map(
-      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore]),
-      ([served, lifecycle, readiness, log, store]) => around(refusalOf, served, lifecycle, readiness, log, store)
+      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore, makeTelling]),
+      ([served, lifecycle, readiness, log, store, tell]) =>
+        around(refusalOf, served, lifecycle, readiness, log, store, tell)
     )
   )

@@ -9,6 +9,7 @@ import {
   StoreUnavailable,
   StreamDamaged
 } from "../core/StoreError.ts"
+import * as StoreFault from "../core/StoreFault.ts"
 import type { ViewBehind } from "../projection/ProjectionError.ts"
 import { Problem } from "./Problem.ts"
 
@@ -17,7 +18,15 @@ export const invalid = (path: string, reason: string) =>
   new Problem("invalid-request", { detail: `${path} ${reason}`, errors: [{ path, reason }] })
 
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
-export const storeUnavailable = (cause: StoreUnavailable) => new Problem("store-unavailable", { cause })
+/** Damage is no outage: waiting does not end it. */
+export const storeUnavailable = (cause: StoreUnavailable) => {
+  const fault = StoreFault.of(cause)
+  if (fault === "damaged") return new Problem("data-damaged", { detail: StoreFault.faults.damaged, cause })
+  return new Problem("store-unavailable", {
+    ...(fault !== undefined && { detail: `${StoreFault.faults[fault]}; nothing was done` }),
+    cause
+  })
+}
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
 /** What says that events are sound and this code does not know them. By name: from another node of a cluster only that comes. */
 const unknownHere: ReadonlySet<string> = new Set([FutureVersion.name, UnknownEvent.name])

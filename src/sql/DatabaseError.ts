@@ -14,6 +14,11 @@ const problems = {
   noAccess: ["may not be read", "change the permissions"],
   empty: ["is an empty file", "remove it so that a database can be created, or restore a backup"],
   strayLog: ["is missing but its -wal file is there", "put the database back beside it, or move the -wal file away"],
+  foreignLog: [
+    "and the write-ahead log beside it (-wal) do not belong together",
+    "where you put a backup in its place, do it with daybook restore, or move the files with -wal, -shm and -journal away; where another release or program was killed, open it with that once"
+  ],
+  readMeanwhile: ["was restored, and another process reads it", "end that process first"],
   notADatabase: ["is not an SQLite database", "check the path"],
   foreign: ["is a database of another program", "check the path"],
   newer: ["was written by a newer version of this program", "start that version or a later one"],

@@ -72,6 +72,14 @@ const readOnly = () =>
     })
   })
 
+const rolledBack = () =>
+  new SqlError({
+    cause: Object.assign(new Error("the server rolled the transaction back, in which a statement failed"), {
+      severity: "ERROR",
+      code: "40000"
+    })
+  })
+
 /** Whether one of the results of a message says that its transaction may not write. */
 const isReadOnly = (results: unknown): boolean =>
   Array.isArray(results) && results.some((result) => result?.rows?.[0]?.transaction_read_only === "on")
@@ -154,14 +162,17 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
         (result) => {
           const last: unknown = Array.isArray(result) ? result.at(-1) : result
           // After a statement that failed, COMMIT is a ROLLBACK that reports no error.
-          return Predicate.hasProperty(last, "command") && last.command === "COMMIT"
-            ? Effect.void
-            : new SqlError({ cause: new Error("the server rolled the transaction back, in which a statement failed") })
+          return Predicate.hasProperty(last, "command") && last.command === "COMMIT" ? Effect.void : rolledBack()
         }
       ),
     rollBack,
     isConstraint: (error) => /^2[23]/.test(stateOf(error)),
     isFault,
+    // An error ends the transaction, and not the session; what ends that may come after the commit.
+    isUndone: (error) => {
+      const cause = innermost(error)
+      return Predicate.hasProperty(cause, "severity") && cause.severity === "ERROR"
+    },
     isMistake,
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",

@@ -40,6 +40,8 @@ export interface Dialect {
   readonly isConstraint: (error: unknown) => boolean
   /** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
   readonly isFault: (error: unknown) => boolean
+  /** Of a commit that failed: it did not happen for certain, and will not once the transaction is rolled back. */
+  readonly isUndone: (error: unknown) => boolean
   /** The statement or its parameters are wrong, or it writes where it may only read: trying it again gives the same. */
   readonly isMistake: (error: unknown) => boolean
   /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */

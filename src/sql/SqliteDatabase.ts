@@ -5,14 +5,12 @@
  * A file that must not be used is found by reading alone and stays as it is, byte for byte. A new one is built under a
  * temporary name, so that a process killed at any instant leaves a whole database or none.
  */
-import { Buffer } from "node:buffer"
-import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Layer, LogLevel, Option, type Scope, Stream } from "effect"
+import { Effect, Either, Layer, LogLevel, Option, type Scope, Stream } from "effect"
 import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
 import * as AtomicFile from "./AtomicFile.ts"
@@ -21,8 +19,10 @@ import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import { codeOf, patiently, sqlite } from "./SqliteDialect.ts"
+import { codeOf, isBusy, patiently, sqlite } from "./SqliteDialect.ts"
 import * as SqliteDriver from "./SqliteDriver.ts"
+import * as SqliteFile from "./SqliteFile.ts"
+import * as WriteAheadLog from "./WriteAheadLog.ts"
 
 type Mode = "create" | "existing" | "readOnly"
 type Durability = "full" | "normal"
@@ -54,11 +54,6 @@ const defaults: SqliteLimits = { writeAheadLogLimit: 16 * 1_048_576 }
 const ranges: Limits.Ranges<SqliteLimits> = { writeAheadLogLimit: [0, Number.MAX_SAFE_INTEGER] }
 
 const migrations = Migrations.migrationsOf(sqlite)
-
-/** "Dayb": marks a file as ours, so that the database of another program is not taken for one. */
-const applicationId = 0x44617962
-const applicationIdOffset = 68
-const magic = "SQLite format 3\0"
 
 /** What `PRAGMA synchronous` answers. */
 const synchronous = { full: 2, normal: 1 }
@@ -103,34 +98,6 @@ const open = (
     return [client, connection] as const
   })
 
-/** Whether the permissions allow it. The superuser may do anything, but a file marked read-only is meant so. */
-const may = (path: string, action: "read" | "write"): boolean => {
-  try {
-    accessSync(path, action === "read" ? constants.R_OK : constants.W_OK)
-    return (statSync(path).mode & (action === "read" ? 0o444 : 0o222)) !== 0
-  } catch {
-    return false
-  }
-}
-
-/** What is wrong with the file at this path, as far as the file system and its first bytes tell. */
-const problemOfFile = (filename: string, writes: boolean): Problem | undefined => {
-  const stats = statSync(filename)
-  if (!stats.isFile()) return "notAFile"
-  if (!may(filename, "read")) return "noAccess"
-  if (writes && !(may(filename, "write") && may(dirname(filename), "write"))) return "readOnly"
-  if (stats.size === 0) return "empty"
-  const header = Buffer.alloc(100)
-  const descriptor = openSync(filename, "r")
-  try {
-    readSync(descriptor, header, 0, header.length, 0)
-  } finally {
-    closeSync(descriptor)
-  }
-  if (header.toString("latin1", 0, magic.length) !== magic) return "notADatabase"
-  return header.readUInt32BE(applicationIdOffset) === applicationId ? undefined : "foreign"
-}
-
 /** What kept the driver from opening or reading the file. */
 const problemOfCause = (cause: unknown): Problem => {
   const code = codeOf(cause)
@@ -139,7 +106,19 @@ const problemOfCause = (cause: unknown): Problem => {
   return /^SQLITE_(CORRUPT|ERROR)/.test(code) ? "damaged" : "unopenable"
 }
 
-const stat = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false })
+/** What was wrong with the database at this path, whichever way it came to light. */
+const asDatabaseError =
+  (filename: string) =>
+  <A, R>(effect: Effect.Effect<A, unknown, R>): Effect.Effect<A, DatabaseError, R> =>
+    effect.pipe(
+      Effect.catchAllDefect(Effect.fail),
+      Effect.mapError((error) => {
+        if (error instanceof DatabaseError) return error
+        if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
+        if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
+        return new DatabaseError({ filename, problem: problemOfCause(error), cause: innermost(error) })
+      })
+    )
 
 /** Reads which migrations made the database; fails when this program must not use it. */
 const readApplied = (connection: Connection): Effect.Effect<number, SqlError | Problem> =>
@@ -164,7 +143,8 @@ const create = (filename: string): Effect.Effect<void, unknown> =>
     Effect.scoped(
       Effect.gen(function* () {
         const [, connection] = yield* open(temporary, { readonly: false, durability: "full" })
-        yield* connection.executeRaw(`PRAGMA application_id = ${applicationId}`, [])
+        yield* connection.executeRaw(`PRAGMA application_id = ${SqliteFile.applicationId}`, [])
+        yield* WriteAheadLog.noteCopy(connection)
         yield* migrate(connection)
       })
     )
@@ -175,26 +155,64 @@ const create = (filename: string): Effect.Effect<void, unknown> =>
     )
   )
 
+/** A connection that only reads. */
+const reader = (filename: string): Effect.Effect<Connection, unknown, Scope.Scope> =>
+  Effect.map(open(filename, { readonly: true, durability: "full" }), ([, connection]) => connection)
+
 /** Fails unless the path leads to a database that this program may use. Changes nothing but to make a missing one. */
-const check = (filename: string, mode: Mode): Effect.Effect<void, unknown> =>
+const check = (filename: string, mode: Mode): Effect.Effect<{ readonly isCopy: boolean }, unknown> =>
   Effect.gen(function* () {
-    if (!stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
+    if (!SqliteFile.stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
     // Looked for before the file itself: a process that makes the file right now has no log before it.
-    const strayLog = (stat(`${filename}-wal`)?.size ?? 0) > 0
-    if (stat(filename) === undefined) {
+    const strayLog = (SqliteFile.stat(`${filename}-wal`)?.size ?? 0) > 0
+    if (SqliteFile.stat(filename) === undefined) {
       // SQLite would play the log of the lost database into the new one.
       if (strayLog) return yield* Effect.fail<Problem>("strayLog")
       if (mode !== "create") return yield* Effect.fail<Problem>("missing")
-      if (!may(dirname(filename), "write")) return yield* Effect.fail<Problem>("readOnly")
+      if (!SqliteFile.may(dirname(filename), "write")) return yield* Effect.fail<Problem>("readOnly")
       yield* create(filename)
     }
-    const problem = problemOfFile(filename, mode !== "readOnly")
+    const problem = SqliteFile.problemOf(filename, mode !== "readOnly")
     if (problem !== undefined) return yield* Effect.fail(problem)
+    const isCopy = WriteAheadLog.isCopy(filename)
+    yield* Effect.scoped(WriteAheadLog.check(filename, reader(filename)))
     // A client of its own, closed before one that writes could change the file.
-    const [, connection] = yield* open(filename, { readonly: true, durability: "full" })
-    const applied = yield* patiently()(readApplied(connection))
+    const applied = yield* Effect.scoped(Effect.flatMap(reader(filename), (found) => patiently()(readApplied(found))))
     if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
-  }).pipe(Effect.scoped)
+    return { isCopy }
+  })
+
+/**
+ * Marks a file that nobody has open as one that no write-ahead log belongs to. Until it is opened to write it needs no other file
+ * beside it, so it can be read where nobody may write.
+ */
+export const markCopy = (filename: string): Effect.Effect<void, SqlError | Error> =>
+  Effect.scoped(
+    Effect.flatMap(open(filename, { readonly: false, durability: "full" }), ([, connection]) =>
+      Effect.zipRight(WriteAheadLog.noteCopy(connection), connection.executeValues("PRAGMA journal_mode = DELETE", []))
+    )
+  ).pipe(
+    Effect.asVoid,
+    Effect.mapError((error) => (error instanceof Error ? error : new Error(String(error))))
+  )
+
+/**
+ * Copies the database at this path into a file that is empty or not there, as `backup` does, of any release that this one can
+ * migrate. Fails, with nothing changed, unless it is sound as a file.
+ */
+export const copyFile = (filename: string, copy: string): Effect.Effect<void, DatabaseError> =>
+  Effect.gen(function* () {
+    if (SqliteFile.stat(filename) === undefined) return yield* Effect.fail<Problem>("missing")
+    const problem = SqliteFile.problemOf(filename, false)
+    if (problem !== undefined) return yield* Effect.fail(problem)
+    yield* Effect.scoped(WriteAheadLog.check(filename, reader(filename)))
+    const [client, connection] = yield* open(filename, { readonly: true, durability: "full" })
+    yield* patiently()(readApplied(connection))
+    const [found] = yield* connection.executeValues("PRAGMA quick_check(1)", [])
+    if (found?.[0] !== "ok") return yield* Effect.fail<Problem>("damaged")
+    yield* client.copyInto(copy)
+    yield* markCopy(copy)
+  }).pipe(Effect.scoped, asDatabaseError(filename))
 
 type Clients = Pick<SqlDatabase["Type"], "writeClient" | "read"> & { readonly readClient: SqliteClient.SqliteClient }
 
@@ -207,13 +225,19 @@ const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Sco
 
 /**
  * Cuts the write-ahead log back where nobody writes: after a commit SQLite does so itself, one commit after the reader is gone
- * that kept it. Between two transactions, and only when nothing was written since the last look.
+ * that kept it. Between two transactions, and only when nothing was written since the last look. Notes the lineage of the log
+ * where that could not be done when it was opened.
  */
-const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit: number) => {
+const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit: number, isNoted: boolean) => {
   let last = { size: 0, mtimeMs: 0 }
+  let noted = isNoted
   let isFailing = false
   const look = Effect.gen(function* () {
-    const { mtimeMs, size } = stat(`${filename}-wal`) ?? last
+    if (!noted) {
+      yield* WriteAheadLog.noteLineage(filename, yield* client.reserve)
+      noted = true
+    }
+    const { mtimeMs, size } = SqliteFile.stat(`${filename}-wal`) ?? last
     const isQuiet = size === last.size && mtimeMs === last.mtimeMs
     last = { size, mtimeMs }
     if (!isQuiet || size <= limit) return
@@ -236,17 +260,22 @@ const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit
 const openToWrite = (
   filename: string,
   durability: Durability,
-  { writeAheadLogLimit }: SqliteLimits
+  { writeAheadLogLimit }: SqliteLimits,
+  isCopy: boolean
 ): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
     const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
+    const noting = yield* Effect.either(patiently()(WriteAheadLog.noteLineage(filename, connection)))
+    const isNoted = Either.isRight(noting)
+    // What is written now would be taken for a log of somebody else's after a crash.
+    if (!isNoted && isCopy) return yield* isBusy(noting.left) ? Effect.fail<Problem>("readMeanwhile") : noting.left
     if ((yield* readApplied(connection)) < migrations.length) yield* migrate(connection)
     // An INSERT of many rows with triggers goes through a table of its own, which is a file by default. Not while indices are
     // made of a large log: they would stand in memory.
     yield* connection.executeValues("PRAGMA temp_store = memory", [])
     yield* connection.executeValues(`PRAGMA journal_size_limit = ${writeAheadLogLimit}`, [])
-    yield* keepLogShort(filename, writeClient, writeAheadLogLimit)
+    yield* keepLogShort(filename, writeClient, writeAheadLogLimit, isNoted)
     return { ...(yield* openToRead(filename)), writeClient }
   })
 
@@ -280,12 +309,12 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
   const filename = inMemory ? options.filename : resolve(options.filename)
 
   return Effect.gen(function* () {
-    if (!inMemory) yield* check(filename, mode)
+    const { isCopy } = inMemory ? { isCopy: false } : yield* check(filename, mode)
     const clients = inMemory
       ? yield* openMemory
       : mode === "readOnly"
         ? yield* openToRead(filename)
-        : yield* openToWrite(filename, durability, limits)
+        : yield* openToWrite(filename, durability, limits, isCopy)
     return SqlDatabase.of({
       name: filename,
       dialect: sqlite,
@@ -311,17 +340,9 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
         ),
       // SQLite tells nobody of commits.
       commitsElsewhere: Stream.empty,
-      backup: (copy) => clients.readClient.copyInto(copy)
+      backup: (copy) => Effect.zipRight(clients.readClient.copyInto(copy), markCopy(copy))
     })
-  }).pipe(
-    Effect.catchAllDefect(Effect.fail),
-    Effect.mapError((error) => {
-      if (error instanceof DatabaseError) return error
-      if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
-      if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
-      return new DatabaseError({ filename, problem: problemOfCause(error), cause: innermost(error) })
-    })
-  )
+  }).pipe(asDatabaseError(filename))
 }
 
 /** Throws `Limits.InvalidLimit` when the limit is outside its range. */

@@ -29,7 +29,7 @@ const isMistake = (error: unknown): boolean => {
 }
 
 /** Another connection has the lock. Nothing was done. */
-const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
+export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
@@ -58,6 +58,8 @@ export const sqlite: Dialect = {
   isConstraint: (error) => codeOf(error).startsWith("SQLITE_CONSTRAINT"),
   isFault: (error) =>
     /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
+  // The frame that makes it a commit could not be written. A sync that fails comes after it.
+  isUndone: (error) => /^SQLITE_(?:FULL|BUSY|READONLY|CONSTRAINT)/.test(codeOf(error)),
   isMistake,
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   follows: null,

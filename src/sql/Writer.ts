@@ -22,6 +22,7 @@ import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
+import * as StoreFault from "../core/StoreFault.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
@@ -142,7 +143,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   let stopped: StoreUnavailable | undefined
   /** The connection, once it was used. */
   let open: Connection | undefined
-  let reachable = true
+  /** Since the database could not be written; `failed` counts transactions. */
+  let outage: { readonly since: number; failed: number; readonly told: Set<string> } | undefined
   let provenDurable = false
   const reportAhead = RecordedAt.reporter(maxClockLead)
 
@@ -153,13 +155,22 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       return Fault.report(LogLevel.Fatal, message, {}, cause)
     })
 
-  /** Logs once when the database cannot be written and once when it can again. Messages quote no data. */
+  /** Logs once for each kind of fault when the database cannot be written, and once when it can again. */
   const report = (fault: StoreUnavailable | OutcomeUnknown | undefined) => {
-    if (reachable === (fault === undefined)) return Effect.void
-    reachable = fault === undefined
-    return fault === undefined
-      ? Fault.report(LogLevel.Info, "The store takes writes again.", {})
-      : Fault.report(LogLevel.Warning, `The store takes no writes at present: ${String(fault.cause)}`, {})
+    if (fault === undefined) {
+      if (outage === undefined) return Effect.void
+      const { failed, since } = outage
+      outage = undefined
+      const seconds = Math.round((performance.now() - since) / 1_000)
+      return Fault.report(LogLevel.Info, "The store takes writes again.", { seconds, failed })
+    }
+    outage ??= { since: performance.now(), failed: 0, told: new Set() }
+    outage.failed++
+    const kind = StoreFault.of(fault) ?? "unknown"
+    if (outage.told.has(kind)) return Effect.void
+    outage.told.add(kind)
+    const message = `The store takes no writes at present: ${StoreFault.describe(fault.cause)}`
+    return Fault.report(LogLevel.Warning, message, { cause: kind }, Cause.fail(fault))
   }
 
   const rollBack = (connection: Connection) =>
@@ -174,8 +185,13 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       ),
       // By a defect of a driver as by its error: the transaction is ended, or the writer stops.
       Effect.catchAllCause((cause) => {
-        const fault = new OutcomeUnknown({ cause: innermost(Cause.squash(cause)) })
-        return rollBack(connection).pipe(Effect.zipRight(report(fault)), Effect.zipRight(fault))
+        const error = Cause.squash(cause)
+        const isUndone = dialect.isUndone(error)
+        return Effect.flatMap(rollBack(connection), () => {
+          const fault: StoreUnavailable | OutcomeUnknown =
+            isUndone && stopped === undefined ? unavailable(error) : new OutcomeUnknown({ cause: innermost(error) })
+          return Effect.zipRight(report(fault), Effect.fail(fault))
+        })
       })
     )
 

@@ -70,8 +70,8 @@ const assertSurvivesFullness = <E, R>(url: string, fillUp: Effect.Effect<unknown
     let done = 0
     let answer = yield* deposit(done)
     while (answer.status === 200) answer = yield* deposit(++done)
-    // Of a commit that fails nobody knows more, until the command comes again.
-    assertProblem(answer, answer.json.code === "outcome-unknown" ? "outcome-unknown" : "store-unavailable")
+    // Also where the commit failed: of a full disk it is known that nothing was done.
+    assertProblem(answer, "store-unavailable")
     assertProblem(yield* ask(`${url}/health/ready`), "not-ready")
     yield* assertReads(url, id, `${done}.00`)
 

@@ -1,0 +1,77 @@
+/**
+ * `Flood` bounds what an outage writes into the log. The first of each kind are told one by one, with all that is known; those
+ * that follow within the window are counted, and told as one number when it is over.
+ */
+interface Kind {
+  told: number
+  untold: number
+  since: number
+  /** Of the last one that was told. */
+  mark: string
+}
+
+export interface Summary {
+  readonly kind: string
+  /** What was given with the last one that was told. */
+  readonly mark: string
+  /** How many were not told. */
+  readonly count: number
+  readonly seconds: number
+}
+
+export interface FloodOptions {
+  /** How many of a kind are told one by one in a window. */
+  readonly burst: number
+  readonly windowMs: number
+}
+
+/** Kinds that are told apart; more are one. They are few where the code makes them, and this bounds them where it does not. */
+const maxKinds = 256
+const others = "others"
+
+export class Flood {
+  private readonly options: FloodOptions
+  private readonly kinds = new Map<string, Kind>()
+
+  constructor(options: FloodOptions) {
+    this.options = options
+  }
+
+  /** The kind that this one is counted under. */
+  private find(kind: string, now: number): Kind {
+    const name = this.kinds.has(kind) || this.kinds.size < maxKinds ? kind : others
+    const known = this.kinds.get(name)
+    if (known !== undefined) return known
+    const made = { told: 0, untold: 0, since: now, mark: "" }
+    this.kinds.set(name, made)
+    return made
+  }
+
+  /** Undefined when it is to be told. Else it was counted, and this is the mark of the last one that was told. */
+  note(kind: string, mark: string, now: number): string | undefined {
+    const found = this.find(kind, now)
+    if (found.told >= this.options.burst) {
+      found.untold++
+      return found.mark
+    }
+    found.told++
+    found.mark = mark
+    return undefined
+  }
+
+  /** Kinds whose window is over; what was counted in it, where anything was. To be asked now and then. */
+  due(now: number): ReadonlyArray<Summary> {
+    const due: Array<Summary> = []
+    for (const [kind, { mark, since, untold }] of this.kinds) {
+      if (now - since < this.options.windowMs) continue
+      if (untold === 0) {
+        this.kinds.delete(kind)
+        continue
+      }
+      due.push({ kind, mark, count: untold, seconds: Math.round((now - since) / 1_000) })
+      // It goes on: what comes in the next window is counted from its first on.
+      this.kinds.set(kind, { told: this.options.burst, untold: 0, since: now, mark })
+    }
+    return due
+  }
+}
