@@ -3,7 +3,8 @@
  * Method: rounds of both by turns, each in a process of its own, on fresh files, and what goes first alternates; a load's ratio
  * is the median of the ratios of its pairs. The earlier commit is built from git with the packages that are installed.
  *
- *     npm run bench -- --against 0a4bee3 hot wide replay      (7 pairs, or as many as PAIRS says)
+ *     npm run bench -- --against 0a4bee3 hot wide replay              (7 pairs, or as many as PAIRS says)
+ *     npm run bench -- --against 0a4bee3 start-serve start-verify     (the time until it listens, or ends)
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
@@ -11,10 +12,11 @@ import { join, resolve } from "node:path"
 import process from "node:process"
 import { quantile, type Work } from "./harness.ts"
 import { machine } from "./machine.ts"
+import * as startup from "./startup.bench.ts"
 
 /** Within node_modules, so that the build finds its packages. */
 const cache = resolve("node_modules/.cache")
-const loads = ["hot", "wide", "replay"]
+const loads = ["hot", "wide", "replay", ...startup.names.map((use) => `start-${use}`)]
 
 /** The compiled benchmarks of a commit. Made once: what a commit holds never changes. */
 const buildOf = (commit: string): string => {
@@ -50,7 +52,7 @@ export const run = (commit: string, wanted: ReadonlyArray<string>, pairs = Numbe
   const unknown = wanted.find((name) => !loads.includes(name))
   if (unknown !== undefined) throw new Error(`no load is called ${unknown}; there are ${loads}`)
   const builds = { before: buildOf(commit), now: join(cache, "daybook-bench/bench") }
-  for (const load of wanted.length > 0 ? wanted : loads) {
+  for (const load of wanted.length > 0 ? wanted : ["hot", "wide", "replay"]) {
     const ratios: Array<number> = []
     const rates = { before: [] as Array<number>, now: [] as Array<number> }
     for (let pair = 0; pair < pairs; pair++) {

@@ -23,6 +23,7 @@ import * as recovery from "./recovery.bench.ts"
 import * as replay from "./replay.bench.ts"
 import { type Kept, render } from "./report.ts"
 import * as sockets from "./sockets.bench.ts"
+import * as startup from "./startup.bench.ts"
 import * as subscribers from "./subscribers.bench.ts"
 import * as swap from "./swap.bench.ts"
 import * as transfers from "./transfers.bench.ts"
@@ -49,6 +50,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   growth,
   postgres,
   swap,
+  startup,
   deno
 }
 

@@ -3,9 +3,10 @@
  * turns. It lies beside the benchmarks of either build, so it calls only what every commit since 0a4bee3 exports.
  */
 import process from "node:process"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Contestant } from "./harness.ts"
 import { withFolder } from "./harness.ts"
+import * as startup from "./startup.bench.ts"
 
 /** What the benchmarks of a commit export. */
 interface Commands {
@@ -19,7 +20,13 @@ interface Replay {
 const loads: Readonly<Record<string, (folder: string) => Promise<Contestant>>> = {
   hot: async (folder) => (await commandsOf(folder)).daybook(1, 50_000),
   wide: async (folder) => (await commandsOf(folder)).daybook(1_000, 50_000),
-  replay: async (folder) => ((await import(`${folder}/replay.bench.js`)) as Replay).daybook()
+  replay: async (folder) => ((await import(`${folder}/replay.bench.js`)) as Replay).daybook(),
+  ...Object.fromEntries(
+    startup.names.map((use) => [
+      `start-${use}`,
+      async (folder: string) => startup.starting(startup.programOf(fileURLToPath(folder)), use)
+    ])
+  )
 }
 
 const commandsOf = async (folder: string): Promise<Commands> =>

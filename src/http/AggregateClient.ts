@@ -15,6 +15,7 @@ import type { EventType } from "../core/Event.ts"
 import type { DecodeError } from "../core/EventError.ts"
 import * as PayloadDefaults from "../core/PayloadDefaults.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as EntityTag from "./EntityTag.ts"
 
 export interface Options {
   /** Of the service, such as `https://tanks.example.org`. */
@@ -298,7 +299,7 @@ export const make = <Name extends string, Id, S, E extends { readonly _tag: stri
       const place = {
         commandId,
         replayed,
-        version: Number(answer.headers.get("etag")?.slice(1, -1) ?? 0),
+        version: EntityTag.versionOf(answer.headers.get("etag")),
         position: Number(answer.headers.get("daybook-position") ?? 0)
       }
       const what = `the answer to ${name}.${tag}`

@@ -1,10 +1,6 @@
-/** `EntityTag` is the version of what a reply shows, as `ETag`, `If-Match` and `If-None-Match` have it. */
+/** `EntityTag` is the version of what a reply shows, as `ETag` and `If-Match` have it: `"7"`, or `"7.2"` where it depends on more. */
 
 export const ofVersion = (version: number): string => `"${version}"`
 
-/** Whether the client has what this tag stands for: then 304 says all. Weak tags compare as strong ones do, as for any GET. */
-export const isKnown = (ifNoneMatch: string | undefined, tag: string): boolean =>
-  (ifNoneMatch ?? "").split(",").some((each) => {
-    const given = each.trim().replace(/^W\//, "")
-    return given === "*" || given === tag
-  })
+/** The version of a tag; 0 where there is none. */
+export const versionOf = (tag: string | null): number => Number(/^(?:W\/)?"(\d+)/.exec(tag ?? "")?.[1] ?? 0)

@@ -5,8 +5,11 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import { EventView, type Unreadable } from "./EventView.ts"
 import type * as ServiceApi from "./ServiceApi.ts"
 
-/** `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more. */
-export const make = ({ events: stored, more }: EventPage, numberOf: (event: StoredEvent) => number) =>
+/**
+ * `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more; or `reached`, where
+ * more was looked at than is given.
+ */
+export const make = ({ events: stored, more }: EventPage, numberOf: (event: StoredEvent) => number, reached?: number) =>
   Effect.flatMap(EventView, (view): Either.Either<typeof ServiceApi.EventPage.Type, Unreadable> => {
     const events: Array<ServiceApi.StoredEvent> = []
     let last: StoredEvent | undefined
@@ -19,5 +22,6 @@ export const make = ({ events: stored, more }: EventPage, numberOf: (event: Stor
       events.push(seen.right)
       last = event
     }
-    return Either.right({ events, next: more && last !== undefined ? numberOf(last) : null })
+    const end = reached ?? (last === undefined ? null : numberOf(last))
+    return Either.right({ events, next: more ? end : null })
   })

@@ -3,10 +3,11 @@ import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Deferred, Effect, LogLevel, Stream } from "effect"
-import { EventStore, type ReadError } from "../core/EventStore.ts"
+import { EventStore, maxPage, type ReadError, type EventPage as StorePage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
+import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamDamaged } from "../core/StoreError.ts"
-import type { EventFilter } from "../projection/EventFilter.ts"
+import * as EventFilter from "../projection/EventFilter.ts"
 import type { SlowConsumer } from "../projection/ProjectionError.ts"
 import * as Subscription from "../projection/Subscription.ts"
 import { defaultLimit } from "./ApiParts.ts"
@@ -38,6 +39,54 @@ const heartbeat = Buffer.from(": \n\n")
 const setOf = (names: string | ReadonlyArray<string>): ReadonlySet<string> =>
   new Set(typeof names === "string" ? [names] : names)
 
+interface Filtering {
+  readonly aggregate?: string | ReadonlyArray<string>
+  readonly stream?: string
+  readonly type?: string | ReadonlyArray<string>
+}
+
+const filterOf = ({ aggregate, stream, type }: Filtering): EventFilter.EventFilter => ({
+  ...(type !== undefined && { types: setOf(type) }),
+  ...(aggregate !== undefined && { aggregates: setOf(aggregate) }),
+  ...(stream !== undefined && { streamPrefix: stream })
+})
+
+/** Most events that one request looks at for those that it wants, so that one who wants few costs no more than others. */
+const maxLookedAt = 10 * maxPage
+
+/** A page of the log, and how far it was looked at where that is further than the last event of the page. */
+interface Looked extends StorePage {
+  readonly reached?: number
+}
+
+/** The next events that are wanted. */
+const search = (
+  store: EventStore["Type"],
+  after: number,
+  limit: number,
+  wanted: EventFilter.Wanted
+): Effect.Effect<Looked, ReadError> =>
+  Effect.gen(function* () {
+    const events: Array<StoredEvent> = []
+    let reached = after
+    for (let lookedAt = 0; lookedAt < maxLookedAt; ) {
+      const page = yield* Effect.either(store.readAll(reached, maxPage))
+      if (page._tag === "Left") {
+        // What stands before it is given first; the next page is the error.
+        return reached === after ? yield* Effect.fail(page.left) : { events, more: true, reached }
+      }
+      for (const event of page.right.events) {
+        reached = event.position
+        if (!EventFilter.fits(wanted, event)) continue
+        events.push(event)
+        if (events.length === limit) return { events, more: true, reached }
+      }
+      if (!page.right.more) return { events, more: false, reached }
+      lookedAt += page.right.events.length
+    }
+    return { events, more: true, reached }
+  })
+
 const streamHeaders = {
   "content-type": "text/event-stream",
   // Else some proxies hold events back until a buffer is full.
@@ -55,7 +104,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
     const messagesOf = FeedMessages.make(view.of)
 
     /** Bounded: `Subscription` reads on only as the client takes, and gives up one that takes nothing. */
-    const feed = (from: number, skipDamaged: boolean, filter: EventFilter): Stream.Stream<Uint8Array> => {
+    const feed = (from: number, skipDamaged: boolean, filter: EventFilter.EventFilter): Stream.Stream<Uint8Array> => {
       const messages = (after: number): Stream.Stream<Uint8Array, ReadError | SlowConsumer | Problem> =>
         Subscription.log(after, filter).pipe(
           Stream.chunks,
@@ -88,22 +137,24 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
     }
 
     return handlers
-      .handle("page", ({ urlParams: { after = 0, limit = defaultLimit } }) =>
+      .handle("page", ({ urlParams: { after = 0, limit = defaultLimit, ...filtering } }) =>
         Effect.gen(function* () {
-          const page = yield* Effect.mapError(store.readAll(after, limit), Failures.ofReading)
+          const isAll = Object.keys(filtering).length === 0
+          const page: Looked = yield* Effect.mapError(
+            isAll
+              ? store.readAll(after, limit)
+              : search(store, after, limit, EventFilter.wantedOf(filterOf(filtering))),
+            Failures.ofReading
+          )
           if (page.events.length === 0) yield* PositionAhead.refuse(store, after)
-          return yield* EventPage.make(page, ({ position }) => position)
+          return yield* EventPage.make(page, ({ position }) => position, page.reached)
         })
       )
-      .handle("stream", ({ headers, urlParams: { after = 0, aggregate, skipDamaged = false, streamPrefix, type } }) =>
+      .handle("stream", ({ headers, urlParams: { after = 0, skipDamaged = false, ...filtering } }) =>
         Effect.gen(function* () {
           // A browser comes again with the URL it first had, and the header says where it is by now.
           const from = headers["last-event-id"] ?? after
-          const filter: EventFilter = {
-            ...(type !== undefined && { types: setOf(type) }),
-            ...(aggregate !== undefined && { aggregates: setOf(aggregate) }),
-            ...(streamPrefix !== undefined && { streamPrefix })
-          }
+          const filter = filterOf(filtering)
           yield* PositionAhead.refuse(store, from)
           // Until the request is over, which is when its client is gone.
           yield* places.feed

@@ -41,11 +41,11 @@ const names = (what: string) => {
     })
   )
 }
-/** Which events the feed gives: those that fit all that is said here. */
+/** Which events are given: those that fit all that is said here. */
 const filter = {
   type: names("type"),
   aggregate: names("aggregate"),
-  streamPrefix: optional(
+  stream: optional(
     // As long as an id may be: `StreamId.maxLength`, whose module no browser loads.
     Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)).annotations({
       description: "Only events of streams whose id begins so. Default: all."
@@ -92,7 +92,8 @@ export const EventPage = Schema.Struct({
   next: Schema.NullOr(Schema.Int)
 }).annotations({
   identifier: "EventPage",
-  description: "`next` is the next `after`, null at the end.",
+  description:
+    "`next` is the next `after`, null at the end. Where some events are asked for, a page may have fewer of them than there are, or none.",
   examples: [{ events: [storedEvent], next: null }]
 })
 
@@ -165,7 +166,7 @@ export class Log extends HttpApiGroup.make("log")
   .add(
     HttpApiEndpoint.get("page", "/events")
       .annotate(OpenApi.Summary, "The log, page by page")
-      .setUrlParams(Schema.Struct({ after, limit }))
+      .setUrlParams(Schema.Struct({ after, limit, ...filter }))
       .addSuccess(EventPage)
       .addError(Schema.Union(every, ahead))
       .middleware(Access.Read)

@@ -88,8 +88,13 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
       const at = (tag: string) => ask(fill, { body: { litres: "1" }, headers: { "if-match": tag } })
       assert.strictEqual((yield* at('"0"')).status, 200)
       assertProblem(yield* at('"0"'), "version-mismatch")
-      assertProblem(yield* at("1"), "invalid-request")
-      assert.strictEqual((yield* at('"1"')).json.version, 2)
+      for (const tag of ["1", '"1', '"1."', '"01"', 'W/"1"', "*", '"1", "2"']) {
+        assertProblem(yield* at(tag), "invalid-request")
+      }
+      // What stands behind the point is not compared.
+      assert.strictEqual((yield* at('"1.7"')).json.version, 2)
+      assertProblem(yield* at('"1.7"'), "version-mismatch")
+      assert.strictEqual((yield* at('"2"')).json.version, 3)
     })
   )
 
@@ -209,6 +214,75 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
         assertProblem(yield* ask(`${url}/aggregates/Tank/${id}`), "invalid-request")
       }
       assert.strictEqual(yield* store.lastPosition, before)
+    })
+  )
+
+  it.effect("HX3 a parameter that the route does not take, or twice, is 400 with its name", () =>
+    Effect.gen(function* () {
+      const tank = `${yield* Url}/aggregates/Tank/queried`
+      yield* ask(`${tank}/Fill`, { body: { litres: "1" } })
+      for (const [path, name] of [
+        ["?vesion=1", "vesion"],
+        ["?version=1&version=1", "version"],
+        ["?after=1", "after"],
+        ["/events?version=1", "version"],
+        ["/events?limit=1&limit=2", "limit"]
+      ]) {
+        const refused = yield* ask(`${tank}${path}`)
+        assertProblem(refused, "invalid-parameter")
+        assert.deepStrictEqual(problem(refused).errors?.[0]?.path, name)
+      }
+      const commanded = yield* ask(`${tank}/Fill?dry=1`, { body: { litres: "1" } })
+      assertProblem(commanded, "invalid-parameter")
+      assert.strictEqual((yield* ask(tank)).json.version, 1)
+    })
+  )
+
+  it.effect("HX2 every reply of a command has a position, also where nothing was decided", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const tank = `${url}/aggregates/Tank/positioned`
+      const { position } = (yield* ask(`${tank}/Fill`, { body: { litres: "90" } })).json
+      for (const [path, code, asked] of [
+        ["Tank/positioned/Fill", "tank-full", { body: { litres: "20" } }],
+        ["Tank/positioned/Fill", "version-mismatch", { body: { litres: "1" }, headers: { "if-match": '"7"' } }],
+        ["Tank/positioned/Fill", "invalid-request", { body: { litres: 1 } }],
+        ["Tank/positioned/Adjust", "route-not-found", { body: { litres: "1" } }],
+        ["Nothing/x/Fill", "route-not-found", { body: { litres: "1" } }]
+      ] as const) {
+        const refused = yield* ask(`${url}/aggregates/${path}`, asked)
+        assert.strictEqual(problem(refused).code, code)
+        assert.isAtLeast(Number(refused.headers.get("daybook-position")), position, code)
+        assert.isString(problem(refused).commandId)
+      }
+    })
+  )
+
+  it.effect("gives the events of an aggregate, of types and of streams from the log, page by page", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const pump = (yield* Pump)("filtered")
+      const after = (yield* ask(`${url}/aggregates/Tank/filtered/Fill`, { body: { litres: "1" } })).json.position
+      yield* pump.Start(undefined)
+      yield* ask(`${url}/aggregates/Tank/filtered/Fill`, { body: { litres: "2" } })
+      yield* ask(`${url}/aggregates/Tank/filtered/Drain`, { method: "POST" })
+      yield* pump.Start(undefined)
+      const page = (query: string) =>
+        Effect.map(ask(`${url}/events?after=${after}&${query}`), ({ json, text }) => {
+          assert.isArray(json.events, text)
+          const events = json.events as ReadonlyArray<{ readonly position: number; readonly type: string }>
+          return [events.map(({ position, type }) => `${position - after} ${type}`), json.next && json.next - after]
+        })
+      assert.deepStrictEqual(yield* page("aggregate=Pump"), [["1 Started", "4 Started"], null])
+      assert.deepStrictEqual(yield* page("aggregate=Pump&limit=1"), [["1 Started"], 1])
+      assert.deepStrictEqual(yield* page("aggregate=Pump&limit=2"), [["1 Started", "4 Started"], 4])
+      assert.deepStrictEqual(yield* page("type=Filled&type=Drained"), [["2 Filled", "3 Drained"], null])
+      assert.deepStrictEqual(yield* page("stream=tank-filt&type=Drained"), [["3 Drained"], null])
+      assert.deepStrictEqual(yield* page("stream=tank-filt&aggregate=Pump"), [[], null])
+      assert.deepStrictEqual(yield* page("type=Nothing"), [[], null])
+      assertProblem(yield* ask(`${url}/events?stream=`), "invalid-request")
+      assertProblem(yield* ask(`${url}/events?streams=a`), "invalid-parameter")
+      assertProblem(yield* ask(`${url}/events?after=9007199254740991&aggregate=Pump`), "position-ahead")
     })
   )
 

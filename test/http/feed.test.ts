@@ -89,7 +89,7 @@ describe("feed", () => {
       const stored = yield* deposits(url, one, 2)
       yield* deposits(url, other, 1)
       const stream = `${url}/events/stream`
-      const ofOne = yield* follow(`${stream}?streamPrefix=account-${one}`)
+      const ofOne = yield* follow(`${stream}?stream=account-${one}`)
       assert.deepStrictEqual(yield* positions(ofOne, 3), [1, ...stored])
       const openings = yield* follow(`${stream}?type=AccountOpened&type=AccountClosed&aggregate=account`)
       assert.deepStrictEqual(yield* positions(openings, 2), [1, 2])
@@ -102,11 +102,11 @@ describe("feed", () => {
       assert.deepStrictEqual(given[0], given[1])
       const closed = yield* ask(`${url}/accounts/${yield* Service.open(url)}/close`, { body: {} })
       assert.deepStrictEqual(yield* positions(openings, 2), [closed.json.position - 1, closed.json.position])
-      for (const twice of ["streamPrefix=a&streamPrefix=b", "after=1&after=1", "type=A&after=1&type=B&after=1"]) {
+      for (const twice of ["stream=a&stream=b", "after=1&after=1", "type=A&after=1&type=B&after=1"]) {
         assertProblem(yield* ask(`${stream}?${twice}`), "invalid-parameter")
       }
       assertProblem(yield* ask(`${stream}?${"type=A&".repeat(33)}`), "invalid-request")
-      for (const wrong of ["type=", "aggregate=", "streamPrefix=", `streamPrefix=${"x".repeat(513)}`]) {
+      for (const wrong of ["type=", "aggregate=", "stream=", `stream=${"x".repeat(513)}`]) {
         assertProblem(yield* ask(`${stream}?${wrong}`), "invalid-request")
       }
       assert.deepStrictEqual(yield* none.next, { retry: "1000" })

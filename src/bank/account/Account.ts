@@ -2,25 +2,7 @@
 import { Rpc } from "@effect/rpc"
 import { Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
-import {
-  AccountExists,
-  AccountIsClosed,
-  AccountNotFound,
-  BalanceNotZero,
-  CreditRefused,
-  DebitRefused,
-  HoldExceeded,
-  HoldExists,
-  HoldNotFound,
-  HoldOpen,
-  InsufficientFunds,
-  InvalidAmount,
-  InvalidTime,
-  NothingToRefund,
-  TooManyHolds,
-  TransferPending,
-  UnknownCurrency
-} from "./AccountError.ts"
+import { refusals, transientErrors } from "./AccountError.ts"
 import { events } from "./AccountEvents.ts"
 import { AccountId, Booking, Capture, HoldId, HoldReceipt, Leg, Opening, Receipt, Reservation } from "./AccountTerms.ts"
 
@@ -52,8 +34,6 @@ export const AccountState = Schema.Struct({
 })
 export type AccountState = typeof AccountState.Type
 
-const usable = [AccountNotFound, AccountIsClosed] as const
-
 export class Account extends Aggregate.make("Account", {
   id: AccountId,
   state: AccountState,
@@ -70,53 +50,17 @@ export class Account extends Aggregate.make("Account", {
   },
   events,
   commands: [
-    Rpc.make("Open", {
-      payload: Opening,
-      success: Receipt,
-      error: Schema.Union(AccountExists, InvalidAmount, UnknownCurrency)
-    }),
-    Rpc.make("Deposit", {
-      payload: Booking,
-      success: Receipt,
-      error: Schema.Union(...usable, InvalidAmount, InvalidTime)
-    }),
-    Rpc.make("Withdraw", {
-      payload: Booking,
-      success: Receipt,
-      error: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds)
-    }),
-    Rpc.make("Close", {
-      success: Receipt,
-      error: Schema.Union(...usable, BalanceNotZero, TransferPending, HoldOpen)
-    }),
-    Rpc.make("Reserve", {
-      payload: Reservation,
-      success: HoldReceipt,
-      error: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds, HoldExists, TooManyHolds)
-    }),
-    Rpc.make("Capture", {
-      payload: Capture,
-      success: Receipt,
-      error: Schema.Union(...usable, InvalidAmount, HoldNotFound, HoldExceeded)
-    }),
-    Rpc.make("Release", {
-      payload: Schema.Struct({ holdId: HoldId }),
-      success: Receipt,
-      error: Schema.Union(...usable, HoldNotFound)
-    }),
+    Rpc.make("Open", { payload: Opening, success: Receipt, error: refusals.Open }),
+    Rpc.make("Deposit", { payload: Booking, success: Receipt, error: refusals.Deposit }),
+    Rpc.make("Withdraw", { payload: Booking, success: Receipt, error: refusals.Withdraw }),
+    Rpc.make("Close", { success: Receipt, error: refusals.Close }),
+    Rpc.make("Reserve", { payload: Reservation, success: HoldReceipt, error: refusals.Reserve }),
+    Rpc.make("Capture", { payload: Capture, success: Receipt, error: refusals.Capture }),
+    Rpc.make("Release", { payload: Schema.Struct({ holdId: HoldId }), success: Receipt, error: refusals.Release }),
     // The legs of a transfer. `TransferProcess.ts` sends them; whoever else does must keep to its order and its ids.
-    Rpc.make("Debit", { payload: Leg, success: Receipt, error: DebitRefused }),
-    Rpc.make("Credit", { payload: Leg, success: Receipt, error: CreditRefused }),
-    Rpc.make("Refund", { payload: Leg, success: Receipt, error: NothingToRefund })
+    Rpc.make("Debit", { payload: Leg, success: Receipt, error: refusals.Debit }),
+    Rpc.make("Credit", { payload: Leg, success: Receipt, error: refusals.Credit }),
+    Rpc.make("Refund", { payload: Leg, success: Receipt, error: refusals.Refund })
   ],
-  // Mistakes in the request, and what may yet be opened: the same command may fare better later.
-  transientErrors: [
-    "AccountNotFound",
-    "InvalidAmount",
-    "InvalidTime",
-    "UnknownCurrency",
-    "HoldNotFound",
-    "CreditRefused",
-    "NothingToRefund"
-  ]
+  transientErrors
 }) {}

@@ -1,6 +1,6 @@
 /**
- * Why an account refuses a command. Fields hold what the client may need; messages name no owner and no amount, since they
- * may reach a log.
+ * Why an account refuses a command, and which command may be refused for what. Fields hold what the client may need; messages name
+ * no owner and no amount, since they may reach a log. Where the client is to read an amount, `detail` has it.
  */
 import { Schema } from "effect"
 
@@ -38,6 +38,9 @@ export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("
   override get message() {
     return `the account ${this.accountId} has less than was asked for`
   }
+  get detail() {
+    return `${this.requested} ${this.currency} was asked for; ${this.available} is available`
+  }
 }
 
 /** Only an empty account can be closed. Withdraw or deposit what is missing to zero. */
@@ -48,6 +51,9 @@ export class BalanceNotZero extends Schema.TaggedError<BalanceNotZero>()("Balanc
 }) {
   override get message() {
     return `the balance of the account ${this.accountId} is not zero`
+  }
+  get detail() {
+    return `the balance is ${this.balance} ${this.currency}`
   }
 }
 
@@ -75,8 +81,10 @@ export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidA
 export class UnknownCurrency extends Schema.TaggedError<UnknownCurrency>()("UnknownCurrency", {
   currency: Schema.String
 }) {
+  readonly field = "currency"
+  readonly reason = "is no currency of ISO 4217; give a code such as EUR"
   override get message() {
-    return `${this.currency} is no currency of ISO 4217; give a code such as EUR`
+    return `${this.currency} ${this.reason}`
   }
 }
 
@@ -156,3 +164,35 @@ export class NothingToRefund extends Schema.TaggedError<NothingToRefund>()("Noth
     return `the account ${this.accountId} has nothing to get back of transfer ${this.transferId}`
   }
 }
+
+const usable = [AccountNotFound, AccountIsClosed] as const
+
+/** By the name of the command. The contract and HTTP take them from here. */
+export const refusals = {
+  Open: Schema.Union(AccountExists, InvalidAmount, UnknownCurrency),
+  Deposit: Schema.Union(...usable, InvalidAmount, InvalidTime),
+  Withdraw: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds),
+  Close: Schema.Union(...usable, BalanceNotZero, TransferPending, HoldOpen),
+  Reserve: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds, HoldExists, TooManyHolds),
+  Capture: Schema.Union(...usable, InvalidAmount, HoldNotFound, HoldExceeded),
+  Release: Schema.Union(...usable, HoldNotFound),
+  Debit: DebitRefused,
+  Credit: CreditRefused,
+  Refund: NothingToRefund
+} as const
+
+/** What a client may be refused for: the legs of transfers are sent by their process alone. */
+export type Refusal = (typeof refusals)[Exclude<keyof typeof refusals, "Debit" | "Credit" | "Refund">]["Type"]
+/** A field of the request that does not fit, which no schema could tell. */
+export type FieldRefusal = Extract<Refusal, { readonly field: string }>
+
+/** Mistakes in the request, and what may yet be opened: the same command may fare better later, so they are not kept. */
+export const transientErrors = [
+  "AccountNotFound",
+  "InvalidAmount",
+  "InvalidTime",
+  "UnknownCurrency",
+  "HoldNotFound",
+  "CreditRefused",
+  "NothingToRefund"
+] as const

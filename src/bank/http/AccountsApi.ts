@@ -25,6 +25,7 @@ import {
   waiting
 } from "../../http/ApiParts.ts"
 import * as ServiceApi from "../../http/ServiceApi.ts"
+import { type Refusal, refusals } from "../account/AccountError.ts"
 import * as Terms from "../account/AccountTerms.ts"
 import * as Calendar from "../account/Calendar.ts"
 import * as Problem from "./BankProblem.ts"
@@ -188,16 +189,13 @@ const id = Schema.Struct({ id: AccountId })
 
 const moved = Problem.schema("version-mismatch")
 const notFound = Problem.schema("account-not-found")
-const closed = Problem.schema("account-closed")
 const behind = Problem.schema("view-behind")
 const ahead = Problem.schema("position-ahead")
 const everyCommand = Schema.Union(everyOtherCommand, Problem.schema("account-busy"))
 
-const unclosable = [
-  Problem.schema("balance-not-zero"),
-  Problem.schema("transfer-pending"),
-  Problem.schema("hold-open")
-] as const
+/** What the command may be refused for, with what any command of one account may meet. */
+const refused = <E extends Refusal, I>(errors: Schema.Schema<E, I>) =>
+  Schema.Union(everyCommand, moved, Problem.refusalsOf(errors))
 
 class Accounts extends HttpApiGroup.make("accounts")
   .annotate(
@@ -211,7 +209,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setHeaders(keyed)
       .setPayload(OpenBody)
       .addSuccess(Receipt, { status: 201 })
-      .addError(Schema.Union(everyCommand, inapplicable, Problem.schema("account-exists")))
+      .addError(Schema.Union(everyCommand, inapplicable, Problem.refusalsOf(refusals.Open)))
       .middleware(Access.Write)
   )
   .add(
@@ -222,7 +220,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setHeaders(keyedAndMatched)
       .setPayload(BookingBody)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved))
+      .addError(refused(refusals.Deposit))
       .middleware(Access.Write)
   )
   .add(
@@ -233,7 +231,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setHeaders(keyedAndMatched)
       .setPayload(BookingBody)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved, Problem.schema("insufficient-funds")))
+      .addError(refused(refusals.Withdraw))
       .middleware(Access.Write)
   )
   .add(
@@ -243,7 +241,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setPath(id)
       .setHeaders(keyedAndMatched)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved, ...unclosable))
+      .addError(refused(refusals.Close))
       .middleware(Access.Write)
   )
   .add(
@@ -326,17 +324,7 @@ class Holds extends HttpApiGroup.make("holds")
       .setHeaders(keyedAndMatched)
       .setPayload(HoldBody)
       .addSuccess(HoldReceipt, { status: 201 })
-      .addError(
-        Schema.Union(
-          everyCommand,
-          notFound,
-          closed,
-          moved,
-          Problem.schema("insufficient-funds"),
-          Problem.schema("hold-exists"),
-          Problem.schema("too-many-holds")
-        )
-      )
+      .addError(refused(refusals.Reserve))
       .middleware(Access.Write)
   )
   .add(
@@ -347,7 +335,7 @@ class Holds extends HttpApiGroup.make("holds")
       .setHeaders(keyedAndMatched)
       .setPayload(CaptureBody)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved, noHold, Problem.schema("hold-exceeded")))
+      .addError(refused(refusals.Capture))
       .middleware(Access.Write)
   )
   .add(
@@ -357,7 +345,7 @@ class Holds extends HttpApiGroup.make("holds")
       .setPath(hold)
       .setHeaders(keyedAndMatched)
       .addSuccess(Receipt)
-      .addError(Schema.Union(everyCommand, notFound, closed, moved, noHold))
+      .addError(refused(refusals.Release))
       .middleware(Access.Write)
   ) {}
 
@@ -376,7 +364,7 @@ class Transfers extends HttpApiGroup.make("transfers")
           everyCommand,
           inapplicable,
           notFound,
-          closed,
+          Problem.schema("account-closed"),
           Problem.schema("insufficient-funds"),
           Problem.schema("transfer-exists"),
           Problem.schema("transfer-refused")
