@@ -12,6 +12,8 @@ export interface ActorLimits {
    * SQL writer puts in one transaction.
    */
   readonly maxBatchCharacters: number
+  /** Time in which commands are decided before the rest waits for the next batch: until then nothing else of the process runs. */
+  readonly maxBatchTime: Duration.Duration
   /**
    * Events of one command, and characters of their data; more fails with `LimitExceeded`. As much as the SQL writer puts in one
    * transaction: until they are decided and written, nothing else of the process runs.
@@ -74,6 +76,7 @@ export const defaults: ActorLimits = {
   mailboxCapacity: 1_024,
   maxBatch: 1_024,
   maxBatchCharacters: 4 * 1_048_576,
+  maxBatchTime: Duration.millis(50),
   maxCommandEvents: 4_000,
   maxCommandCharacters: 8 * 1_048_576,
   maxLiveActors: 10_000,
@@ -100,6 +103,7 @@ const ranges: Limits.Ranges<ActorLimits> = {
   mailboxCapacity: [1, 1_000_000],
   maxBatch: [1, 100_000],
   maxBatchCharacters: [1, 1_000_000_000],
+  maxBatchTime: [1, day],
   maxCommandEvents: [1, 100_000],
   maxCommandCharacters: [1, 1_000_000_000],
   maxLiveActors: [1, 10_000_000],

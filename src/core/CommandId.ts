@@ -15,8 +15,27 @@ export const isDerived = (id: string): boolean => id.startsWith("\u0001")
 /** Whether it is short enough in characters, and not empty. For what else a store asks of it, see `StoredText.ts`. */
 export const fits = (id: string): boolean => id !== "" && id.length <= (isDerived(id) ? maxOwnLength : maxLength)
 
-const random = new Uint8Array(16 * 256)
+/** Random bytes, drawn many at a time, of which each id takes 10. */
+const random = new Uint8Array(10 * 256)
 let offset = random.length
+
+/** The text of the last id, written over by the next: to join texts would cost as much again when the whole is first read. */
+const text = Buffer.from("00000000-0000-7000-8000-000000000000", "latin1")
+const digits = Buffer.from("0123456789abcdef", "latin1")
+/** Where each byte of an id has its two digits. */
+const places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
+const write = (index: number, byte: number): void => {
+  const place = places[index] as number
+  text[place] = digits[byte >> 4] as number
+  text[place + 1] = digits[byte & 0x0f] as number
+}
+
+/** The time of the last id. */
+let written = 0
+const writeTime = (now: number): void => {
+  written = now
+  for (let index = 5, rest = now; index >= 0; index--, rest = Math.floor(rest / 256)) write(index, rest % 256)
+}
 
 /**
  * A new id: a UUID of version 7 (RFC 9562), whose first 48 bits are the milliseconds since 1970. Ids that rise with time
@@ -27,11 +46,12 @@ export const make = (): string => {
     randomFillSync(random)
     offset = 0
   }
-  const bytes = Buffer.from(random.subarray(offset, offset + 16))
-  offset += 16
-  bytes.writeUIntBE(Date.now(), 0, 6)
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = bytes.toString("hex")
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const now = Date.now()
+  if (now !== written) writeTime(now)
+  // The version stands in the upper half of byte 6, the variant in the upper two bits of byte 8.
+  for (let index = 6; index < 16; index++) {
+    const byte = random[offset++] as number
+    write(index, index === 6 ? 0x70 | (byte & 0x0f) : index === 8 ? 0x80 | (byte & 0x3f) : byte)
+  }
+  return text.toString("latin1")
 }

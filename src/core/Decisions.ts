@@ -6,7 +6,7 @@
  * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is decided on the
  *   same state. Only where `evolve` threw it stops: what that may have left in the state, nobody knows.
  * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no mate makes it run again.
- * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size of a batch.
+ * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a batch.
  *
  * Second of the four rooms of an actor; how a state is loaded is in `Recovery.ts`.
  */
@@ -69,6 +69,8 @@ export class Decisions {
   /** Of those that were decided, and of their data. */
   private events = 0
   private characters = 0
+  /** When the rest waits, in milliseconds of `Host.elapsed`. */
+  private readonly until: number
   private evolveThrew = false
   private readonly thrown: Array<Defect> = []
 
@@ -77,6 +79,7 @@ export class Decisions {
     this.decider = decider
     this.committed = committed
     this.now = host.now()
+    this.until = host.elapsed() + Duration.toMillis(host.limits.maxBatchTime)
     this.running = committed.state
     this.version = committed.version
   }
@@ -98,8 +101,9 @@ export class Decisions {
 
   /** Whether the rest waits for the next batch: until this one is written, nothing else of the process runs. */
   private get isFull(): boolean {
-    const { maxBatchCharacters, maxCommandEvents } = this.host.limits
-    return this.characters >= maxBatchCharacters || this.events >= maxCommandEvents
+    const { elapsed, limits } = this.host
+    if (this.characters >= limits.maxBatchCharacters || this.events >= limits.maxCommandEvents) return true
+    return this.decided.length > 0 && elapsed() >= this.until
   }
 
   /** Decides what it can of the commands. Where the first one's decision is an effect it returns that, and decides nothing. */

@@ -7,6 +7,7 @@ import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import * as StoredForm from "./StoredForm.ts"
+import * as StoredText from "./StoredText.ts"
 import * as TextCodec from "./TextCodec.ts"
 
 export interface EncodedEvent {
@@ -51,7 +52,11 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
   const types = new Map<string, Known>()
   for (const type of events) {
     const schema = type.schema as Schema.Schema.AnyNoContext
-    const known = { type, codec: TextCodec.make(schema), upcaster: StoredForm.upcaster(type) }
+    const known = {
+      type,
+      codec: TextCodec.make(schema, { maxLength: StoredText.maxPayloadBytes }),
+      upcaster: StoredForm.upcaster(type)
+    }
     if (type.tag === "" || /\0|\p{Surrogate}/u.test(type.tag)) {
       throw new InvalidEvents(`${JSON.stringify(type.tag)} cannot be stored as the name of an event`)
     }

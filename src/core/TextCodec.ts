@@ -32,6 +32,8 @@ export interface Options {
   readonly refuseExcess?: boolean
   /** Whether the text is the same for values that differ only in the order of keys; see `Json.canonical`. */
   readonly isCanonical?: boolean
+  /** Most characters of a text within the value: a longer one is refused before the whole is written. Default: any number. */
+  readonly maxLength?: number
 }
 
 /** JSON has no undefined, which a command without payload or success has: it is the empty text. */
@@ -58,8 +60,17 @@ const holderOf = <A>(schema: Schema.Schema.AnyNoContext): ((value: A) => A) | un
   return CompiledSchema.computesNumbers(schema) ? HeldValue.holder<A>(schema) : undefined
 }
 
+/** A field that alone is longer than it may be. What lies deeper is measured with the whole. */
+const longerField = (form: unknown, most: number): string | undefined => {
+  for (const key in form as object) {
+    const value = (form as Record<string, unknown>)[key]
+    if (typeof value === "string" && value.length > most) return key
+  }
+  return undefined
+}
+
 export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): TextCodec<A> => {
-  const { isCanonical = false, refuseExcess = false } = options
+  const { isCanonical = false, maxLength, refuseExcess = false } = options
   const { isExact, isJson, quick, slow } = CompiledSchema.encoder(schema, { refuseExcess, isSorted: isCanonical })
   const decode = CompiledSchema.decodeUnknownEither(schema)
   const hold = holderOf<A>(schema as Schema.Schema.AnyNoContext)
@@ -84,6 +95,10 @@ export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): 
 
   const write = (value: unknown): Either.Either<Written<A>, Json.Misfit> => {
     const form: unknown = quick(value)
+    if (maxLength !== undefined) {
+      const path = longerField(form, maxLength)
+      if (path !== undefined) return Either.left({ path, reason: `is over ${maxLength} characters` })
+    }
     // The quick way gives what its own text would be parsed to, and nobody else has a part of it.
     if (isJson && form !== CompiledSchema.unfit) {
       const text = toText(form)

@@ -1,6 +1,6 @@
 /** What a mailbox takes and a batch decides: order, one answer for each, nothing of a batch before its commit, and bounds. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Deferred, Effect, Either, Fiber, Option } from "effect"
+import { type Clock, Deferred, Duration, Effect, Either, Fiber, Option } from "effect"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import {
   Added,
@@ -204,6 +204,38 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
         })
       )
       deepStrictEqual(sizes, [1, 2, 2, 1])
+    })
+  },
+  {
+    name: "a batch is bounded by the time that its decisions take, and the rest is decided in the next one (AC16)",
+    run: Effect.clockWith((inner) => {
+      let elapsed = 0n
+      const clock: Clock.Clock = Object.assign(Object.create(inner), {
+        unsafeCurrentTimeNanos: () => inner.unsafeCurrentTimeNanos() + elapsed
+      })
+      const sizes: Array<number> = []
+      const decide: Decide = ({ by }) => {
+        elapsed += 30_000_000n
+        return Either.right([Added.make({ by })])
+      }
+      return running(
+        {
+          limits: { maxBatchTime: Duration.millis(50), appendTimeout: Duration.days(1) },
+          behaviour: behaviour(decide),
+          store: (store) => ({
+            append: (requests) => {
+              sizes.push(requests[0]?.commands.length ?? 0)
+              return store.append(requests)
+            }
+          })
+        },
+        Effect.gen(function* () {
+          yield* add("a", 1)
+          const asked = Array.from({ length: 5 }, () => Effect.map(add("a", 1), ({ count }) => count))
+          deepStrictEqual(yield* Effect.all(asked, { concurrency: "unbounded" }), [2, 3, 4, 5, 6])
+          deepStrictEqual(sizes, [1, 2, 2, 1])
+        })
+      ).pipe(Effect.withClock(clock))
     })
   },
   {
