@@ -1,6 +1,5 @@
 /** `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one database. */
-import { readFileSync } from "node:fs"
-import { Duration, Effect, Either, Layer, type Option } from "effect"
+import { Duration, Effect, Layer, type Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
@@ -11,9 +10,11 @@ import * as Trust from "../http/Trust.ts"
 import type { Application } from "../projection/Application.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
+import * as AccessLines from "./AccessLines.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Telemetry from "./Telemetry.ts"
+import * as TokenFile from "./TokenFile.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface Settings {
@@ -28,19 +29,6 @@ export interface Settings {
   /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
   readonly cluster: Option.Option<string>
 }
-
-const readTokens = (file: string): Effect.Effect<ReadonlyArray<Tokens.Token>, UsageError> =>
-  Effect.gen(function* () {
-    const text = yield* Effect.try({
-      try: () => readFileSync(file, "utf8"),
-      catch: () => new UsageError({ reason: `the file of tokens ${file} cannot be read` })
-    })
-    const tokens = Tokens.parse(text)
-    if (Either.isRight(tokens)) return tokens.right
-    return yield* new UsageError({
-      reason: `the file of tokens ${file} is not a JSON list of {"name", "sha256", "scopes"} with at least one entry`
-    })
-  })
 
 /** The actors: of this process, or of all nodes that join on this database. Its code is loaded by those who join. */
 const actorSystem = (db: string, address: Option.Option<string>) =>
@@ -75,7 +63,7 @@ export const run = (app: Application, { cluster, db, durability, host, port, rat
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
     }
-    const tokens = file._tag === "Some" ? yield* readTokens(file.value) : null
+    const tokens = file._tag === "Some" ? Tokens.among(yield* TokenFile.follow(file.value)) : null
     if (tokens === null && !Trust.isLoopback(host)) {
       return yield* new UsageError({
         reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`
@@ -94,6 +82,7 @@ export const run = (app: Application, { cluster, db, durability, host, port, rat
     const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),
       Layer.provide(Database.layer(db, "create", durability)),
+      Layer.provide(AccessLines.layer),
       Layer.provide(Telemetry.layer),
       Layer.provide(HttpConfig.layer(rate._tag === "Some" ? { maxRate: rate.value } : {}))
     )
@@ -102,4 +91,4 @@ export const run = (app: Application, { cluster, db, durability, host, port, rat
       yield* Output.line(`listening on ${url}`)
       return yield* Effect.never
     }).pipe(Effect.provide(server))
-  })
+  }).pipe(Effect.scoped)

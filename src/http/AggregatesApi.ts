@@ -20,25 +20,14 @@ import {
   keyedAndMatched,
   limit,
   minPosition,
-  optional
+  optional,
+  UtcTime
 } from "./ApiParts.ts"
 import * as Problem from "./Problem.ts"
 import { codeOf } from "./Refusal.ts"
 import { EventPage } from "./ServiceApi.ts"
 
-/** A time of RFC 3339 in UTC that exists. */
-const Time = Schema.String.pipe(
-  Schema.filter(
-    (text) => {
-      if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text)) return false
-      const time = Date.parse(text)
-      return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))
-    },
-    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
-  )
-)
-
-const moment = Schema.Struct({ version: optional(digits(1)), at: optional(Time), minPosition })
+const moment = Schema.Struct({ version: optional(digits(1)), at: optional(UtcTime), minPosition })
 const conditional = Schema.Struct({ "if-none-match": optional(Schema.String) })
 const page = Schema.Struct({ after, limit, minPosition })
 
@@ -71,9 +60,13 @@ const view = <A, I>(state: Schema.Schema<A, I>) => Schema.Struct({ state, versio
 
 const path = Schema.Struct({ name: Schema.String, id: Schema.String })
 
+/** Whose name and id the path has. */
+const named: Access.Subject = { aggregate: { parameter: "name" }, id: "id" }
+
 export class Aggregates extends HttpApiGroup.make("aggregates")
   .add(
     HttpApiEndpoint.post("send", "/aggregates/:name/:id/:command")
+      .annotate(Access.About, named)
       .setPath(Schema.Struct({ ...path.fields, command: Schema.String }))
       .setHeaders(keyedAndMatched)
       .addSuccess(answer(Schema.Unknown))
@@ -82,6 +75,7 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   )
   .add(
     HttpApiEndpoint.get("state", "/aggregates/:name/:id")
+      .annotate(Access.About, named)
       .setPath(path)
       .setHeaders(conditional)
       .setUrlParams(moment)
@@ -91,6 +85,7 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   )
   .add(
     HttpApiEndpoint.get("events", "/aggregates/:name/:id/events")
+      .annotate(Access.About, named)
       .setPath(path)
       .setUrlParams(page)
       .addSuccess(EventPage)

@@ -20,6 +20,18 @@ export const digits = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
     { strict: true, decode: Number, encode: String }
   )
 
+/** A time of RFC 3339 in UTC that exists. */
+export const UtcTime = Schema.String.pipe(
+  Schema.filter(
+    (text) => {
+      if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text)) return false
+      const time = Date.parse(text)
+      return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))
+    },
+    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
+  )
+)
+
 /** Entries of a page when the request does not say. */
 export const defaultLimit = 100
 export const limit = optional(digits(1, 1_000))

@@ -28,9 +28,12 @@ import * as Tokens from "./Tokens.ts"
 import * as Trust from "./Trust.ts"
 
 export interface Options extends NodeServer.Address {
-  /** Null: whoever reaches the address may do everything, except the web pages of others. */
-  readonly tokens: ReadonlyArray<Tokens.Token> | null
+  /** The tokens, or how a token's bearer is found. Null: whoever reaches the address may do everything, except the web pages of others. */
+  readonly tokens: ReadonlyArray<Tokens.Token> | Tokens.Find | null
 }
+
+const findBy = (tokens: Options["tokens"]): Tokens.Find | null =>
+  tokens === null || typeof tokens === "function" ? tokens : Tokens.among(() => tokens)
 
 /** What an application's handlers may need, besides the services of the application itself. */
 type OwnHandlers<P> = Layer.Layer<never, never, P | Runtime | SnapshotStore | Projections | Provided>
@@ -64,7 +67,7 @@ export const layer = <P>(
         Layer.provide(api),
         Layer.provide(handlers),
         Layer.provide(Tokens.layer),
-        Layer.provide(Layer.succeed(Tokens.Tokens, { all: tokens })),
+        Layer.provide(Layer.succeed(Tokens.Tokens, { find: findBy(tokens) })),
         // As long as a stream's id may be, in escapes; the router's own limit is 100 characters.
         Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: 9 * StreamId.maxLength })),
         Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),

@@ -1,7 +1,7 @@
 /**
  * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever went
  * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
- * correlation id that the client got. Every reply of a command has a position, and what the client has already is 304.
+ * correlation id that the client got. Each request is a line of the access log. Every reply of a command has a position, and what the client has already is 304.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
@@ -10,12 +10,14 @@ import type * as HttpRouter from "@effect/platform/HttpRouter"
 import { RouteNotFound } from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Context, Effect, type Layer, LogLevel, Schema } from "effect"
+import { Cause, Context, Effect, Either, type Layer, LogLevel, Schema } from "effect"
 import * as CommandId from "../core/CommandId.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { Flood } from "../core/Flood.ts"
+import { CurrentMetadata } from "../core/Metadata.ts"
+import { AccessLog } from "./AccessLog.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -25,6 +27,7 @@ import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as RequestRules from "./RequestRules.ts"
 import { ServedApi } from "./ServedApi.ts"
+import * as Session from "./Session.ts"
 
 export interface Command {
   /** Its idempotency key, or a new id. */
@@ -165,18 +168,24 @@ const withPosition = (store: EventStore["Type"], response: HttpServerResponse.Ht
     onSuccess: (position) => HttpServerResponse.setHeader(response, "daybook-position", String(position))
   })
 
+const positionOf = ({ headers }: HttpServerResponse.HttpServerResponse): number | null => {
+  const position = headers["daybook-position"]
+  return position === undefined ? null : Number(position)
+}
+
 /** Why a request is refused whatever it asks for; undefined when it is not. */
 type Refusal = (headers: Readonly<Record<string, string | undefined>>) => string | undefined
 
 const around =
   (
     refusalOf: Refusal,
-    { routes }: ServedApi["Type"],
+    { metadata, routes }: ServedApi["Type"],
     lifecycle: Lifecycle["Type"],
     readiness: Readiness["Type"],
     log: LogHeader.LogHeader["Type"],
     store: EventStore["Type"],
-    tell: Effect.Effect.Success<typeof makeTelling>
+    tell: Effect.Effect.Success<typeof makeTelling>,
+    accessLog: typeof AccessLog.Service
   ) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
@@ -186,13 +195,18 @@ const around =
       const found = routes.find(method, url)
       const route = "path" in found ? found.path : "none"
       const commandId = idOf(request)
+      const session = Session.make("path" in found ? found : undefined)
+      let correlationId: string | null = null
 
       const answer = (problem: Problem.Problem): App => {
         if (problem.status < 500) return Effect.succeed(render(problem, pathOf(url), commandId, undefined))
         const isFault = problem.code === "store-unavailable" || problem.code === "outcome-unknown"
         return tell(problem, route).pipe(
           Effect.zipLeft(isFault && method === "POST" ? readiness.noteFault : Effect.void),
-          Effect.map((correlationId) => render(problem, pathOf(url), commandId, correlationId))
+          Effect.map((told) => {
+            correlationId = told
+            return render(problem, pathOf(url), commandId, told)
+          })
         )
       }
       const reply = (): App => {
@@ -209,9 +223,13 @@ const around =
         if (lifecycle.isStopping() && !route.startsWith("/health/")) return answer(new Problem.Problem("shutting-down"))
         const misfit = RequestRules.ofRoute(request, found)
         if (misfit !== undefined) return answer(misfit)
+        const noted = RequestRules.metadataOf(request, metadata)
+        if (Either.isLeft(noted)) return answer(noted.left)
         const strict = RequestBody.strict(request)
         return app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, strict.request),
+          Effect.provideService(Session.CurrentSession, session),
+          Effect.provideService(CurrentMetadata, noted.right),
           Effect.provideService(CurrentCommand, { commandId: commandId ?? "", sent: strict.sent }),
           // Whoever went away gets no answer.
           Effect.catchAllCause((cause) =>
@@ -220,7 +238,19 @@ const around =
         )
       }
       const toReply = (response: HttpServerResponse.HttpServerResponse) => {
-        HttpMetrics.answered(method, route, response.status, (performance.now() - start) / 1_000)
+        const durationMs = performance.now() - start
+        HttpMetrics.answered(method, route, response.status, durationMs / 1_000)
+        if (session.refused !== null) HttpMetrics.refused(session.refused)
+        accessLog?.({
+          method: HttpMetrics.known(method),
+          route,
+          status: response.status,
+          durationMs: Math.round(durationMs * 1_000) / 1_000,
+          principal: session.caller?.name ?? null,
+          refused: session.refused,
+          position: positionOf(response),
+          correlationId
+        })
         return HttpServerResponse.setHeaders(response, {
           ...always,
           [LogHeader.name]: log.value(),
@@ -245,8 +275,8 @@ export const layer = (
 ): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader | EventStore> =>
   HttpApiBuilder.middleware(
     Effect.map(
-      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore, makeTelling]),
-      ([served, lifecycle, readiness, log, store, tell]) =>
-        around(refusalOf, served, lifecycle, readiness, log, store, tell)
+      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore, makeTelling, AccessLog]),
+      ([served, lifecycle, readiness, log, store, tell, accessLog]) =>
+        around(refusalOf, served, lifecycle, readiness, log, store, tell, accessLog)
     )
   )

@@ -2,6 +2,7 @@
 import { Context, Either, Layer } from "effect"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Application } from "../projection/Application.ts"
+import type { Aggregates } from "./Access.ts"
 import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
 import type * as ServiceApi from "./ServiceApi.ts"
@@ -10,7 +11,11 @@ export type Unreadable = Problem<"data-damaged"> | Problem<"newer-release">
 
 export class EventView extends Context.Tag("daybook/http/EventView")<
   EventView,
-  { readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Unreadable> }
+  {
+    readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Unreadable>
+    /** The streams whose events somebody may see who is let to these aggregates alone; null: all. */
+    readonly streamsOf: (aggregates: Aggregates | null) => ReadonlySet<string> | null
+  }
 >() {}
 
 /** Streams of aggregates that the application does not know show their data as it is stored. */
@@ -28,6 +33,13 @@ const dataOf = (app: Application, stored: StoredEvent): Either.Either<string, un
 
 export const layer = (app: Application): Layer.Layer<EventView> =>
   Layer.succeed(EventView, {
+    streamsOf: (aggregates) =>
+      aggregates &&
+      new Set(
+        app.aggregates.flatMap(({ definition, published }) =>
+          Array.from(aggregates.get(published.name) ?? [], (id): string => definition.streamId(id))
+        )
+      ),
     of: (stored) =>
       Either.mapBoth(dataOf(app, stored), {
         onLeft: Failures.damaged,

@@ -24,13 +24,29 @@ const durationOf = (method: string, route: string, status: number) => {
   return metric
 }
 
+/** The method, if it is one that there is: a client may make up others without end. */
+export const known = (method: string): string =>
+  /^(?:GET|HEAD|POST|OPTIONS|PUT|PATCH|DELETE)$/.test(method) ? method : "_OTHER"
+
 export const answered = (method: string, route: string, status: number, seconds: number): void => {
-  // A client may make up methods without end.
-  durationOf(
-    /^(?:GET|HEAD|POST|OPTIONS|PUT|PATCH|DELETE)$/.test(method) ? method : "_OTHER",
-    route,
-    status
-  ).unsafeUpdate(seconds, [])
+  durationOf(known(method), route, status).unsafeUpdate(seconds, [])
+}
+
+const refusals = new Map<string, Metric.Metric.Counter<number>>()
+
+/** A token was not taken, for this reason: one of few. */
+export const refused = (reason: string): void => {
+  let metric = refusals.get(reason)
+  if (metric === undefined) {
+    const description = "Requests whose token was missing, unknown, expired, over its rate, or not for what was asked"
+    metric = Metric.tagged(
+      Metric.counter("daybook.http.tokens.refused", { description, incremental: true }),
+      "reason",
+      reason
+    )
+    refusals.set(reason, metric)
+  }
+  metric.unsafeUpdate(1, [])
 }
 
 export const subscribers = Metric.gauge("daybook.http.subscribers", { description: "Clients that follow the feed" })

@@ -1,39 +1,21 @@
 /** The answers to requests for the log: a page of it, and the feed of server-sent events. */
-import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Deferred, Effect, LogLevel, Stream } from "effect"
+import { Effect } from "effect"
 import { EventStore, maxPage, type ReadError, type EventPage as StorePage } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import type { StreamDamaged } from "../core/StoreError.ts"
 import * as EventFilter from "../projection/EventFilter.ts"
-import type { SlowConsumer } from "../projection/ProjectionError.ts"
-import * as Subscription from "../projection/Subscription.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as EventPage from "./EventPage.ts"
 import { EventView } from "./EventView.ts"
 import * as Failures from "./Failures.ts"
-import * as FeedMessages from "./FeedMessages.ts"
+import * as Feed from "./Feed.ts"
 import { HttpConfig } from "./HttpConfig.ts"
-import { Lifecycle } from "./Lifecycle.ts"
 import { Places } from "./Places.ts"
 import * as PositionAhead from "./PositionAhead.ts"
-import type { Problem } from "./Problem.ts"
+import { Problem } from "./Problem.ts"
 import { ServiceApi } from "./ServiceApi.ts"
-
-/**
- * Which event is damaged, and nothing of what is stored of it. Under its position only for a client that goes on behind it:
- * any other one comes again where it was, and is told again.
- */
-const toDamage = ({ position, streamId, version }: StreamDamaged, goesOn: boolean) => {
-  const id = goesOn ? `id: ${position}\n` : ""
-  return Buffer.from(`${id}event: damaged\ndata: ${JSON.stringify({ position, streamId, version })}\n\n`)
-}
-
-/** A client that lost the connection comes again after a second, with the id of the last event that it got. */
-const retry = Buffer.from("retry: 1000\n\n")
-const heartbeat = Buffer.from(": \n\n")
+import * as Session from "./Session.ts"
 
 /** What is named once in a query, or several times. */
 const setOf = (names: string | ReadonlyArray<string>): ReadonlySet<string> =>
@@ -64,7 +46,7 @@ const search = (
   store: EventStore["Type"],
   after: number,
   limit: number,
-  wanted: EventFilter.Wanted
+  isWanted: (event: StoredEvent) => boolean
 ): Effect.Effect<Looked, ReadError> =>
   Effect.gen(function* () {
     const events: Array<StoredEvent> = []
@@ -77,7 +59,7 @@ const search = (
       }
       for (const event of page.right.events) {
         reached = event.position
-        if (!EventFilter.fits(wanted, event)) continue
+        if (!isWanted(event)) continue
         events.push(event)
         if (events.length === limit) return { events, more: true, reached }
       }
@@ -96,55 +78,36 @@ const streamHeaders = {
 export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
   Effect.gen(function* () {
     const store = yield* EventStore
-    const lifecycle = yield* Lifecycle
     const config = yield* HttpConfig
     const view = yield* EventView
     const places = yield* Places
 
-    const messagesOf = FeedMessages.make(view.of)
+    const feed = yield* Feed.make
 
-    /** Bounded: `Subscription` reads on only as the client takes, and gives up one that takes nothing. */
-    const feed = (from: number, skipDamaged: boolean, filter: EventFilter.EventFilter): Stream.Stream<Uint8Array> => {
-      const messages = (after: number): Stream.Stream<Uint8Array, ReadError | SlowConsumer | Problem> =>
-        Subscription.log(after, filter).pipe(
-          Stream.chunks,
-          Stream.mapConcat(messagesOf),
-          Stream.mapEffect((message) => message),
-          Stream.provideService(EventStore, store),
-          Stream.catchTag("StreamDamaged", (damaged) => {
-            const { position, streamId, version } = damaged
-            const what = "the feed comes to a damaged event"
-            const told = Stream.execute(Fault.report(LogLevel.Error, what, { streamId, version, position })).pipe(
-              Stream.concat(Stream.make(toDamage(damaged, skipDamaged)))
-            )
-            return skipDamaged && position !== null ? Stream.concat(told, messages(position)) : told
-          })
-        )
-      const events = messages(from).pipe(
-        // The answer has begun, and so an error can only end it: the client comes again, and learns more then.
-        Stream.catchAllCause((cause) =>
-          Stream.execute(
-            Cause.isInterruptedOnly(cause)
-              ? Effect.void
-              : Fault.report(LogLevel.Warning, "a client of the feed was cut off", {}, cause)
-          )
-        )
-      )
-      const beats = Stream.as(Stream.tick(config.heartbeat), heartbeat)
-      return Stream.concat(Stream.make(retry), Stream.merge(events, beats, { haltStrategy: "left" })).pipe(
-        Stream.interruptWhen(Deferred.await(lifecycle.stopping))
-      )
-    }
+    /** What the caller of this request may see, for as long as its token is taken: that is looked at with each beat. */
+    const allowed = Effect.map(Session.caller, (caller) => ({
+      streams: view.streamsOf(caller?.aggregates ?? null),
+      untilDistrusted:
+        caller === null
+          ? Effect.never
+          : Effect.repeat(Effect.delay(caller.isTrusted, config.heartbeat), { until: (isTrusted) => !isTrusted })
+    }))
 
     return handlers
       .handle("page", ({ urlParams: { after = 0, limit = defaultLimit, ...filtering } }) =>
         Effect.gen(function* () {
-          const isAll = Object.keys(filtering).length === 0
+          const { streams } = yield* allowed
+          const isAll = Object.keys(filtering).length === 0 && streams === null
+          const wanted = EventFilter.wantedOf(filterOf(filtering))
+          const isWanted = (event: StoredEvent) =>
+            EventFilter.fits(wanted, event) && Feed.maySee(streams, event.streamId)
           const page: Looked = yield* Effect.mapError(
-            isAll
-              ? store.readAll(after, limit)
-              : search(store, after, limit, EventFilter.wantedOf(filterOf(filtering))),
-            Failures.ofReading
+            isAll ? store.readAll(after, limit) : search(store, after, limit, isWanted),
+            (error) =>
+              // Which stream that is, is not for everyone.
+              error._tag === "StreamDamaged" && !Feed.maySee(streams, error.streamId)
+                ? new Problem("data-damaged", { cause: error })
+                : Failures.ofReading(error)
           )
           if (page.events.length === 0) yield* PositionAhead.refuse(store, after)
           return yield* EventPage.make(page, ({ position }) => position, page.reached)
@@ -158,7 +121,8 @@ export const layer = HttpApiBuilder.group(ServiceApi, "log", (handlers) =>
           yield* PositionAhead.refuse(store, from)
           // Until the request is over, which is when its client is gone.
           yield* places.feed
-          return HttpServerResponse.stream(feed(from, skipDamaged, filter), { headers: streamHeaders })
+          const reader = { filter, skipDamaged, ...(yield* allowed) }
+          return HttpServerResponse.stream(feed(from, reader), { headers: streamHeaders })
         })
       )
   })

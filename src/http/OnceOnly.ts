@@ -6,6 +6,7 @@ import { Effect, Either, Schema } from "effect"
 import * as CommandIdentity from "../core/CommandIdentity.ts"
 import { EventStore, failureOf, type StoredCommand } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
+import { Principal } from "../core/Principal.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import * as Failures from "./Failures.ts"
 import { Problem } from "./Problem.ts"
@@ -35,6 +36,7 @@ export const run = <A, I, E, R>(
 ) =>
   Effect.gen(function* () {
     const store = yield* EventStore
+    const sender = yield* Principal
     const streamId = `${kind}-${name}` as StreamId
     const fingerprint = CommandIdentity.of(CommandIdentity.addressOf(kind, command), name, commandId, "", undefined)
     const read = ({ answer }: StoredCommand) =>
@@ -53,6 +55,8 @@ export const run = <A, I, E, R>(
           correlationId: commandId,
           causationId: null,
           traceparent: null,
+          principal: sender?.name ?? null,
+          isPersonal: sender?.isPersonal === true,
           events: [],
           outcome: text === undefined ? ("unkept" as const) : ("success" as const),
           answer: () => ({ text: text ?? "", version: 1 })

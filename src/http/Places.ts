@@ -3,15 +3,15 @@
  * a place while it waits. There are only so many, and one token has only a part of them, so that it keeps no other from waiting.
  */
 import { Context, Effect, Layer, Metric, type Scope } from "effect"
-import { Caller } from "./Access.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Problem } from "./Problem.ts"
+import * as Session from "./Session.ts"
 
 type Place<Full extends "too-many-waits" | "too-many-subscribers"> = Effect.Effect<
   void,
   Problem<Full> | Problem<"too-many-requests">,
-  Scope.Scope | Caller
+  Scope.Scope
 >
 
 export class Places extends Context.Tag("daybook/http/Places")<
@@ -56,7 +56,8 @@ const make = <Full extends "too-many-waits" | "too-many-subscribers">({
       return Metric.set(gauge, taken)
     })
 
-  return Effect.flatMap(Caller, ({ name }) => {
+  return Effect.flatMap(Session.caller, (caller) => {
+    const name = caller?.name ?? null
     const take = Effect.suspend((): Effect.Effect<void, Problem<Full> | Problem<"too-many-requests">> => {
       if (taken >= most) return Effect.fail(new Problem(full))
       if (name === null || (ofTokens.get(name) ?? 0) < mostOfToken) return change(name, 1)

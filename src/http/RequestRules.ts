@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Either } from "effect"
+import type * as Metadata from "../core/Metadata.ts"
 import { Problem } from "./Problem.ts"
 import type { Route } from "./Routes.ts"
 
@@ -14,7 +16,8 @@ const single: ReadonlySet<string> = new Set([
   "content-type",
   "idempotency-key",
   "if-match",
-  "last-event-id"
+  "last-event-id",
+  "daybook-metadata"
 ])
 
 const invalid = (path: string, reason: string) =>
@@ -55,6 +58,22 @@ const ofParameters = (
 
 /** A segment of a path that is a step in it: clients that follow the rules of URLs never send it as it is. */
 const step = /\/(?:\.|%2e){1,2}(?=\/|$)/i
+
+/** Of a service that notes nothing with its commands, or of a request that is none. */
+const nothing = Either.right(null)
+
+/** What is to be noted with a command, as the application declares it: JSON in the field `Daybook-Metadata`. */
+export const metadataOf = (
+  { headers, method }: HttpServerRequest.HttpServerRequest,
+  metadata: Metadata.Any | undefined
+): Either.Either<string | null, Problem<"invalid-request">> => {
+  const given = headers["daybook-metadata"]
+  if (given === undefined || method !== "POST") return nothing
+  if (metadata === undefined) return Either.left(invalid("daybook-metadata", "is not taken by this service"))
+  return Either.mapLeft(Either.flatMap(metadata.read(given), metadata.write), ({ argument, reason }) =>
+    invalid(`daybook-${argument}`, reason)
+  )
+}
 
 /** What of the request its route does not take. */
 export const ofRoute = (

@@ -1,6 +1,7 @@
 /** `Routes` finds the endpoint of a request in a contract, or which methods its path takes. */
 import * as HttpApi from "@effect/platform/HttpApi"
-import { Option, type Schema, SchemaAST } from "effect"
+import { Context, Option, type Schema, SchemaAST } from "effect"
+import * as Access from "./Access.ts"
 
 export interface Route {
   readonly method: string
@@ -12,6 +13,7 @@ export interface Route {
   readonly lists: ReadonlySet<string>
   /** Whether it is about one thing that has a version, which `If-Match` may name. */
   readonly takesVersion: boolean
+  readonly about: typeof Access.About.Service
 }
 
 /** A schema's fields, as they are sent. */
@@ -49,7 +51,7 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
   const known = new Map<string, Known>()
   HttpApi.reflect(api, {
     onGroup: () => {},
-    onEndpoint: ({ endpoint: { headersSchema, method, path, urlParamsSchema } }) => {
+    onEndpoint: ({ endpoint: { annotations, headersSchema, method, path, urlParamsSchema } }) => {
       const found = known.get(path)
       const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)
       const { byMethod } = found ?? { byMethod: new Map<string, Route>() }
@@ -58,7 +60,8 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
         path,
         parameters: namesOf(urlParamsSchema),
         lists: listsOf(urlParamsSchema),
-        takesVersion: namesOf(headersSchema).has("if-match")
+        takesVersion: namesOf(headersSchema).has("if-match"),
+        about: Context.get(annotations, Access.About)
       }
       byMethod.set(method, route)
       if (method === "GET") byMethod.set("HEAD", route)

@@ -1,6 +1,7 @@
 /** `ServedApi` is the contract of the service that runs: the application's own and the part that every service has, as one. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import { Context, Effect } from "effect"
+import type * as Metadata from "../core/Metadata.ts"
 import { type Application, type HttpPart, InvalidApplication } from "../projection/Application.ts"
 import * as AggregatesApi from "./AggregatesApi.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
@@ -17,6 +18,8 @@ export class ServedApi extends Context.Tag("daybook/http/ServedApi")<
   {
     readonly api: Api
     readonly routes: Routes.Routes
+    /** What may be noted with commands. */
+    readonly metadata: Metadata.Any | undefined
     /** Made when first asked for: it takes longer than the server takes to start. */
     readonly document: () => Document
   }
@@ -44,6 +47,7 @@ export const make = (app: Application, part: HttpPart | undefined): ServedApi["T
   return {
     api: api as HttpApi.HttpApi.Any as Api,
     routes: Routes.make(api),
+    metadata: app.metadata,
     document: () => {
       const aggregates = app.aggregates.map(({ published }) => published)
       built ??= OpenApiDocument.make(AggregatesApi.describe(api, aggregates), {

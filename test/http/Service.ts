@@ -11,7 +11,7 @@ import { scopes } from "../../src/http/Access.ts"
 import * as ApplicationServer from "../../src/http/ApplicationServer.ts"
 import { NodeServer } from "../../src/http/NodeServer.ts"
 import type { Body } from "../../src/http/Problem.ts"
-import type { Token } from "../../src/http/Tokens.ts"
+import type { Find, Token } from "../../src/http/Tokens.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
@@ -87,7 +87,7 @@ export const domain = Layer.mergeAll(
 
 interface ServiceOptions {
   readonly filename?: string
-  readonly tokens?: ReadonlyArray<Token>
+  readonly tokens?: ReadonlyArray<Token> | Find
 }
 
 const inThisProcess = (options: ServiceOptions) =>
@@ -117,7 +117,7 @@ const inItsOwnProcess = (options: ServiceOptions) =>
       const folder = yield* temporaryFolder
       const filename = options.filename ?? join(folder, "d.db")
       const args = ["--db", `sqlite:${filename}`]
-      if (options.tokens !== undefined) {
+      if (typeof options.tokens === "object") {
         const file = join(folder, "tokens.json")
         const entryOf = ({ digest, level }: Token) => {
           return { name: `level ${level}`, sha256: digest.toString("hex"), scopes: [scopes[level]] }

@@ -9,6 +9,7 @@ import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import * as Event from "../../src/core/Event.ts"
 import type { EventStore } from "../../src/core/EventStore.ts"
+import * as Metadata from "../../src/core/Metadata.ts"
 import type { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import * as Access from "../../src/http/Access.ts"
 import { every } from "../../src/http/ApiParts.ts"
@@ -121,6 +122,7 @@ export const application = Application.make({
   name: "tanks",
   description: "Tanks and pumps.",
   aggregates: [tank, pump],
+  metadata: Metadata.make(Schema.Struct({ site: Schema.String, pump: Schema.Int })),
   http: () => HttpPart.make({ api: StationApi, handlers: station })
 })
 

@@ -440,7 +440,8 @@ describe("the contract of an application", () => {
         path: "/aggregates/:name/:id/:command",
         parameters: new Set<string>(),
         lists: new Set<string>(),
-        takesVersion: true
+        takesVersion: true,
+        about: { aggregate: { parameter: "name" }, id: "id" }
       })
     })
   )
