@@ -7,10 +7,9 @@
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Context, Effect, Schema } from "effect"
+import { Context, Schema } from "effect"
 import { Principal } from "../core/Principal.ts"
 import * as Problem from "./Problem.ts"
-import * as Session from "./Session.ts"
 
 /** Each includes those before it. */
 export const scopes = ["read", "write", "admin"] as const
@@ -29,40 +28,12 @@ export interface Subject {
 }
 
 /**
- * What an endpoint is about, for tokens that are for some aggregates: one of them; or `handler`, whose handler asks `concerns` or
+ * What an endpoint is about, for tokens that are for some aggregates: one of them; or `handler`, whose handler asks `Reach.concerns` or
  * gives only what the caller may see. An annotation of the endpoint.
  */
 export class About extends Context.Reference<About>()("daybook/http/Access/About", {
   defaultValue: (): Subject | "handler" | null => null
 }) {}
-
-const outOfReach = () =>
-  new Problem.Problem("forbidden", { detail: "The token is for some aggregates alone, and not for this request." })
-
-/** Whether a token with these aggregates is for this one. */
-export const reaches = (aggregates: Aggregates | null, aggregate: string, id: string): boolean =>
-  aggregates === null || aggregates.get(aggregate)?.has(id) === true
-
-/** Fails where the caller's token is not for this aggregate. */
-export const concerns = (aggregate: string, id: string): Effect.Effect<void, Problem.Problem<"forbidden">> =>
-  Effect.flatMap(Session.CurrentSession, (session) => {
-    if (reaches(session.caller?.aggregates ?? null, aggregate, id)) return Effect.void
-    session.refused = "aggregate"
-    return Effect.fail(outOfReach())
-  })
-
-/** Fails where the caller's token is not for what its endpoint is about, with these parameters of the path. */
-export const concernsSubject = (
-  parameters: Readonly<Record<string, string | undefined>>
-): Effect.Effect<void, Problem.Problem<"forbidden">> =>
-  Effect.flatMap(Session.CurrentSession, ({ caller, route }) => {
-    const about = route?.about ?? null
-    if (caller === null || caller.aggregates === null || about === "handler") return Effect.void
-    if (about === null) return concerns("", "")
-    const { aggregate, id } = about
-    const name = typeof aggregate === "string" ? aggregate : parameters[aggregate.parameter]
-    return concerns(name ?? "", parameters[id] ?? "")
-  })
 
 const options = {
   provides: Principal,

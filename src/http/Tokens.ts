@@ -15,6 +15,7 @@ import * as Access from "./Access.ts"
 import { optional, UtcTime } from "./ApiParts.ts"
 import * as HttpConfig from "./HttpConfig.ts"
 import { Problem } from "./Problem.ts"
+import * as Reach from "./Reach.ts"
 import * as Session from "./Session.ts"
 
 /** It stands in the journal as the principal; what Daybook sends for itself has names of these beginnings. */
@@ -160,7 +161,7 @@ const check = (find: Find | null, limit: Limit, scope: Access.Scope) =>
     if (level < Access.scopes.indexOf(scope)) return yield* refused("scope", forbidden(scope))
     const context = yield* Effect.context<never>()
     const route = Context.getOption(context, HttpRouter.RouteContext)
-    yield* Access.concernsSubject(Option.getOrUndefined(route)?.params ?? {})
+    yield* Reach.ofRoute(Option.getOrUndefined(route)?.params ?? {})
     return { name, isPersonal: true }
   })
 

@@ -4,7 +4,6 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Effect, Option } from "effect"
 import type { Committed } from "../../core/Definition.ts"
 import { EventStore } from "../../core/EventStore.ts"
-import * as Access from "../../http/Access.ts"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
 import * as Cursor from "../../http/Cursor.ts"
 import * as EventPage from "../../http/EventPage.ts"
@@ -14,6 +13,7 @@ import * as MinPosition from "../../http/MinPosition.ts"
 import type { Places } from "../../http/Places.ts"
 import * as PositionAhead from "../../http/PositionAhead.ts"
 import { Problem } from "../../http/Problem.ts"
+import * as Reach from "../../http/Reach.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import type { Projections } from "../../projection/Projections.ts"
@@ -64,7 +64,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/accounts" })
           const id = accountId ?? AccountId.make(CommandAnswer.derivedId("account", given.commandId))
-          yield* Access.concerns(Account.aggregate, id)
+          yield* Reach.concerns(Account.aggregate, id)
           const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Refusals.ofOpening)
           return yield* Receipts.answer(reply, { status: 201, headers: { location: `/accounts/${id}` } })
         })
