@@ -3,7 +3,9 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
+import { runInNewContext } from "node:vm"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as esbuild from "esbuild"
 import * as Package from "./Package.ts"
 
 const { exports } = JSON.parse(readFileSync(join(Package.root, "package.json"), "utf8")) as {
@@ -65,6 +67,58 @@ describe("the package", () => {
     assert.strictEqual(status, 0, stderr)
     assert.strictEqual(stderr, "")
   })
+
+  it("a contract of one's own and its client are bundled for a browser, and run with what a browser has", async () => {
+    writeFileSync(
+      join(project, "browser.js"),
+      `import { Rpc } from "@effect/rpc"
+      import { Aggregate, Event } from "daybook"
+      import { Client } from "daybook/http/client"
+      import { Effect, Schema } from "effect"
+      const filled = Event.make("Filled", { litres: Schema.BigInt })
+      class Tank extends Aggregate.make("Tank", {
+        id: Schema.String,
+        state: Schema.Struct({ litres: Schema.BigInt }),
+        initial: { litres: 0n },
+        events: [filled],
+        commands: [Rpc.make("Fill", { payload: { litres: Schema.BigInt }, success: Schema.BigInt })]
+      }) {}
+      ask(() => Effect.runPromise(Client.make(Tank, { baseUrl: "http://tanks", fetch: send })("7").Fill({ litres: 4n })))`
+    )
+    const bundled = await esbuild.build({
+      absWorkingDir: project,
+      entryPoints: ["browser.js"],
+      bundle: true,
+      platform: "browser",
+      format: "iife",
+      write: false,
+      logLevel: "silent"
+    })
+    const asked: Array<{ readonly url: string; readonly body: unknown }> = []
+    const send = (url: string, { body }: RequestInit) => {
+      asked.push({ url, body })
+      return Promise.resolve(new Response('{"result":"4"}'))
+    }
+    let answer: Promise<unknown> = Promise.reject(new Error("it did not run"))
+    answer.catch(() => {})
+    const ask = (run: () => Promise<unknown>) => {
+      answer = run()
+    }
+    // Of all that Node has, only what browsers have too.
+    const web = {
+      TextEncoder,
+      TextDecoder,
+      URL,
+      AbortController,
+      setTimeout,
+      clearTimeout,
+      performance,
+      queueMicrotask
+    }
+    runInNewContext(bundled.outputFiles[0]?.text ?? "", { ...web, crypto, console, send, ask })
+    assert.strictEqual(await answer, 4n)
+    assert.deepStrictEqual(asked, [{ url: "http://tanks/aggregates/Tank/7/Fill", body: '{"litres":"4"}' }])
+  }, 60_000)
 
   it("brings the program daybook", { timeout: 30_000 }, () => {
     const program = join(daybook, "dist/bank/main.js")

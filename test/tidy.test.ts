@@ -48,6 +48,13 @@ describe("tidy", () => {
     assert.notMatch(text, /account|overdraft|deposit|(?<!\w)transfers?(?!-encoding)(?!\w)|TransferR|\bmoney\b/i)
   })
 
+  it("takes what the core asks of Node at one place, which a browser has in another form", () => {
+    const platform = ["core/Platform.ts", "core/PlatformBrowser.ts"]
+    for (const file of files.filter((each) => folderOf(each) === "core" && !platform.includes(each))) {
+      assert.notMatch(readFileSync(join(source, file), "utf8"), /from "node:|(?<![\w.`])Buffer\./, file)
+    }
+  })
+
   it("has no import cycle", () => {
     const done = new Set<string>()
     const visit = (file: string, path: ReadonlyArray<string>): void => {

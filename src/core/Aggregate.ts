@@ -2,7 +2,6 @@
  * `Aggregate` declares a kind of durable actor: a contract (state, events, commands), which a client may import, and its
  * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
-import { hash } from "node:crypto"
 import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
 import { Chunk, Context, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
 import { type RuntimeError, UnstorableState } from "./ActorError.ts"
@@ -19,6 +18,7 @@ import * as EventOwner from "./EventOwner.ts"
 import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { CurrentMetadata } from "./Metadata.ts"
+import * as Platform from "./Platform.ts"
 import { Principal } from "./Principal.ts"
 import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
@@ -197,8 +197,7 @@ const wrongId = (error: ParseResult.ParseError): InvalidArgument =>
 
 /** Changes with the stored form of the state, with what that is decoded to, and with the version of evolve. */
 const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
-  hash(
-    "sha256",
+  Platform.sha256(
     JSON.stringify([
       version,
       SchemaForm.of(Schema.encodedBoundSchema(state)),

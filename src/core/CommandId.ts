@@ -1,6 +1,5 @@
 /** Ids of commands. What else makes a retry the same command is in `CommandIdentity.ts`. */
-import { Buffer } from "node:buffer"
-import { randomFillSync } from "node:crypto"
+import * as Platform from "./Platform.ts"
 
 /**
  * Longest command id, in UTF-16 code units; as long as an `Idempotency-Key` may be. Those that Daybook makes for itself begin
@@ -20,8 +19,8 @@ const random = new Uint8Array(10 * 256)
 let offset = random.length
 
 /** The text of the last id, written over by the next: to join texts would cost as much again when the whole is first read. */
-const text = Buffer.from("00000000-0000-7000-8000-000000000000", "latin1")
-const digits = Buffer.from("0123456789abcdef", "latin1")
+const text = Platform.toAscii("00000000-0000-7000-8000-000000000000")
+const digits = Platform.toAscii("0123456789abcdef")
 /** Where each byte of an id has its two digits. */
 const places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 const write = (index: number, byte: number): void => {
@@ -43,7 +42,7 @@ const writeTime = (now: number): void => {
  */
 export const make = (): string => {
   if (offset === random.length) {
-    randomFillSync(random)
+    crypto.getRandomValues(random)
     offset = 0
   }
   const now = Date.now()
@@ -53,5 +52,5 @@ export const make = (): string => {
     const byte = random[offset++] as number
     write(index, index === 6 ? 0x70 | (byte & 0x0f) : index === 8 ? 0x80 | (byte & 0x3f) : byte)
   }
-  return text.toString("latin1")
+  return Platform.fromAscii(text)
 }

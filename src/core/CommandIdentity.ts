@@ -10,9 +10,9 @@
  * A stored fingerprint begins with the number of the rule that made it. One without a number was made by a release before
  * there were numbers: then the text depended on the order in which the payload's fields were declared.
  */
-import { hash } from "node:crypto"
 import * as CommandId from "./CommandId.ts"
 import * as Json from "./Json.ts"
+import * as Platform from "./Platform.ts"
 
 /** The rule of this release. */
 const rule = "2:"
@@ -26,7 +26,7 @@ export interface Target {
 }
 
 /** 128 bits of SHA-256, as 32 hexadecimal digits. */
-const digest = (text: string): string => hash("sha256", text).slice(0, 32)
+const digest = (text: string): string => Platform.sha256(text).slice(0, 32)
 
 /** What is the same for all commands of one name: made once, since each command passes here. */
 export const addressOf = (aggregate: string, command: string): string =>

@@ -3,7 +3,7 @@
  * stored of the event, so that a changed byte is found when the event is read: SQLite serves damaged rows as if they
  * were sound.
  */
-import { hash } from "node:crypto"
+import { sha256 } from "./Platform.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 
 /** What stands before the first event of a stream. */
@@ -22,7 +22,7 @@ export const compute = (event: Hashed): string => {
   const { recordedAt, schemaVersion, streamId, traceparent, type, version } = event
   const place = `${previousHash}\0${streamId}\0${version}\0${position}\0${type}\0${schemaVersion}`
   const command = `${commandId}\0${correlationId}\0${causationId ?? "\u0001"}\0${traceparent ?? "\u0001"}`
-  return hash("sha256", `${place}\0${data}\0${command}\0${recordedAt}`)
+  return sha256(`${place}\0${data}\0${command}\0${recordedAt}`)
 }
 
 /** Whether the event is what was stored. Whether it follows its predecessor, the reader of the stream checks. */

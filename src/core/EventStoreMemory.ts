@@ -1,11 +1,11 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest description of the port. */
-import { randomBytes } from "node:crypto"
 import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"
 import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand, storedOf } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Page from "./Page.ts"
+import * as Platform from "./Platform.ts"
 import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { CommandIdReused, InvalidArgument } from "./StoreError.ts"
@@ -30,7 +30,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
   const commands = new Map<string, StoredCommand>()
   const journal: Array<Journal.JournalEntry> = []
   const lastEntries = new Map<StreamId.StreamId, Journal.JournalEntry>()
-  const logId = randomBytes(16).toString("hex")
+  const logId = Platform.toHex(crypto.getRandomValues(new Uint8Array(16)))
   let epoch = 1
   const commits = yield* PubSub.sliding<void>(1)
 

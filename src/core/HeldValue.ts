@@ -4,9 +4,9 @@
  *
  * It looks into plain objects and lists. What else a schema may decode (dates, maps, instances of classes) is left alone.
  */
-import { isDeepStrictEqual } from "node:util"
 import { Equal, type Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"
+import { isDeepStrictEqual } from "./Platform.ts"
 import * as SchemaParts from "./SchemaParts.ts"
 
 const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)

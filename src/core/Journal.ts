@@ -12,9 +12,9 @@
  *
  * Events are hashed by `EventHash.ts`. What a store does with entries is in `EventStore.ts`.
  */
-import { hash } from "node:crypto"
 import * as CommandId from "./CommandId.ts"
 import type { StoredCommand } from "./EventStore.ts"
+import { sha256 } from "./Platform.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -105,7 +105,7 @@ export interface ProposedOperation {
 }
 
 /** What stands before the first entry: entries of one log are not those of another. */
-export const genesis = (logId: string): string => hash("sha256", `daybook log ${logId}`)
+export const genesis = (logId: string): string => sha256(`daybook log ${logId}`)
 
 /** A text is its length in UTF-16 code units, a colon and itself; one that is absent is a hyphen alone. */
 const text = (value: string | null): string => (value === null ? "-" : `${value.length}:${value}`)
@@ -132,7 +132,7 @@ export const compute = (entry: Omit<JournalEntry, "hash">): string => {
   const what = `${text(commandId)}${text(streamId)}${text(command)}${text(fingerprint)}${text(outcome)}`
   const answered = `${answer.length}:${answer}${answerVersion};${version};${position};`
   const of = `${eventHash.length}:${eventHash}${events};`
-  return hash("sha256", `${before}${what}${answered}${of}${context(entry)}${recordedAt};`)
+  return sha256(`${before}${what}${answered}${of}${context(entry)}${recordedAt};`)
 }
 
 /** Whether the entry is what was stored. Whether it follows the one before, the reader of the journal checks. */
@@ -257,7 +257,7 @@ export const wrongOperation = (operation: ProposedOperation): InvalidArgument | 
 
 /** What is the same operation under a key: who did what with what, and why. 128 bits of SHA-256, in hexadecimal digits. */
 const operationFingerprint = ({ detail, kind, name, principal, reason = null }: ProposedOperation): string =>
-  hash("sha256", `${kind}${text(name)}${text(detail)}${text(principal)}${text(reason)}`).slice(0, 32)
+  sha256(`${kind}${text(name)}${text(detail)}${text(principal)}${text(reason)}`).slice(0, 32)
 
 /** Whether the entry under an operation's key is that of this very operation. */
 export const isOfOperation = (entry: JournalEntry, operation: ProposedOperation): boolean =>

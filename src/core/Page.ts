@@ -3,9 +3,9 @@
  * was asked for, and says by that one whether there is more. A full page alone does not say it. A page is bounded in bytes
  * too, so that a reader's memory depends on neither how many rows there are nor how large they are.
  */
-import { Buffer } from "node:buffer"
 import { Either } from "effect"
 import { type ListStreamsOptions, maxPage, maxPageBytes, type ReadStreamOptions } from "./EventStore.ts"
+import * as Platform from "./Platform.ts"
 import { InvalidArgument } from "./StoreError.ts"
 
 /** The first `limit` of the rows, of which the store read one more if there is one. */
@@ -29,7 +29,7 @@ export const fitting = (count: number, sizeOf: (index: number) => number): numbe
 export const fittingTexts = (count: number, textOf: (index: number) => string | null): number => {
   let units = 0
   for (let index = 0; index < count; index++) units += textOf(index)?.length ?? 0
-  return units * 3 <= maxPageBytes ? count : fitting(count, (index) => Buffer.byteLength(textOf(index) ?? ""))
+  return units * 3 <= maxPageBytes ? count : fitting(count, (index) => Platform.byteLength(textOf(index) ?? ""))
 }
 
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })

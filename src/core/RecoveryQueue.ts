@@ -7,8 +7,8 @@
  * - in one turn of the event loop pages are begun for a few milliseconds only: a store that answers without a pause would else
  *   hold commands of actors that run for as long as all recoveries take.
  */
-import { setImmediate } from "node:timers"
 import { Effect } from "effect"
+import { setImmediate } from "./Platform.ts"
 
 /** Milliseconds in one turn of the event loop in which pages are begun, and the most of them: small ones leave much behind. */
 const slice = 5

@@ -2,8 +2,8 @@
  * `SnapshotStore` is the port for states saved on the way, so that a recovery reads few events. A snapshot is never the
  * truth: it may be missing, old or removed at any time, and the events give the same state.
  */
-import { hash } from "node:crypto"
 import { Context, type Effect, type Option } from "effect"
+import { sha256 } from "./Platform.ts"
 import type { StoreUnavailable } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -26,8 +26,7 @@ export interface Snapshot {
 
 /** SHA-256, as 64 hexadecimal digits, of all other fields: a damaged snapshot is found when it is read. */
 export const checksum = (snapshot: Omit<Snapshot, "checksum">): string =>
-  hash(
-    "sha256",
+  sha256(
     [
       snapshot.streamId,
       snapshot.version,

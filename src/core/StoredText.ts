@@ -2,9 +2,9 @@
  * `StoredText` says which texts every store takes, so that one that a database would refuse is refused by name before it comes
  * there: well formed, without U+0000, and of a size that fits in each index. Sizes are bytes of UTF-8, on every store alike.
  */
-import { Buffer } from "node:buffer"
 import * as CommandId from "./CommandId.ts"
 import type { ProposedCommand } from "./EventStore.ts"
+import * as Platform from "./Platform.ts"
 import { InvalidArgument } from "./StoreError.ts"
 
 /** Largest data of one event, in bytes of UTF-8. */
@@ -30,7 +30,7 @@ export const isWellFormed = (text: string): boolean => text.isWellFormed() && !t
 
 /** Most texts need not be measured: no code unit takes more than 3 bytes. */
 export const isOver = (text: string, bytes: number): boolean =>
-  text.length * 3 > bytes && Buffer.byteLength(text) > bytes
+  text.length * 3 > bytes && Platform.byteLength(text) > bytes
 
 /** Why an id, a name or a fingerprint cannot be stored, if it cannot. */
 export const misfit = (text: string): string | undefined => {

@@ -2,8 +2,8 @@
  * `StreamId` names one stream of events, as `order-704` names the events of order 704.
  * Compared byte by byte: composed and decomposed forms of one letter are two ids.
  */
-import { Buffer } from "node:buffer"
 import { Schema } from "effect"
+import * as Platform from "./Platform.ts"
 
 /** Longest stream id, in UTF-16 code units. Long enough for any natural key, short enough for an index page. */
 export const maxLength = 512
@@ -26,4 +26,4 @@ export const isStreamId = (id: string): id is StreamId =>
   id !== "" && id.length <= maxLength && id.isWellFormed() && !id.includes("\0")
 
 /** The order of stream ids in every store: by their bytes in UTF-8, which is not the order of JavaScript's `<`. */
-export const compare = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right))
+export const compare = (left: string, right: string): number => Platform.compareBytes(left, right)

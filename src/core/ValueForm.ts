@@ -4,9 +4,9 @@
  *
  * What a schema makes up each time (a default of now, a random id) cannot be compared: `common` marks it as varying.
  */
-import { Buffer } from "node:buffer"
 import { Chunk, Either, HashMap, HashSet, Option, Predicate } from "effect"
 import * as Json from "./Json.ts"
+import * as Platform from "./Platform.ts"
 
 /** Under this key is the kind of a value that JSON does not have. */
 const kindKey = "~"
@@ -24,7 +24,7 @@ const fields = (value: object, depth: number): unknown => {
 const object = (value: object, depth: number): unknown => {
   const inner = (one: unknown) => of(one, depth + 1)
   if (value instanceof Date) return kind("Date", Number.isNaN(value.getTime()) ? "invalid" : value.toISOString())
-  if (value instanceof Uint8Array) return kind("bytes", Buffer.from(value).toString("hex"))
+  if (value instanceof Uint8Array) return kind("bytes", Platform.toHex(value))
   if (value instanceof Map) return kind("Map", [...value].map(inner))
   if (value instanceof Set) return kind("Set", [...value].map(inner))
   if (value instanceof RegExp || value instanceof URL) return kind(value.constructor.name, String(value))
