@@ -16,6 +16,7 @@ import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
 import { type Application, isApplication } from "../projection/Application.ts"
 import * as backup from "./backup.ts"
 import * as copy from "./copy.ts"
+import * as explain from "./explain.ts"
 import * as exportLog from "./export.ts"
 import * as head from "./head.ts"
 import * as importFile from "./import.ts"
@@ -47,6 +48,7 @@ const verbs = (app: Application) =>
     verify.command(app),
     head.command,
     inspect.command(app),
+    explain.command(app),
     projections.command(app),
     rebuild.command(app),
     operations.command,

@@ -2,6 +2,7 @@
 import { Duration, Effect, Layer, type Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import * as PayloadRetention from "../core/PayloadRetention.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
 import * as HttpConfig from "../http/HttpConfig.ts"
 import { NodeServer } from "../http/NodeServer.ts"
@@ -26,6 +27,8 @@ export interface Settings {
   readonly tokens: Option.Option<string>
   /** Requests a second that one token may make; none: as many as it likes. */
   readonly rate: Option.Option<number>
+  /** For how many days payloads of keyed commands are kept; 0: none is. */
+  readonly payloadDays: number
   /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
   readonly cluster: Option.Option<string>
 }
@@ -58,8 +61,9 @@ const lease = Duration.seconds(6)
 const shutdownTimeout = Duration.seconds(1)
 
 /** Serves until it is interrupted. */
-export const run = (app: Application, { cluster, db, durability, host, port, rate, tokens: file }: Settings) =>
+export const run = (app: Application, settings: Settings) =>
   Effect.gen(function* () {
+    const { cluster, db, durability, host, payloadDays, port, rate, tokens: file } = settings
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
     }
@@ -72,10 +76,14 @@ export const run = (app: Application, { cluster, db, durability, host, port, rat
     if (rate._tag === "Some" && rate.value < 1) {
       return yield* new UsageError({ reason: `--rate is 1 or more requests a second, not ${rate.value}` })
     }
+    if (payloadDays < 0) {
+      return yield* new UsageError({ reason: `--payload-days is 0 or more, not ${payloadDays}` })
+    }
     const domain = Layer.mergeAll(
       app.layer.pipe(
+        Layer.merge(PayloadRetention.layer),
         Layer.provideMerge(actorSystem(db, cluster)),
-        Layer.provide(ActorConfig.layer({ shutdownTimeout }))
+        Layer.provide(ActorConfig.layer({ shutdownTimeout, payloadRetention: Duration.days(payloadDays) }))
       ),
       ProjectionsLocal.layer(app.projections)
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))

@@ -12,6 +12,7 @@ import type { Application } from "../projection/Application.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
+import * as Stream from "./Stream.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** The event as it reads today, or why it does not. */
@@ -63,9 +64,6 @@ const showSnapshot = Effect.fnUntraced(function* (app: Application, streamId: St
   return yield* Output.result(json, { ...snapshot, recordedAt, use }, [head, `    state    ${snapshot.data}`])
 })
 
-/** A name for the first aggregate of the application. */
-const exampleOf = ({ aggregates: [first] }: Application): string => first?.definition.streamId("ID") ?? "NAME-ID"
-
 export const command = (app: Application) =>
   Command.make(
     "inspect",
@@ -78,7 +76,7 @@ export const command = (app: Application) =>
     ({ db, json, snapshot, stream }) =>
       Effect.gen(function* () {
         if (!isStreamId(stream))
-          return yield* new UsageError({ reason: `STREAM is no name of a stream; try ${exampleOf(app)}` })
+          return yield* new UsageError({ reason: `STREAM is no name of a stream; try ${Stream.exampleOf(app)}` })
         if (snapshot) return yield* showSnapshot(app, stream, json)
         let head: { readonly version: number; readonly hash: string } = noHead
         let damaged: string | undefined
@@ -93,7 +91,7 @@ export const command = (app: Application) =>
           if (!page.more) break
         }
         if (head.version === 0)
-          return yield* new UsageError({ reason: `there is no stream ${stream}; try ${exampleOf(app)}` })
+          return yield* new UsageError({ reason: `there is no stream ${stream}; try ${Stream.exampleOf(app)}` })
         if (damaged !== undefined) return yield* new UsageError({ reason: damaged })
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(Command.withDescription("Print the events of one stream, stored and current."))

@@ -33,6 +33,11 @@ const options = {
     Options.optional,
     Options.withDescription("requests a second that one token may make; default: as many as it likes")
   ),
+  payloadDays: Options.integer("payload-days").pipe(
+    Options.withFallbackConfig(Config.integer("DAYBOOK_PAYLOAD_DAYS")),
+    Options.withDefault(90),
+    Options.withDescription("days for which payloads of keyed commands are kept, to explain refusals; 0 keeps none")
+  ),
   cluster: Options.text("cluster").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_CLUSTER")),
     Options.optional,

@@ -32,6 +32,7 @@ import type { AnyDefinition } from "../core/Definition.ts"
 import { UnencodableEvent } from "../core/EventError.ts"
 import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
+import * as KeptPayload from "../core/KeptPayload.ts"
 import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import * as StoredText from "../core/StoredText.ts"
@@ -138,6 +139,8 @@ const AskRpc = Rpc.make("Ask", {
     /** Who sent it and what is noted with it; a node of a release before these were known names neither. */
     principal: optionally(Schema.NullOr(Schema.String), null),
     isPersonal: optionally(Schema.Boolean, false),
+    /** Whether the payload is to be kept. */
+    isKept: optionally(Schema.Boolean, false),
     metadata: optionally(Schema.NullOr(Schema.String), null)
   }),
   // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
@@ -203,7 +206,14 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
           sent.earlier === undefined
             ? yield* identityHere(definition, sent, payload)
             : { earlier: { given: undefined, form: undefined, ...sent.earlier }, fingerprint: sent.fingerprint }
-        const { value, ...answer } = yield* local.ask({ ...sent, payload, earlier, fingerprint, retryable: true })
+        const { value, ...answer } = yield* local.ask({
+          ...sent,
+          payload,
+          earlier,
+          fingerprint,
+          retryable: true,
+          kept: sent.isKept ? KeptPayload.write({ text, version: payloadVersion }) : undefined
+        })
         const written = definition.commands.writeAnswer(command, answer.outcome, value)
         return { ...answer, value: written.text, valueVersion: written.version }
       }).pipe(
@@ -267,7 +277,13 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
           isOpen = true
           return new Lost({ cause })
         }
-        const attempt = Ask({ ...asked, earlier, payload: payload.text, payloadVersion: payload.version }).pipe(
+        const attempt = Ask({
+          ...asked,
+          earlier,
+          payload: payload.text,
+          payloadVersion: payload.version,
+          isKept: asked.kept !== undefined
+        }).pipe(
           Effect.sandbox,
           Effect.mapError((cause) => lost(Cause.squash(cause))),
           // A node that stands still does not answer to an interruption either.

@@ -68,6 +68,11 @@ export interface ActorLimits {
   readonly maxSnapshotCharacters: number
   /** Streams that wait for their snapshot; one more waits for its next occasion. */
   readonly maxPendingSnapshots: number
+  /**
+   * How long the payloads of commands with an id of the caller's are kept beside the journal, for questions such as why one was
+   * refused: see `KeptPayload.ts`. `PayloadRetention` removes older ones. 0: none is kept.
+   */
+  readonly payloadRetention: Duration.Duration
   /** Longest wait for accepted commands when the system stops; the rest fail with `ShuttingDown`. */
   readonly shutdownTimeout: Duration.Duration
 }
@@ -95,6 +100,7 @@ export const defaults: ActorLimits = {
   snapshotsKept: 2,
   maxSnapshotCharacters: 8 * 1_048_576,
   maxPendingSnapshots: 1_024,
+  payloadRetention: Duration.days(90),
   shutdownTimeout: Duration.seconds(8)
 }
 
@@ -122,6 +128,7 @@ const ranges: Limits.Ranges<ActorLimits> = {
   snapshotsKept: [1, 1_000],
   maxSnapshotCharacters: [1, 1_000_000_000],
   maxPendingSnapshots: [0, 1_000_000],
+  payloadRetention: [0, Number.POSITIVE_INFINITY],
   shutdownTimeout: [0, day]
 }
 

@@ -29,6 +29,8 @@ export interface Ask {
   /** See `Principal.ts`. */
   readonly principal: string | null
   readonly isPersonal: boolean
+  /** The payload as it is to be kept, see `KeptPayload.ts`; undefined where it is not. */
+  readonly kept?: string | undefined
   /** See `Metadata.ts`. */
   readonly metadata: string | null
 }

@@ -3,7 +3,8 @@
  * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
 import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
-import { Chunk, Context, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
+import { Chunk, Context, Duration, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
+import { ActorConfig } from "./ActorConfig.ts"
 import { type RuntimeError, UnstorableState } from "./ActorError.ts"
 import { ActorSystem, type Answer } from "./ActorSystem.ts"
 import * as CommandCodec from "./CommandCodec.ts"
@@ -17,6 +18,7 @@ import * as EventHash from "./EventHash.ts"
 import * as EventOwner from "./EventOwner.ts"
 import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
+import * as KeptPayload from "./KeptPayload.ts"
 import { CurrentMetadata } from "./Metadata.ts"
 import * as Platform from "./Platform.ts"
 import { Principal } from "./Principal.ts"
@@ -347,7 +349,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     return { ...methods, changes: () => Stream.fail(error), state: error } as never
   }
 
-  const ref = (system: ActorSystem["Type"], id: Id): Ref<S, Evt, R> => {
+  const ref = (system: ActorSystem["Type"], keepsPayloads: boolean, id: Id): Ref<S, Evt, R> => {
     const encoded = encodeId(id)
     if (Either.isLeft(encoded)) return unusable(wrongId(encoded.left))
     const encodedId = encoded.right
@@ -366,7 +368,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
           return new InvalidArgument({ argument: "expectedVersion", reason: "is not 0 or a positive integer" })
         }
-        const { earlier, fingerprint, payload } = received.right
+        const { earlier, fingerprint, payload, stored } = received.right
         const span = fiber.currentSpan
         const sender = Context.get(fiber.currentContext, Principal)
         const answer = system.ask({
@@ -385,6 +387,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           traceparent: span === undefined ? null : traceparentOf(span),
           principal: sender === null ? null : sender.name,
           isPersonal: sender?.isPersonal === true,
+          // Whoever chose no id cannot ask about it.
+          kept: keepsPayloads && options?.commandId !== undefined ? KeptPayload.write(stored) : undefined,
           metadata: Context.get(fiber.currentContext, CurrentMetadata)
         })
         return Effect.flatMap(answer, (given) => onAnswer(given, commandId))
@@ -461,7 +465,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         Effect.gen(function* () {
           const system = yield* ActorSystem
           yield* system.register(define(Effect.isEffect(behaviour) ? yield* behaviour : behaviour))
-          return (id: Id) => ref(system, id)
+          const keepsPayloads = Duration.toMillis((yield* ActorConfig).payloadRetention) > 0
+          return (id: Id) => ref(system, keepsPayloads, id)
         })
       )
   }

@@ -19,6 +19,7 @@ import type {
   Verdict
 } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
+import * as KeptPayload from "./KeptPayload.ts"
 import * as Principal from "./Principal.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import * as StoredText from "./StoredText.ts"
@@ -44,6 +45,8 @@ export interface AppendPlan {
   readonly events: ReadonlyArray<StoredEvent>
   /** One for each command that is stored, in their order. */
   readonly entries: ReadonlyArray<Journal.JournalEntry>
+  /** What is kept of the payloads of these. */
+  readonly payloads: ReadonlyArray<KeptPayload.Row>
 }
 
 /** Commands that cannot be stored, each with the reason. Nothing may be asked of a store about them. */
@@ -113,6 +116,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
   const result: Array<StreamResult> = []
   const rows: Array<StoredEvent> = []
   const entries: Array<Journal.JournalEntry> = []
+  const payloads: Array<KeptPayload.Row> = []
   let { hash: previousHash, sequence } = state.end
   const { recordedAt } = state
   let position = state.lastPosition
@@ -128,7 +132,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
     /** Takes the command's rows into the plan, or nothing of it. */
     const write = (command: ProposedCommand): Verdict => {
       const { answer, causationId, commandId, correlationId, events, fingerprint, outcome, traceparent } = command
-      const { metadata = null, principal = null } = command
+      const { metadata = null, payload, principal = null } = command
       if (outcome === "unkept") return unkept
       let last = head
       const count = rows.length
@@ -182,10 +186,12 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
             traceparent,
             principal,
             metadata,
+            payloadDigest: payload === undefined ? null : KeptPayload.digest(payload),
             recordedAt,
             previousHash
           })
           sequence++
+          if (payload !== undefined) payloads.push({ sequence, text: payload })
           position += events.length
           previousHash = entry.hash
           entries.push(entry)
@@ -214,8 +220,13 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
     result.push({ verdicts, head, conflict })
   }
   return requests.length > 1 && !result.every(isWritten)
-    ? { result: result.map((one, index) => nothingOf(one, requests[index], state)), events: [], entries: [] }
-    : { result, events: rows, entries }
+    ? {
+        result: result.map((one, index) => nothingOf(one, requests[index], state)),
+        events: [],
+        entries: [],
+        payloads: []
+      }
+    : { result, events: rows, entries, payloads }
 }
 
 /** Whether all of a stream's commands hold, and each that has something to store is stored now. */

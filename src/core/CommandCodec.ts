@@ -22,6 +22,8 @@ import * as TextCodec from "./TextCodec.ts"
 export interface Received {
   /** As it reads from its stored form, with the defaults of its schema, and frozen. */
   readonly payload: unknown
+  /** As it is stored. */
+  readonly stored: KeptAnswer
   readonly fingerprint: string
   readonly earlier: CommandIdentity.Earlier
 }
@@ -166,6 +168,7 @@ export const make = (
     const identified = isWhole || form === undefined ? text : Json.canonical((identity ?? same)(supplied))
     return Either.right({
       payload: HeldValue.freeze(asRead),
+      stored: { text, version: payload.upcaster.version },
       fingerprint: CommandIdentity.of(address, id, commandId, identified, own),
       earlier: {
         given: completed,

@@ -261,6 +261,7 @@ const propose = (
   principal: ask.principal,
   isPersonal: ask.isPersonal,
   metadata: ask.metadata,
+  payload: outcome === "unkept" ? undefined : ask.kept,
   events,
   outcome,
   answer

@@ -58,6 +58,8 @@ export interface ProposedCommand {
   readonly events: ReadonlyArray<EncodedEvent>
   /** `unkept`: is not stored, but its id is looked up. */
   readonly outcome: "success" | "refusal" | "unkept"
+  /** What is kept of its payload beside its entry, as `KeptPayload` writes it. Default: nothing. */
+  readonly payload?: string | undefined
   /**
    * The answer to keep. Pure: called within the transaction, where version and position are known. When it throws, the
    * command is refused with `AnswerFailed`; with `InvalidArgument` when its text is over 1 MiB.
@@ -239,6 +241,18 @@ export interface JournalPage {
   readonly more: boolean
 }
 
+/** A command as the journal has it, and what is kept of its payload: null where nothing ever was, or no longer is. */
+export interface Decided {
+  readonly entry: JournalEntry
+  readonly payload: string | null
+}
+
+/** A part of what was decided on one stream; `more` as in `EventPage`. */
+export interface DecidedPage {
+  readonly decided: ReadonlyArray<Decided>
+  readonly more: boolean
+}
+
 /** A part of the list of streams; `more` as in `EventPage`. */
 export interface StreamPage {
   readonly streams: ReadonlyArray<StreamHead>
@@ -253,6 +267,9 @@ export const maxPage = 1_000
  * once. A page ends before the row that would exceed it; the first row comes however large it is.
  */
 export const maxPageBytes = 4 * 1_048_576
+
+/** Most entries with their payloads in one page: each payload may be as long as `KeptPayload.maxLength`. */
+export const maxDecided = 200
 
 export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,
@@ -312,6 +329,18 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * not that of the stream's last event, events are missing at the end of the stream, or are others.
      */
     readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, LookupError>
+    /** The command with this id. Unverified: see `Journal.isIntact` and `KeptPayload.read`. Undefined where none is stored. */
+    readonly findDecided: (commandId: string) => Effect.Effect<Decided | undefined, LookupError>
+    /**
+     * One page of what was decided on a stream: its entries with a sequence above `after`, in their order. `maxDecided` at most,
+     * which is the default. Unverified likewise.
+     */
+    readonly readDecided: (streamId: StreamId, after: number, limit?: number) => Effect.Effect<DecidedPage, LookupError>
+    /**
+     * Removes the payloads of entries that were recorded before this time, the oldest first and so many at most, and adds the
+     * entry of that operation in the same transaction. Gives how many; of none there is no entry.
+     */
+    readonly removePayloads: (before: number, most: number) => Effect.Effect<number, RecordError | OperationError>
     /** Which log it is. */
     readonly identity: Effect.Effect<LogIdentity, LookupError>
     /** Where the log ends, in one state of it. */

@@ -2,8 +2,18 @@
 import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"
-import { type EventPage, EventStore, type JournalPage, maxPage, type StoredCommand, storedOf } from "./EventStore.ts"
+import {
+  type Decided,
+  type EventPage,
+  EventStore,
+  type JournalPage,
+  maxDecided,
+  maxPage,
+  type StoredCommand,
+  storedOf
+} from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
+import * as KeptPayload from "./KeptPayload.ts"
 import * as Page from "./Page.ts"
 import * as Platform from "./Platform.ts"
 import * as RecordedAt from "./RecordedAt.ts"
@@ -41,6 +51,8 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
     if (entry.streamId !== null) lastEntries.set(entry.streamId, entry)
   }
 
+  const payloads = new Map<number, string>()
+  const decidedOf = (entry: Journal.JournalEntry): Decided => ({ entry, payload: payloads.get(entry.sequence) ?? null })
   const operations = new Map<string, Journal.JournalEntry>()
   /** One operation at a time: its key is looked up before its work, which may wait. */
   const operating = yield* Effect.makeSemaphore(1)
@@ -76,7 +88,12 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
 
       // No yield from here to the last write but to fail: the check and the write are one step for every other fiber.
       const last = end()
-      const { entries, events, result } = AppendPlan.plan(requests, misfits, {
+      const {
+        entries,
+        events,
+        payloads: kept,
+        result
+      } = AppendPlan.plan(requests, misfits, {
         head: (streamId) => streams.get(streamId)?.at(-1) ?? AppendPlan.noHead,
         command: (commandId) => commands.get(commandId) ?? (operations.has(commandId) ? "operation" : undefined),
         lastPosition: log.length,
@@ -92,6 +109,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
         else stream.push(event)
       }
       for (const entry of entries) write(entry)
+      for (const { sequence, text } of kept) payloads.set(sequence, text)
       for (const command of storedOf(result)) commands.set(command.commandId, Object.freeze(command))
       if (events.length > 0) yield* commits.publish()
       if (entries.length > 0) yield* reportAhead(last, now)
@@ -143,6 +161,29 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       Effect.suspend((): Effect.Effect<JournalPage, InvalidArgument> => {
         const page = entriesOf(journal.slice(after, after + limit + 1), limit)
         return Page.wrongLogBounds(after, limit) ?? Effect.succeed(page)
+      }),
+    findDecided: (commandId) =>
+      Effect.sync(() => {
+        const entry = journal.find((each) => each.commandId === commandId)
+        return entry === undefined ? undefined : decidedOf(entry)
+      }),
+    readDecided: (streamId, after, limit = maxDecided) =>
+      Effect.sync(() => {
+        const own = journal.slice(Math.max(after, 0)).filter((entry) => entry.streamId === streamId)
+        const { kept, more } = Page.cut(own, Math.min(limit, maxDecided))
+        return { decided: kept.map(decidedOf), more }
+      }),
+    removePayloads: (before, most) =>
+      Effect.suspend(() => {
+        const old = [...payloads.keys()].filter((sequence) => (journal[sequence - 1]?.recordedAt ?? before) < before)
+        const removed = old.slice(0, most)
+        if (removed.length === 0) return Effect.succeed(0)
+        const operation = KeptPayload.removal(before, removed.length)
+        const work = Effect.sync(() => {
+          for (const sequence of removed) payloads.delete(sequence)
+          return operation.detail
+        })
+        return Effect.as(operate(operation, work), removed.length)
       }),
     lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),
     identity: Effect.sync(() => ({ logId, epoch })),

@@ -185,6 +185,8 @@ export interface CommandContext
   > {
   /** The conversation's, also where the command began it. */
   readonly correlationId: string | null
+  /** See `KeptPayload.ts`. Default: nothing of the payload is kept. */
+  readonly payloadDigest?: string | null
 }
 
 export const ofCommand = (command: StoredCommand, context: CommandContext): JournalEntry => {
@@ -208,7 +210,7 @@ export const ofCommand = (command: StoredCommand, context: CommandContext): Jour
     traceparent: context.traceparent,
     principal: context.principal,
     metadata: context.metadata,
-    payloadDigest: null,
+    payloadDigest: context.payloadDigest ?? null,
     recordedAt: context.recordedAt,
     previousHash: context.previousHash,
     hash: ""

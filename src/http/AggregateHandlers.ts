@@ -15,6 +15,7 @@ import { CurrentCommand } from "./Boundary.ts"
 import * as CommandAnswer from "./CommandAnswer.ts"
 import * as EntityTag from "./EntityTag.ts"
 import * as EventPage from "./EventPage.ts"
+import * as Explanations from "./Explanations.ts"
 import * as Failures from "./Failures.ts"
 import * as PastStates from "./PastStates.ts"
 import * as PositionAhead from "./PositionAhead.ts"
@@ -47,6 +48,7 @@ export const layer = (app: Application) =>
     Effect.gen(function* () {
       const store = yield* EventStore
       const asItWas = yield* PastStates.make
+      const explained = yield* Explanations.make(app)
       const services = yield* Effect.context<never>()
       const parts = new Map(app.aggregates.map((part) => [part.published.name, part]))
 
@@ -142,6 +144,20 @@ export const layer = (app: Application) =>
               Failures.ofReading
             )
             return yield* EventPage.make(page, ({ version }) => version)
+          })
+        )
+        .handle("explain", ({ path: { id, name }, urlParams }) =>
+          Effect.gen(function* () {
+            const part = yield* partOf(name)
+            const { encoded } = yield* address(part, id)
+            return yield* explained.history(part.definition, encoded, urlParams)
+          })
+        )
+        .handle("explainCommand", ({ path: { commandId, id, name } }) =>
+          Effect.gen(function* () {
+            const part = yield* partOf(name)
+            const { encoded } = yield* address(part, id)
+            return yield* explained.command(part.definition, encoded, commandId)
           })
         )
     })

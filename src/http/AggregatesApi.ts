@@ -23,6 +23,7 @@ import {
   optional,
   UtcTime
 } from "./ApiParts.ts"
+import * as ExplainApi from "./ExplainApi.ts"
 import * as Problem from "./Problem.ts"
 import { codeOf } from "./Refusal.ts"
 import { EventPage } from "./ServiceApi.ts"
@@ -30,6 +31,18 @@ import { EventPage } from "./ServiceApi.ts"
 const moment = Schema.Struct({ version: optional(digits(1)), at: optional(UtcTime), minPosition })
 const conditional = Schema.Struct({ "if-none-match": optional(Schema.String) })
 const page = Schema.Struct({ after, limit, minPosition })
+const history = Schema.Struct({
+  after,
+  limit,
+  version: optional(digits(1)),
+  at: optional(Time),
+  field: optional(
+    Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)).annotations({
+      description:
+        "A path of the state, as `balance` or `lines.0.amount`: its value after each event, and what that added."
+    })
+  )
+})
 
 const stateErrors = Schema.Union(
   every,
@@ -44,6 +57,18 @@ const eventErrors = Schema.Union(
   Problem.schema("route-not-found"),
   Problem.schema("aggregate-not-found"),
   Problem.schema("position-ahead")
+)
+const historyErrors = Schema.Union(
+  every,
+  Problem.schema("route-not-found"),
+  Problem.schema("aggregate-not-found"),
+  Problem.schema("version-not-found")
+)
+const toldErrors = Schema.Union(
+  every,
+  Problem.schema("route-not-found"),
+  Problem.schema("command-not-found"),
+  Problem.schema("answer-unreadable")
 )
 const commandErrors = Schema.Union(
   everyCommand,
@@ -90,6 +115,21 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
       .setUrlParams(page)
       .addSuccess(EventPage)
       .addError(eventErrors)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("explain", "/aggregates/:name/:id/explain")
+      .setPath(path)
+      .setUrlParams(history)
+      .addSuccess(ExplainApi.History)
+      .addError(historyErrors)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("explainCommand", "/aggregates/:name/:id/explain/:commandId")
+      .setPath(Schema.Struct({ ...path.fields, commandId: Schema.String }))
+      .addSuccess(ExplainApi.Told)
+      .addError(toldErrors)
       .middleware(Access.Read)
   ) {}
 
@@ -148,6 +188,23 @@ const groupOf = (aggregate: Published): HttpApiGroup.HttpApiGroup.AnyWithProps =
         .setUrlParams(page)
         .addSuccess(EventPage)
         .addError(eventErrors)
+        .middleware(Access.Read)
+    )
+    .add(
+      HttpApiEndpoint.get("explain", `/aggregates/${name}/:id/explain`)
+        .annotate(OpenApi.Summary, `How the state of ${name} came to be, event by event`)
+        .setPath(ownId)
+        .setUrlParams(history)
+        .addSuccess(ExplainApi.History)
+        .addError(historyErrors)
+        .middleware(Access.Read)
+    )
+    .add(
+      HttpApiEndpoint.get("explainCommand", `/aggregates/${name}/:id/explain/:commandId`)
+        .annotate(OpenApi.Summary, `What became of a command to ${name}, and why it was refused`)
+        .setPath(Schema.Struct({ ...ownId.fields, commandId: Schema.String }))
+        .addSuccess(ExplainApi.Told)
+        .addError(toldErrors)
         .middleware(Access.Read)
     )
   // Which endpoints it has is known to the document alone.

@@ -41,6 +41,10 @@ export const codes = define({
   "foreign-page": { status: 403, title: "The request looks as if a web page of somebody else had made it." },
   "route-not-found": { status: 404, title: "There is no such resource." },
   "aggregate-not-found": { status: 404, title: "Nothing has happened to this aggregate: it has no state to show." },
+  "command-not-found": {
+    status: 404,
+    title: "No command to this aggregate is stored under this id."
+  },
   "version-not-found": { status: 404, title: "There never was this version, or none at this time." },
   "projection-not-found": { status: 404, title: "There is no such projection." },
   "method-not-allowed": { status: 405, title: "The resource does not take this method." },

@@ -67,8 +67,8 @@ export const make = <E extends Event.Any, R>({ events, name, react }: Options<E,
 })
 
 /** Begins with U+0001, which no client's id may. `index` tells the events apart that one stored event was split into. */
-const commandIdOf =
-  (name: string, { streamId, version }: StoredEvent, index: number): CommandIdOf =>
+export const commandIdOf =
+  (name: string, { streamId, version }: Pick<StoredEvent, "streamId" | "version">, index: number): CommandIdOf =>
   (n = 0) =>
     `\u0001${name}:${streamId}:${version}:${index}:${n}`
 

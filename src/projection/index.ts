@@ -1,7 +1,9 @@
 /** The public face of `daybook/projection`. Modules of this package never import it. */
 export * as Application from "./Application.ts"
 export * from "./CheckpointStore.ts"
+export * as Conversation from "./Conversation.ts"
 export * as EventFilter from "./EventFilter.ts"
+export * as Explanation from "./Explanation.ts"
 export * from "./GenerationStore.ts"
 export * from "./ImportFormat.ts"
 export * from "./LeaseStore.ts"

@@ -8,6 +8,7 @@ import { Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import type { AppendRequest, AppendResult, Head, ProposedCommand } from "../core/EventStore.ts"
 import type { JournalEntry } from "../core/Journal.ts"
+import type * as KeptPayload from "../core/KeptPayload.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
@@ -34,6 +35,7 @@ export interface Written {
 interface Rows {
   readonly events: ReadonlyArray<StoredEvent>
   readonly entries: ReadonlyArray<JournalEntry>
+  readonly payloads: ReadonlyArray<KeptPayload.Row>
 }
 
 interface Planned extends Rows, Omit<Written, "eventCount"> {
@@ -72,6 +74,7 @@ const plan = Effect.fnUntraced(function* (
   const heads = new Map<string, Head>()
   const events: Array<StoredEvent> = []
   const entries: Array<JournalEntry> = []
+  const payloads: Array<KeptPayload.Row> = []
   let ahead: Written["ahead"]
   const results = calls.map(({ misfits, now, requests }) => {
     const planned = AppendPlan.plan(requests, misfits, {
@@ -95,6 +98,7 @@ const plan = Effect.fnUntraced(function* (
       hash = entry.hash
       recordedAt = entry.recordedAt
     }
+    for (const payload of planned.payloads) payloads.push(payload)
     for (const { verdicts } of planned.result) {
       for (const verdict of verdicts) {
         if (verdict._tag === "Stored") commands.set(verdict.command.commandId, verdict.command)
@@ -102,7 +106,7 @@ const plan = Effect.fnUntraced(function* (
     }
     return planned.result
   })
-  return { results, events, entries, ahead, known }
+  return { results, events, entries, payloads, ahead, known }
 })
 
 /** Within a transaction of the caller. */
@@ -112,17 +116,18 @@ export const write = Effect.fnUntraced(function* (
   calls: ReadonlyArray<AppendCall>,
   maxClockLead: number
 ): Effect.fn.Return<Written, SqlError> {
-  const { ahead, entries, events, known, results } = yield* plan(connection, log, calls, maxClockLead)
-  yield* log.insert(connection, known, { events, entries })
+  const { ahead, entries, events, known, payloads, results } = yield* plan(connection, log, calls, maxClockLead)
+  yield* log.insert(connection, known, { events, entries, payloads })
   return { results, eventCount: events.length, ahead }
 })
 
 /** The rows of each command, in their order. */
-const byCommand = ({ entries, events }: Rows): ReadonlyArray<Rows & { readonly entry: JournalEntry }> =>
+const byCommand = ({ entries, events, payloads }: Rows): ReadonlyArray<Rows & { readonly entry: JournalEntry }> =>
   entries.map((entry) => ({
     entry,
     entries: [entry],
-    events: events.filter(({ sequence }) => sequence === entry.sequence)
+    events: events.filter(({ sequence }) => sequence === entry.sequence),
+    payloads: payloads.filter(({ sequence }) => sequence === entry.sequence)
   }))
 
 /**

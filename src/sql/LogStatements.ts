@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import * as EventHash from "../core/EventHash.ts"
 import type { Head, StoredCommand } from "../core/EventStore.ts"
 import * as Journal from "../core/Journal.ts"
+import type * as KeptPayload from "../core/KeptPayload.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { EntryDamaged } from "../core/StoreError.ts"
 import * as LogTables from "./LogTables.ts"
@@ -35,7 +36,11 @@ export interface LogStatements {
   readonly insert: (
     connection: Connection,
     known: Known,
-    rows: { readonly events: ReadonlyArray<StoredEvent>; readonly entries: ReadonlyArray<Journal.JournalEntry> }
+    rows: {
+      readonly events: ReadonlyArray<StoredEvent>
+      readonly entries: ReadonlyArray<Journal.JournalEntry>
+      readonly payloads?: ReadonlyArray<KeptPayload.Row>
+    }
   ) => Effect.Effect<void, SqlError>
   /** Of a log into which another one is written. */
   readonly setIdentity: Select<Journal.LogIdentity, void>
@@ -78,6 +83,7 @@ export const statements = (dialect: Dialect): LogStatements => {
   const insertNames = dialect.insert(LogTables.names)
   const insertEvents = dialect.insert(LogTables.eventRows)
   const insertEntries = dialect.insert(LogTables.entries)
+  const insertPayloads = dialect.insert(LogTables.payloads)
 
   /** Gives numbers to the texts that have none, after the highest that is taken. */
   const number = Effect.fnUntraced(function* (
@@ -116,7 +122,7 @@ export const statements = (dialect: Dialect): LogStatements => {
         row === undefined ? undefined : LogTables.toEntry(row)
       ),
     selectEnd: (connection) => Effect.map(connection.executeValues(selectEnd, []), ([row]) => toEnd(row)),
-    insert: Effect.fnUntraced(function* (connection, known, { entries, events }) {
+    insert: Effect.fnUntraced(function* (connection, known, { entries, events, payloads = [] }) {
       const newStreams = new Set<string>()
       const newNames = new Set<string>()
       for (const { command, streamId } of entries) {
@@ -143,6 +149,7 @@ export const statements = (dialect: Dialect): LogStatements => {
       }
       yield* insertEntries(connection, entries, numbers)
       yield* insertEvents(connection, events, numbers)
+      if (payloads.length > 0) yield* insertPayloads(connection, payloads)
     }),
     setIdentity: (connection, { epoch, logId }) =>
       Effect.asVoid(connection.executeRaw("UPDATE log_identity SET log_id = ?, epoch = ?", [logId, epoch]))

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer"
 import * as EventHash from "../core/EventHash.ts"
 import * as Journal from "../core/Journal.ts"
+import type * as KeptPayload from "../core/KeptPayload.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import { canonicalPrefix, fingerprintForms } from "./JournalTables.ts"
@@ -35,7 +36,7 @@ const dictionary = (name: string, columns: readonly [number: string, text: strin
 export const streams = dictionary("log_streams", ["stream", "stream_id"])
 export const names = dictionary("log_names", ["number", "name"])
 
-export const payloads: Table<{ readonly sequence: number; readonly text: string }> = {
+export const payloads: Table<KeptPayload.Row> = {
   name: "log_payloads",
   columns: ["sequence", "text"],
   numbers: new Set(["sequence"]),

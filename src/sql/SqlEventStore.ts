@@ -2,21 +2,26 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Clock, Effect, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
+import * as CommandId from "../core/CommandId.ts"
 import * as Damage from "../core/Damage.ts"
 import {
   type AppendError,
   type AppendResult,
+  type Decided,
   EventStore,
   type Head,
   type JournalPage,
   type LookupError,
+  maxDecided,
   maxPage,
   type StreamHead
 } from "../core/EventStore.ts"
 import type { JournalHead, ProposedOperation } from "../core/Journal.ts"
 import * as Journal from "../core/Journal.ts"
+import * as KeptPayload from "../core/KeptPayload.ts"
 import * as Page from "../core/Page.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
+import * as StoredText from "../core/StoredText.ts"
 import { CommandIdReused, InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import * as LargeTexts from "./LargeTexts.ts"
@@ -91,6 +96,10 @@ const make = Effect.gen(function* () {
   const selectJournal = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))} WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`
   const selectOperations = `${LogTables.selectEntries(dialect, undefined, LargeTexts.inline("j.answer"))} WHERE j.kind <> 0 AND j.sequence > ? ORDER BY j.sequence LIMIT ?`
   const selectLastEntry = `${selectEntries} WHERE j.sequence = (SELECT max(sequence) FROM log_entries WHERE stream = ${LogTables.streamNumber})`
+  const selectCommand = `${selectEntries} WHERE j.command_id = ? AND j.kind = 0`
+  const selectDecided = `${selectEntries} WHERE j.stream = ${LogTables.streamNumber} AND j.sequence > ? ORDER BY j.sequence LIMIT ?`
+  const selectOldPayloads = (what: string) => `SELECT ${what} FROM (SELECT p.sequence FROM log_payloads AS p
+    JOIN log_entries AS j ON j.sequence = p.sequence WHERE j.recorded_at < ? ORDER BY p.sequence LIMIT ?) AS old`
   const selectEnd = LogStatements.selectEndSql(dialect)
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
@@ -142,6 +151,36 @@ const make = Effect.gen(function* () {
       )
       return wrong ?? page
     })
+  const withPayloads = (rows: Rows): Effect.Effect<ReadonlyArray<Decided>, StoreUnavailable> =>
+    Effect.map(
+      read(`SELECT sequence, text FROM log_payloads WHERE sequence ${dialect.words.listed}`, [
+        JSON.stringify(rows.map(([sequence]) => sequence))
+      ]),
+      (found) => {
+        const texts = new Map(found.map(([sequence, text]) => [sequence, text as string]))
+        return rows.map((row) => ({ entry: LogTables.toEntry(row), payload: texts.get(row[0]) ?? null }))
+      }
+    )
+  const removePayloads = Effect.fnUntraced(function* (before: number, most: number) {
+    const [row] = yield* read(selectOldPayloads("count(*)"), [before, most])
+    const found = Number(row?.[0] ?? 0)
+    if (found === 0) return 0
+    const operation = KeptPayload.removal(before, found)
+    const now = yield* Clock.currentTimeMillis
+    // In the transaction it may find fewer: another process was first.
+    const { before: end, removed } = yield* writer.transact((connection) =>
+      Effect.gen(function* () {
+        const sql = `DELETE FROM log_payloads WHERE sequence IN (${selectOldPayloads("sequence")}) RETURNING sequence`
+        const { length: removed } = yield* connection.executeValues(sql, [before, found])
+        if (removed === 0) return { removed, before: undefined }
+        const { detail } = KeptPayload.removal(before, removed)
+        const done = yield* operate(operation, Effect.succeed(detail), { connection, log, now, maxClockLead })
+        return { removed, before: done.before }
+      })
+    )
+    if (end !== undefined) yield* writer.reportAhead(end, now)
+    return removed
+  })
   const operated: EventStore["Type"]["operate"] = (operation, work) =>
     Effect.gen(function* () {
       const wrong = Journal.wrongOperation(operation)
@@ -189,6 +228,17 @@ const make = Effect.gen(function* () {
         read(selectEntryOf, [place.position]),
         ([row]) => row !== undefined && Journal.vouchesFor(LogTables.toEntry(row), place)
       ),
+    findDecided: (commandId) =>
+      CommandId.fits(commandId) && StoredText.misfit(commandId) === undefined
+        ? Effect.map(Effect.flatMap(read(selectCommand, [commandId]), withPayloads), ([found]) => found)
+        : Effect.succeed(undefined),
+    readDecided: (streamId, after, limit = maxDecided) =>
+      Effect.gen(function* () {
+        const rows = yield* read(selectDecided, [streamId, after, Math.min(limit, maxDecided) + 1])
+        const { kept, more } = Page.cut(rows, Math.min(limit, maxDecided))
+        return { decided: yield* withPayloads(kept), more }
+      }),
+    removePayloads,
     listStreams: (options) =>
       Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
         // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.
