@@ -20,6 +20,7 @@ export const application = Application.make({
   services: Transfers.services,
   reactions: [TransferProcess.reaction],
   imports: [AccountRows.berka, AccountRows.commands],
+  verbs: () => import("./cli/statement.ts").then(({ verb }) => [verb]),
   // Loaded by the server alone: it is as much code as all else.
   http: () => import("./http/BankHttp.ts").then(({ part }) => part)
 })

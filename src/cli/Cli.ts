@@ -2,9 +2,7 @@
  * `Cli` makes the program of an application: all verbs, and how an error leaves the program, as one line on standard error with
  * exit code 1. A module that is a program says no more than `Cli.run(application)`.
  */
-import { resolve } from "node:path"
 import process from "node:process"
-import { pathToFileURL } from "node:url"
 import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -13,15 +11,17 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
-import { type Application, isApplication } from "../projection/Application.ts"
+import type { Application } from "../projection/Application.ts"
 import * as backup from "./backup.ts"
 import * as copy from "./copy.ts"
+import * as diff from "./diff.ts"
 import * as explain from "./explain.ts"
 import * as exportLog from "./export.ts"
 import * as head from "./head.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
+import * as LoadApplication from "./LoadApplication.ts"
 import * as openapi from "./openapi.ts"
 import * as operations from "./operations.ts"
 import * as projections from "./projections.ts"
@@ -29,9 +29,12 @@ import * as rebuild from "./rebuild.ts"
 import * as restore from "./restore.ts"
 import * as schema from "./schema.ts"
 import * as serve from "./serve.ts"
+import * as stats from "./stats.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
+import * as Verb from "./Verb.ts"
 import * as verify from "./verify.ts"
+import * as whatIf from "./whatIf.ts"
 
 export interface Options {
   /** How the program is called. Default: the application's name. */
@@ -49,6 +52,9 @@ const verbs = (app: Application) =>
     head.command,
     inspect.command(app),
     explain.command(app),
+    diff.command(app),
+    whatIf.command(app),
+    stats.command,
     projections.command(app),
     rebuild.command(app),
     operations.command,
@@ -71,22 +77,6 @@ const takeApp = (given: ReadonlyArray<string>) =>
       return yield* new UsageError({ reason: "--app is the path of a module that exports an application" })
     }
     return { rest: given.toSpliced(at, inline ? 1 : 2), module }
-  })
-
-/** The one application that the module exports. */
-const load = (path: string): Effect.Effect<Application, UsageError> =>
-  Effect.gen(function* () {
-    const loaded = yield* Effect.tryPromise({
-      try: () => import(pathToFileURL(resolve(path)).href) as Promise<Record<string, unknown>>,
-      catch: (error) =>
-        new UsageError({ reason: `${path} cannot be loaded: ${error instanceof Error ? error.message : error}` })
-    })
-    const [found, ...more] = new Set(Object.values(loaded).filter(isApplication))
-    if (found === undefined || more.length > 0) {
-      const how = found === undefined ? "no application" : "more than one application"
-      return yield* new UsageError({ reason: `${path} exports ${how}; export what Application.make returns` })
-    }
-    return found
   })
 
 /** One line for people; a defect, which is a fault of this program, with its stack. */
@@ -118,13 +108,14 @@ export const run = (
     const { module, rest } = yield* takeApp(process.argv.map((argument) => (argument === "-" ? Lines.stdin : argument)))
     const app =
       module !== undefined
-        ? yield* load(module)
+        ? yield* LoadApplication.load(module)
         : typeof application === "function"
           ? yield* Effect.promise(application)
           : application
+    const own = (yield* Effect.promise(async () => app.verbs())).flatMap((each) => Verb.commandOf(each) ?? [])
     const root = Command.make(program).pipe(
       Command.withDescription(`${app.description} With --app MODULE: the application that the module exports.`.trim()),
-      Command.withSubcommands(verbs(app))
+      Command.withSubcommands([...verbs(app), ...own])
     )
     // The parser prints its errors in paragraphs; `report` says them in one line.
     yield* Effect.consoleWith((console) =>

@@ -15,7 +15,7 @@ import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
 import { CheckpointStore } from "../projection/CheckpointStore.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
-import type { Checkpoint, Model } from "../projection/Model.ts"
+import type { Checkpoint } from "../projection/Model.ts"
 import type { Any } from "../projection/Projection.ts"
 import { ApplyFailed, InvalidQuery } from "../projection/ProjectionError.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
@@ -32,7 +32,7 @@ const temporaryFolder = Effect.acquireRelease(
 )
 
 /** A store for the fold. */
-const scratch = Effect.gen(function* () {
+export const scratch = Effect.gen(function* () {
   const folder = yield* temporaryFolder
   const layer = SqliteStore.layer({ filename: join(folder, "fold.db"), durability: "normal" })
   return yield* Layer.build(layer)
@@ -64,7 +64,11 @@ export const hold = (projections: ReadonlyArray<Any>) =>
   })
 
 /** Folds the log up to the model's checkpoint, without what operators and failures took out of the model. */
-const fold = Effect.fnUntraced(function* (projection: Any, model: Model, scratch: Context.Context<ProjectionStore>) {
+export const fold = Effect.fnUntraced(function* (
+  projection: Any,
+  model: Checkpoint,
+  scratch: Context.Context<ProjectionStore>
+) {
   const events = yield* EventStore
   const checkpoints = yield* CheckpointStore
   const target = Context.get(scratch, CheckpointStore)
@@ -114,7 +118,7 @@ const fold = Effect.fnUntraced(function* (projection: Any, model: Model, scratch
 const textOf = (row: ReadonlyArray<unknown> | undefined) => JSON.stringify(row)?.replaceAll("\\u0000", "\u2400")
 
 /** The first difference between two tables of one form, or undefined. */
-const difference = Effect.fnUntraced(function* (
+export const difference = Effect.fnUntraced(function* (
   served: ReadModels["Type"],
   table: string,
   servedTable: string,

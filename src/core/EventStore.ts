@@ -17,6 +17,7 @@
 import { Context, Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
+import type * as LogShape from "./LogShape.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import {
   type AnswerFailed,
@@ -341,6 +342,13 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * entry of that operation in the same transaction. Gives how many; of none there is no entry.
      */
     readonly removePayloads: (before: number, most: number) => Effect.Effect<number, RecordError | OperationError>
+    /** Sums over the next events after a position, so many at most, for `LogShape.ts`. Unverified. */
+    readonly shapeOf: (after: number, most: number, top: number) => Effect.Effect<LogShape.Part, LookupError>
+    /** The newest snapshots of streams after this id, in the order of ids, so many at most. None where it keeps no snapshots. */
+    readonly snapshotDistances: (
+      after: string,
+      most: number
+    ) => Effect.Effect<ReadonlyArray<LogShape.SnapshotDistance>, LookupError>
     /** Which log it is. */
     readonly identity: Effect.Effect<LogIdentity, LookupError>
     /** Where the log ends, in one state of it. */

@@ -1,4 +1,5 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest description of the port. */
+import { Buffer } from "node:buffer"
 import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"
@@ -185,6 +186,33 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
         })
         return Effect.as(operate(operation, work), removed.length)
       }),
+    shapeOf: (after, most, top) =>
+      Effect.sync(() => {
+        const part = log.slice(after, after + most)
+        const sized = part.map((event) => ({ event, bytes: Buffer.byteLength(event.data) }))
+        const ends = new Map(part.map(({ streamId, version }) => [streamId, version]))
+        return {
+          groups: sized.map(({ bytes, event: { recordedAt, schemaVersion, streamId, type } }) => ({
+            prefix: streamId.split("-", 1)[0] ?? "",
+            type,
+            schemaVersion,
+            day: Math.floor(recordedAt / 86_400_000),
+            events: 1,
+            bytes
+          })),
+          largest: sized
+            .sort((left, right) => right.bytes - left.bytes)
+            .slice(0, top)
+            .map(({ bytes, event: { streamId, type, version } }) => ({ streamId, version, type, bytes })),
+          longest: [...ends]
+            .sort(([, left], [, right]) => right - left)
+            .slice(0, top)
+            .map(([streamId, version]) => ({ streamId, version })),
+          to: part.at(-1)?.position ?? 0
+        }
+      }),
+    // Snapshots are another store's.
+    snapshotDistances: () => Effect.succeed([]),
     lastEntry: (streamId) => Effect.sync(() => lastEntries.get(streamId)),
     identity: Effect.sync(() => ({ logId, epoch })),
     journalHead: Effect.sync(() => {

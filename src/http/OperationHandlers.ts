@@ -8,6 +8,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Effect, Layer, Metric } from "effect"
 import { EventStore } from "../core/EventStore.ts"
+import * as LogShape from "../core/LogShape.ts"
 import * as Operation from "../core/Operation.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
@@ -84,6 +85,8 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
     const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
     const ok = { status: "ok" } as const
     const json = Effect.sync(() => JSON.stringify(served.document()))
+    // It reads the whole log: one at a time.
+    const counting = yield* Effect.makeSemaphore(1)
     const document = Documents.make("application/json", json)
     const page = Documents.make("text/html", Effect.provide(docsPage(served), services), {
       "content-security-policy": docsPolicy
@@ -136,6 +139,13 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
               next: more ? (operations.at(-1)?.sequence ?? null) : null
             })
           })
+        )
+      )
+      .handle("stats", () =>
+        LogShape.read().pipe(
+          Effect.provideService(EventStore, store),
+          Effect.mapError(Failures.ofLookup),
+          counting.withPermits(1)
         )
       )
       .handle("openapi", () => document)

@@ -274,6 +274,41 @@ const OperationPage = Schema.Struct({
   examples: [{ operations: [operation], next: null }]
 })
 
+const sums = { events: Schema.Int, bytes: Schema.Int }
+const streamEnd = { streamId: Schema.String, version: Schema.Int }
+/** What the log is made of. */
+const LogStats = Schema.Struct({
+  ...sums,
+  position: Schema.Int,
+  types: Schema.Array(
+    Schema.Struct({ prefix: Schema.String, type: Schema.String, schemaVersion: Schema.Int, ...sums })
+  ),
+  days: Schema.Array(Schema.Struct({ day: Schema.String, ...sums })),
+  longest: Schema.Array(Schema.Struct(streamEnd)),
+  largest: Schema.Array(Schema.Struct({ ...streamEnd, type: Schema.String, bytes: Schema.Int })),
+  snapshots: Schema.Struct({
+    streams: Schema.Int,
+    meanDistance: Schema.Number,
+    farthest: Schema.Array(Schema.Struct({ ...streamEnd, snapshot: Schema.Int }))
+  })
+}).annotations({
+  identifier: "LogStats",
+  description:
+    "`bytes` are those of events' data. `prefix` is how an aggregate's streams begin. Of streams with a snapshot, `meanDistance` is how many events came after the newest one.",
+  examples: [
+    {
+      events: 1,
+      bytes: 20,
+      position: 2,
+      types: [{ prefix: "order", type: "Confirmed", schemaVersion: 2, events: 1, bytes: 20 }],
+      days: [{ day: "2026-01-31", events: 1, bytes: 20 }],
+      longest: [{ streamId: "order-7", version: 2 }],
+      largest: [{ streamId: "order-7", version: 2, type: "Confirmed", bytes: 20 }],
+      snapshots: { streams: 1, meanDistance: 1, farthest: [{ streamId: "order-7", version: 2, snapshot: 1 }] }
+    }
+  ]
+})
+
 export class Operations extends HttpApiGroup.make("operations")
   .annotate(OpenApi.Description, "What those who run the service ask: health, metrics, documents.")
   .add(
@@ -292,6 +327,13 @@ export class Operations extends HttpApiGroup.make("operations")
     HttpApiEndpoint.get("metrics", "/metrics")
       .annotate(OpenApi.Summary, "Metrics in the text format of Prometheus")
       .addSuccess(textOf("text/plain; version=0.0.4", "# TYPE daybook_http_waits gauge\ndaybook_http_waits 0\n"))
+      .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("stats", "/stats")
+      .annotate(OpenApi.Summary, "What the log is made of: one pass over it, beside which the service goes on")
+      .addSuccess(LogStats)
       .addError(every)
       .middleware(Access.Read)
   )

@@ -46,6 +46,11 @@ export interface HttpPart<out R = unknown> {
   readonly description: string
 }
 
+/** A verb of the application's own: `Verb.make` of `daybook/cli` makes it. */
+export interface Verb {
+  readonly "daybook/cli/Verb": true
+}
+
 /** What an application runs on. */
 export type Runtime = ActorSystem | EventStore | ProjectionStore
 
@@ -65,6 +70,8 @@ export interface Application<in P = never> {
   readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
   /** What is noted with its commands beside their payloads; undefined where nothing is. */
   readonly metadata: Metadata.Any | undefined
+  /** Loaded by the command line alone. */
+  readonly verbs: () => ReadonlyArray<Verb> | Promise<ReadonlyArray<Verb>>
   /** Loaded by the server alone. */
   readonly http: (() => HttpPart | Promise<HttpPart>) | undefined
 }
@@ -104,6 +111,7 @@ export interface Parts<Aggregates extends ReadonlyArray<AggregatePart>, S> {
   /** What may be noted with each command. Default: nothing. Over HTTP it comes in the field `Daybook-Metadata`. */
   readonly metadata?: Metadata.Any
   readonly imports?: ReadonlyArray<ImportFormat<ServiceOf<Aggregates[number]> | ActorSystem>>
+  readonly verbs?: () => ReadonlyArray<Verb> | Promise<ReadonlyArray<Verb>>
   readonly http?: () => OwnHttp<ServiceOf<Aggregates[number]> | NoInfer<S>>
 }
 
@@ -128,7 +136,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   parts: Parts<Aggregates, S>
 ): Application<ServiceOf<Aggregates[number]> | S> => {
   type P = ServiceOf<Aggregates[number]>
-  const { description = "", http, imports = [], name } = parts
+  const { description = "", http, imports = [], name, verbs = () => [] } = parts
   // Their types say more than those of the declared list, whose services are any of them.
   const aggregates: ReadonlyArray<AggregatePart> = parts.aggregates
   // Whose events they name is told among these aggregates.
@@ -182,6 +190,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
       run: (source, given) => Effect.provide(format.run(source, given), ofAggregates)
     })),
     metadata: parts.metadata,
+    verbs,
     http
   }
 }

@@ -31,7 +31,7 @@ export interface Linked {
   readonly cause: Place | null
   /** What reactions sent because of this event. */
   readonly sent: ReadonlyArray<Sent>
-  /** What they sent because of the cause, apart from the command of this event: the other leg of a transfer. */
+  /** What they sent because of the cause, apart from the command of this event. */
   readonly beside: ReadonlyArray<Sent>
 }
 

@@ -25,6 +25,7 @@ import * as StoredText from "../core/StoredText.ts"
 import { CommandIdReused, InvalidArgument, StoreUnavailable } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import * as LargeTexts from "./LargeTexts.ts"
+import * as LogParts from "./LogParts.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as LogTables from "./LogTables.ts"
 import { innermost, type Rows, SqlDatabase } from "./SqlDatabase.ts"
@@ -239,6 +240,7 @@ const make = Effect.gen(function* () {
         return { decided: yield* withPayloads(kept), more }
       }),
     removePayloads,
+    ...LogParts.make(dialect, read),
     listStreams: (options) =>
       Effect.flatMap(Page.listBounds(options), ({ prefix, after, limit }) =>
         // No id holds U+0000, where SQLite would end the prefix and which PostgreSQL refuses.

@@ -15,14 +15,15 @@ describe("daybook export and import --format events", () => {
         const { folder, run } = yield* database(...some)
         const { stdout: log } = yield* run("export")
         const rows = log.trim().split("\n")
-        assert.strictEqual(rows.length, 1 + 4 + 5 + 1)
+        // A head, events, entries, the payload of each command, and an end.
+        assert.strictEqual(rows.length, 1 + 4 + 5 + 5 + 1)
         const table: ReadonlyArray<readonly [string, RegExp]> = [
           [rows.slice(0, -1).join("\n"), /was cut off/],
           [[...rows.slice(0, 4), ...rows.slice(5)].join("\n"), /counts other rows/],
           [log.replace("12.50", "12.51"), /account-a version 2: differs from its hash/],
           [[rows[0], rows[2], rows[1], ...rows.slice(3)].join("\n"), /account-. version .: /],
           [`{}\n${log}`, /line 1: is no line of an export/],
-          [`${log}${rows[0]}`, /line 12: stands after the end/]
+          [`${log}${rows[0]}`, /line 17: stands after the end/]
         ]
         for (const [text, says] of table) {
           const empty = yield* database()
@@ -230,7 +231,8 @@ describe("databases of earlier releases", () => {
     Effect.gen(function* () {
       const { file, importing, run } = yield* database()
       copyFileSync(join(folder, name), file)
-      assert.strictEqual((yield* importing(lines(open("new"), deposit("new", "new-1", "1")))).code, 0)
+      const imported = yield* importing(lines(open("new"), deposit("new", "new-1", "1")))
+      assert.strictEqual(imported.code, 0, imported.stderr)
       const { code, stdout } = yield* run("verify")
       assert.strictEqual(code, 0, stdout)
     })

@@ -305,10 +305,14 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
       assert.deepStrictEqual(paths.sort(), [
         "/aggregates/Pump/{id}",
         "/aggregates/Pump/{id}/events",
+        "/aggregates/Pump/{id}/explain",
+        "/aggregates/Pump/{id}/explain/{commandId}",
         "/aggregates/Tank/{id}",
         "/aggregates/Tank/{id}/Drain",
         "/aggregates/Tank/{id}/Fill",
-        "/aggregates/Tank/{id}/events"
+        "/aggregates/Tank/{id}/events",
+        "/aggregates/Tank/{id}/explain",
+        "/aggregates/Tank/{id}/explain/{commandId}"
       ])
       const fill = json.paths["/aggregates/Tank/{id}/Fill"].post
       const schema = fill.requestBody.content["application/json"].schema

@@ -26,6 +26,7 @@ import * as BankProblem from "./BankProblem.ts"
 import * as HoldView from "./HoldView.ts"
 import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
+import * as StatementView from "./StatementView.ts"
 import * as TimeTravel from "./TimeTravel.ts"
 
 /** The account with the holds that are open. */
@@ -48,6 +49,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
     const accounts = yield* Account
     const store = yield* EventStore
     const asItWas = yield* TimeTravel.make
+    const statement = yield* StatementView.reader
     const log = yield* LogHeader
     const readSide = yield* Effect.context<Projections | ProjectionStore | Places>()
 
@@ -167,6 +169,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           )
           return yield* EventPage.make(page, ({ version }) => version)
         })
+      )
+      .handle("statement", ({ path: { id }, urlParams: { limit = defaultLimit, ...asked } }) =>
+        statement(id, { ...asked, limit })
       )
   })
 )

@@ -29,6 +29,7 @@ import { type Refusal, refusals } from "../account/AccountError.ts"
 import * as Terms from "../account/AccountTerms.ts"
 import * as Calendar from "../account/Calendar.ts"
 import * as Problem from "./BankProblem.ts"
+import { StatementView } from "./StatementView.ts"
 
 const AccountId = inPath(Terms.AccountId)
 const HoldId = inPath(Terms.HoldId)
@@ -296,6 +297,15 @@ class Accounts extends HttpApiGroup.make("accounts")
       .setUrlParams(Schema.Struct({ after, limit }))
       .addSuccess(ServiceApi.EventPage)
       .addError(Schema.Union(every, notFound))
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("statement", "/accounts/:id/statement")
+      .annotate(OpenApi.Summary, "What was booked on an account in a period")
+      .setPath(id)
+      .setUrlParams(Schema.Struct({ from: optional(Terms.BookedOn), to: optional(Terms.BookedOn), after, limit }))
+      .addSuccess(StatementView)
+      .addError(Schema.Union(every, waiting, notFound))
       .middleware(Access.Read)
   ) {}
 

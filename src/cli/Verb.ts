@@ -1,0 +1,22 @@
+/**
+ * `Verb` is a verb that an application has beside those of every application: `Application.make({ verbs })` names it, and `Cli.run`
+ * shows it with the others.
+ */
+import type * as Command from "@effect/cli/Command"
+import type * as NodeContext from "@effect/platform-node/NodeContext"
+import type { Verb } from "../projection/Application.ts"
+
+/** What a verb may need beside what it provides itself. */
+// biome-ignore lint/suspicious/noExplicitAny: name and options are invariant; no other bound takes every command.
+type OwnCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
+
+const commands = new WeakMap<Verb, OwnCommand>()
+
+export const make = (command: OwnCommand): Verb => {
+  const verb: Verb = { "daybook/cli/Verb": true }
+  commands.set(verb, command)
+  return verb
+}
+
+/** The command of a verb; undefined where another release of `daybook/cli` made it. */
+export const commandOf = (verb: Verb): OwnCommand | undefined => commands.get(verb)

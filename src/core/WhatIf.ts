@@ -1,0 +1,262 @@
+/**
+ * `WhatIf` folds a stream with some of its events left out, changed or put in, in memory: the state that it would have, and which of
+ * the later commands would have been decided otherwise. It writes nothing, anywhere.
+ *
+ * The later events stay as they are stored, also where their command would have been decided otherwise: what would have followed from
+ * that is another question, which the next edit can ask. Commands are decided again from the payloads that are kept
+ * (`KeptPayload.ts`), with the time at which they were decided; a decision that is an effect is not run.
+ */
+import { Effect, Either, Schema } from "effect"
+import { EvolveFailed, type UnstorableState } from "./ActorError.ts"
+import type { AnyDefinition, Committed } from "./Definition.ts"
+import type { DecodeError } from "./EventError.ts"
+import { type Decided, EventStore, type LookupError } from "./EventStore.ts"
+import { formOf } from "./Explain.ts"
+import * as ExplainCommand from "./ExplainCommand.ts"
+import * as Journal from "./Journal.ts"
+import * as Json from "./Json.ts"
+import * as Replay from "./Replay.ts"
+import * as StateTree from "./StateTree.ts"
+import type { StoredEvent } from "./StoredEvent.ts"
+import { EntryDamaged, InvalidArgument } from "./StoreError.ts"
+import type { StreamId } from "./StreamId.ts"
+import { turn } from "./Turn.ts"
+
+const Version = Schema.Int.pipe(Schema.positive())
+const Data = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** What is to be otherwise. Data is in the stored form. */
+export const Edits = Schema.Struct({
+  /** Versions of events that did not happen. */
+  leaveOut: Schema.optionalWith(Schema.Array(Version), { default: () => [] }),
+  /** Events whose data was another. */
+  change: Schema.optionalWith(Schema.Array(Schema.Struct({ version: Version, data: Data })), { default: () => [] }),
+  /** Events that happened after a version, 0 for before the first one; in this order where several have the same. */
+  putIn: Schema.optionalWith(
+    Schema.Array(
+      Schema.Struct({
+        after: Schema.NonNegativeInt,
+        type: Schema.NonEmptyString,
+        /** Of the data's form. Default: 1. */
+        schemaVersion: Schema.optionalWith(Version, { default: () => 1 }),
+        data: Data
+      })
+    ),
+    { default: () => [] }
+  )
+})
+export type Edits = typeof Edits.Type
+
+/** A command that would have been decided otherwise. */
+export interface Otherwise {
+  readonly commandId: string
+  readonly command: string
+  readonly sequence: number
+  /** Version of the stream, as it is stored, on which it was decided. */
+  readonly version: number
+  readonly was: "success" | "refusal"
+  /** `other-events` and `other-error`: the same outcome, and not the same content. */
+  readonly wouldBe: "success" | "refusal" | "other-events" | "other-error"
+  /** The tag of the error with which it would have been refused. */
+  readonly error: string | null
+}
+
+export interface Answer {
+  readonly streamId: StreamId
+  /** Of the stored stream. */
+  readonly version: number
+  /** The states in their stored form, and where they differ. */
+  readonly state: unknown
+  readonly whatIf: unknown
+  readonly changes: ReadonlyArray<StateTree.Change>
+  readonly moreChanges: number
+  /** Commands after the first edit that were decided again. */
+  readonly compared: number
+  readonly otherwise: ReadonlyArray<Otherwise>
+  readonly moreOtherwise: number
+  /** Commands after the first edit that were not, by the reason. */
+  readonly notComputed: Readonly<Partial<Record<ExplainCommand.NotComputed, number>>>
+}
+
+export type WhatIfError =
+  | Replay.FoldError
+  | LookupError
+  | EntryDamaged
+  | InvalidArgument
+  | UnstorableState
+  | DecodeError
+
+/** Most commands that are told; the others are counted. */
+export const maxOtherwise = 1_000
+
+const wrongEdits = ({ change, leaveOut, putIn }: Edits, head: number): InvalidArgument | undefined => {
+  const versions = [...leaveOut, ...change.map(({ version }) => version)]
+  if (new Set(versions).size < versions.length) {
+    return new InvalidArgument({ argument: "edits", reason: "name a version twice" })
+  }
+  const beyond = [...versions, ...putIn.map(({ after }) => after)].find((version) => version > head)
+  if (beyond !== undefined) {
+    return new InvalidArgument({ argument: "edits", reason: `name version ${beyond}, and the stream ends at ${head}` })
+  }
+  return versions.length + putIn.length === 0
+    ? new InvalidArgument({ argument: "edits", reason: "leave out, change and put in nothing" })
+    : undefined
+}
+
+/** The state after an event in any form, whose place and hash are those of another or of none. */
+const applied = (
+  definition: AnyDefinition,
+  state: unknown,
+  event: StoredEvent
+): Either.Either<unknown, DecodeError | EvolveFailed> =>
+  Either.flatMap(definition.codec.decode(event), (events) => {
+    try {
+      return Either.right(
+        events.reduce((before: unknown, each) => definition.hold(definition.evolve(before, each), before), state)
+      )
+    } catch (cause) {
+      const { streamId, type, version } = event
+      return Either.left(new EvolveFailed({ streamId, version, type, cause }))
+    }
+  })
+
+const tagOf = (error: unknown): string => (error as { readonly _tag?: string } | null)?._tag ?? "an error without a tag"
+
+/** What is stored of events, to compare. */
+const contentOf = (events: ReadonlyArray<Pick<StoredEvent, "type" | "schemaVersion" | "data">>): string =>
+  Json.canonical(events.map(({ data, schemaVersion, type }) => [type, schemaVersion, JSON.parse(data)]))
+
+/** How a command would have been decided, if otherwise. */
+const otherwiseOf = (
+  definition: AnyDefinition,
+  { entry }: Decided,
+  again: Exclude<ExplainCommand.Redecided, { readonly _tag: "NotComputed" }>,
+  stored: ReadonlyArray<StoredEvent>
+): Pick<Otherwise, "wouldBe" | "error"> | undefined => {
+  if (again._tag === "Refused") {
+    const error = tagOf(again.error)
+    if (entry.outcome === "success") return { wouldBe: "refusal", error }
+    const { text } = definition.commands.writeAnswer(entry.command ?? "", "refusal", again.error)
+    return text === entry.answer ? undefined : { wouldBe: "other-error", error }
+  }
+  if (entry.outcome === "refusal") return { wouldBe: "success", error: null }
+  const encoded = Either.all(again.events.map((event) => definition.codec.encode(event)))
+  const isSame = Either.isRight(encoded) && contentOf(encoded.right) === contentOf(stored)
+  return isSame ? undefined : { wouldBe: "other-events", error: null }
+}
+
+export const run = (
+  definition: AnyDefinition,
+  id: string,
+  edits: Edits
+): Effect.Effect<Answer, WhatIfError, EventStore> =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const streamId = definition.streamId(id)
+    const head = yield* store.head(streamId)
+    const wrong = wrongEdits(edits, head.version)
+    if (wrong !== undefined) return yield* wrong
+    const left = new Set(edits.leaveOut)
+    const changed = new Map(edits.change.map(({ data, version }) => [version, data]))
+    /** From this version on the two states may differ. */
+    const first = Math.min(...left, ...changed.keys(), ...edits.putIn.map(({ after }) => after))
+
+    let actual: Committed<unknown> = Replay.initial(definition)
+    let state: unknown = definition.initial
+    const putIn = Effect.fnUntraced(function* (
+      after: number,
+      like: Omit<StoredEvent, "type" | "schemaVersion" | "data">
+    ) {
+      for (const { data, schemaVersion, type } of edits.putIn.filter((each) => each.after === after)) {
+        state = yield* applied(definition, state, { ...like, type, schemaVersion, data: JSON.stringify(data) })
+      }
+    })
+    /** Folds one stored event into both. */
+    const take = Effect.fnUntraced(function* (event: StoredEvent) {
+      if (event.version === 1) yield* putIn(0, event)
+      actual = yield* Replay.fold(definition, actual, [event])
+      const data = changed.get(event.version)
+      if (!left.has(event.version)) {
+        state = yield* applied(definition, state, data === undefined ? event : { ...event, data: JSON.stringify(data) })
+      }
+      yield* putIn(event.version, event)
+    })
+
+    let page: ReadonlyArray<StoredEvent> = []
+    let taken = 0
+    const next = Effect.gen(function* () {
+      if (taken === page.length) {
+        page = (yield* store.readStream(streamId, { from: actual.version + 1, to: head.version })).events
+        taken = 0
+        yield* turn
+      }
+      return page[taken++]
+    })
+
+    const otherwise: Array<Otherwise> = []
+    const notComputed: Partial<Record<ExplainCommand.NotComputed, number>> = {}
+    let found = 0
+    let compared = 0
+    for (let after = 0; ; ) {
+      const { decided, more } = yield* store.readDecided(streamId, after)
+      for (const each of decided) {
+        const { entry } = each
+        after = entry.sequence
+        const { command, commandId, events, outcome, sequence, version } = entry
+        if (version > head.version) continue
+        if (!Journal.isIntact(entry)) return yield* new EntryDamaged({ sequence, streamId, version })
+        const base = version - events
+        while (actual.version < base) {
+          const event = yield* next
+          if (event === undefined) break
+          yield* take(event)
+        }
+        const asked = base < first ? undefined : ExplainCommand.replayable(definition, each)
+        const context = ExplainCommand.contextOf(entry, id, base, entry.recordedAt)
+        const again: ExplainCommand.Redecided | undefined =
+          asked === undefined
+            ? undefined
+            : Either.isLeft(asked)
+              ? { _tag: "NotComputed", reason: asked.left }
+              : ExplainCommand.redecide(definition, asked.right, state, context)
+        const own: Array<StoredEvent> = []
+        while (actual.version < version) {
+          const event = yield* next
+          if (event === undefined) break
+          own.push(event)
+          yield* take(event)
+        }
+        // An event that the edits name is not what its command decided.
+        if (again === undefined || own.some((event) => left.has(event.version) || changed.has(event.version))) continue
+        if (again._tag === "NotComputed") {
+          notComputed[again.reason] = (notComputed[again.reason] ?? 0) + 1
+          continue
+        }
+        compared++
+        const difference = otherwiseOf(definition, each, again, own)
+        if (difference === undefined || commandId === null || outcome === null) continue
+        found++
+        if (otherwise.length === maxOtherwise) continue
+        otherwise.push({ commandId, command: command ?? "", sequence, version: base, was: outcome, ...difference })
+      }
+      if (!more) break
+      yield* turn
+    }
+    for (let event = yield* next; event !== undefined && actual.version < head.version; event = yield* next) {
+      yield* take(event)
+    }
+    const [before, whatIf] = [yield* formOf(definition, actual.state), yield* formOf(definition, state)]
+    const { changes, more: moreChanges } = StateTree.compare(before, whatIf)
+    return {
+      streamId,
+      version: actual.version,
+      state: before,
+      whatIf,
+      changes,
+      moreChanges,
+      compared,
+      otherwise,
+      moreOtherwise: found - otherwise.length,
+      notComputed
+    }
+  })

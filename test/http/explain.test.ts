@@ -1,0 +1,60 @@
+/** `GET …/explain`: how the state of any aggregate came to be, and why a command was refused. */
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { assertProblem } from "./Problems.ts"
+import { ask, Url } from "./Service.ts"
+import { service } from "./Tanks.ts"
+
+describe("explain over HTTP", () => {
+  layer(service(SqliteStore.layer({ filename: ":memory:" })), { excludeTestServices: true })((it) => {
+    it.effect("tells each event with what it changed and added, page by page", () =>
+      Effect.gen(function* () {
+        const tank = `${yield* Url}/aggregates/Tank/explained`
+        for (const litres of ["40", "20", "10"]) yield* ask(`${tank}/Fill`, { body: { litres }, key: `fill-${litres}` })
+        const first = yield* ask(`${tank}/explain?field=litres&limit=2`)
+        assert.strictEqual(first.status, 200, first.text)
+        assert.deepInclude(first.json, { aggregate: "Tank", id: "explained", streamId: "tank-explained", next: 2 })
+        assert.deepStrictEqual(
+          first.json.events.map((event: { field: unknown; commandId: string }) => [event.commandId, event.field]),
+          [
+            ["fill-40", { before: "0", after: "40", contribution: "40" }],
+            ["fill-20", { before: "40", after: "60", contribution: "20" }]
+          ]
+        )
+        const rest = yield* ask(`${tank}/explain?after=2`)
+        assert.deepStrictEqual([rest.json.events.length, rest.json.next], [1, null])
+        assert.notProperty(rest.json.events[0], "field")
+        const upTo = yield* ask(`${tank}/explain?version=2`)
+        assert.deepStrictEqual([upTo.json.events.length, upTo.json.next], [2, null])
+        assertProblem(yield* ask(`${tank}/explain?version=9`), "version-not-found")
+        assertProblem(yield* ask(`${tank}-none/explain`), "aggregate-not-found")
+        assertProblem(yield* ask(`${yield* Url}/aggregates/Nothing/x/explain`), "route-not-found")
+        assertProblem(yield* ask(`${tank}/explain?feild=litres`), "invalid-parameter")
+        assertProblem(yield* ask(`${tank}/explain?limit=1001`), "invalid-request")
+      })
+    )
+
+    it.effect("tells why a command was refused, and after which event it would have passed", () =>
+      Effect.gen(function* () {
+        const tank = `${yield* Url}/aggregates/Tank/refused`
+        yield* ask(`${tank}/Fill`, { body: { litres: "90" }, key: "r-1" })
+        const refused = yield* ask(`${tank}/Fill`, { body: { litres: "20" }, key: "r-2" })
+        assert.strictEqual(refused.status, 409)
+        const told = yield* ask(`${tank}/explain/r-2`)
+        assert.strictEqual(told.status, 200, told.text)
+        assert.deepInclude(told.json, { outcome: "refusal", command: "Fill", version: 1 })
+        assert.deepStrictEqual(told.json.answer, refused.json.error)
+        assert.deepStrictEqual(told.json.wouldPass, { _tag: "Never", upTo: 1, isEnd: true })
+        yield* ask(`${tank}/Drain`, { method: "POST", key: "r-3" })
+        const later = yield* ask(`${tank}/explain/r-2`)
+        assert.deepInclude(later.json.wouldPass, { _tag: "After", version: 2 })
+        const done = yield* ask(`${tank}/explain/r-3`)
+        assert.deepInclude(done.json, { outcome: "success", events: 1, version: 2, wouldPass: null })
+        assertProblem(yield* ask(`${tank}/explain/r-9`), "command-not-found")
+        // Another aggregate's command is none of this one's.
+        assertProblem(yield* ask(`${tank}-other/explain/r-2`), "command-not-found")
+      })
+    )
+  })
+})
