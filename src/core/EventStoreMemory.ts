@@ -1,5 +1,4 @@
 /** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest description of the port. */
-import { Buffer } from "node:buffer"
 import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"
@@ -189,7 +188,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
     shapeOf: (after, most, top) =>
       Effect.sync(() => {
         const part = log.slice(after, after + most)
-        const sized = part.map((event) => ({ event, bytes: Buffer.byteLength(event.data) }))
+        const sized = part.map((event) => ({ event, bytes: Platform.byteLength(event.data) }))
         const ends = new Map(part.map(({ streamId, version }) => [streamId, version]))
         return {
           groups: sized.map(({ bytes, event: { recordedAt, schemaVersion, streamId, type } }) => ({

@@ -5,11 +5,11 @@
  *
  * Whoever asks later why a command was refused, or what it would do now, decides it again from here: see `Refusal.ts`, `WhatIf.ts`.
  */
-import { hash } from "node:crypto"
 import { Either } from "effect"
 import type { KeptAnswer } from "./EventStore.ts"
 import type { ProposedOperation } from "./Journal.ts"
 import * as Json from "./Json.ts"
+import { sha256 } from "./Platform.ts"
 
 /** A row beside the entry of this sequence. */
 export interface Row {
@@ -32,7 +32,7 @@ export const write = ({ text, version }: KeptAnswer): string | undefined =>
       : `{"version":${version},"payload":${text}}`
 
 /** SHA-256, as 64 hexadecimal digits. */
-export const digest = (kept: string): string => hash("sha256", kept)
+export const digest = (kept: string): string => sha256(kept)
 
 /** The stored form, and whether it is what the entry vouches for. */
 export const read = (kept: string, payloadDigest: string | null): Either.Either<KeptAnswer, "damaged"> => {

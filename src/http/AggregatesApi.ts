@@ -35,7 +35,7 @@ const history = Schema.Struct({
   after,
   limit,
   version: optional(digits(1)),
-  at: optional(Time),
+  at: optional(UtcTime),
   field: optional(
     Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)).annotations({
       description:
@@ -119,6 +119,7 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   )
   .add(
     HttpApiEndpoint.get("explain", "/aggregates/:name/:id/explain")
+      .annotate(Access.About, named)
       .setPath(path)
       .setUrlParams(history)
       .addSuccess(ExplainApi.History)
@@ -127,6 +128,7 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   )
   .add(
     HttpApiEndpoint.get("explainCommand", "/aggregates/:name/:id/explain/:commandId")
+      .annotate(Access.About, named)
       .setPath(Schema.Struct({ ...path.fields, commandId: Schema.String }))
       .addSuccess(ExplainApi.Told)
       .addError(toldErrors)

@@ -1,0 +1,111 @@
+/** What a stream would be with events otherwise, and which commands would have been decided otherwise. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either, Layer, Logger, Schema } from "effect"
+import { Account } from "../../src/bank/account/Account.ts"
+import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
+import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
+import * as WhatIf from "../../src/core/WhatIf.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+
+const definition = Account.define(AccountBehaviour.behaviour)
+
+const store = AccountBehaviour.layer.pipe(
+  Layer.provideMerge(ActorSystemLocal.layer),
+  Layer.provideMerge(SqliteStore.layer({ filename: ":memory:" })),
+  Layer.provideMerge(Logger.remove(Logger.defaultLogger))
+)
+
+/** 1 opened, 2 + 100, refused 150, 3 + 80, 4 − 120, refused 500, 5 + 1. */
+const write = Effect.gen(function* () {
+  const anna = (yield* Account)(AccountId.make("anna"))
+  yield* anna.Open({ owner: "Ada", currency: "EUR" }, { commandId: "open" })
+  yield* anna.Deposit({ amount: "100" }, { commandId: "first" })
+  yield* Effect.either(anna.Withdraw({ amount: "150" }, { commandId: "early" }))
+  yield* anna.Deposit({ amount: "80" }, { commandId: "second" })
+  yield* anna.Withdraw({ amount: "120" }, { commandId: "rent" })
+  yield* Effect.either(anna.Withdraw({ amount: "500" }, { commandId: "boat" }))
+  yield* anna.Deposit({ amount: "1" })
+})
+
+const ask = (edits: typeof WhatIf.Edits.Encoded) =>
+  Effect.flatMap(Schema.decode(WhatIf.Edits)(edits), (decoded) => WhatIf.run(definition, "anna", decoded))
+
+const balance = ({ whatIf }: WhatIf.Answer) => (whatIf as { readonly balance: string }).balance
+
+describe("what if", () => {
+  it.scopedLive(
+    "events are left out, changed or put in: the state, and the commands that would have fared otherwise",
+    () =>
+      Effect.gen(function* () {
+        yield* write
+        const log = yield* EventStore
+        const head = yield* log.journalHead
+
+        const without = yield* ask({ leaveOut: [3] })
+        assert.deepStrictEqual([without.version, balance(without)], [5, "-1900"])
+        assert.deepStrictEqual(without.changes, [{ path: "balance", before: "6100", after: "-1900" }])
+        assert.deepStrictEqual(without.otherwise, [
+          {
+            commandId: "rent",
+            command: "Withdraw",
+            sequence: 5,
+            version: 3,
+            was: "success",
+            wouldBe: "refusal",
+            error: "InsufficientFunds"
+          },
+          // Refused all the same, with another balance in the error.
+          {
+            commandId: "boat",
+            command: "Withdraw",
+            sequence: 6,
+            version: 4,
+            was: "refusal",
+            wouldBe: "other-error",
+            error: "InsufficientFunds"
+          }
+        ])
+        // The last deposit came without an id, so nothing is kept of it.
+        assert.deepStrictEqual([without.compared, without.notComputed], [2, { "payload-not-kept": 1 }])
+
+        const richer = yield* ask({ change: [{ version: 2, data: { amount: "1000.00" } }] })
+        assert.strictEqual(balance(richer), "96100")
+        assert.deepStrictEqual(
+          richer.otherwise.map(({ commandId, was, wouldBe }) => [commandId, was, wouldBe]),
+          [
+            ["early", "refusal", "success"],
+            ["boat", "refusal", "success"]
+          ]
+        )
+
+        const more = yield* ask({ putIn: [{ after: 2, type: "Deposited", data: { amount: "60.00" } }] })
+        assert.strictEqual(balance(more), "12100")
+        assert.strictEqual(more.otherwise[0]?.commandId, "early")
+
+        const same = yield* ask({ change: [{ version: 2, data: { amount: "100.00" } }] })
+        assert.deepStrictEqual([same.changes, same.otherwise], [[], []])
+
+        // Nothing was written, whatever was asked.
+        assert.deepStrictEqual(yield* log.journalHead, head)
+      }).pipe(Effect.provide(store))
+  )
+
+  it.scopedLive("refuses edits that name what is not there, twice, nothing, or what cannot be read", () =>
+    Effect.gen(function* () {
+      yield* write
+      for (const [edits, tag] of [
+        [{}, "InvalidArgument"],
+        [{ leaveOut: [6] }, "InvalidArgument"],
+        [{ leaveOut: [2], change: [{ version: 2, data: {} }] }, "InvalidArgument"],
+        [{ putIn: [{ after: 9, type: "Deposited", data: { amount: "1.00" } }] }, "InvalidArgument"],
+        [{ change: [{ version: 2, data: { amount: "much" } }] }, "UndecodableEvent"],
+        [{ putIn: [{ after: 1, type: "Stolen", data: {} }] }, "UnknownEvent"]
+      ] as ReadonlyArray<readonly [typeof WhatIf.Edits.Encoded, WhatIf.WhatIfError["_tag"]]>) {
+        const answer = yield* Effect.either(ask(edits))
+        assert.strictEqual(Either.isLeft(answer) && answer.left._tag, tag, JSON.stringify(edits))
+      }
+    }).pipe(Effect.provide(store))
+  )
+})
