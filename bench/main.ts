@@ -9,6 +9,7 @@ import * as against from "./against.ts"
 import * as coldStreams from "./coldStreams.bench.ts"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
+import * as explain from "./explain.bench.ts"
 import * as fairness from "./fairness.bench.ts"
 import * as growth from "./growth.bench.ts"
 import { isFull, isMet, type Ratio, type Result } from "./harness.ts"
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   recovery,
   coldStreams,
   commands,
+  explain,
   fairness,
   rebuild,
   rebuildLatency,
