@@ -3,7 +3,7 @@
  * that it asks its user for. The tarball is made once for each run.
  */
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import ts from "typescript"
@@ -18,30 +18,38 @@ export interface Project {
   readonly remove: () => void
 }
 
-/** Links each package that has one of these names or scopes; all of them, where none are given. */
-const link = (modules: string, only: ReadonlyArray<string> | undefined): void => {
-  const installed = join(root, "node_modules")
-  if (only === undefined) {
-    for (const name of readdirSync(installed)) {
-      if (!name.startsWith(".")) symlinkSync(join(installed, name), join(modules, name))
-    }
-    return
+const installed = join(root, "node_modules")
+
+/** These packages with those that they bring along, which are not what they ask their user for. */
+const withDependencies = (names: ReadonlyArray<string>): ReadonlySet<string> => {
+  const all = new Set(names)
+  // A set gives what is added while one goes through it.
+  for (const name of all) {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(installed, name, "package.json"), "utf8"))
+    for (const dependency of Object.keys(dependencies)) all.add(dependency)
   }
-  for (const name of only) {
+  return all
+}
+
+const link = (modules: string, names: Iterable<string>): void => {
+  for (const name of names) {
     mkdirSync(join(modules, name, ".."), { recursive: true })
-    // Not linked: a package finds those that it needs itself from where it really is.
-    cpSync(join(installed, name), join(modules, name), { recursive: true })
+    symlinkSync(join(installed, name), join(modules, name))
   }
 }
 
-/** A folder with the package, and what `from` has. `packages` are copied, and no others are there; by default all are. */
+/**
+ * A folder with the package, and what `from` has. Beside it are `packages` and what they bring along; by default all that are
+ * installed here. Where some are given, run Node with `--preserve-symlinks`, or a linked one finds others from where it really is.
+ */
 export const project = (from?: string, packages?: ReadonlyArray<string>): Project => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-project-"))
   if (from !== undefined) cpSync(join(root, from), folder, { recursive: true })
   const daybook = join(folder, "node_modules/daybook")
   mkdirSync(daybook, { recursive: true })
   execFileSync("tar", ["-xzf", inject("tarball"), "-C", daybook, "--strip-components=1"])
-  link(join(folder, "node_modules"), packages)
+  const all = readdirSync(installed).filter((name) => !name.startsWith("."))
+  link(join(folder, "node_modules"), packages === undefined ? all : withDependencies(packages))
   return { folder, daybook, remove: () => rmSync(folder, { recursive: true }) }
 }
 

@@ -6,6 +6,8 @@ import process from "node:process"
 import { runInNewContext } from "node:vm"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as esbuild from "esbuild"
+import { inject } from "vitest"
+import * as Deno from "./deno/Deno.ts"
 import * as Package from "./Package.ts"
 
 const { exports } = JSON.parse(readFileSync(join(Package.root, "package.json"), "utf8")) as {
@@ -126,12 +128,117 @@ describe("the package", () => {
     assert.isTrue(readFileSync(program, "utf8").startsWith("#!/usr/bin/env node\n"))
   })
 
+  it.each([
+    // Its suggestion to exchange modules for a browser among the entry points is for packages that have one for it.
+    ["publint/src/cli.js", "--level", "warning", "--strict", "--pack", "false"],
+    // CommonJS is not what this package is for.
+    ["@arethetypeswrong/cli/dist/index.js", "--profile", "esm-only", "--no-color"]
+  ])("is clean for %s, offline", { timeout: 60_000 }, (tool, ...options) => {
+    const program = join(Package.root, "node_modules", tool)
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, inject("tarball"), ...options], {
+      encoding: "utf8"
+    })
+    assert.strictEqual(status, 0, stdout + stderr)
+  })
+
   it("has the sources in its source maps, so that a stack leads to a line that is there", () => {
     const maps = readdirSync(daybook, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js.map"))
     assert.isAbove(maps.length, 100)
     for (const file of maps) {
       const { sources, sourcesContent = [] } = JSON.parse(readFileSync(join(daybook, file), "utf8"))
       assert.deepStrictEqual([sources.length, sourcesContent.length, sourcesContent[0]?.length > 0], [1, 1, true], file)
+    }
+  })
+
+  it("embedded on SQLite asks for six packages, and names one that something else lacks", { timeout: 60_000 }, () => {
+    const scoped = ["experimental", "platform", "rpc", "sql", "sql-sqlite-node"].map((name) => `@effect/${name}`)
+    const { peerDependencies, peerDependenciesMeta } = JSON.parse(readFileSync(join(daybook, "package.json"), "utf8"))
+    const required = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name]?.optional !== true)
+    assert.sameMembers(required, ["effect", ...scoped])
+    const embedded = Package.project(undefined, required)
+    try {
+      writeFileSync(join(embedded.folder, "package.json"), '{ "type": "module" }')
+      writeFileSync(
+        join(embedded.folder, "use.js"),
+        `import { Rpc } from "@effect/rpc"
+        import { SqlClient } from "@effect/sql/SqlClient"
+        import { Effect, Either, Layer, Logger, Schema } from "effect"
+        import { ActorSystemLocal, Aggregate, Event } from "daybook"
+        import { Application, Projection, Projections, ProjectionsLocal, ReadModels } from "daybook/projection"
+        import { PostgresStore, SqliteStore } from "daybook/sql"
+        const filled = Event.make("Filled", { litres: Schema.Int })
+        class Tank extends Aggregate.make("Tank", {
+          id: Schema.String, state: Schema.Int, initial: 0, events: [filled],
+          commands: [Rpc.make("Fill", { payload: { litres: Schema.Int }, success: Schema.Int })]
+        }) {}
+        const tank = Tank.toLayer({
+          decide: { Fill: (command) => Either.right([filled.make(command)]) },
+          evolve: { Filled: (state, { litres }) => state + litres },
+          reply: { Fill: (state) => state }
+        })
+        const levels = Projection.make({
+          name: "levels", version: 1, events: [filled], tables: ["levels"],
+          create: ({ levels }) => ["CREATE TABLE " + levels + " (litres INTEGER)"],
+          apply: (batch, { levels }) => Effect.flatMap(SqlClient, (sql) =>
+            Effect.forEach(batch, ({ event }) => sql\`INSERT INTO \${sql(levels)} VALUES (\${event.litres})\`))
+        })
+        const program = Effect.gen(function* () {
+          const { position } = yield* (yield* Tank)("7").ask("Fill", { litres: 4 })
+          yield* (yield* Projections).awaitPosition("levels", position)
+          console.log(JSON.stringify(yield* (yield* ReadModels).query("SELECT litres FROM levels", [])))
+        })
+        const layer = Layer.merge(tank.pipe(Layer.provide(ActorSystemLocal.layer)), ProjectionsLocal.layer([levels])).pipe(
+          Layer.provideMerge(SqliteStore.layer({ filename: ":memory:" })), Layer.provide(Logger.remove(Logger.defaultLogger)))
+        await Effect.runPromise(Effect.provide(program, layer))
+        const failed = await Effect.runPromise(Effect.flip(Layer.launch(PostgresStore.layer({ url: "postgres://a:b@127.0.0.1:1/c" }))))
+        console.log(failed.message)`
+      )
+      const run = (...args: ReadonlyArray<string>) =>
+        spawnSync(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", ...args], {
+          cwd: embedded.folder,
+          encoding: "utf8"
+        })
+      const used = run("use.js")
+      const [rows, noDriver = ""] = used.stdout.split("\n")
+      assert.strictEqual(rows, "[[4]]", used.stderr)
+      assert.match(
+        noDriver,
+        /^postgres:\/\/127.0.0.1:1\/c has no driver \(.*'@effect\/sql-pg'.*\); install that package/
+      )
+
+      const program = run(join(embedded.daybook, "dist/bank/main.js"), "verify")
+      assert.strictEqual(program.status, 1)
+      assert.match(
+        program.stderr,
+        /^daybook: the command line needs the package @effect\/[a-z-]+, which is not installed; .*\n$/
+      )
+      for (const [entry, name] of [
+        ["daybook/cli", "@effect/cli"],
+        ["daybook/http", "@effect/platform-node"],
+        ["daybook/cluster", "@effect/cluster"]
+      ]) {
+        const { stderr } = run("--input-type=module", "--eval", `await import("${entry}")`)
+        assert.include(stderr, `Cannot find package '${name}' imported from`)
+      }
+    } finally {
+      embedded.remove()
+    }
+  })
+
+  it("runs the tank of the examples on Node and Deno, which go on with the same file", { timeout: 120_000 }, () => {
+    const tank = Package.project("examples/tank")
+    try {
+      assert.deepStrictEqual(Package.compile(tank.folder), [])
+      const run = ([command = "", ...args]: ReadonlyArray<string>) =>
+        execFileSync(command, args, { cwd: tank.folder, encoding: "utf8" })
+      const program = join(tank.folder, "dist/tank.js")
+      assert.strictEqual(run([process.execPath, program]), "60 litres\n")
+      assert.strictEqual(run(Deno.run(program, tank.folder)), "120 litres\n")
+      const main = join(tank.daybook, "dist/bank/main.js")
+      const verified = run([process.execPath, main, "--app", "dist/application.js", "verify", "--db", "sqlite:tank.db"])
+      assert.include(verified, "2 events in 1 streams")
+    } finally {
+      tank.remove()
     }
   })
 

@@ -11,6 +11,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
+import * as MissingPackage from "../core/MissingPackage.ts"
 import type { Application } from "../projection/Application.ts"
 import * as backup from "./backup.ts"
 import * as copy from "./copy.ts"
@@ -88,7 +89,7 @@ const report = (program: string, cause: Cause.Cause<unknown>) =>
       ? `${stripVTControlCharacters(HelpDoc.toAnsiText(failure.error)).trim()}; see ${program} --help`
       : failure instanceof Error
         ? failure.message
-        : undefined
+        : MissingPackage.describe(Cause.squash(cause), "it")
     process.stderr.write(`${program}: ${message?.trim().replaceAll(/\s*\n\s*/g, " ") ?? Cause.pretty(cause)}\n`)
   })
 

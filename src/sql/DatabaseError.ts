@@ -38,6 +38,7 @@ const problems = {
     "is damaged, so that it was not migrated, and stays as it was",
     "restore a backup, or go on with the release that wrote it"
   ],
+  noDriver: ["has no driver", "install that package, in the version that daybook names as its peer"],
   unreachable: ["cannot be reached", "check the address and that the server runs"],
   unopenable: ["cannot be opened", "see the cause"]
 } as const

@@ -9,6 +9,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import { Duration, Effect, FiberRef, Layer, PubSub, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
 import * as Backoff from "../core/Backoff.ts"
+import * as MissingPackage from "../core/MissingPackage.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
@@ -145,6 +146,7 @@ const toRead = (url: string, statementTimeoutMs: number): string => {
 
 /** What kept the database from being opened. */
 const problemOf = (cause: unknown): Problem => {
+  if (MissingPackage.nameOf(cause) !== undefined) return "noDriver"
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
   if (code === "3D000") return "missing"
   if (code === "42501" || code.startsWith("28")) return "noAccess"

@@ -13,6 +13,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either, Layer, LogLevel, Option, type Scope, Stream } from "effect"
 import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
+import * as MissingPackage from "../core/MissingPackage.ts"
 import * as AtomicFile from "./AtomicFile.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
@@ -100,6 +101,7 @@ const open = (
 
 /** What kept the driver from opening or reading the file. */
 const problemOfCause = (cause: unknown): Problem => {
+  if (MissingPackage.nameOf(cause) !== undefined) return "noDriver"
   const code = codeOf(cause)
   if (code.startsWith("SQLITE_NOTADB")) return "notADatabase"
   // The file is ours, so a table that is not there was lost.
