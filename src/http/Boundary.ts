@@ -32,13 +32,15 @@ import * as Session from "./Session.ts"
 export interface Command {
   /** Its idempotency key, or a new id. */
   readonly commandId: string
+  /** Whether the client chose it, and may have sent it before. */
+  readonly isKeyed: boolean
   /** The body as it was sent. */
   readonly sent: () => unknown
 }
 
 /** The command that this request is. */
 export class CurrentCommand extends Context.Reference<CurrentCommand>()("daybook/http/CurrentCommand", {
-  defaultValue: (): Command => ({ commandId: "", sent: () => undefined })
+  defaultValue: (): Command => ({ commandId: "", isKeyed: false, sent: () => undefined })
 }) {}
 
 const isKey = Schema.is(IdempotencyKey)
@@ -195,6 +197,7 @@ const around =
       const found = routes.find(method, url)
       const route = "path" in found ? found.path : "none"
       const commandId = idOf(request)
+      const isKeyed = request.headers["idempotency-key"] !== undefined
       const session = Session.make("path" in found ? found : undefined)
       let correlationId: string | null = null
 
@@ -230,7 +233,7 @@ const around =
           Effect.provideService(HttpServerRequest.HttpServerRequest, strict.request),
           Effect.provideService(Session.CurrentSession, session),
           Effect.provideService(CurrentMetadata, noted.right),
-          Effect.provideService(CurrentCommand, { commandId: commandId ?? "", sent: strict.sent }),
+          Effect.provideService(CurrentCommand, { commandId: commandId ?? "", isKeyed, sent: strict.sent }),
           // Whoever went away gets no answer.
           Effect.catchAllCause((cause) =>
             Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : answer(toProblem(cause))

@@ -1,12 +1,7 @@
 /** `CommandAnswer` is what requests that are commands have in common: how they are sent to an aggregate, and which header fields its answer has. */
-import { hash } from "node:crypto"
 import { Effect } from "effect"
 import { CurrentCommand } from "./Boundary.ts"
 import * as FormerFingerprint from "./FormerFingerprint.ts"
-
-/** The id of something that was made without one: a retry finds the same. */
-export const derivedId = (what: string, commandId: string): string =>
-  hash("sha256", `${what}\0${commandId}`).slice(0, 26)
 
 export interface Sending {
   /** Of the request, without the method. */

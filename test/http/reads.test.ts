@@ -53,8 +53,10 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
       const { json: receipt } = yield* ask(`${url}/accounts/${id}/deposits`, { body, key: `shown ${id}` })
       const { json: page } = yield* ask(`${url}/accounts/${id}/events?after=1`)
       const [event] = page.events
-      const { hash, recordedAt, ...rest } = event
+      const { hash, recordedAt, sequence, ...rest } = event
+      assert.isAbove(sequence, 1)
       assert.deepStrictEqual(rest, {
+        principal: null,
         position: receipt.position,
         streamId: `account-${id}`,
         version: 2,

@@ -4,12 +4,14 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Effect, Option } from "effect"
 import type { Committed } from "../../core/Definition.ts"
 import { EventStore } from "../../core/EventStore.ts"
+import * as StreamId from "../../core/StreamId.ts"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
 import * as Cursor from "../../http/Cursor.ts"
 import * as EventPage from "../../http/EventPage.ts"
 import * as Failures from "../../http/Failures.ts"
 import { LogHeader } from "../../http/LogHeader.ts"
 import * as MinPosition from "../../http/MinPosition.ts"
+import * as NewId from "../../http/NewId.ts"
 import type { Places } from "../../http/Places.ts"
 import * as PositionAhead from "../../http/PositionAhead.ts"
 import { Problem } from "../../http/Problem.ts"
@@ -28,6 +30,8 @@ import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
 import * as StatementView from "./StatementView.ts"
 import * as TimeTravel from "./TimeTravel.ts"
+
+const made: NewId.Kind = { what: "account", prefix: StreamId.prefixOf(Account.aggregate) }
 
 /** The account with the holds that are open. */
 const view = (id: string, { state, version }: Committed<AccountState>, open: AccountState): AccountView => {
@@ -65,10 +69,11 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       .handle("open", ({ payload: { accountId, ...opening } }) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/accounts" })
-          const id = accountId ?? AccountId.make(CommandAnswer.derivedId("account", given.commandId))
-          yield* Reach.concerns(Account.aggregate, id)
-          const reply = yield* Effect.mapError(accounts(id).ask("Open", opening, given), Refusals.ofOpening)
-          return yield* Receipts.answer(reply, { status: 201, headers: { location: `/accounts/${id}` } })
+          // An id that is made now is none that a token could be for.
+          yield* Reach.concerns(Account.aggregate, accountId ?? "")
+          const open = (id: string) => accounts(AccountId.make(id)).ask("Open", opening, given)
+          const { answer, id } = yield* Effect.mapError(NewId.send(store, made, accountId, open), Refusals.ofOpening)
+          return yield* Receipts.answer(answer, { status: 201, headers: { location: `/accounts/${id}` } })
         })
       )
       .handle("deposit", ({ headers, path: { id }, payload }) =>

@@ -302,6 +302,7 @@ class Accounts extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.get("statement", "/accounts/:id/statement")
       .annotate(Access.About, account)
+      .annotate(Access.About, account)
       .annotate(OpenApi.Summary, "What was booked on an account in a period")
       .setPath(id)
       .setUrlParams(Schema.Struct({ from: optional(Terms.BookedOn), to: optional(Terms.BookedOn), after, limit }))

@@ -1,8 +1,9 @@
 /** The answers to requests about the holds of an account. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Either } from "effect"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
+import * as NewId from "../../http/NewId.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import { Account } from "../account/Account.ts"
 import { type AccountId, HoldId } from "../account/AccountTerms.ts"
@@ -44,11 +45,15 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
             route: `/accounts/${id}/holds`,
             expectedVersion: headers["if-match"]
           })
-          const holdId = payload.holdId ?? HoldId.make(CommandAnswer.derivedId("hold", given.commandId))
-          const reply = accounts(id).ask("Reserve", { ...payload, holdId }, given)
-          return yield* Receipts.answer(yield* Effect.mapError(reply, Refusals.ofCommand), {
+          const holdId = payload.holdId ?? HoldId.make(NewId.make())
+          const ask = accounts(id).ask("Reserve", { ...payload, holdId }, given)
+          const reply = yield* Effect.mapError(ask, Refusals.ofCommand)
+          // Of a command that came before, the receipt has the id; one that an earlier release kept without, made it from the key.
+          const kept = Either.isRight(reply.outcome) ? reply.outcome.right.holdId : undefined
+          const placed = kept ?? payload.holdId ?? NewId.former("hold", given.commandId)
+          return yield* Receipts.answer(reply, {
             status: 201,
-            headers: { location: `/accounts/${id}/holds/${holdId}` }
+            headers: { location: `/accounts/${id}/holds/${placed}` }
           })
         })
       )

@@ -2,13 +2,19 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Option } from "effect"
+import { EventStore } from "../../core/EventStore.ts"
+import * as StreamId from "../../core/StreamId.ts"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
+import * as NewId from "../../http/NewId.ts"
 import { Places } from "../../http/Places.ts"
 import { TransferId } from "../account/AccountTerms.ts"
+import { Transfer } from "../transfer/Transfer.ts"
 import { type Requested, Transfers } from "../transfer/Transfers.ts"
 import { AccountsApi } from "./AccountsApi.ts"
 import * as BankProblem from "./BankProblem.ts"
 import * as Refusals from "./Refusals.ts"
+
+const made: NewId.Kind = { what: "transfer", prefix: StreamId.prefixOf(Transfer.aggregate) }
 
 /** 201 for a transfer that is completed, 202 for one that is on its way; one that was refused is a problem. */
 const answer = (requested: Requested) => {
@@ -40,15 +46,16 @@ export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =
   Effect.gen(function* () {
     const transfers = yield* Transfers
     const places = yield* Places
+    const store = yield* EventStore
     return handlers
       .handle("request", ({ payload: { transferId, ...order } }) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/transfers" })
-          const id = transferId ?? TransferId.make(CommandAnswer.derivedId("transfer", given.commandId))
           // Without a place to wait the answer is what is known at once: the transfer goes on all the same.
           const waits = Option.isSome(yield* Effect.option(places.wait))
-          const requested = transfers.ask(id, order, { ...given, waits })
-          return yield* answer(yield* Effect.mapError(requested, Refusals.ofTransfer))
+          const request = (id: string) => transfers.ask(TransferId.make(id), order, { ...given, waits })
+          const requested = yield* Effect.mapError(NewId.send(store, made, transferId, request), Refusals.ofTransfer)
+          return yield* answer(requested.answer)
         })
       )
       .handle("get", ({ path: { id } }) =>
