@@ -1,6 +1,6 @@
 /**
  * `Cli` makes the program of an application: all verbs, and how an error leaves the program, as one line on standard error with
- * exit code 1. A module that is a program says no more than `Cli.run(application)`.
+ * an exit code. A module that is a program says no more than `Cli.run(application)`.
  */
 import process from "node:process"
 import { stripVTControlCharacters } from "node:util"
@@ -10,27 +10,35 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
+import { Cause, Config, Effect, Exit, Layer, Option, Schema } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
 import type { Application } from "../projection/Application.ts"
+import * as Arguments from "./Arguments.ts"
 import * as backup from "./backup.ts"
 import * as copy from "./copy.ts"
 import * as diff from "./diff.ts"
 import * as explain from "./explain.ts"
 import * as exportLog from "./export.ts"
+import * as Help from "./Help.ts"
 import * as head from "./head.ts"
 import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
 import * as LoadApplication from "./LoadApplication.ts"
+import * as LogOutput from "./LogOutput.ts"
+import * as Output from "./Output.ts"
 import * as openapi from "./openapi.ts"
 import * as operations from "./operations.ts"
+import { Program } from "./Program.ts"
 import * as projections from "./projections.ts"
 import * as rebuild from "./rebuild.ts"
 import * as restore from "./restore.ts"
+import * as Screen from "./Screen.ts"
+import * as Setting from "./Setting.ts"
 import * as schema from "./schema.ts"
 import * as serve from "./serve.ts"
 import * as stats from "./stats.ts"
+import * as Text from "./Text.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
 import * as Verb from "./Verb.ts"
@@ -66,19 +74,20 @@ const verbs = (app: Application) =>
     openapi.command(app)
   ] as const
 
-/** The arguments without `--app MODULE`, which may stand before or after the verb, and the module. */
-const takeApp = (given: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const end = given.indexOf("--")
-    const at = given.findIndex((each, index) => /^--app(?:=|$)/.test(each) && (end === -1 || index < end))
-    if (at === -1) return { rest: given, module: undefined }
-    const inline = given[at]?.startsWith("--app=") === true
-    const module = inline ? given[at]?.slice("--app=".length) : given[at + 1]
-    if (module === undefined || module === "") {
-      return yield* new UsageError({ reason: "--app is the path of a module that exports an application" })
-    }
-    return { rest: given.toSpliced(at, inline ? 1 : 2), module }
-  })
+/** The options that stand beside those of any verb, with what they are. */
+const commonOptions = [
+  ["--help, -h", "how the verb is called"],
+  ["--app MODULE", "the application that the module exports, in place of the program's own"],
+  [
+    "--log-format pretty|json",
+    Setting.described("how the log is written to standard error", {
+      variable: "DAYBOOK_LOG_FORMAT",
+      standard: "pretty on a terminal, else json"
+    })
+  ],
+  ["--version", "the version of the program"],
+  ["--completions bash|zsh|fish", "a script that completes verbs and options in this shell"]
+] as const
 
 /** One line for people; a defect, which is a fault of this program, with its stack. */
 const report = (program: string, cause: Cause.Cause<unknown>) =>
@@ -90,7 +99,70 @@ const report = (program: string, cause: Cause.Cause<unknown>) =>
       : failure instanceof Error
         ? failure.message
         : MissingPackage.describe(Cause.squash(cause), "it")
-    process.stderr.write(`${program}: ${message?.trim().replaceAll(/\s*\n\s*/g, " ") ?? Cause.pretty(cause)}\n`)
+    const text = message?.trim().replaceAll(/\s*\n\s*/g, " ") ?? Cause.pretty(cause)
+    const lines = text.split("\n").map(Text.visible)
+    Screen.write(process.stderr, `${program}: ${lines.join("\n")}\n`)
+  })
+
+/** 0: all is well. 1: something was found, or failed. 2: it was called wrongly. 130: it was cut off. */
+const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.isInterruptedOnly(exit.cause)) return UntilSignal.isBegun() ? 0 : 130
+  const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  return failure instanceof UsageError || ValidationError.isValidationError(failure) ? 2 : 1
+}
+
+/**
+ * Ends the process once all was printed. Without it a connection that a driver has lost sight of would keep a verb from ending that
+ * is done.
+ */
+const end = (code: number): void => {
+  process.exitCode = code
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+}
+
+/** The command of the program, and what helps with it. */
+const programOf = (app: Application, own: ReadonlyArray<Verb.OwnCommand>, program: string, version: string) => {
+  const description = app.description.trim()
+  const manual = (): string =>
+    Help.manual(Help.allVerbs(root.descriptor), description, commonOptions, { program, version })
+  const root = Command.make(program).pipe(
+    Command.withDescription(description),
+    Command.withSubcommands([
+      ...verbs(app),
+      ...own,
+      Command.make("man", {}, () => Effect.suspend(() => Output.send(manual()))).pipe(
+        Command.withDescription(`Print the manual page, such as into ${program}.1.`)
+      )
+    ])
+  )
+  const help = ({ command, path }: Arguments.Arranged, noColor: string | undefined): string => {
+    const isStrong = Screen.hasColor(process.stdout, noColor)
+    const page = {
+      program,
+      version,
+      columns: Math.min(120, Screen.columnsOf(process.stdout)),
+      strong: (text: string) => (isStrong ? `\u001b[1m${text}\u001b[0m` : text)
+    }
+    return path.length === 0
+      ? Help.programPage(Help.allVerbs(root.descriptor), description, commonOptions, page)
+      : Help.verbPage({ path, command }, page)
+  }
+  return { root, help }
+}
+
+/** A variable of the environment, which on Deno may not be read at all. */
+const variable = (name: string): Effect.Effect<string | undefined> =>
+  Effect.map(Effect.option(Config.string(name)), Option.getOrUndefined)
+
+const isFormat = Schema.is(Schema.Literal(...LogOutput.formats))
+
+/** How the log is written: as the option says, else the variable, else as fits where it goes. */
+const logFormat = (given: string | undefined) =>
+  Effect.gen(function* () {
+    const format = given ?? (yield* variable("DAYBOOK_LOG_FORMAT"))
+    if (format === undefined || isFormat(format)) return format
+    return yield* new UsageError({ reason: `--log-format is pretty or json, not ${format}` })
   })
 
 /** Runs a verb on the application, or on that of `--app MODULE`, and ends the process with the exit code. */
@@ -104,46 +176,50 @@ export const run = (
       process.stderr.write(`${program}: standard output cannot be written: ${error.message}\n`)
     process.exit(1)
   })
+
   const main = Effect.gen(function* () {
-    // The parser takes a lone dash for an option without a name.
-    const { module, rest } = yield* takeApp(process.argv.map((argument) => (argument === "-" ? Lines.stdin : argument)))
+    const [command = "", script = "", ...given] = process.argv
+    const noColor = yield* variable("NO_COLOR")
+    const { rest, value: module } = yield* Arguments.take(
+      given,
+      "--app",
+      "the path of a module that exports an application"
+    )
+    const { rest: own, value: format } = yield* Arguments.take(rest, "--log-format", "pretty or json")
+    const logging = LogOutput.layer(yield* logFormat(format), noColor)
     const app =
       module !== undefined
         ? yield* LoadApplication.load(module)
         : typeof application === "function"
           ? yield* Effect.promise(application)
           : application
-    const own = (yield* Effect.promise(async () => app.verbs())).flatMap((each) => Verb.commandOf(each) ?? [])
-    const root = Command.make(program).pipe(
-      Command.withDescription(`${app.description} With --app MODULE: the application that the module exports.`.trim()),
-      Command.withSubcommands([...verbs(app), ...own])
-    )
+    const verbsOfApp = (yield* Effect.promise(async () => app.verbs())).flatMap((each) => Verb.commandOf(each) ?? [])
+    const { help, root } = programOf(app, verbsOfApp, program, version)
+    const arranged = Arguments.arrange(root.descriptor, own)
+    if (arranged.isHelp) return yield* Output.send(help(arranged, noColor))
+    if (own.length === 0) {
+      yield* Output.send(help(arranged, noColor))
+      return yield* new UsageError({ reason: `name a verb; see ${program} --help` })
+    }
+    // The parser takes a lone dash for an option without a name.
+    const dashed = arranged.arguments.map((argument) => (argument === "-" ? Lines.stdin : argument))
     // The parser prints its errors in paragraphs; `report` says them in one line.
     yield* Effect.consoleWith((console) =>
-      Effect.withConsole(Command.run(root, { name: program, version })(rest), {
+      Effect.withConsole(Command.run(root, { name: program, version })([command, script, ...dashed]), {
         ...console,
         error: () => Effect.void
       })
-    )
+    ).pipe(Effect.provide(logging))
   })
 
   main.pipe(
     Effect.tapErrorCause((cause) => report(program, cause)),
-    Effect.provide(
-      Layer.mergeAll(
-        NodeContext.layer,
-        CliConfig.layer({ showBuiltIns: false }),
-        Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
-      )
-    ),
+    Effect.provide(Layer.mergeAll(NodeContext.layer, CliConfig.layer({ showBuiltIns: false }))),
+    Effect.provideService(Program, { name: program, version }),
     NodeRuntime.runMain({
       disableErrorReporting: true,
       disablePrettyLogger: true,
-      // A signal is how a server ends in order, and how any other verb is cut off.
-      teardown: (exit, onExit) => {
-        const isStopped = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-        onExit(Exit.isSuccess(exit) || (isStopped && UntilSignal.isBegun()) ? 0 : isStopped ? 130 : 1)
-      }
+      teardown: (exit) => end(exitCodeOf(exit))
     })
   )
 }

@@ -3,12 +3,18 @@ import * as Options from "@effect/cli/Options"
 import { Config, Effect, Layer } from "effect"
 import * as PostgresStore from "../sql/PostgresStore.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
+import * as Setting from "./Setting.ts"
 import { UsageError } from "./UsageError.ts"
 
 export const databaseOption = Options.text("db").pipe(
   Options.withFallbackConfig(Config.string("DAYBOOK_DB")),
   Options.withDefault("sqlite:daybook.db"),
-  Options.withDescription("sqlite:FILE, sqlite::memory: or postgres://…")
+  Options.withDescription(
+    Setting.described("sqlite:FILE, sqlite::memory: or postgres://…", {
+      variable: "DAYBOOK_DB",
+      standard: "sqlite:daybook.db"
+    })
+  )
 )
 
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { Effect, ParseResult, Schema } from "effect"
 import type { JournalHead } from "../core/Journal.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 const digits = (count: number) => Schema.String.pipe(Schema.pattern(new RegExp(`^[0-9a-f]{${count}}$`)))
 const whole = Schema.NonNegativeInt
@@ -31,7 +31,7 @@ const signed = ({ epoch, hash, logId, position, recordedAt, sequence }: Fields):
 const fileOf = <A>(file: string, what: string, read: (text: string) => A) =>
   Effect.try({
     try: () => read(readFileSync(file, "utf8")),
-    catch: (cause) => new UsageError({ reason: `${file} ${what}: ${cause instanceof Error ? cause.message : cause}` })
+    catch: (cause) => new Finding({ reason: `${file} ${what}: ${cause instanceof Error ? cause.message : cause}` })
   })
 
 /** The line, signed with the private key in the file, where one is given: PEM, Ed25519. */
@@ -54,16 +54,16 @@ export const read = Effect.fnUntraced(function* (file: string, keyFile: string |
   if (decoded._tag === "Left") {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(decoded.left)
     const where = issue === undefined || issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`
-    return yield* new UsageError({ reason: `${file} is no head of a log${where}; daybook head prints one` })
+    return yield* new Finding({ reason: `${file} is no head of a log${where}; daybook head prints one` })
   }
   const fields = decoded.right
   if (keyFile !== undefined) {
     const { signature } = fields
-    if (signature === undefined) return yield* new UsageError({ reason: `${file} has no signature to check` })
+    if (signature === undefined) return yield* new Finding({ reason: `${file} has no signature to check` })
     const holds = yield* fileOf(keyFile, "cannot check a signature", (pem) =>
       verify(null, signed(fields), createPublicKey(pem), Buffer.from(signature, "base64"))
     )
-    if (!holds) return yield* new UsageError({ reason: `${file}: the signature is not of this head and this key` })
+    if (!holds) return yield* new Finding({ reason: `${file}: the signature is not of this head and this key` })
   }
   const { recordedAt, signature: _, ...head } = fields
   return { ...head, recordedAt: new Date(recordedAt).getTime() } satisfies JournalHead

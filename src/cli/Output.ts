@@ -8,32 +8,52 @@ import { Clock, Effect } from "effect"
 import type { RebuildProgress } from "../projection/Projections.ts"
 import * as AtomicFile from "../sql/AtomicFile.ts"
 import type { Progress } from "./Lines.ts"
-import { UsageError } from "./UsageError.ts"
+import * as Screen from "./Screen.ts"
+import * as Text from "./Text.ts"
+import { Finding } from "./UsageError.ts"
 
 export const jsonOption = Options.boolean("json").pipe(Options.withDescription("machine-readable output on stdout"))
 
-export const line = (text: string): Effect.Effect<void> => write(`${text}\n`)
+/** Text that somebody else wrote, within a line: what a terminal would act on is shown as `\u{…}`. */
+export const plain = Text.visible
 
-/** Text that somebody else wrote, for a line of output: what could steer a terminal, or turn a line, is shown as `\\u{…}`. */
-export const plain = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (each) => `\\u{${each.codePointAt(0)?.toString(16)}}`)
+/** A line for people, in as many as the terminal needs for it. */
+export const line = (text: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const columns = Screen.columnsOf(process.stdout)
+    const lines = text.split("\n").flatMap((each) => Text.wrap(Text.visible(each), columns))
+    return send(`${lines.join("\n")}\n`)
+  })
+
+/** What is not the result of a verb, but goes with it: a line on standard error. */
+export const note = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => void Screen.write(process.stderr, `${Text.visible(text)}\n`))
+
+/** A value as one line of JSON. */
+export const jsonLine = (json: string): Effect.Effect<void> => send(`${Text.visibleJson(json)}\n`)
 
 /** The result of a verb: one line of JSON, or lines for people. */
 export const result = (json: boolean, value: object, text: ReadonlyArray<string>): Effect.Effect<void> =>
-  json ? line(JSON.stringify(value)) : line(text.join("\n"))
+  json ? jsonLine(JSON.stringify(value)) : line(text.join("\n"))
 
-/** Writes to standard output, and waits until the reader has taken it. What ends the output ends the program: see `main`. */
+/** Lines of JSON as they are, byte for byte; on a terminal without what it would act on, which is the same JSON. */
 export const write = (text: string): Effect.Effect<void> =>
-  Effect.suspend(() => (process.stdout.write(text) ? Effect.void : Effect.promise(() => once(process.stdout, "drain"))))
+  Effect.suspend(() => send(Screen.isTerminal(process.stdout) ? Text.visibleJson(text) : text))
+
+/** Writes to standard output, and waits until the reader has taken it. What ends the output ends the program: see `Cli.ts`. */
+export const send = (text: string): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    Screen.write(process.stdout, text) ? Effect.void : Effect.promise(() => once(process.stdout, "drain"))
+  )
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "syscall" in error
 
 /** A new file, with all that `fill` writes or not there at all. Fails when there is one already. */
 export const newFile = <A, E, R>(
   path: string,
-  fill: (write: (text: string) => Effect.Effect<void, UsageError>) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | UsageError, R> => {
-  const refuse = (why: string) => new UsageError({ reason: `${path} cannot be written: ${why}` })
+  fill: (write: (text: string) => Effect.Effect<void, Finding>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Finding, R> => {
+  const refuse = (why: string) => new Finding({ reason: `${path} cannot be written: ${why}` })
   const refusal = (error: unknown) =>
     refuse(isSystemError(error) && error.code === "EEXIST" ? "there is one already" : (error as Error).message)
   if (existsSync(path)) return refuse("there is one already")
@@ -53,11 +73,11 @@ export const withStatusLine = <A, E, R, E2, R2>(
   text: Effect.Effect<string, E2, R2>,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | R2> => {
-  if (!process.stderr.isTTY) return effect
+  if (!Screen.isTerminal(process.stderr)) return effect
   return Effect.gen(function* () {
-    const draw = Effect.map(text, (line) => process.stderr.write(`\r\u001b[K${line}`))
+    const draw = Effect.map(text, Screen.showStatus)
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.ignore(draw), Effect.sleep("500 millis"))))
-    yield* Effect.addFinalizer(() => Effect.sync(() => process.stderr.write("\r\u001b[K")))
+    yield* Effect.addFinalizer(() => Effect.sync(Screen.clearStatus))
     return yield* effect
   }).pipe(Effect.scoped)
 }

@@ -1,7 +1,9 @@
 /** `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one database. */
+import process from "node:process"
 import { Duration, Effect, Layer, type Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import { EventStore } from "../core/EventStore.ts"
 import * as PayloadRetention from "../core/PayloadRetention.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
 import * as HttpConfig from "../http/HttpConfig.ts"
@@ -11,9 +13,11 @@ import * as Trust from "../http/Trust.ts"
 import type { Application } from "../projection/Application.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
+import { SqlDatabase } from "../sql/SqlDatabase.ts"
 import * as AccessLines from "./AccessLines.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
+import { Program } from "./Program.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as TokenFile from "./TokenFile.ts"
 import { UsageError } from "./UsageError.ts"
@@ -60,6 +64,25 @@ const lease = Duration.seconds(6)
 /** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
 const shutdownTimeout = Duration.seconds(1)
 
+/** The one line of a start: what runs, and on which log. */
+const told = (durability: string, url: string) =>
+  Effect.gen(function* () {
+    const { version } = yield* Program
+    const { migrated, name } = yield* SqlDatabase
+    const { epoch, logId, position } = yield* Effect.flatMap(EventStore, (store) => store.journalHead)
+    yield* Effect.annotateLogs(Effect.logInfo("started"), {
+      version,
+      database: name,
+      logId,
+      epoch,
+      position,
+      durability,
+      migrations: migrated,
+      url,
+      pid: process.pid
+    })
+  })
+
 /** Serves until it is interrupted. */
 export const run = (app: Application, settings: Settings) =>
   Effect.gen(function* () {
@@ -89,13 +112,14 @@ export const run = (app: Application, settings: Settings) =>
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
     const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),
-      Layer.provide(Database.layer(db, "create", durability)),
+      Layer.provideMerge(Database.layer(db, "create", durability)),
       Layer.provide(AccessLines.layer),
       Layer.provide(Telemetry.layer),
       Layer.provide(HttpConfig.layer(rate._tag === "Some" ? { maxRate: rate.value } : {}))
     )
     return yield* Effect.gen(function* () {
       const { url } = yield* NodeServer
+      yield* told(durability, url)
       yield* Output.line(`listening on ${url}`)
       return yield* Effect.never
     }).pipe(Effect.provide(server))

@@ -5,7 +5,7 @@ import { EventStore } from "../core/EventStore.ts"
 import { isStreamId } from "../core/StreamId.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding, UsageError } from "./UsageError.ts"
 
 /** A name for the first aggregate of the application. */
 export const exampleOf = ({ aggregates: [first] }: Application): string => first?.definition.streamId("ID") ?? "NAME-ID"
@@ -24,5 +24,5 @@ export const find = (app: Application, name: string) =>
     }
     const { version } = yield* Effect.flatMap(EventStore, (store) => store.head(name))
     if (version > 0) return { definition, id: name.slice(definition.streamId("").length) } satisfies Found
-    return yield* new UsageError({ reason: `there is no stream ${Output.plain(name)}; try ${exampleOf(app)}` })
+    return yield* new Finding({ reason: `there is no stream ${Output.plain(name)}; try ${exampleOf(app)}` })
   })

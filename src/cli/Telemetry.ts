@@ -3,6 +3,7 @@
  * over HTTP. Without it nothing is loaded and nothing is sent. Logs go to standard error all the same.
  */
 import { Config, Effect, Layer } from "effect"
+import { Program } from "./Program.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** Longest wait for the last of it when the process stops. */
@@ -20,7 +21,7 @@ export const layer: Layer.Layer<never, UsageError> = Layer.unwrapEffect(
     })
     return Otlp.layerJson({
       baseUrl: endpoint.value.href,
-      resource: { serviceName, serviceVersion: "0.1.0" },
+      resource: { serviceName, serviceVersion: (yield* Program).version },
       shutdownTimeout
     }).pipe(Layer.provide(FetchHttpClient.layer))
   }).pipe(Effect.catchTag("ConfigError", () => new UsageError({ reason: "OTEL_EXPORTER_OTLP_ENDPOINT is no URL" })))

@@ -7,30 +7,30 @@ import process from "node:process"
 import { Duration, Effect, Either, LogLevel, Queue, type Scope } from "effect"
 import * as Fault from "../core/Fault.ts"
 import * as Tokens from "../http/Tokens.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 /** How often the file is looked at: its content, since a replaced file may have the time and size of the one before. */
 const lookInterval = Duration.seconds(1)
 
 type List = ReadonlyArray<Tokens.Token>
 
-const read = (file: string): Effect.Effect<string, UsageError> =>
+const read = (file: string): Effect.Effect<string, Finding> =>
   Effect.tryPromise({
     try: () => readFile(file, "utf8"),
-    catch: () => new UsageError({ reason: `the file of tokens ${file} cannot be read` })
+    catch: () => new Finding({ reason: `the file of tokens ${file} cannot be read` })
   })
 
-const parse = (file: string, text: string): Either.Either<List, UsageError> =>
+const parse = (file: string, text: string): Either.Either<List, Finding> =>
   Either.mapLeft(
     Tokens.parse(text),
     () =>
-      new UsageError({
+      new Finding({
         reason: `the file of tokens ${file} is not a JSON list of {"name", "sha256", "scopes"} with at least one entry; expiresAt and aggregates may be added`
       })
   )
 
 /** The tokens of the file, as it was last read. Follows the file while its scope is open; fails where it cannot be read at first. */
-export const follow = (file: string): Effect.Effect<() => List, UsageError, Scope.Scope> =>
+export const follow = (file: string): Effect.Effect<() => List, Finding, Scope.Scope> =>
   Effect.gen(function* () {
     let text = yield* read(file)
     let tokens = yield* parse(file, text)

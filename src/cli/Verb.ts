@@ -8,7 +8,7 @@ import type { Verb } from "../projection/Application.ts"
 
 /** What a verb may need beside what it provides itself. */
 // biome-ignore lint/suspicious/noExplicitAny: name and options are invariant; no other bound takes every command.
-type OwnCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
+export type OwnCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
 
 const commands = new WeakMap<Verb, OwnCommand>()
 

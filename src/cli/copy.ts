@@ -10,7 +10,7 @@ import type { Progress } from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Output from "./Output.ts"
 import * as ReadModels from "./ReadModels.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 const options = {
   from: Options.text("from").pipe(Options.withDescription("the database to read, which may be in use")),
@@ -39,7 +39,7 @@ export const command = (app: Application) =>
       ).pipe(Effect.provide(source))
       const found = yield* Effect.provide(ReadTransaction.within(LogFile.digest), target)
       if (found !== expected) {
-        return yield* new UsageError({ reason: "the copy is not what was copied: do not use it, and report this" })
+        return yield* new Finding({ reason: "the copy is not what was copied: do not use it, and report this" })
       }
       yield* Effect.provide(ReadModels.catchUp(app), target)
       yield* Output.result(json, { ...written, sha256: found }, [

@@ -15,7 +15,7 @@ import * as Database from "./Database.ts"
 import * as LoadApplication from "./LoadApplication.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 /** Differences that are told; one cause may have many. */
 const maxTold = 1_000
@@ -124,7 +124,7 @@ export const command = (app: Application) =>
           ...(count > differences.length ? [`and ${count - differences.length} more`] : []),
           `${summary}: ${count === 0 ? "the programs make the same of them" : `${count} differences`}`
         ])
-        if (count > 0) return yield* new UsageError({ reason: `the programs differ in ${count} places` })
+        if (count > 0) return yield* new Finding({ reason: `the programs differ in ${count} places` })
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(
     Command.withDescription("Compare this program with another one over the whole log; exit code 1 where they differ.")

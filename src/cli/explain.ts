@@ -15,7 +15,7 @@ import * as Explanation from "../projection/Explanation.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Stream from "./Stream.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding, UsageError } from "./UsageError.ts"
 
 const asText = (value: unknown): string => Output.plain(JSON.stringify(value) ?? "nothing")
 
@@ -124,7 +124,7 @@ export const command = (app: Application) =>
         const told = yield* command(asked.value)
         if (told !== undefined) return yield* Output.result(json, told, describeCommand(told))
         const why = "a refusal that may fare better later is not kept, nor is one that came without an id"
-        return yield* new UsageError({ reason: `no command ${Output.plain(asked.value)} is stored; ${why}` })
+        return yield* new Finding({ reason: `no command ${Output.plain(asked.value)} is stored; ${why}` })
       }
       const { definition, id } = yield* Stream.find(
         app,

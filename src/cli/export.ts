@@ -7,7 +7,7 @@ import * as Database from "./Database.ts"
 import * as Lines from "./Lines.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 const outOption = Options.text("out").pipe(
   Options.optional,
@@ -21,7 +21,7 @@ export const command = Command.make("export", { db: Database.databaseOption, out
       Option.isSome(toFile) ? Output.newFile(toFile.value, LogFile.write) : LogFile.write(Output.write)
     )
     if (damaged !== undefined) {
-      return yield* new UsageError({
+      return yield* new Finding({
         reason: `the log was written as it is stored, but ${damaged}; verify tells all`
       })
     }

@@ -15,6 +15,6 @@ const keyOption = Options.text("key").pipe(
 export const command = Command.make("head", { db: Database.databaseOption, key: keyOption }, ({ db, key }) =>
   Effect.gen(function* () {
     const store = yield* EventStore
-    yield* Output.line(yield* NotedHead.line(yield* store.journalHead, Option.getOrUndefined(key)))
+    yield* Output.jsonLine(yield* NotedHead.line(yield* store.journalHead, Option.getOrUndefined(key)))
   }).pipe(Effect.provide(Database.layer(db, "readOnly")))
 ).pipe(Command.withDescription("Print where the log ends, to be noted down; `verify --against` compares."))

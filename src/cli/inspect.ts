@@ -13,7 +13,7 @@ import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Stream from "./Stream.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding, UsageError } from "./UsageError.ts"
 
 /** The event as it reads today, or why it does not. */
 const today = (app: Application, event: StoredEvent): { readonly current?: unknown; readonly error?: string } => {
@@ -50,7 +50,7 @@ const snapshotOption = Options.boolean("snapshot").pipe(
 /** The latest snapshot, and whether this version of the program would begin a recovery with it. */
 const showSnapshot = Effect.fnUntraced(function* (app: Application, streamId: StreamId, json: boolean) {
   const found = yield* Effect.flatMap(SnapshotStore, (snapshots) => snapshots.load(streamId))
-  if (Option.isNone(found)) return yield* new UsageError({ reason: `there is no snapshot of ${streamId}` })
+  if (Option.isNone(found)) return yield* new Finding({ reason: `there is no snapshot of ${streamId}` })
   const snapshot = found.value
   const fingerprint = app.ofStream(streamId)?.definition.snapshot.fingerprint
   const use =
@@ -84,14 +84,14 @@ export const command = (app: Application) =>
           const page = yield* UnverifiedLog.readStream(stream, { from: head.version + 1 })
           for (const event of page.events) {
             const damage = Damage.ofRow(head, event)?.reason
-            yield* Output.line(show(app, event, damage, json))
+            yield* (json ? Output.jsonLine : Output.line)(show(app, event, damage, json))
             damaged ??= damage === undefined ? undefined : `${stream} version ${event.version}: ${damage}`
             head = event
           }
           if (!page.more) break
         }
         if (head.version === 0)
-          return yield* new UsageError({ reason: `there is no stream ${stream}; try ${Stream.exampleOf(app)}` })
-        if (damaged !== undefined) return yield* new UsageError({ reason: damaged })
+          return yield* new Finding({ reason: `there is no stream ${stream}; try ${Stream.exampleOf(app)}` })
+        if (damaged !== undefined) return yield* new Finding({ reason: damaged })
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(Command.withDescription("Print the events of one stream, stored and current."))

@@ -10,6 +10,6 @@ export const command = (app: Application) =>
     Effect.gen(function* () {
       const ServedApi = yield* Effect.promise(() => import("../http/ServedApi.ts"))
       const document = ServedApi.make(app, yield* ServedApi.load(app)).document()
-      yield* Output.line(JSON.stringify(document, undefined, 2))
+      yield* Output.write(`${JSON.stringify(document, undefined, 2)}\n`)
     })
   ).pipe(Command.withDescription("Print the OpenAPI document of the service."))

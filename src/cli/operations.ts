@@ -7,9 +7,9 @@ import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 
 const describe = ({ detail, name, principal, reason, recordedAt, sequence }: Operation.Done): string => {
-  const who = principal === null ? "" : `  by ${Output.plain(principal)}`
-  const why = reason === null ? "" : `  (${Output.plain(reason)})`
-  return `${sequence}  ${new Date(recordedAt).toISOString()}  ${name}${who}${why}  ${Output.plain(JSON.stringify(detail))}`
+  const who = principal === null ? "" : `  by ${principal}`
+  const why = reason === null ? "" : `  (${reason})`
+  return `${sequence}  ${new Date(recordedAt).toISOString()}  ${name}${who}${why}  ${JSON.stringify(detail)}`
 }
 
 export const command = Command.make(

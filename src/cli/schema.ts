@@ -10,7 +10,7 @@ import * as ContractLock from "../core/ContractLock.ts"
 import type { Application } from "../projection/Application.ts"
 import * as EventFixtures from "../testing/EventFixtures.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
 const options = {
   accept: Options.text("accept").pipe(
@@ -35,22 +35,22 @@ const options = {
 type Found = ContractLock.Locked & Parameters<typeof EventFixtures.assertReadable>[0]
 
 /** The aggregates that a module exports. */
-const load = (path: string): Effect.Effect<ReadonlyArray<Found>, UsageError> =>
+const load = (path: string): Effect.Effect<ReadonlyArray<Found>, Finding> =>
   Effect.gen(function* () {
     const loaded = yield* Effect.tryPromise({
       try: () => import(pathToFileURL(resolve(path)).href) as Promise<Record<string, unknown>>,
       catch: (error) =>
-        new UsageError({ reason: `${path} cannot be loaded: ${error instanceof Error ? error.message : error}` })
+        new Finding({ reason: `${path} cannot be loaded: ${error instanceof Error ? error.message : error}` })
     })
     const aggregates = Object.values(loaded).filter(Aggregate.isAggregate)
-    if (aggregates.length === 0) return yield* new UsageError({ reason: `${path} exports no aggregate` })
+    if (aggregates.length === 0) return yield* new Finding({ reason: `${path} exports no aggregate` })
     return aggregates
   })
 
 const readLocks = (file: string) =>
   Effect.try({
     try: () => (existsSync(file) ? ContractLock.fromText(readFileSync(file, "utf8")) : []),
-    catch: () => new UsageError({ reason: `${file} is not a lock of contracts; remove it to begin a new one` })
+    catch: () => new Finding({ reason: `${file} is not a lock of contracts; remove it to begin a new one` })
   })
 
 export const command = (app: Application) =>
@@ -78,7 +78,7 @@ export const command = (app: Application) =>
       const names = aggregates.map(({ aggregate }) => aggregate)
       if (problems.length > 0) {
         yield* Output.result(json, { ok: false, aggregates: names, problems }, problems)
-        return yield* new UsageError({ reason: `the contract does not agree with ${file}: ${problems[0]}` })
+        return yield* new Finding({ reason: `the contract does not agree with ${file}: ${problems[0]}` })
       }
       if (!check) {
         const others = locks.filter(({ aggregate }) => !names.includes(aggregate))

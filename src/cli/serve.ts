@@ -4,6 +4,7 @@ import * as Options from "@effect/cli/Options"
 import { Config, Effect } from "effect"
 import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
+import * as Setting from "./Setting.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 
 const options = {
@@ -11,27 +12,46 @@ const options = {
   host: Options.text("host").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_HOST")),
     Options.withDefault("127.0.0.1"),
-    Options.withDescription("address to listen on; one that others reach needs --tokens")
+    Options.withDescription(
+      Setting.described("address to listen on; one that others reach needs --tokens", {
+        variable: "DAYBOOK_HOST",
+        standard: "127.0.0.1"
+      })
+    )
   ),
   port: Options.integer("port").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_PORT")),
     Options.withDefault(8_080),
-    Options.withDescription("0 takes a free one")
+    Options.withDescription(
+      Setting.described("port to listen on; 0 takes a free one", { variable: "DAYBOOK_PORT", standard: "8080" })
+    )
   ),
   durability: Options.choice("durability", ["full", "normal"]).pipe(
     Options.withFallbackConfig(Config.literal("full", "normal")("DAYBOOK_DURABILITY")),
     Options.withDefault("full" as const),
-    Options.withDescription("normal survives the death of the process, not the loss of power")
+    Options.withDescription(
+      Setting.described("normal survives the death of the process, not the loss of power", {
+        variable: "DAYBOOK_DURABILITY",
+        standard: "full"
+      })
+    )
   ),
   tokens: Options.text("tokens").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_TOKENS")),
     Options.optional,
-    Options.withDescription("JSON file of the tokens that are accepted")
+    Options.withDescription(
+      Setting.described("JSON file of the tokens that are accepted", { variable: "DAYBOOK_TOKENS" })
+    )
   ),
   rate: Options.integer("rate").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_RATE")),
     Options.optional,
-    Options.withDescription("requests a second that one token may make; default: as many as it likes")
+    Options.withDescription(
+      Setting.described("requests a second that one token may make", {
+        variable: "DAYBOOK_RATE",
+        standard: "as many as it likes"
+      })
+    )
   ),
   payloadDays: Options.integer("payload-days").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_PAYLOAD_DAYS")),
@@ -41,7 +61,12 @@ const options = {
   cluster: Options.text("cluster").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_CLUSTER")),
     Options.optional,
-    Options.withDescription("HOST:PORT where the other nodes of a cluster reach this one, on a private network")
+    Options.withDescription(
+      Setting.described("HOST:PORT where the other nodes of a cluster reach this one, on a private network", {
+        variable: "DAYBOOK_CLUSTER",
+        standard: "alone"
+      })
+    )
   )
 }
 

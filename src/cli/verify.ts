@@ -6,7 +6,7 @@ import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 import * as NotedHead from "./NotedHead.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding, UsageError } from "./UsageError.ts"
 import * as Verification from "./Verification.ts"
 
 const fileOption = (name: string, description: string) =>
@@ -45,7 +45,7 @@ export const command = (app: Application) =>
         )
         const [first] = problems
         if (first !== undefined) {
-          return yield* new UsageError({ reason: `the database is not sound: ${Verification.describe(first)}` })
+          return yield* new Finding({ reason: `the database is not sound: ${Verification.describe(first)}` })
         }
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(

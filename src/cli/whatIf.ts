@@ -11,19 +11,19 @@ import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Stream from "./Stream.ts"
-import { UsageError } from "./UsageError.ts"
+import { Finding } from "./UsageError.ts"
 
-const readEdits = (file: string): Effect.Effect<WhatIf.Edits, UsageError> =>
+const readEdits = (file: string): Effect.Effect<WhatIf.Edits, Finding> =>
   Effect.gen(function* () {
     const text = yield* Effect.try({
       try: () => readFileSync(file, "utf8"),
-      catch: () => new UsageError({ reason: `${file} cannot be read` })
+      catch: () => new Finding({ reason: `${file} cannot be read` })
     })
     const decode = Schema.decode(Schema.parseJson(WhatIf.Edits), { onExcessProperty: "error" })
     return yield* Effect.mapError(decode(text), (error) => {
       const where = SchemaPath.of(error)
       const form = '{"leaveOut": [VERSION], "change": [{"version", "data"}], "putIn": [{"after", "type", "data"}]}'
-      return new UsageError({ reason: `${file} is not ${form}${where === "" ? "" : `; see ${where}`}` })
+      return new Finding({ reason: `${file} is not ${form}${where === "" ? "" : `; see ${where}`}` })
     })
   })
 

@@ -10,7 +10,7 @@ import type * as HttpRouter from "@effect/platform/HttpRouter"
 import { RouteNotFound } from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Context, Effect, Either, type Layer, LogLevel, Schema } from "effect"
+import { Cause, Context, Duration, Effect, Either, type Layer, LogLevel, Schema } from "effect"
 import * as CommandId from "../core/CommandId.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
@@ -19,6 +19,7 @@ import { Flood } from "../core/Flood.ts"
 import { CurrentMetadata } from "../core/Metadata.ts"
 import { AccessLog } from "./AccessLog.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
+import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import * as LogHeader from "./LogHeader.ts"
@@ -187,7 +188,8 @@ const around =
     log: LogHeader.LogHeader["Type"],
     store: EventStore["Type"],
     tell: Effect.Effect.Success<typeof makeTelling>,
-    accessLog: typeof AccessLog.Service
+    accessLog: typeof AccessLog.Service,
+    slowCommandMs: number
   ) =>
   (app: HttpApp.Default): App =>
     Effect.withFiberRuntime((fiber) => {
@@ -260,17 +262,24 @@ const around =
           ...response.headers
         })
       }
+      const tellSlow = (since: number, of: string, status: number) => {
+        const took = performance.now() - since
+        return took < slowCommandMs
+          ? Effect.void
+          : Fault.report(LogLevel.Warning, "a slow command", { route: of, status, milliseconds: Math.round(took) })
+      }
       const isUnplaced = ({ headers, status }: HttpServerResponse.HttpServerResponse) =>
         method === "POST" &&
         route !== "none" &&
         status < 500 &&
         headers["daybook-position"] === undefined &&
         !withoutPosition.has(status)
-      return Effect.flatMap(reply(), (response) =>
+      const placed = Effect.flatMap(reply(), (response) =>
         isUnplaced(response)
           ? Effect.map(withPosition(store, response), toReply)
           : Effect.succeed(toReply(unlessKnown(request, response)))
       )
+      return method === "POST" ? Effect.tap(placed, ({ status }) => tellSlow(start, route, status)) : placed
     })
 
 export const layer = (
@@ -278,8 +287,17 @@ export const layer = (
 ): Layer.Layer<never, never, ServedApi | Lifecycle | Readiness | LogHeader.LogHeader | EventStore> =>
   HttpApiBuilder.middleware(
     Effect.map(
-      Effect.all([ServedApi, Lifecycle, Readiness, LogHeader.LogHeader, EventStore, makeTelling, AccessLog]),
-      ([served, lifecycle, readiness, log, store, tell, accessLog]) =>
-        around(refusalOf, served, lifecycle, readiness, log, store, tell, accessLog)
+      Effect.all([
+        ServedApi,
+        Lifecycle,
+        Readiness,
+        LogHeader.LogHeader,
+        EventStore,
+        makeTelling,
+        AccessLog,
+        HttpConfig
+      ]),
+      ([served, lifecycle, readiness, log, store, tell, accessLog, { slowCommand }]) =>
+        around(refusalOf, served, lifecycle, readiness, log, store, tell, accessLog, Duration.toMillis(slowCommand))
     )
   )

@@ -42,6 +42,8 @@ export interface HttpLimits {
   readonly viewTimeout: Duration.Duration
   /** Questions for past versions at once, which read up to a whole stream each; further ones wait. */
   readonly maxTimeTravels: number
+  /** A command that took longer to answer is told of in the log, with its route. */
+  readonly slowCommand: Duration.Duration
   /** Longest wait for accepted requests when the server stops; then their connections end. */
   readonly stopTimeout: Duration.Duration
 }
@@ -65,6 +67,7 @@ export const defaults: HttpLimits = {
   heartbeat: Duration.seconds(15),
   viewTimeout: Duration.seconds(2),
   maxTimeTravels: 4,
+  slowCommand: Duration.seconds(1),
   stopTimeout: Duration.seconds(7)
 }
 
@@ -89,6 +92,7 @@ const ranges: Limits.Ranges<HttpLimits> = {
   heartbeat: [1, day],
   viewTimeout: [0, day],
   maxTimeTravels: [1, 1_000_000],
+  slowCommand: [0, day],
   stopTimeout: [0, day]
 }
 

@@ -17,6 +17,13 @@ export interface Tally {
   refused: number
 }
 
+/** A row that was refused. */
+export interface Refused extends Line {
+  /** The tag of the error, such as `InsufficientFunds`. */
+  readonly kind: string
+  readonly replayed: boolean
+}
+
 export interface ImportSource {
   /** As errors name it. */
   readonly file: string
@@ -24,6 +31,8 @@ export interface ImportSource {
   readonly lines: Stream.Stream<Line, Error>
   /** Counted up as rows are done. */
   readonly tally: Tally
+  /** To be told of each row that its aggregate refused, also when it had done so before. */
+  readonly onRefused: (refused: Refused) => void
 }
 
 /** What the command line gave for the options of the format. */

@@ -14,6 +14,7 @@ import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
+import * as SlowStatements from "./SlowStatements.ts"
 import { type Dialect, innermost, SqlDatabase } from "./SqlDatabase.ts"
 
 export interface PostgresOptions {
@@ -109,7 +110,9 @@ const beatTimeout = "1 second"
  */
 const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
-    const client = yield* connect(url, { maxConnections: 1 })
+    // The second is for the driver, which cancels a query that is cut off through a connection of the same pool: with one it
+    // would wait for itself, and whoever closes the database for it.
+    const client = yield* connect(url, { maxConnections: 2 })
     const heard = yield* Queue.sliding<void>(1)
     const beat = client.unsafe("SELECT pg_notify($1, $2)", [PostgresDialect.channel, sender]).pipe(
       Effect.zipRight(Effect.timeoutFail(heard, { duration: beatTimeout, onTimeout: () => "the server is not heard" })),
@@ -211,22 +214,25 @@ const make = (options: PostgresOptions) => {
     )
     const dialect = PostgresDialect.make({ sender, statementTimeoutMs, synchronousCommit })
     const steps = Migrations.migrationsOf(dialect)
-    yield* Effect.scoped(
+    const migrated = yield* Effect.scoped(
       Effect.gen(function* () {
         const connection = dialect.adapt(yield* reserve(readClient))
         const applied = yield* readApplied(connection, steps)
         if (applied === 0 && mode !== "create") return yield* Effect.fail<Problem>("missing")
-        if (applied === steps.length) return
+        if (applied === steps.length) return 0
         if (mode === "readOnly") return yield* Effect.fail<Problem>("older")
         const patient = yield* connect(url, { maxConnections: 1 })
         yield* migrate(dialect.adapt(yield* reserve(patient)), dialect)
+        return applied === 0 ? 0 : steps.length - applied
       })
     )
     // One connection writes, one exchanges models, and one tells the server to stop a statement that nobody waits for.
     const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 3, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)
-    yield* Effect.forkScoped(listen(url, sender, commits.publish()))
+    // Begun by the first who wants to hear: most verbs are done before a connection would be there.
+    const scope = yield* Effect.scope
+    const listening = yield* Effect.once(Effect.forkIn(listen(url, sender, commits.publish()), scope))
 
     const snapshot = yield* FiberRef.make<Connection | undefined>(undefined)
     const read = (sql: string, params: ReadonlyArray<unknown>) =>
@@ -242,9 +248,10 @@ const make = (options: PostgresOptions) => {
       name: nameOf(url),
       dialect,
       log: LogStatements.statements(dialect),
+      migrated,
       writeClient,
       readClient,
-      read,
+      read: (sql, params) => SlowStatements.query(SlowStatements.defaultLimitMs, sql, read(sql, params)),
       readWithin: (reads) =>
         Effect.scoped(
           Effect.gen(function* () {
@@ -258,7 +265,7 @@ const make = (options: PostgresOptions) => {
         ),
       // Found when it was opened, and part of each transaction.
       assertDurable: () => Effect.void,
-      commitsElsewhere: Stream.fromPubSub(commits),
+      commitsElsewhere: Stream.unwrapScoped(Effect.zipLeft(Stream.fromPubSub(commits, { scoped: true }), listening)),
       backup: () => Effect.fail(new Error("PostgreSQL has its own: use pg_dump or pg_basebackup"))
     })
   }).pipe(

@@ -74,6 +74,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     readonly name: string
     readonly dialect: Dialect
     readonly log: LogStatements
+    /** Steps of migrations that opening it has made; 0 of a new one, which was made whole. */
+    readonly migrated: number
     /**
      * The client of the one connection that writes, for `Writer` alone; null when opened read only. On SQLite a second one in
      * a process would wait for the first while it holds the event loop that the first needs to go on.

@@ -18,6 +18,7 @@ import * as AtomicFile from "./AtomicFile.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
+import * as SlowStatements from "./SlowStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { codeOf, isBusy, patiently, sqlite } from "./SqliteDialect.ts"
@@ -161,8 +162,15 @@ const create = (filename: string): Effect.Effect<void, unknown> =>
 const reader = (filename: string): Effect.Effect<Connection, unknown, Scope.Scope> =>
   Effect.map(open(filename, { readonly: true, durability: "full" }), ([, connection]) => connection)
 
+interface Found {
+  /** See `WriteAheadLog.isCopy`. */
+  readonly isCopy: boolean
+  /** Steps of migrations that it lacks. */
+  readonly pending: number
+}
+
 /** Fails unless the path leads to a database that this program may use. Changes nothing but to make a missing one. */
-const check = (filename: string, mode: Mode): Effect.Effect<{ readonly isCopy: boolean }, unknown> =>
+const check = (filename: string, mode: Mode): Effect.Effect<Found, unknown> =>
   Effect.gen(function* () {
     if (!SqliteFile.stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
     // Looked for before the file itself: a process that makes the file right now has no log before it.
@@ -181,7 +189,7 @@ const check = (filename: string, mode: Mode): Effect.Effect<{ readonly isCopy: b
     // A client of its own, closed before one that writes could change the file.
     const applied = yield* Effect.scoped(Effect.flatMap(reader(filename), (found) => patiently()(readApplied(found))))
     if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
-    return { isCopy }
+    return { isCopy, pending: migrations.length - applied }
   })
 
 /**
@@ -311,7 +319,7 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
   const filename = inMemory ? options.filename : resolve(options.filename)
 
   return Effect.gen(function* () {
-    const { isCopy } = inMemory ? { isCopy: false } : yield* check(filename, mode)
+    const { isCopy, pending } = inMemory ? { isCopy: false, pending: 0 } : yield* check(filename, mode)
     const clients = inMemory
       ? yield* openMemory
       : mode === "readOnly"
@@ -321,7 +329,9 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
       name: filename,
       dialect: sqlite,
       log: LogStatements.statements(sqlite),
+      migrated: pending,
       ...clients,
+      read: (sql, params) => SlowStatements.query(SlowStatements.defaultLimitMs, sql, clients.read(sql, params)),
       // All other reads of this process are in the transaction too: this is for tools that do one thing, such as an export.
       readWithin: (reads) =>
         Effect.acquireUseRelease(

@@ -25,6 +25,7 @@ import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/Sto
 import * as StoreFault from "../core/StoreFault.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
+import * as SlowStatements from "./SlowStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
@@ -216,6 +217,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
           Effect.mapError(unavailable),
           Effect.tapError(report)
         )
+        const began = performance.now()
         const result = yield* Effect.onError(
           Effect.suspend(() => body(connection)),
           () => rollBack(connection)
@@ -223,6 +225,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         yield* commit(connection, hasEvents(result))
         provenDurable = true
         yield* report(undefined)
+        yield* SlowStatements.commit(began)
         return result
       })
     )

@@ -47,9 +47,9 @@ export const database = (...rows: ReadonlyArray<object>) =>
     return { folder, file, importing, run }
   })
 
-/** Exit code 1, and one line that says so. */
-export const assertRefused = ({ code, stderr }: Cli.Ended, says: RegExp) => {
-  assert.strictEqual(code, 1, stderr)
+/** Exit code 1, or 2 where it was called wrongly, and one line that says so. */
+export const assertRefused = ({ code, stderr }: Cli.Ended, says: RegExp, expected: 1 | 2 = 1) => {
+  assert.strictEqual(code, expected, stderr)
   assert.match(stderr, says)
   assert.strictEqual(stderr.trim().split("\n").length, 1, stderr)
 }

@@ -189,7 +189,7 @@ describe("the program of an application", () => {
         [["--app", none], "exports no application"]
       ] as const) {
         const { code, stderr } = yield* Cli.run(["verify", ...args])
-        assert.strictEqual(code, 1)
+        assert.strictEqual(code, 2)
         assert.include(stderr, reason)
         assert.strictEqual(stderr.trimEnd().split("\n").length, 1, stderr)
       }

@@ -168,8 +168,8 @@ describe("daybook restore", () => {
       ] as const) {
         assertRefused(yield* restore(file, from), says)
       }
-      assertRefused(yield* run("restore", copy, "--in-place"), /either/)
-      assertRefused(yield* run("restore"), /either/)
+      assertRefused(yield* run("restore", copy, "--in-place"), /either/, 2)
+      assertRefused(yield* run("restore"), /either/, 2)
       assert.isTrue(before.equals(readFileSync(file)))
       writeFileSync(file, Buffer.alloc(8_192, 7))
       const { epoch, kept } = JSON.parse((yield* restore(file, copy)).stdout)
@@ -185,10 +185,10 @@ describe("daybook backup into a folder", () => {
     Effect.gen(function* () {
       const { file, folder, importing, run } = yield* database(...some)
       const copies = join(folder, "accounts.db")
-      assertRefused(yield* run("backup", copies, "--keep", "2"), /is not a folder/)
-      assertRefused(yield* run("backup", folder, "--keep", "0"), /1 or more/)
-      assertRefused(yield* run("backup", folder, "--every", "soon"), /is a time/)
-      assertRefused(yield* run("backup", folder, "--every", "1 millis"), /1 second or more/)
+      assertRefused(yield* run("backup", copies, "--keep", "2"), /is not a folder/, 2)
+      assertRefused(yield* run("backup", folder, "--keep", "0"), /1 or more/, 2)
+      assertRefused(yield* run("backup", folder, "--every", "soon"), /is a time/, 2)
+      assertRefused(yield* run("backup", folder, "--every", "1 millis"), /1 second or more/, 2)
       const made: Array<string> = []
       for (let n = 0; n < 4; n++) {
         yield* importing(lines(deposit("a", `more-${n}`, "1")))

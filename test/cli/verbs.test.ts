@@ -240,12 +240,12 @@ describe("databases of earlier releases", () => {
 })
 
 describe("wrong usage", () => {
-  it.scoped("is one line that says what is wrong, and exit code 1", () =>
+  it.scoped("is one line that says what is wrong, and exit code 2", () =>
     Effect.gen(function* () {
-      assertRefused(yield* Cli.run(["frobnicate"]), /'frobnicate'|Invalid subcommand/)
-      assertRefused(yield* Cli.run(["import", "rows.jsonl"]), /'--format'/)
+      assertRefused(yield* Cli.run(["frobnicate"]), /'frobnicate'|Invalid subcommand/, 2)
+      assertRefused(yield* Cli.run(["import", "rows.jsonl"]), /'--format'/, 2)
       const berka = ["import", "-", "--format", "berka", "--db", "sqlite::memory:"]
-      assertRefused(yield* Cli.run([...berka, "--overdraft", "1,5"]), /--overdraft is an amount/)
+      assertRefused(yield* Cli.run([...berka, "--overdraft", "1,5"]), /--overdraft is an amount/, 2)
     })
   )
 })
@@ -277,7 +277,7 @@ describe("a database that cannot be used", () => {
           }
           assertRefused(yield* Cli.run([...verb, "--db", `sqlite:${path("none/x.db")}`]), /folder that does not exist/)
           assertRefused(yield* Cli.run([...verb, "--db", `sqlite:${folder}`]), /is not a file/)
-          assertRefused(yield* Cli.run([...verb, "--db", "accounts.db"]), /sqlite:FILE/)
+          assertRefused(yield* Cli.run([...verb, "--db", "accounts.db"]), /sqlite:FILE/, 2)
         }
         assertRefused(yield* Cli.run(["verify", "--db", `sqlite:${path("missing.db")}`]), /does not exist/)
         assert.isFalse(existsSync(path("missing.db")))

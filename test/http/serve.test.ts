@@ -55,22 +55,22 @@ describe("serve", () => {
         const tokens = join(folder, "tokens.json")
         writeFileSync(tokens, '[{"name":"a","sha256":"secret-in-plain","scopes":["read"]}]')
         const free = ["--port", "0"]
-        const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
-          [[...db, ...free, "--host", "0.0.0.0"], /--tokens/],
-          [[...db, ...free, "--host", "::"], /--tokens/],
+        const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp, code?: number]> = [
+          [[...db, ...free, "--host", "0.0.0.0"], /--tokens/, 2],
+          [[...db, ...free, "--host", "::"], /--tokens/, 2],
           [[...db, "--port", String(port)], /taken/],
-          [[...db, "--port", "70000"], /--port/],
+          [[...db, "--port", "70000"], /--port/, 2],
           [["--db", `sqlite:${join(folder, "no/folder.db")}`, ...free], /folder/],
           [["--db", `sqlite:${foreign}`, ...free], /not an SQLite database/],
           [["--db", `sqlite:${readOnly}`, ...free], /written/],
-          [["--db", "mysql:x", ...free], /--db/],
+          [["--db", "mysql:x", ...free], /--db/, 2],
           [[...db, ...free, "--tokens", tokens], /tokens/],
           [[...db, ...free, "--tokens", join(folder, "none.json")], /cannot be read/]
         ]
         const before = readFileSync(foreign)
-        for (const [args, says] of cases) {
+        for (const [args, says, expected = 1] of cases) {
           const { code, stderr, stdout } = yield* Cli.run(["serve", ...args])
-          assert.strictEqual(code, 1, args.join(" "))
+          assert.strictEqual(code, expected, args.join(" "))
           assert.strictEqual(stdout, "")
           assert.match(stderr, says)
           const said = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"))

@@ -5,7 +5,7 @@ import * as Options from "@effect/cli/Options"
 import { Effect, Option } from "effect"
 import * as Database from "../../cli/Database.ts"
 import * as Output from "../../cli/Output.ts"
-import { UsageError } from "../../cli/UsageError.ts"
+import { Finding, UsageError } from "../../cli/UsageError.ts"
 import * as Verb from "../../cli/Verb.ts"
 import * as Statement from "../account/Statement.ts"
 
@@ -53,7 +53,7 @@ const command = Command.make("statement", options, ({ account, csv: isCsv, db, f
       Effect.filterOrFail(
         Statement.make(account, { ...period, after }),
         (found) => found !== undefined,
-        () => new UsageError({ reason: `there is no account ${Output.plain(account)}` })
+        () => new Finding({ reason: `there is no account ${Output.plain(account)}` })
       )
     const first = yield* page(0)
     const { accountId, closingBalance, currency, holds, openingBalance, owner } = first

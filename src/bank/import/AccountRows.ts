@@ -7,7 +7,7 @@ import type * as Aggregate from "../../core/Aggregate.ts"
 import * as SchemaPath from "../../core/SchemaPath.ts"
 import * as FormerFingerprint from "../../http/FormerFingerprint.ts"
 import * as StrictJson from "../../http/StrictJson.ts"
-import type { ImportFormat, ImportSource, Line, Tally } from "../../projection/ImportFormat.ts"
+import type { ImportFormat, ImportSource, Line } from "../../projection/ImportFormat.ts"
 import { Account } from "../account/Account.ts"
 import { AccountId, Amount, BookedOn, Booking, Opening, OverdraftLimit } from "../account/AccountTerms.ts"
 
@@ -19,6 +19,8 @@ type Payload =
 /** A command read from a line. */
 interface Row {
   readonly line: number
+  /** The line as it stands in the file. */
+  readonly text: string
   readonly accountId: AccountId
   readonly commandId: string
   readonly do: Payload
@@ -72,7 +74,8 @@ const parseCommands: Parse = (file, line) =>
   Either.map(decodeCommand(file, line), ({ row, said }) => {
     const { accountId, command, commandId, ...payload } = row
     // The rest of a row is the payload of its command: the union is decoded as a whole.
-    return [{ line: line.number, accountId, commandId, do: { command, payload } as Payload, said, isImplied: false }]
+    const { number, text } = line
+    return [{ line: number, text, accountId, commandId, do: { command, payload } as Payload, said, isImplied: false }]
   })
 
 const BerkaRow = Schema.Struct({
@@ -111,6 +114,7 @@ const parseBerka = (overdraftLimit: string): Parse => {
         .join(" ")
       const booking: Row = {
         line: line.number,
+        text: line.text,
         accountId,
         commandId: String(row.transId),
         do: {
@@ -123,6 +127,7 @@ const parseBerka = (overdraftLimit: string): Parse => {
       seen.add(accountId)
       const opening: Row = {
         line: line.number,
+        text: line.text,
         accountId,
         commandId: `open-${accountId}`,
         do: { command: "Open", payload: { owner: `Account ${accountId}`, currency: "CZK", overdraftLimit } },
@@ -166,7 +171,7 @@ const failed = (file: string, { line }: Row, { message }: RuntimeError) =>
  * Applies rows; fails with the first that is a mistake, or that the runtime could not do. Those before it are applied, those
  * of other accounts after it may be.
  */
-const makeApply = (file: string, tally: Tally) =>
+const makeApply = ({ file, onRefused, tally }: ImportSource) =>
   Effect.map(Account, (accounts) => {
     type Answer = Effect.Effect<
       Aggregate.Reply<unknown, { readonly _tag: string; readonly message: string }>,
@@ -186,7 +191,11 @@ const makeApply = (file: string, tally: Tally) =>
           if (Either.isLeft(outcome) && mistakes.has(outcome.left._tag)) {
             return new InputError({ file, line: row.line, reason: outcome.left.message })
           }
-          if (!row.isImplied) tally[replayed ? "replayed" : Either.isRight(outcome) ? "applied" : "refused"]++
+          if (row.isImplied) return Effect.void
+          tally[replayed ? "replayed" : Either.isRight(outcome) ? "applied" : "refused"]++
+          if (Either.isLeft(outcome)) {
+            onRefused({ number: row.line, text: row.text, kind: outcome.left._tag, replayed })
+          }
           return Effect.void
         }
       )
@@ -211,9 +220,7 @@ const makeApply = (file: string, tally: Tally) =>
   })
 
 const run = (source: ImportSource, parse: Parse) =>
-  Effect.flatMap(makeApply(source.file, source.tally), (apply) =>
-    ImportRows.run(source, (line) => parse(source.file, line), apply)
-  )
+  Effect.flatMap(makeApply(source), (apply) => ImportRows.run(source, (line) => parse(source.file, line), apply))
 
 /** Rows of the bank's own file. The accounts that it opens are not counted. */
 export const berka: ImportFormat<Aggregate.Service<"Account">> = {
