@@ -254,6 +254,9 @@ const snapshotPolicy = <S>(
     )
 })
 
+const isDecision = <E>(value: unknown): value is Decision<E, unknown> =>
+  Either.isEither(value) || Effect.isEffect(value)
+
 const isName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9]*$/.test(name)
 /** What an aggregate has beside its commands; with `then` it would be taken for a promise. */
 const reserved: ReadonlySet<string> = new Set(["ask", "state", "changes", "then", "constructor"])
@@ -273,17 +276,18 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   if (!isName(name)) {
     throw new InvalidAggregate(`${JSON.stringify(name)} is no name: give a letter, then letters and digits`)
   }
-  const codec = EventCodec.make(contract.events) as EventCodec.EventCodec<Evt>
+  const codec = EventCodec.make(contract.events, name) as EventCodec.EventCodec<Evt>
   const rpcs = contract.commands as ReadonlyArray<unknown> as ReadonlyArray<Rpc.AnyWithProps>
-  if (new Set(rpcs.map(({ _tag }) => _tag)).size < rpcs.length) {
-    throw new InvalidAggregate(`${name} declares a command twice`)
-  }
-  for (const { _tag: tag, successSchema } of rpcs) {
+  for (const [index, { _tag: tag, successSchema }] of rpcs.entries()) {
+    if (rpcs.findIndex(({ _tag }) => _tag === tag) !== index) {
+      throw new InvalidAggregate(`${name} declares the command ${tag} twice; give each command its own name`)
+    }
     if (RpcSchema.isStreamSchema(successSchema)) {
       throw new InvalidAggregate(`${name}.${tag} answers with a stream; a command has one answer, to keep`)
     }
     if (reserved.has(tag) || !isName(tag)) {
-      throw new InvalidAggregate(`${name}: a command cannot be named ${JSON.stringify(tag)}`)
+      const rule = "give it a letter, then letters and digits, and no name that every aggregate has"
+      throw new InvalidAggregate(`${name}: a command cannot be named ${JSON.stringify(tag)}; ${rule}`)
     }
   }
   const commands = CommandCodec.make(name, rpcs, contract.formerOrders)
@@ -294,7 +298,9 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   }
   const transient: ReadonlySet<string> = new Set(contract.transientErrors ?? [])
   for (const tag of transient) {
-    if (!commands.errorTags.has(tag)) throw new InvalidAggregate(`${name}: no command has the transient error ${tag}`)
+    if (!commands.errorTags.has(tag)) {
+      throw new InvalidAggregate(`${name}: no command has the transient error ${tag}; name one that a command declares`)
+    }
   }
 
   EventOwner.claim(name, contract.events)
@@ -318,7 +324,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
     const own = <F>(table: Record<string, F>, what: string, tag: string): F => {
       const found = Object.hasOwn(table, tag) ? table[tag] : undefined
-      if (found === undefined) throw new InvalidAggregate(`${name} has no ${what} for ${tag}`)
+      if (found === undefined) throw new InvalidAggregate(`${name} has no ${what} for ${tag}; add it to the behaviour`)
       return found
     }
     for (const tag of commands.tags) {
@@ -336,7 +342,13 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       },
       evolve: (state, event) => own(evolve, "evolve", event._tag)(state, event),
       hold,
-      decide: (tag, payload, state, context) => own(decide, "decide", tag)(payload, state, context),
+      decide: (tag, payload, state, context) => {
+        const decision: unknown = own(decide, "decide", tag)(payload, state, context)
+        if (isDecision<Evt>(decision)) return decision
+        throw new TypeError(
+          `${name}.${tag}: decide returns neither; wrap its events in Either.right([…]), or in an Effect`
+        )
+      },
       reply: (tag, state, at) => own(reply, "reply", tag)(state, at),
       isKept: (error) => !transient.has((error as { readonly _tag?: string } | null)?._tag ?? ""),
       snapshot

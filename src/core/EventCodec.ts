@@ -48,7 +48,8 @@ interface Known {
 }
 
 /** Every name under which an event was ever stored, with its type. */
-const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => {
+/** `whose` begins each error. */
+const index = (events: ReadonlyArray<Event.Any>, whose: string): ReadonlyMap<string, Known> => {
   const types = new Map<string, Known>()
   for (const type of events) {
     const schema = type.schema as Schema.Schema.AnyNoContext
@@ -58,18 +59,21 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
       upcaster: StoredForm.upcaster(type)
     }
     if (type.tag === "" || /\0|\p{Surrogate}/u.test(type.tag)) {
-      throw new InvalidEvents(`${JSON.stringify(type.tag)} cannot be stored as the name of an event`)
+      throw new InvalidEvents(`${whose}${JSON.stringify(type.tag)} cannot be stored as the name of an event`)
     }
     if (type.forms.some(({ ast }) => SchemaAST.getPropertySignatures(ast).some(({ name }) => name === "_tag"))) {
-      throw new InvalidEvents(`the event ${type.tag} has a field _tag, where its name stands; name the field otherwise`)
+      throw new InvalidEvents(
+        `${whose}the event ${type.tag} has a field _tag, where its name stands; name the field otherwise`
+      )
     }
     if (StoredForm.isNested(type)) {
       throw new InvalidEvents(
-        `a field of the event ${type.tag} has versions of its own; give the versions to the event, with next`
+        `${whose}a field of the event ${type.tag} has versions of its own; give the versions to the event, with next`
       )
     }
     for (const name of [type.tag, ...type.formerTags]) {
-      if (types.has(name)) throw new InvalidEvents(`the event ${name} is declared twice; give each event its own names`)
+      if (types.has(name))
+        throw new InvalidEvents(`${whose}the event ${name} is declared twice; give each event its own names`)
       types.set(name, known)
     }
   }
@@ -77,14 +81,16 @@ const index = (events: ReadonlyArray<Event.Any>): ReadonlyMap<string, Known> => 
     for (const target of fate?.targets ?? []) {
       const declared = types.get(target.tag)?.type
       if (declared === undefined) {
-        throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is not declared; declare it too`)
+        throw new InvalidEvents(`${whose}the event ${tag} became ${target.tag}, which is not declared; declare it too`)
       }
       if (declared.fate !== undefined) {
-        throw new InvalidEvents(`the event ${tag} became ${target.tag}, which is no more; name what that one became`)
+        throw new InvalidEvents(
+          `${whose}the event ${tag} became ${target.tag}, which is no more; name what that one became`
+        )
       }
       if (declared.version < target.version) {
         throw new InvalidEvents(
-          `the event ${tag} became ${target.tag} version ${target.version}, which is not declared; declare its last version`
+          `${whose}the event ${tag} became ${target.tag} version ${target.version}, which is not declared; declare its last version`
         )
       }
     }
@@ -103,6 +109,7 @@ const whereOf = ({ position, schemaVersion, streamId, type, version }: StoredEve
 })
 const undecodable = (stored: StoredEvent, path: string, reason: string): Either.Either<never, UndecodableEvent> =>
   Either.left(new UndecodableEvent({ ...whereOf(stored), path, reason }))
+const undeclared = "it is none of the aggregate's events; add it to them, or decide on one that is"
 const dataOf = (form: unknown): string => {
   const { _tag: _, ...data } = form as Record<string, unknown>
   return JSON.stringify(data)
@@ -115,18 +122,22 @@ const withoutTag = (text: string, tag: string): string | undefined => {
   return text[start.length] === "," ? `{${text.slice(start.length + 1)}` : "{}"
 }
 
-/** Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. */
-export const make = <T extends Event.Any>(events: ReadonlyArray<T>): EventCodec<Event.Of<T>> => {
-  const types = index(events)
+/**
+ * Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. `aggregate` is whose they
+ * are, for errors.
+ */
+export const make = <T extends Event.Any>(events: ReadonlyArray<T>, aggregate?: string): EventCodec<Event.Of<T>> => {
+  const types = index(events, aggregate === undefined ? "" : `${aggregate}: `)
+  const whose = aggregate === undefined ? {} : { aggregate }
 
   const encode: EventCodec<Event.Of<T>>["encode"] = (event) => {
     const { _tag: tag } = event as { readonly _tag: string }
     const known = types.get(tag)
     if (known === undefined || known.type.tag !== tag || known.type.fate !== undefined) {
-      return Either.left(new UnencodableEvent({ type: tag, path: "", reason: "the aggregate does not declare it" }))
+      return Either.left(new UnencodableEvent({ ...whose, type: tag, path: "", reason: undeclared }))
     }
     const written = known.codec.write(event)
-    if (Either.isLeft(written)) return Either.left(new UnencodableEvent({ type: tag, ...written.left }))
+    if (Either.isLeft(written)) return Either.left(new UnencodableEvent({ ...whose, type: tag, ...written.left }))
     const { asRead, form, text } = written.right
     const data = withoutTag(text, tag) ?? dataOf(form)
     return Either.right({ type: tag, schemaVersion: known.type.version, data, asRead: asRead as Event.Of<T> })

@@ -41,12 +41,15 @@ export class UndecodableEvent extends Schema.TaggedError<UndecodableEvent>()("Un
 
 /** The decider made an event that cannot be stored and read back. Nothing was stored. */
 export class UnencodableEvent extends Schema.TaggedError<UnencodableEvent>()("UnencodableEvent", {
+  /** Missing where it comes from a node of an earlier release. */
+  aggregate: Schema.optionalWith(Schema.String, { exact: true }),
   type: Schema.String,
   path: Schema.String,
   reason: Schema.String
 }) {
   override get message() {
-    return `${this.type} cannot be stored${this.path === "" ? "" : `, at ${this.path}`}: ${this.reason}`
+    const whose = this.aggregate === undefined ? "" : `${this.aggregate}: `
+    return `${whose}${this.type} cannot be stored${this.path === "" ? "" : `, at ${this.path}`}: ${this.reason}`
   }
 }
 

@@ -23,6 +23,7 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
 export const misfit = (value: unknown, path = "", depth = 0): Misfit | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined
   if (typeof value === "number") return Number.isFinite(value) ? undefined : { path, reason: `${value} is not JSON` }
+  if (typeof value === "bigint") return { path, reason: "bigint is not JSON; give it a codec, such as Schema.BigInt" }
   if (typeof value !== "object") return { path, reason: `${typeof value} is not JSON` }
   if (depth === maxDepth) return { path, reason: `nests deeper than ${maxDepth} levels` }
   const at = (key: string | number): string => (path === "" ? String(key) : `${path}.${key}`)

@@ -43,7 +43,7 @@ export const stage = <S, E extends { readonly _tag: string }>(
     const { data, type } = storable.right
     if (StoredText.isOver(data, StoredText.maxPayloadBytes)) {
       const reason = `its data is over ${StoredText.maxPayloadBytes} bytes`
-      return Either.left(new UnencodableEvent({ type, path: "", reason }))
+      return Either.left(new UnencodableEvent({ aggregate: definition.name, type, path: "", reason }))
     }
     encoded.push(storable.right)
     characters += data.length

@@ -20,7 +20,7 @@ const problems = {
   ],
   readMeanwhile: ["was restored, and another process reads it", "end that process first"],
   notADatabase: ["is not an SQLite database", "check the path"],
-  foreign: ["is a database of another program", "check the path"],
+  foreign: ["is a database of another program", "check the path, or give Daybook a file or a schema of its own"],
   newer: ["was written by a newer version of this program", "start that version or a later one"],
   older: ["needs a migration, which reading does not do", "open it for writing once"],
   migrationMissing: ["lacks a migration below its latest one", "restore a backup"],

@@ -107,7 +107,7 @@ const stored = <S, E extends Tagged>(
   version: number
 ): ReadonlyArray<E> => {
   const row: EventHash.Hashed = {
-    ...orFail(`an event of ${name} cannot be stored`, codec.encode(event)),
+    ...orFail("an event of this spec", codec.encode(event)),
     streamId: streamId("spec"),
     version,
     position: version,
@@ -157,10 +157,7 @@ const evolve = <S, E extends Tagged>(definition: Definition<S, E>, state: S, eve
   const ofSnapshot = (of: S, when: string): S =>
     HeldValue.freeze(hold(snapshot.decode(snapshotOf(definition, of, when))))
   const recovered = fold(state)
-  const live = attempt(
-    what,
-    () => orFail(`an event of ${name} cannot be stored`, Staging.stage(definition, state, [event])).state
-  )
+  const live = attempt(what, () => orFail("an event of this spec", Staging.stage(definition, state, [event])).state)
   const others = {
     "while the actor lives": live,
     "from a snapshot before it": fold(ofSnapshot(state, before)),

@@ -291,12 +291,12 @@ const faults: Record<string, readonly [spoiled: ReturnType<typeof plant>, ...say
   ],
   "an event that no text holds": [
     deciding(() => planted({ rows: [Number.NaN] })),
-    "an event of Garden cannot be stored: Planted",
+    "an event of this spec: Garden: Planted cannot be stored",
     "at rows.0"
   ],
   "an event that nobody declared": [
     deciding(() => Either.right([open({ _tag: "Dug" })])),
-    "an event of Garden cannot be stored: Dug"
+    "an event of this spec: Garden: Dug cannot be stored"
   ]
 }
 
