@@ -3,6 +3,7 @@
  * over HTTP. Without it nothing is loaded and nothing is sent. Logs go to standard error all the same.
  */
 import { Config, Effect, Layer } from "effect"
+import * as Traces from "../core/Traces.ts"
 import { Program } from "./Program.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -23,6 +24,6 @@ export const layer: Layer.Layer<never, UsageError> = Layer.unwrapEffect(
       baseUrl: endpoint.value.href,
       resource: { serviceName, serviceVersion: (yield* Program).version },
       shutdownTimeout
-    }).pipe(Layer.provide(FetchHttpClient.layer))
+    }).pipe(Layer.provide(FetchHttpClient.layer), Layer.merge(Layer.succeed(Traces.Traced, true)))
   }).pipe(Effect.catchTag("ConfigError", () => new UsageError({ reason: "OTEL_EXPORTER_OTLP_ENDPOINT is no URL" })))
 )

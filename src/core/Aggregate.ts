@@ -28,6 +28,7 @@ import * as SchemaPath from "./SchemaPath.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 import * as TextCodec from "./TextCodec.ts"
+import * as Traces from "./Traces.ts"
 
 /** Identifies the aggregate of this name in an Effect's requirements. */
 export interface Service<Name extends string> {
@@ -370,9 +371,13 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
       tag: string,
       given: unknown,
       options: CommandOptions | undefined,
-      onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>
+      onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>,
+      isInSpan = false
     ): Effect.Effect<A, unknown> =>
       Effect.withFiberRuntime((fiber) => {
+        if (!isInSpan && Context.get(fiber.currentContext, Traces.Traced)) {
+          return Traces.command(name, tag, send(tag, given, options, onAnswer, true))
+        }
         const commandId = options?.commandId ?? CommandId.make()
         const received = commands.receive(tag, encodedId, given, commandId, options)
         if (Either.isLeft(received)) return received.left

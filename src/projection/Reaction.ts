@@ -23,6 +23,7 @@ import * as Principal from "../core/Principal.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
+import * as Traces from "../core/Traces.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore, type MoveError } from "./CheckpointStore.ts"
@@ -175,7 +176,8 @@ const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>
     if (Either.isLeft(decoded)) return Effect.succeed(decoded.left)
     return Effect.forEach(
       decoded.right,
-      (event, index) => reaction.react({ event, stored }, commandIdOf(name, stored, index)),
+      (event, index) =>
+        Traces.because(stored.traceparent, reaction.react({ event, stored }, commandIdOf(name, stored, index))),
       { discard: true }
     ).pipe(
       Principal.as(`reaction:${name}`),

@@ -23,6 +23,7 @@ import * as Limits from "../core/Limits.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
 import * as StoreFault from "../core/StoreFault.ts"
+import * as Traces from "../core/Traces.ts"
 import { turn } from "../core/Turn.ts"
 import * as AppendGroup from "./AppendGroup.ts"
 import * as SlowStatements from "./SlowStatements.ts"
@@ -118,6 +119,14 @@ const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
     return Exit.mapError(exit, asFault)
   })
 
+/** Of each command of the jobs, where the span stands that sent it. */
+const traceparentsOf = (jobs: ReadonlyArray<WriteQueue.Job>): ReadonlyArray<string | null> =>
+  jobs.flatMap((job) =>
+    job._tag === "Append"
+      ? job.call.requests.flatMap(({ commands }) => commands.map(({ traceparent }) => traceparent))
+      : []
+  )
+
 type Write = (calls: ReadonlyArray<AppendGroup.AppendCall>) => Effect.Effect<AppendGroup.Written, SqlError>
 
 /** Writes a group. What each job is answered after the commit is in their order. */
@@ -138,6 +147,7 @@ const writeTogether = Effect.fnUntraced(function* (
 
 const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits, maxClockLead: number) {
   const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
+  const isTraced = yield* Traces.Traced
   const commits = yield* PubSub.sliding<void>(1)
 
   /** Why it stopped for good. */
@@ -244,7 +254,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     again = false
   ): Effect.Effect<unknown> => {
     let jobs = all
-    return transaction(
+    const written = transaction(
       client,
       (connection) => {
         // Only now, when the lock is held: until then a caller may give up without a doubt.
@@ -257,7 +267,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         )
       },
       ({ eventCount }) => eventCount > 0
-    ).pipe(
+    )
+    return (isTraced ? Traces.commit(traceparentsOf(all), written) : written).pipe(
       Effect.matchCauseEffect({
         onSuccess: ({ ahead, answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {

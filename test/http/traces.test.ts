@@ -1,0 +1,84 @@
+/** OP9: one trace, from a client's `traceparent` through command and commit to what a reaction sends; a collector of our own takes it. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import * as Service from "./Service.ts"
+
+interface Span {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId?: string
+  readonly name: string
+  readonly links?: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>
+}
+
+/** Takes what is sent over OTLP, in JSON. */
+const collector = Effect.acquireRelease(
+  Effect.async<{ readonly url: string; readonly spans: Array<Span>; readonly close: () => void }>((resume) => {
+    const spans: Array<Span> = []
+    const server = createServer((request, response) => {
+      let text = ""
+      request.setEncoding("utf8").on("data", (part: string) => {
+        text += part
+      })
+      request.on("end", () => {
+        if (request.url === "/v1/traces") {
+          for (const { scopeSpans } of JSON.parse(text).resourceSpans)
+            for (const scope of scopeSpans) spans.push(...scope.spans)
+        }
+        response.setHeader("content-type", "application/json").end("{}")
+      })
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, spans, close: () => server.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+describe("traces", () => {
+  it.scopedLive(
+    "a deposit and a transfer are one trace each, to the credit of the target (OP9)",
+    () =>
+      Effect.gen(function* () {
+        const { spans, url: endpoint } = yield* collector
+        const filename = join(yield* temporaryFolder, "d.db")
+        const service = yield* Service.start(["--db", `sqlite:${filename}`], {
+          env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }
+        })
+        const [from, to] = [yield* Service.open(service.url), yield* Service.open(service.url)]
+        const traced = (path: string, body: object, traceId: string) =>
+          Service.ask(`${service.url}${path}`, { body, headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } })
+        const [depositing, transferring] = ["a", "b"].map((digit) => digit.repeat(32)) as [string, string]
+        assert.strictEqual((yield* traced(`/accounts/${from}/deposits`, { amount: "10" }, depositing)).status, 200)
+        const transfer = { from, to, amount: "4" }
+        assert.strictEqual((yield* traced("/transfers", transfer, transferring)).status, 201)
+        service.process.kill("SIGTERM")
+        assert.strictEqual(yield* service.ended, 0)
+
+        const of = (traceId: string) => spans.filter((span) => span.traceId === traceId)
+        for (const traceId of [depositing, transferring]) {
+          const ids = new Set(["00f067aa0ba902b7", ...of(traceId).map(({ spanId }) => spanId)])
+          // Whole: each span stands below another one of the trace, up to the client's.
+          for (const { name, parentSpanId } of of(traceId))
+            assert.isTrue(ids.has(parentSpanId ?? ""), `${name} of ${parentSpanId}`)
+        }
+        const names = (traceId: string) => of(traceId).map(({ name }) => name)
+        assert.includeMembers(names(depositing), ["Account.Deposit", "daybook.commit"])
+        const commit = of(depositing).find(({ name }) => name === "daybook.commit")
+        const command = of(depositing).find(({ name }) => name === "Account.Deposit")
+        assert.strictEqual(commit?.parentSpanId, command?.spanId)
+        assert.isTrue(commit?.links?.some(({ spanId }) => spanId === command?.spanId) === true)
+        const sent = names(transferring).filter((name) => /^(?:Account|Transfer)\./.test(name))
+        assert.isTrue(
+          sent.some((name) => /^Account\..*(?:Credit|Receive)/.test(name)),
+          sent.join(", ")
+        )
+      }),
+    120_000
+  )
+})
