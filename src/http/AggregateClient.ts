@@ -15,6 +15,7 @@ import type { EventType } from "../core/Event.ts"
 import type { DecodeError } from "../core/EventError.ts"
 import * as PayloadDefaults from "../core/PayloadDefaults.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import * as Published from "../projection/Published.ts"
 import * as EntityTag from "./EntityTag.ts"
 
 export interface Options {
@@ -225,18 +226,13 @@ const parsed = (text: string): Answer["json"] => {
   }
 }
 
-/** A command of a contract, its types forgotten. */
-interface Sent {
-  readonly payload: Schema.Schema.AnyNoContext
-  readonly success: Schema.Schema.AnyNoContext
-  readonly error: Schema.Schema.AnyNoContext
+/** A command of a contract, its types forgotten, and what its payload fills in. */
+interface Sent extends Published.PublicCommand {
   readonly defaults: PayloadDefaults.PayloadDefaults
 }
 
 const sentOf = (rpc: Rpc.AnyWithProps): Sent => ({
-  payload: rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext,
-  success: rpc.successSchema as Schema.Schema.AnyNoContext,
-  error: rpc.errorSchema as Schema.Schema.AnyNoContext,
+  ...Published.commandOf(rpc),
   defaults: PayloadDefaults.of(rpc.payloadSchema)
 })
 

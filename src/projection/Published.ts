@@ -3,7 +3,7 @@
  * refusal over HTTP. A command that is not marked has no route: a step of a process is sent by that process, and by nobody else.
  */
 import type { Rpc } from "@effect/rpc"
-import type { Context, Effect, Schema } from "effect"
+import { type Context, type Effect, Schema } from "effect"
 import type { RuntimeError } from "../core/ActorError.ts"
 import type { AggregateClass, CommandOptions, ErrorTag, Reply } from "../core/Aggregate.ts"
 import type { Committed } from "../core/Definition.ts"
@@ -52,11 +52,17 @@ export class InvalidPublication extends Error {
 
 const defaultStatus = 409
 
-const commandOf = (rpc: Rpc.AnyWithProps): PublicCommand => ({
-  name: rpc._tag,
-  payload: rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext,
-  success: rpc.successSchema as Schema.Schema.AnyNoContext,
-  error: rpc.errorSchema as Schema.Schema.AnyNoContext
+/** What the command of a contract takes and answers; its schemas need no services, as the contract has checked. */
+export const commandOf = ({
+  _tag: name,
+  errorSchema,
+  payloadSchema,
+  successSchema
+}: Rpc.AnyWithProps): PublicCommand => ({
+  name,
+  payload: Schema.make<unknown, unknown>(payloadSchema.ast),
+  success: Schema.make<unknown, unknown>(successSchema.ast),
+  error: Schema.make<unknown, unknown>(errorSchema.ast)
 })
 
 export const make = <Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>(
