@@ -193,7 +193,7 @@ export const run = (
         : typeof application === "function"
           ? yield* Effect.promise(application)
           : application
-    const verbsOfApp = (yield* Effect.promise(async () => app.verbs())).flatMap((each) => Verb.commandOf(each) ?? [])
+    const verbsOfApp = (yield* Effect.promise(async () => app.verbs())).map(Verb.commandOf)
     const { help, root } = programOf(app, verbsOfApp, program, version)
     const arranged = Arguments.arrange(root.descriptor, own)
     if (arranged.isHelp) return yield* Output.send(help(arranged, noColor))

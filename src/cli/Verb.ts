@@ -10,13 +10,7 @@ import type { Verb } from "../projection/Application.ts"
 // biome-ignore lint/suspicious/noExplicitAny: name and options are invariant; no other bound takes every command.
 export type OwnCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
 
-const commands = new WeakMap<Verb, OwnCommand>()
+export const make = (command: OwnCommand): Verb => ({ "daybook/cli/Verb": true, command })
 
-export const make = (command: OwnCommand): Verb => {
-  const verb: Verb = { "daybook/cli/Verb": true }
-  commands.set(verb, command)
-  return verb
-}
-
-/** The command of a verb; undefined where another release of `daybook/cli` made it. */
-export const commandOf = (verb: Verb): OwnCommand | undefined => commands.get(verb)
+/** The command of a verb, which `make` has made. */
+export const commandOf = ({ command }: Verb): OwnCommand => command as OwnCommand

@@ -81,6 +81,9 @@ export interface Options {
 /** Most steps of one page. */
 export const maxSteps = 1_000
 
+/** Most text of the changes of one page, in UTF-16 code units; the first step comes however much it changed. */
+const maxCharacters = 4 * 1_048_576
+
 export type ExplainError =
   | Replay.ReplayError
   | LookupError
@@ -122,12 +125,14 @@ const formsOf = <S, E extends { readonly _tag: string }>(
 /** Checks the entries of these events, and gives them by their sequence. */
 const entriesOf = Effect.fnUntraced(function* (streamId: StreamId, events: ReadonlyArray<StoredEvent>) {
   const store = yield* EventStore
+  // Any number of refusals may stand between two events.
+  const wanted = new Set(events.map(({ sequence }) => sequence))
   const entries = new Map<number, Journal.JournalEntry>()
   const end = events.at(-1)?.sequence ?? 0
   let after = (events[0]?.sequence ?? 1) - 1
   while (after < end) {
     const page = yield* store.readDecided(streamId, after, maxDecided)
-    for (const { entry } of page.decided) entries.set(entry.sequence, entry)
+    for (const { entry } of page.decided) if (wanted.has(entry.sequence)) entries.set(entry.sequence, entry)
     after = page.more ? (page.decided.at(-1)?.entry.sequence ?? end) : end
   }
   for (const event of events) {
@@ -170,6 +175,7 @@ export const history = <S, E extends { readonly _tag: string }>(
     const { events, more } = yield* store.readStream(streamId, { from: after + 1, to: last, limit })
     const entries = yield* entriesOf(streamId, events)
     const steps: Array<Step> = []
+    let characters = 0
     let before = yield* formOf(definition, committed.state)
     for (const event of events) {
       committed = yield* Replay.fold(definition, committed, [event])
@@ -193,9 +199,12 @@ export const history = <S, E extends { readonly _tag: string }>(
         principal
       })
       before = form
-      if (steps.length % 100 === 0) yield* turn
+      characters += JSON.stringify(changes).length
+      if (characters > maxCharacters) break
+      if (steps.length % 20 === 0) yield* turn
     }
-    return { streamId, steps, next: more ? (steps.at(-1)?.version ?? null) : null }
+    const isWhole = steps.length === events.length && !more
+    return { streamId, steps, next: isWhole ? null : (steps.at(-1)?.version ?? null) }
   })
 
 /** All of the history in pages, one step after the other; for tools, and for statements over one field. */

@@ -103,9 +103,10 @@ const add = <K, V extends { events: number; bytes: number }>(
 
 const compareText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
 
-/** `onPart` is told how far it has come. */
+/** `onPart` is told how far it has come; `size` is of one part. */
 export const read = Effect.fnUntraced(function* (
-  onPart: (position: number) => void = () => {}
+  onPart: (position: number) => void = () => {},
+  size = partSize
 ): Effect.fn.Return<Shape, LookupError, EventStore> {
   const store = yield* EventStore
   const types = new Map<
@@ -118,7 +119,7 @@ export const read = Effect.fnUntraced(function* (
   let position = 0
   const whole = { events: 0, bytes: 0 }
   for (;;) {
-    const part = yield* store.shapeOf(position, partSize, top)
+    const part = yield* store.shapeOf(position, size, top)
     if (part.to === 0) break
     for (const group of part.groups) {
       const { prefix, schemaVersion, type } = group

@@ -49,6 +49,8 @@ export interface HttpPart<out R = unknown> {
 /** A verb of the application's own: `Verb.make` of `daybook/cli` makes it. */
 export interface Verb {
   readonly "daybook/cli/Verb": true
+  /** A command of `@effect/cli`, which this floor does not know. */
+  readonly command: unknown
 }
 
 /** What an application runs on. */

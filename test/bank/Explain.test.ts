@@ -1,5 +1,5 @@
 /** What `Explain` tells of accounts: where each balance came from, and why each refused command was refused. */
-import { readFileSync } from "node:fs"
+import { copyFileSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
@@ -154,5 +154,27 @@ describe("every kept refusal of a random run", () => {
         )
       ),
     120_000
+  )
+})
+
+describe("payloads as the release that began to keep them wrote them", () => {
+  it.scopedLive("explain a refusal, and the entry of one that was removed is whole", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* Cli.folder, "payloads.db")
+      copyFileSync(join(import.meta.dirname, "../fixtures/databases/0010-payloads.db"), filename)
+      const { command } = Explanation.make(application)
+      yield* Effect.gen(function* () {
+        const rent = yield* command("p-rent")
+        assert.deepStrictEqual(rent?.payload, { amount: "150" })
+        assert.deepStrictEqual(rent?.wouldPass, { _tag: "After", version: 3, type: "Deposited" })
+        const opened = yield* command("p-open-anna")
+        assert.deepStrictEqual([opened?.outcome, opened?.payload], ["success", null])
+        const { entries } = yield* Effect.flatMap(EventStore, (log) => log.readOperations(0))
+        assert.deepStrictEqual(
+          entries.map((entry) => entry.command),
+          ["payloads.remove"]
+        )
+      }).pipe(Effect.provide(SqliteStore.layer({ filename })))
+    })
   )
 })

@@ -231,7 +231,7 @@ describe("databases of earlier releases", () => {
     Effect.gen(function* () {
       const { file, importing, run } = yield* database()
       copyFileSync(join(folder, name), file)
-      const imported = yield* importing(lines(open("new"), deposit("new", "new-1", "1")))
+      const imported = yield* importing(lines(open("opened-now"), deposit("opened-now", "now-1", "1")))
       assert.strictEqual(imported.code, 0, imported.stderr)
       const { code, stdout } = yield* run("verify")
       assert.strictEqual(code, 0, stdout)

@@ -88,6 +88,7 @@ for (const [name, store] of Object.entries(stores)) {
           after = part.to
         }
         assert.strictEqual(events, 93)
+        assert.deepStrictEqual(yield* LogShape.read(undefined, 7), yield* LogShape.read())
         assert.strictEqual(ends.get("order-12"), 13)
       }).pipe(Effect.provide(store))
     )

@@ -26,9 +26,9 @@ const columns = [
  * numbers and stay.
  */
 const csv = (value: string | number | null): string => {
-  const text = String(value ?? "")
-  const plain = /^[=+@\t\r]|^-(?![\d.]+$)/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
+  const text = Output.plain(String(value ?? ""))
+  const plain = /^[=+@]|^-(?![\d.]+$)/.test(text) ? `'${text}` : text
+  return /[",]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
 }
 
 const describeLine = ({ amount, balance, day, other, reference, type }: Statement.Line): string => {
