@@ -74,7 +74,7 @@ describe("the history of a real account", () => {
 })
 
 const accounts = Array.from({ length: 4 }, (_, index) => `a-${index}`)
-const commands = isLong ? 2_000 : 250
+const commands = isLong ? 600 : 250
 
 describe("every kept refusal of a random run", () => {
   it.scopedLive(
