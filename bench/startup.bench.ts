@@ -1,9 +1,9 @@
 /**
  * Question: how long does each verb take to start, do next to nothing, and end; and `serve` until it listens?
- * Method: the program as a process of its own, on a database with one account that the same build made before. Reported is how
- * much longer each verb takes than one that touches neither application nor database (`--version`).
- * Not measured: what a verb does on a large database; `head` and what operators do.
- * An earlier commit is compared with by `npm run bench -- --against COMMIT start-serve start-verify` and so on (`against.ts`).
+ * Method: the program as a process of its own, on a database with one account that the same build made before. Reported
+ * is how much longer each verb takes than one that touches neither application nor database (`--version`).
+ * Not measured: what a verb does on a large database; verbs that came after 0fc5bd3, such as `explain`.
+ * `npm run bench -- --against COMMIT start-serve start-verify` compares with an earlier commit (`against.ts`).
  */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"

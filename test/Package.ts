@@ -1,6 +1,6 @@
 /**
- * Projects of a user's own for tests: folders with the packed package, as `npm install` would put it there, beside the packages
- * that it asks its user for. The tarball is made once for each run.
+ * Projects of a user's own for tests: folders with the packed package, as `npm install` would put it there, beside the
+ * packages that it asks its user for. The tarball is made once for each run.
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
@@ -39,8 +39,9 @@ const link = (modules: string, names: Iterable<string>): void => {
 }
 
 /**
- * A folder with the package, and what `from` has. Beside it are `packages` and what they bring along; by default all that are
- * installed here. Where some are given, run Node with `--preserve-symlinks`, or a linked one finds others from where it really is.
+ * A folder with the package, and what `from` has. Beside it are `packages` and what they bring along; by default all
+ * that are installed here. Where some are given, run Node with `--preserve-symlinks`, or a linked one finds others from
+ * where it really is.
  */
 export const project = (from?: string, packages?: ReadonlyArray<string>): Project => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-project-"))

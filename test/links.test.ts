@@ -1,4 +1,7 @@
-/** Every page is found from the README, no link of a page leads nowhere, and the Install page names what the package asks for. */
+/**
+ * Every page is found from the README, no link of a page leads nowhere, and the Install page names what the package
+ * asks for.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, relative } from "node:path"
 import { assert, describe, it } from "@effect/vitest"

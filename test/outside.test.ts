@@ -1,6 +1,7 @@
 /**
- * F45 and F62, from outside: a project with the packed package and a domain of its own has every verb, HTTP and a typed client, on
- * SQLite and PostgreSQL, on Node and Deno. It is `examples/reservation`, whose two aggregates have an event of one name.
+ * F45 and F62, from outside: a project with the packed package and a domain of its own has every verb, HTTP and a typed
+ * client, on SQLite and PostgreSQL, on Node and Deno. It is `examples/reservation`, whose two aggregates have an event
+ * of one name.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { mkdirSync, readFileSync } from "node:fs"

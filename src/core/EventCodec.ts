@@ -25,8 +25,8 @@ export interface EventCodec<E extends { readonly _tag: string }> {
   /** Refuses what could not be read again too, so that nobody meets it first when it stands in the log. */
   readonly encode: (event: E) => Either.Either<Storable<E>, UnencodableEvent>
   /**
-   * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in the
-   * log. Does not look at the hash: see `EventHash.isIntact`.
+   * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in
+   * the log. Does not look at the hash: see `EventHash.isIntact`.
    */
   readonly decode: (stored: StoredEvent) => Either.Either<ReadonlyArray<E>, DecodeError>
 }
@@ -115,7 +115,9 @@ const dataOf = (form: unknown): string => {
   return JSON.stringify(data)
 }
 
-/** The text of an event's fields out of that of the whole event, whose name stands first; undefined where it does not. */
+/**
+ * The text of an event's fields out of that of the whole event, whose name stands first; undefined where it does not.
+ */
 const withoutTag = (text: string, tag: string): string | undefined => {
   const start = `{"_tag":${JSON.stringify(tag)}`
   if (!text.startsWith(start)) return undefined
@@ -123,8 +125,8 @@ const withoutTag = (text: string, tag: string): string | undefined => {
 }
 
 /**
- * Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared. `aggregate` is whose they
- * are, for errors.
+ * Fails with `InvalidEvents` when two event types share a name, or one became an event that is not declared.
+ * `aggregate` is whose they are, for errors.
  */
 export const make = <T extends Event.Any>(events: ReadonlyArray<T>, aggregate?: string): EventCodec<Event.Of<T>> => {
   const types = index(events, aggregate === undefined ? "" : `${aggregate}: `)

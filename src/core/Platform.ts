@@ -1,7 +1,7 @@
 /**
- * `Platform` is what the core asks of its runtime beyond the language, on Node and Deno. In a browser `PlatformBrowser.ts` takes its
- * place, as `browser` in `package.json` says, so that a client may import a contract. No other module of the core imports
- * one of Node, which a test keeps.
+ * `Platform` is what the core asks of its runtime beyond the language, on Node and Deno. In a browser
+ * `PlatformBrowser.ts` takes its place, as `browser` in `package.json` says, so that a client may import a contract. No
+ * other module of the core imports one of Node, which a test keeps.
  */
 import { Buffer } from "node:buffer"
 import { hash } from "node:crypto"

@@ -1,11 +1,15 @@
 /**
- * `PlatformBrowser` gives in a browser what `Platform.ts` gives on Node: the same results, from what every browser has. Browsers hash
- * asynchronously alone, so SHA-256 is written out here. A contract hashes when it is made, and not for each command.
+ * `PlatformBrowser` gives in a browser what `Platform.ts` gives on Node: the same results, from what every browser has.
+ * Browsers hash asynchronously alone, so SHA-256 is written out here. A contract hashes when it is made, and not for
+ * each command.
  */
 
 const encoder = new TextEncoder()
 
-/** The first 32 bits of the fractional part of a root, for which SHA-256 has no other reason than that nobody chose them. */
+/**
+ * The first 32 bits of the fractional part of a root, for which SHA-256 has no other reason than that nobody chose
+ * them.
+ */
 const fraction = (root: number): number => ((root - Math.floor(root)) * 2 ** 32) | 0
 
 const primes = ((): ReadonlyArray<number> => {

@@ -1,12 +1,14 @@
 /**
- * `AggregateClient`, which users know as `Client`, speaks to a service that serves an aggregate, and has the methods of the embedded one: commands under their names, `ask`,
- * `state`, `changes`. It is made from the contract, and runs wherever `fetch` does.
+ * `AggregateClient`, which users know as `Client`, speaks to a service that serves an aggregate, and has the methods of
+ * the embedded one: commands under their names, `ask`, `state`, `changes`. It is made from the contract, and runs
+ * wherever `fetch` does.
  *
  *     const tanks = Client.make(Tank, { baseUrl: "http://127.0.0.1:8080" })
  *     const { litres } = yield* tanks("7").Fill({ litres: 40 })
  *
- * A command fails with its own error, as in the process; with `RequestFailed` where the service says why it has no answer; or with
- * `Unreachable`, and then nobody knows whether it was done: both have its id, and the same command with that id is safe.
+ * A command fails with its own error, as in the process; with `RequestFailed` where the service says why it has no
+ * answer; or with `Unreachable`, and then nobody knows whether it was done: both have its id, and the same command with
+ * that id is safe.
  */
 import type { Rpc } from "@effect/rpc"
 import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
@@ -236,7 +238,10 @@ const sentOf = (rpc: Rpc.AnyWithProps): Sent => ({
   defaults: PayloadDefaults.of(rpc.payloadSchema)
 })
 
-/** What the service shows of an event, as the codec of the contract reads it: in the form of today, but for one that is no more. */
+/**
+ * What the service shows of an event, as the codec of the contract reads it: in the form of today, but for one that is
+ * no more.
+ */
 const toStored = (view: EventView, type: EventType<string, never, never> | undefined): StoredEvent => {
   const isCurrent = type !== undefined && type.fate === undefined
   return {

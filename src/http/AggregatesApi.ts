@@ -1,6 +1,6 @@
 /**
- * `AggregatesApi` is the contract of an aggregate over HTTP, the same for each: its commands, its state, its events. The routes are
- * three; `describe` shows them to the document as those of each aggregate, with its own schemas.
+ * `AggregatesApi` is the contract of an aggregate over HTTP, the same for each: its commands, its state, its events.
+ * The routes are three; `describe` shows them to the document as those of each aggregate, with its own schemas.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -77,7 +77,10 @@ const commandErrors = Schema.Union(
   Problem.schema("version-mismatch")
 )
 
-/** The answer to a command; `result` is the stored form of what the aggregate answers, and missing where that is nothing. */
+/**
+ * The answer to a command; `result` is the stored form of what the aggregate answers, and missing where that is
+ * nothing.
+ */
 const answer = <A, I>(result: Schema.Schema<A, I>) =>
   Schema.Struct({ result: optional(result), version: Schema.Int, position: Schema.Int, commandId: Schema.String })
 /** The state in its stored form, and where in the log that is. */

@@ -33,7 +33,9 @@ const filterOf = ({ aggregate, stream, type }: Filtering): EventFilter.EventFilt
   ...(stream !== undefined && { streamPrefix: stream })
 })
 
-/** Most events that one request looks at for those that it wants, so that one who wants few costs no more than others. */
+/**
+ * Most events that one request looks at for those that it wants, so that one who wants few costs no more than others.
+ */
 const maxLookedAt = 10 * maxPage
 
 /** A page of the log, and how far it was looked at where that is further than the last event of the page. */

@@ -1,6 +1,7 @@
 /**
- * `Published` is what an application lets clients do with an aggregate: which commands they may send, and the status of each
- * refusal over HTTP. A command that is not marked has no route: a step of a process is sent by that process, and by nobody else.
+ * `Published` is what an application lets clients do with an aggregate: which commands they may send, and the status of
+ * each refusal over HTTP. A command that is not marked has no route: a step of a process is sent by that process, and
+ * by nobody else.
  */
 import type { Rpc } from "@effect/rpc"
 import { type Context, type Effect, Schema } from "effect"

@@ -1,4 +1,7 @@
-/** What the usual mistakes say when the program runs: the first line names whose mistake it is, the member, and what to do. */
+/**
+ * What the usual mistakes say when the program runs: the first line names whose mistake it is, the member, and what to
+ * do.
+ */
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Exit, Layer, Schema } from "effect"

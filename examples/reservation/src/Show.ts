@@ -1,4 +1,7 @@
-/** `Show` is the contract of a show with its seats: events, commands, errors. A client imports this, and no behaviour with it. */
+/**
+ * `Show` is the contract of a show with its seats: events, commands, errors. A client imports this, and no behaviour
+ * with it.
+ */
 import { Rpc } from "@effect/rpc"
 import { Aggregate, Event } from "daybook"
 import { Schema } from "effect"

@@ -1,4 +1,6 @@
-/** A client in another process, or in a browser: it needs the contracts and `fetch`. Usage: `node dist/src/visit.js URL` */
+/**
+ * A client in another process, or in a browser: it needs the contracts and `fetch`. Usage: `node dist/src/visit.js URL`
+ */
 import process from "node:process"
 import { Client } from "daybook/http/client"
 import { Effect, Option, Stream } from "effect"

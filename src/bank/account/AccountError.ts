@@ -1,6 +1,7 @@
 /**
- * Why an account refuses a command, and which command may be refused for what. Fields hold what the client may need; messages name
- * no owner and no amount, since they may reach a log. Where the client is to read an amount, `detail` has it.
+ * Why an account refuses a command, and which command may be refused for what. Fields hold what the client may need;
+ * messages name no owner and no amount, since they may reach a log. Where the client is to read an amount, `detail` has
+ * it.
  */
 import { Schema } from "effect"
 
@@ -186,7 +187,9 @@ export type Refusal = (typeof refusals)[Exclude<keyof typeof refusals, "Debit" |
 /** A field of the request that does not fit, which no schema could tell. */
 export type FieldRefusal = Extract<Refusal, { readonly field: string }>
 
-/** Mistakes in the request, and what may yet be opened: the same command may fare better later, so they are not kept. */
+/**
+ * Mistakes in the request, and what may yet be opened: the same command may fare better later, so they are not kept.
+ */
 export const transientErrors = [
   "AccountNotFound",
   "InvalidAmount",

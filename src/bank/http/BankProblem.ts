@@ -1,4 +1,7 @@
-/** `BankProblem` is every error that the bank answers: those of any service, and the refusals of accounts, holds and transfers. */
+/**
+ * `BankProblem` is every error that the bank answers: those of any service, and the refusals of accounts, holds and
+ * transfers.
+ */
 import { Schema } from "effect"
 import * as StoredForm from "../../core/StoredForm.ts"
 import * as Problem from "../../http/Problem.ts"
@@ -8,7 +11,9 @@ export * from "../../http/Problem.ts"
 
 type KindRefusal = Exclude<Refusal, FieldRefusal>
 
-/** What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`. */
+/**
+ * What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`.
+ */
 const ofAccounts = {
   AccountNotFound: { code: "account-not-found", status: 404, title: "There is no such account." },
   HoldNotFound: { code: "hold-not-found", status: 404, title: "The account has no such open hold." },
