@@ -8,7 +8,6 @@ import * as PayloadRetention from "../core/PayloadRetention.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
 import * as HttpConfig from "../http/HttpConfig.ts"
 import { NodeServer } from "../http/NodeServer.ts"
-import * as Tokens from "../http/Tokens.ts"
 import * as Trust from "../http/Trust.ts"
 import type { Application } from "../projection/Application.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
@@ -19,16 +18,14 @@ import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import { Program } from "./Program.ts"
 import * as Telemetry from "./Telemetry.ts"
-import * as TokenFile from "./TokenFile.ts"
+import * as Trusted from "./Trusted.ts"
 import { UsageError } from "./UsageError.ts"
 
-export interface Settings {
+export interface Settings extends Trusted.Settings {
   readonly db: string
   readonly durability: "full" | "normal"
   readonly host: string
   readonly port: number
-  /** The file of the tokens that are accepted. */
-  readonly tokens: Option.Option<string>
   /** Requests a second that one token may make; none: as many as it likes. */
   readonly rate: Option.Option<number>
   /** For how many days payloads of keyed commands are kept; 0: none is. */
@@ -86,11 +83,11 @@ const told = (durability: string, url: string) =>
 /** Serves until it is interrupted. */
 export const run = (app: Application, settings: Settings) =>
   Effect.gen(function* () {
-    const { cluster, db, durability, host, payloadDays, port, rate, tokens: file } = settings
+    const { cluster, db, durability, host, payloadDays, port, rate } = settings
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
     }
-    const tokens = file._tag === "Some" ? Tokens.among(yield* TokenFile.follow(file.value)) : null
+    const tokens = yield* Trusted.find(settings)
     if (tokens === null && !Trust.isLoopback(host)) {
       return yield* new UsageError({
         reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`

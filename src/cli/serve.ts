@@ -43,6 +43,21 @@ const options = {
       Setting.described("JSON file of the tokens that are accepted", { variable: "DAYBOOK_TOKENS" })
     )
   ),
+  jwks: Options.text("jwks").pipe(
+    Options.withFallbackConfig(Config.string("DAYBOOK_JWKS")),
+    Options.optional,
+    Options.withDescription("keys of an issuer whose JSON Web Tokens are accepted: a file, or an https URL")
+  ),
+  issuer: Options.text("issuer").pipe(
+    Options.withFallbackConfig(Config.string("DAYBOOK_ISSUER")),
+    Options.optional,
+    Options.withDescription("the issuer, as its tokens name it")
+  ),
+  audience: Options.text("audience").pipe(
+    Options.withFallbackConfig(Config.string("DAYBOOK_AUDIENCE")),
+    Options.optional,
+    Options.withDescription("whom its tokens must be for")
+  ),
   rate: Options.integer("rate").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_RATE")),
     Options.optional,

@@ -194,7 +194,7 @@ describe("the file of tokens", () => {
         service.process.kill("SIGHUP")
         yield* Effect.repeat(
           Effect.sync(() => service.stderr()),
-          { until: (text) => text.includes("the tokens stay as they were"), schedule: Schedule.spaced("20 millis") }
+          { until: (text) => text.includes("what was read before stays"), schedule: Schedule.spaced("20 millis") }
         )
         assert.strictEqual(yield* statusOf("new"), 200)
         assert.isNull(service.process.exitCode)
