@@ -7,7 +7,8 @@ import * as Database from "./Database.ts"
 import * as Setting from "./Setting.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 
-const options = {
+/** Exported for the page of settings, which is made from them. */
+export const options = {
   db: Database.databaseOption,
   host: Options.text("host").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_HOST")),
@@ -71,7 +72,12 @@ const options = {
   payloadDays: Options.integer("payload-days").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_PAYLOAD_DAYS")),
     Options.withDefault(90),
-    Options.withDescription("days for which payloads of keyed commands are kept, to explain refusals; 0 keeps none")
+    Options.withDescription(
+      Setting.described("days for which payloads of keyed commands are kept, to explain refusals; 0 keeps none", {
+        variable: "DAYBOOK_PAYLOAD_DAYS",
+        standard: "90"
+      })
+    )
   ),
   cluster: Options.text("cluster").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_CLUSTER")),

@@ -3,7 +3,17 @@ import { Metric, MetricBoundaries, MetricKey } from "effect"
 import type { Outcome } from "./Definition.ts"
 
 /** Updated without an effect of its own: one per command would cost more than the command. */
-const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+const counter = (name: string, description: string) => {
+  const made = Metric.counter(name, { description, incremental: true })
+  // From the start it is there, at 0: of one that first appears at 1 a collector sees no increase.
+  made.unsafeUpdate(0, [])
+  return made
+}
+const gauge = (name: string, description: string) => {
+  const made = Metric.gauge(name, { description })
+  made.unsafeUpdate(0, [])
+  return made
+}
 /** What is measured goes on without a figure that cannot be taken: it may hold commands that are stored and not yet answered. */
 const update = (metric: Measured, value: number): void => {
   try {
@@ -26,8 +36,8 @@ const ahead = counter(
   "daybook.log.recorded.ahead",
   "Entries of the journal found ahead of the clock by more than the bound"
 )
-const live = Metric.gauge("daybook.actor.live", { description: "Actors in memory" })
-const waiting = Metric.gauge("daybook.mailbox.depth", { description: "Commands accepted and not answered" })
+const live = gauge("daybook.actor.live", "Actors in memory")
+const waiting = gauge("daybook.mailbox.depth", "Commands accepted and not answered")
 const batchSize = Metric.histogram(
   "daybook.commit.batch.size",
   MetricBoundaries.exponential({ start: 1, factor: 2, count: 12 }),

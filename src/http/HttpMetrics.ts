@@ -54,3 +54,6 @@ export const subscribers = Metric.gauge("daybook.http.subscribers", { descriptio
 export const waits = Metric.gauge("daybook.http.waits", {
   description: "Requests that wait for a position, for the past, or for the end of a process"
 })
+
+// There from the start, as whoever draws them expects.
+for (const gauge of [subscribers, waits]) gauge.unsafeUpdate(0, [])
