@@ -31,6 +31,7 @@ import * as openapi from "./openapi.ts"
 import * as operations from "./operations.ts"
 import { Program } from "./Program.ts"
 import * as projections from "./projections.ts"
+import * as reactions from "./reactions.ts"
 import * as rebuild from "./rebuild.ts"
 import * as restore from "./restore.ts"
 import * as Screen from "./Screen.ts"
@@ -65,6 +66,7 @@ const verbs = (app: Application) =>
     whatIf.command(app),
     stats.command,
     projections.command(app),
+    reactions.command(app),
     rebuild.command(app),
     operations.command,
     backup.command,

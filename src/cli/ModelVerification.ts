@@ -76,7 +76,7 @@ export const fold = Effect.fnUntraced(function* (
   const letters = new Map(
     (yield* checkpoints.deadLetters(model)).map(({ position, streamId }) => [streamId as string, position])
   )
-  const positions = yield* checkpoints.skipped(projection.name, projection.version)
+  const positions = yield* checkpoints.skipped(model)
   yield* generations.register(projection.name, "projection")
   const begun = yield* generations.beginShadow(projection)
   let at: Checkpoint = begun

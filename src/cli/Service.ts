@@ -105,7 +105,7 @@ export const run = (app: Application, settings: Settings) =>
         Layer.provideMerge(actorSystem(db, cluster)),
         Layer.provide(ActorConfig.layer({ shutdownTimeout, payloadRetention: Duration.days(payloadDays) }))
       ),
-      ProjectionsLocal.layer(app.projections)
+      ProjectionsLocal.layer(app.projections, app.reactions)
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
     const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),

@@ -25,6 +25,7 @@ import * as LogCopy from "../sql/LogCopy.ts"
 import * as ReadTransaction from "../sql/ReadTransaction.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
 import * as ModelVerification from "./ModelVerification.ts"
+import * as TakenOut from "./TakenOut.ts"
 
 /** Of a read model the name and the position of its checkpoint; of the file below all of them `database` and 0. */
 export type Problem = JournalCheck.Problem
@@ -157,6 +158,7 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     const wrong = yield* ModelVerification.verify(projection)
     if (wrong !== undefined) found({ streamId: projection.name, version: wrong.model.position }, wrong.problem)
   }
+  for (const note of yield* TakenOut.notes) if (notes.length < maxKept) notes.push(note)
   for (const reason of yield* LogCopy.damages) found({ streamId: "database", version: 0 }, reason)
   return {
     problems,

@@ -1,15 +1,17 @@
 /** `daybook projections`: how the read models are, and what to do with an event that one of them could not take. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Schedule } from "effect"
+import { Effect, Option, Schedule } from "effect"
+import type * as Operation from "../core/Operation.ts"
 import type { Application } from "../projection/Application.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
+import * as OperatorOptions from "./OperatorOptions.ts"
 import * as Output from "./Output.ts"
 
-const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
-  const { deadLetters, lag, lastError, name, position, rate, rebuild, version } = status
+export const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
+  const { abandoned, deadLetters, lag, lastError, name, position, rate, rebuild, skipped, version } = status
   const lines = [
     `${name} v${version}  ${status.status}  position ${position}  lag ${lag.events} events, ${lag.seconds.toFixed(1)} s  ${Math.round(rate)} events/s`
   ]
@@ -23,73 +25,141 @@ const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
     const state = retry ? "is tried again" : "parked"
     lines.push(`    ${state}    ${streamId} version ${at} (${type}), ${attempts} attempts: ${error}`)
   }
+  for (const skip of skipped) {
+    const { lifted, streamId, type, version: at } = skip
+    const state = lifted ? "skipped until the rebuild serves" : "skipped"
+    lines.push(`    ${state}    ${streamId} version ${at} (${type})${OperatorOptions.whoAndWhy(skip)}`)
+  }
+  for (const given of abandoned) {
+    const { ended, streamId, type, undone, version: at } = given
+    const state = ended ? "abandoned" : "is being abandoned"
+    const rest = undone === null ? "nothing stays undone" : Output.plain(undone)
+    lines.push(`    ${state}    ${streamId} version ${at} (${type})${OperatorOptions.whoAndWhy(given)}: ${rest}`)
+  }
   return lines
 }
 
-const release = (app: Application, how: "retry" | "skip", description: string) =>
+const observer = (app: Application) => ProjectionsLocal.layerObserver(app.projections, app.reactions)
+
+interface Asked {
+  readonly name: string
+  readonly stream: string
+  readonly version: number | undefined
+  readonly by: Operation.By
+}
+
+/** A verb about the events of a stream. */
+const onStream = <E>(
+  app: Application,
+  verb: string,
+  description: string,
+  run: (projections: Projections["Type"], asked: Asked) => Effect.Effect<Operation.Done, E>,
+  told: (done: Operation.Done) => string
+) =>
   Command.make(
-    how,
-    { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }), stream: Args.text({ name: "STREAM" }) },
-    ({ db, name, stream }) =>
+    verb,
+    {
+      db: Database.databaseOption,
+      json: Output.jsonOption,
+      ...OperatorOptions.options,
+      name: Args.text({ name: "PROJECTION" }),
+      stream: Args.text({ name: "STREAM" }),
+      version: Args.integer({ name: "VERSION" }).pipe(Args.optional)
+    },
+    ({ db, json, name, stream, version, ...given }) =>
       Effect.gen(function* () {
-        const projections = yield* Projections
-        yield* projections[how](name, stream)
-        yield* Output.line(
-          `${name}: ${stream} is ${how === "retry" ? "tried again" : "passed over"} by whoever runs it`
-        )
-      }).pipe(
-        Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
-        Effect.provide(Database.layer(db, "existing"))
-      )
+        const by = OperatorOptions.toBy(given)
+        const done = yield* run(yield* Projections, { name, stream, version: Option.getOrUndefined(version), by })
+        yield* Output.result(json, done, [OperatorOptions.told(done, `${name}: ${stream} ${told(done)}`)])
+      }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
+  ).pipe(Command.withDescription(description))
+
+/** A verb about a projection or reaction as a whole. */
+const onOne = <E>(
+  app: Application,
+  verb: string,
+  description: string,
+  run: (projections: Projections["Type"], name: string, by: Operation.By) => Effect.Effect<Operation.Done, E>,
+  told: string
+) =>
+  Command.make(
+    verb,
+    {
+      db: Database.databaseOption,
+      json: Output.jsonOption,
+      ...OperatorOptions.options,
+      name: Args.text({ name: "PROJECTION" })
+    },
+    ({ db, json, name, ...given }) =>
+      Effect.gen(function* () {
+        const done = yield* run(yield* Projections, name, OperatorOptions.toBy(given))
+        yield* Output.result(json, done, [OperatorOptions.told(done, `${name}: ${told}`)])
+      }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
   ).pipe(Command.withDescription(description))
 
 /** How often, and how long, whoever removes a model waits for those who read it. */
 const patience = Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("10 seconds"))
 
-const onOne = (
-  app: Application,
-  verb: string,
-  description: string,
-  run: (projections: Projections["Type"], name: string) => Effect.Effect<string, unknown>
-) =>
-  Command.make(verb, { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }) }, ({ db, name }) =>
+const remove = (app: Application) =>
+  Command.make("remove", { db: Database.databaseOption, name: Args.text({ name: "PROJECTION" }) }, ({ db, name }) =>
     Effect.gen(function* () {
-      yield* Output.line(`${name}: ${yield* run(yield* Projections, name)}`)
-    }).pipe(
-      Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
-      Effect.provide(Database.layer(db, "existing"))
-    )
-  ).pipe(Command.withDescription(description))
+      const projections = yield* Projections
+      yield* Effect.retry(projections.remove(name), {
+        schedule: patience,
+        while: (error) => error._tag === "SwapFailed" && error.mayPass
+      })
+      yield* Output.line(`${name}: removed`)
+    }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
+  ).pipe(Command.withDescription("Remove a read model that the program no longer declares, with its tables."))
+
+const rebuilds = (detail: unknown): boolean =>
+  typeof detail === "object" && detail !== null && "rebuilds" in detail && detail.rebuilds === true
 
 export const command = (app: Application) =>
   Command.make("projections", { db: Database.databaseOption, json: Output.jsonOption }, ({ db, json }) =>
     Effect.gen(function* () {
       const all = yield* Effect.flatMap(Projections, ({ list }) => list)
       yield* Output.result(json, { projections: all }, all.flatMap(describe))
-    }).pipe(
-      Effect.provide(ProjectionsLocal.layerObserver(app.projections)),
-      Effect.provide(Database.layer(db, "readOnly"))
-    )
+    }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(
     Command.withDescription("Show how the read models are; retry or skip an event that one could not take."),
     Command.withSubcommands([
-      release(app, "retry", "Try the failed event of a stream again."),
-      release(app, "skip", "Pass over the failed event of a stream, for as long as the projection's version stays."),
+      onStream(
+        app,
+        "retry",
+        "Try the failed event of a stream again.",
+        (projections, { by, name, stream }) => projections.retry(name, stream, by),
+        () => "is tried again by whoever runs it"
+      ),
+      onStream(
+        app,
+        "skip",
+        "Pass over the failed event of a stream, for as long as the projection's version stays.",
+        (projections, { by, name, stream }) => projections.skip(name, stream, by),
+        () => "is passed over by whoever runs it"
+      ),
+      onStream(
+        app,
+        "unskip",
+        "Undo a skip; a model that passed over the event is built anew.",
+        (projections, { by, name, stream, version }) => projections.unskip(name, stream, by, version),
+        ({ detail }) =>
+          rebuilds(detail) ? "is taken in again: the model is built anew" : "is taken in again by whoever runs it"
+      ),
+      onOne(
+        app,
+        "pause",
+        "Stop one until it is resumed, also when the process starts again.",
+        ({ pause }, name, by) => pause(name, by),
+        "pauses with whoever runs it"
+      ),
       onOne(
         app,
         "resume",
         "End a pause; have a reaction that is ahead of a restored log go on from its end.",
-        ({ resume }, name) => Effect.as(resume(name), "goes on with whoever runs it")
+        ({ resume }, name, by) => resume(name, by),
+        "goes on with whoever runs it"
       ),
-      onOne(
-        app,
-        "remove",
-        "Remove a read model that the program no longer declares, with its tables.",
-        ({ remove }, name) =>
-          Effect.retry(remove(name), {
-            schedule: patience,
-            while: (error) => error._tag === "SwapFailed" && error.mayPass
-          }).pipe(Effect.as("removed"))
-      )
+      remove(app)
     ])
   )

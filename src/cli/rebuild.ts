@@ -61,8 +61,8 @@ export const run = (app: Application, name: string, { watch = (_, waiting) => wa
       })
     )
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1_000
-    const { position } = yield* projections.status(name)
-    return { name, events, position, seconds }
+    const { position, skipped } = yield* projections.status(name)
+    return { name, events, position, seconds, skipped: skipped.length }
   }).pipe(Effect.provide(ProjectionsLocal.layerObserver(app.projections)))
 
 const plan = (app: Application, name: string) =>
@@ -90,9 +90,10 @@ export const command = (app: Application) =>
           return yield* Output.result(json, planned, [`${name}: ${events} events to read, ${time}; nothing was done`])
         }
         const rebuilt = yield* run(app, name, { watch: Output.withStatusLine })
-        const { events, position, seconds } = rebuilt
+        const { events, position, seconds, skipped } = rebuilt
+        const without = skipped === 0 ? "" : `, without ${skipped} that operators had skipped`
         yield* Output.result(json, rebuilt, [
-          `${name}: rebuilt from ${events} events in ${Output.seconds(seconds)}, now at position ${position}`
+          `${name}: rebuilt from ${events} events${without} in ${Output.seconds(seconds)}, now at position ${position}`
         ])
       }).pipe(Effect.provide(Database.layer(db, dryRun ? "readOnly" : "existing")))
   ).pipe(Command.withDescription("Build a read model anew from the log, while the old one serves."))

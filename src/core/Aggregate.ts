@@ -7,6 +7,7 @@ import { Chunk, Context, Duration, Effect, Either, Layer, Option, type ParseResu
 import { ActorConfig } from "./ActorConfig.ts"
 import { type RuntimeError, UnstorableState } from "./ActorError.ts"
 import { ActorSystem, type Answer } from "./ActorSystem.ts"
+import { Causation } from "./Causation.ts"
 import * as CommandCodec from "./CommandCodec.ts"
 import * as CommandId from "./CommandId.ts"
 import * as Damage from "./Damage.ts"
@@ -55,9 +56,9 @@ export interface CommandOptions {
   readonly said?: unknown
   /** One that an earlier release of your code gave to this command: what was stored under it is recognized. */
   readonly formerFingerprint?: string
-  /** The conversation that the command belongs to. Default: its own id. */
+  /** The conversation that the command belongs to. Default: within a reaction that of its event, else the command's own id. */
   readonly correlationId?: string
-  /** The event that caused it. Default: none. */
+  /** The event that caused it, as `STREAM@VERSION`: see `Causation.ts`. Default: within a reaction its event, else none. */
   readonly causationId?: string
 }
 
@@ -388,6 +389,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
         const { earlier, fingerprint, payload, stored } = received.right
         const span = fiber.currentSpan
         const sender = Context.get(fiber.currentContext, Principal)
+        const cause = Context.get(fiber.currentContext, Causation)
         const answer = system.ask({
           aggregate: name,
           id: encodedId,
@@ -399,8 +401,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           // Nothing can have been stored under an id that was made for it.
           earlier: options?.commandId === undefined ? undefined : earlier,
           expectedVersion,
-          correlationId: options?.correlationId ?? commandId,
-          causationId: options?.causationId ?? null,
+          correlationId: options?.correlationId ?? cause?.correlationId ?? commandId,
+          causationId: options?.causationId ?? cause?.causationId ?? null,
           traceparent: span === undefined ? null : traceparentOf(span),
           principal: sender === null ? null : sender.name,
           isPersonal: sender?.isPersonal === true,

@@ -12,11 +12,13 @@ import { Effect, Either } from "effect"
 import { EventStore, type LookupError } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Json from "./Json.ts"
+import { Principal } from "./Principal.ts"
 import { EntryDamaged } from "./StoreError.ts"
 import * as TextCodec from "./TextCodec.ts"
 
 /** Who operates, why, and under which key. Where nothing is said, nothing is known. */
 export interface By {
+  /** Default: the principal of the context. */
   readonly principal?: string | null
   readonly reason?: string | null
   /** Default: none, and each call is an operation of its own. */
@@ -69,15 +71,18 @@ const toDone = (entry: Journal.JournalEntry, replayed: boolean): Done => {
 export const run = <E, R>(
   name: string,
   asked: Detail,
-  { key = null, principal = null, reason = null }: By,
+  { key = null, principal, reason = null }: By,
   work: Effect.Effect<Detail, E, R>
 ) =>
-  Effect.flatMap(EventStore, (store) =>
-    store.operate(
-      { kind: "operation", name, detail: Json.canonical(asked), principal, reason, key },
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const who = principal === undefined ? ((yield* Principal)?.name ?? null) : principal
+    const { entry, replayed } = yield* store.operate(
+      { kind: "operation", name, detail: Json.canonical(asked), principal: who, reason, key },
       Effect.map(work, (found) => Json.canonical({ ...asked, ...found }))
     )
-  ).pipe(Effect.map(({ entry, replayed }) => toDone(entry, replayed)))
+    return toDone(entry, replayed)
+  })
 
 export interface Page {
   readonly operations: ReadonlyArray<Done>

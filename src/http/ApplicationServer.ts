@@ -56,6 +56,7 @@ export const layer = <P>(
         AggregateHandlers.layer(app),
         LogHandlers.layer,
         ProjectionHandlers.layer,
+        ProjectionHandlers.reactions,
         OperationHandlers.layer
       )
       const api = Layer.effect(

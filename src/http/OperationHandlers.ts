@@ -17,6 +17,7 @@ import * as Documents from "./Documents.ts"
 import * as Failures from "./Failures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
+import * as OperationView from "./OperationView.ts"
 import { Problem } from "./Problem.ts"
 import * as Prometheus from "./Prometheus.ts"
 import { Readiness } from "./Readiness.ts"
@@ -132,10 +133,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
           Effect.mapBoth({
             onFailure: Failures.ofReading,
             onSuccess: ({ more, operations }) => ({
-              operations: operations.map(({ recordedAt, replayed: _, ...done }) => ({
-                ...done,
-                recordedAt: new Date(recordedAt).toISOString()
-              })),
+              operations: operations.map(OperationView.of),
               next: more ? (operations.at(-1)?.sequence ?? null) : null
             })
           })

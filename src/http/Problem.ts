@@ -50,6 +50,8 @@ export const codes = define({
   "method-not-allowed": { status: 405, title: "The resource does not take this method." },
   "request-timeout": { status: 408, title: "The request took too long to arrive." },
   "position-ahead": { status: 409, title: "The position is beyond the end of the log." },
+  "nothing-to-do": { status: 409, title: "There is nothing that the request could be about." },
+  "wrong-kind": { status: 409, title: "What is asked for is not for a projection, or not for a reaction." },
   "version-mismatch": { status: 412, title: "What is asked for has moved on from the version in If-Match." },
   "body-too-large": { status: 413, title: "The body is larger than 64 KiB." },
   "unsupported-media-type": { status: 415, title: "The body is not sent as application/json." },

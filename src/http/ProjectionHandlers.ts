@@ -1,17 +1,31 @@
-/** The answers to requests about projections: how they are, and to build one anew. */
+/**
+ * The answers to requests about projections and reactions: how they are, to build one anew, and what an operator has them do, under
+ * the name of the caller's token.
+ */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
-import type { EventStore } from "../core/EventStore.ts"
+import type { EventStore, OperationError, RecordError } from "../core/EventStore.ts"
+import type * as Operation from "../core/Operation.ts"
+import { Principal } from "../core/Principal.ts"
 import type { Failure } from "../projection/Model.ts"
+import type {
+  NothingAbandoned,
+  NothingFailed,
+  NothingSkipped,
+  UnknownProjection,
+  WrongKind
+} from "../projection/ProjectionError.ts"
 import type { ProjectionStatus, Trouble } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
 import { CurrentCommand } from "./Boundary.ts"
 import * as Failures from "./Failures.ts"
 import * as OnceOnly from "./OnceOnly.ts"
+import * as OperationView from "./OperationView.ts"
 import { Problem } from "./Problem.ts"
+import { type ProjectionView, RebuildPlan } from "./ProjectionsApi.ts"
 import * as RequestBody from "./RequestBody.ts"
-import { type ProjectionView, RebuildPlan, ServiceApi } from "./ServiceApi.ts"
+import { ServiceApi } from "./ServiceApi.ts"
 
 /** Without the text of the error, which may quote what is stored: it is in `daybook projections`. */
 const failed = ({ attempts, position, streamId, type, version }: Failure) => ({
@@ -31,8 +45,10 @@ const troubled = ({ attempts, position, step, streamId, type, version }: Trouble
   attempts
 })
 
+const timeOf = (millis: number | null): string | null => (millis === null ? null : new Date(millis).toISOString())
+
 const view = (projection: ProjectionStatus): ProjectionView => {
-  const { deadLetters, kind, lag, lastError, name, position, rebuild, status } = projection
+  const { abandoned, deadLetters, kind, lag, lastError, name, position, rebuild, skipped, status } = projection
   return {
     name,
     kind,
@@ -41,9 +57,76 @@ const view = (projection: ProjectionStatus): ProjectionView => {
     lag,
     lastError: lastError === null ? null : troubled(lastError),
     stuck: deadLetters.map(failed),
+    skipped: skipped.map(({ skippedAt, ...skip }) => ({ ...skip, skippedAt: timeOf(skippedAt) })),
+    abandoned: abandoned.map(({ abandonedAt, ...each }) => ({ ...each, abandonedAt: timeOf(abandonedAt) })),
     rebuild
   }
 }
+
+type VerbError =
+  | OperationError
+  | RecordError
+  | NothingAbandoned
+  | NothingFailed
+  | NothingSkipped
+  | UnknownProjection
+  | WrongKind
+
+/** What a verb answers that did nothing. */
+const problemOf = (error: VerbError) => {
+  switch (error._tag) {
+    case "UnknownProjection":
+      return new Problem("projection-not-found", { detail: error.message })
+    case "NothingAbandoned":
+    case "NothingFailed":
+    case "NothingSkipped":
+      return new Problem("nothing-to-do", { detail: error.message })
+    case "WrongKind":
+      return new Problem("wrong-kind", { detail: error.message })
+    case "CommandIdReused":
+      return new Problem("idempotency-key-reused")
+    case "EntryDamaged":
+      return Failures.damaged(error)
+    case "InvalidArgument":
+      return Failures.invalidArgument(error)
+    case "StoreUnavailable":
+      return Failures.storeUnavailable(error)
+    case "OutcomeUnknown":
+      return Failures.outcomeUnknown(error)
+  }
+}
+
+/** Does it as the caller, under the key of the request, and answers with its entry. */
+const operate = <E extends VerbError>(
+  { reason = null }: { readonly reason?: string | null },
+  run: (by: Operation.By) => Effect.Effect<Operation.Done, E>
+) =>
+  Effect.gen(function* () {
+    const principal = (yield* Principal)?.name ?? null
+    const { commandId: key } = yield* CurrentCommand
+    const done = yield* Effect.mapError(run({ principal, reason, key }), problemOf)
+    return HttpServerResponse.unsafeJson(OperationView.of(done), {
+      status: 202,
+      headers: done.replayed ? { "idempotency-replayed": "true" } : {}
+    })
+  })
+
+export const reactions = HttpApiBuilder.group(ServiceApi, "reactions", (handlers) =>
+  Effect.map(Projections, (projections) =>
+    handlers
+      .handle("retry", ({ path: { name }, payload }) =>
+        operate(payload, (by) => projections.retry(name, payload.streamId, by))
+      )
+      .handle("abandon", ({ path: { name }, payload }) =>
+        payload.dryRun === true
+          ? Effect.mapError(projections.abandoning(name, payload.streamId), problemOf)
+          : operate(payload, (by) => projections.abandon(name, payload.streamId, by))
+      )
+      .handle("takeUp", ({ path: { name }, payload }) =>
+        operate(payload, (by) => projections.takeUp(name, payload.streamId, by))
+      )
+  )
+)
 
 export const layer = HttpApiBuilder.group(ServiceApi, "projections", (handlers) =>
   Effect.gen(function* () {
@@ -80,6 +163,17 @@ export const layer = HttpApiBuilder.group(ServiceApi, "projections", (handlers) 
             OutcomeUnknown: (error) => Effect.fail(Failures.outcomeUnknown(error))
           })
         )
+      )
+      .handle("pause", ({ path: { name }, payload }) => operate(payload, (by) => projections.pause(name, by)))
+      .handle("resume", ({ path: { name }, payload }) => operate(payload, (by) => projections.resume(name, by)))
+      .handle("retry", ({ path: { name }, payload }) =>
+        operate(payload, (by) => projections.retry(name, payload.streamId, by))
+      )
+      .handle("skip", ({ path: { name }, payload }) =>
+        operate(payload, (by) => projections.skip(name, payload.streamId, by))
+      )
+      .handle("unskip", ({ path: { name }, payload }) =>
+        operate(payload, (by) => projections.unskip(name, payload.streamId, by, payload.version))
       )
   })
 )

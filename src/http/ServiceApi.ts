@@ -9,19 +9,10 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Access from "./Access.ts"
-import {
-  AnswerFields,
-  after,
-  always,
-  digits,
-  every,
-  everyCommand,
-  inapplicable,
-  keyed,
-  limit,
-  optional
-} from "./ApiParts.ts"
+import { AnswerFields, after, always, digits, every, limit, optional } from "./ApiParts.ts"
+import * as OperationView from "./OperationView.ts"
 import * as Problem from "./Problem.ts"
+import { Projections, Reactions } from "./ProjectionsApi.ts"
 
 const skipDamaged = optional(
   Schema.BooleanFromString.annotations({
@@ -97,64 +88,6 @@ export const EventPage = Schema.Struct({
   examples: [{ events: [storedEvent], next: null }]
 })
 
-/** An event that failed, without the text of its error, which may quote what is stored. */
-const FailedEvent = Schema.Struct({
-  position: Schema.Int,
-  streamId: Schema.String,
-  version: Schema.Int,
-  type: Schema.String,
-  attempts: Schema.Int
-})
-/** What went wrong last. Only where an event was applied there is one; tables are made and swapped without. */
-const Trouble = Schema.Struct({
-  step: Schema.Literal("apply", "create", "swap", "ahead"),
-  position: Schema.NullOr(Schema.Int),
-  streamId: Schema.NullOr(Schema.String),
-  version: Schema.NullOr(Schema.Int),
-  type: Schema.NullOr(Schema.String),
-  attempts: Schema.Int
-})
-const projectionView = {
-  name: "order_totals",
-  kind: "projection",
-  status: "running",
-  position: 42,
-  lag: { events: 0, seconds: 0 },
-  lastError: null,
-  stuck: [],
-  rebuild: null
-} as const
-export const ProjectionView = Schema.Struct({
-  name: Schema.String,
-  kind: Schema.Literal("projection", "reaction"),
-  status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused", "ahead").annotations({
-    description:
-      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is built anew."
-  }),
-  position: Schema.Int,
-  lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
-  lastError: Schema.NullOr(Trouble),
-  stuck: Schema.Array(FailedEvent).annotations({
-    description:
-      "Streams that wait behind an event that failed too often; of a reaction it is tried again now and then."
-  }),
-  rebuild: Schema.NullOr(
-    Schema.Struct({
-      position: Schema.Int,
-      target: Schema.Int,
-      eventsPerSecond: Schema.Number,
-      secondsLeft: Schema.NullOr(Schema.Number)
-    })
-  )
-}).annotations({ identifier: "Projection", examples: [projectionView] })
-export type ProjectionView = typeof ProjectionView.Type
-
-export const RebuildPlan = Schema.Struct({ name: Schema.String, events: Schema.Int }).annotations({
-  identifier: "RebuildPlan",
-  description: "What is built again, and from how many positions of the log.",
-  examples: [{ name: "order_totals", events: 42 }]
-})
-
 const ahead = Problem.schema("position-ahead")
 
 /** An answer of text, with an example. */
@@ -181,31 +114,6 @@ export class Log extends HttpApiGroup.make("log")
       .addSuccess(textOf("text/event-stream", 'id: 2\nevent: Confirmed\ndata: {"position":2}\n\n'))
       .addError(Schema.Union(every, ahead, Problem.schema("too-many-subscribers")))
       .middleware(Access.Read)
-  ) {}
-
-export class Projections extends HttpApiGroup.make("projections")
-  .annotate(OpenApi.Description, "Read models and reactions: how far they are, and what they need of an operator.")
-  .add(
-    HttpApiEndpoint.get("list", "/projections")
-      .annotate(OpenApi.Summary, "Health of the read models")
-      .addSuccess(
-        Schema.Struct({ projections: Schema.Array(ProjectionView) }).annotations({
-          identifier: "Projections",
-          examples: [{ projections: [projectionView] }]
-        })
-      )
-      .addError(every)
-      .middleware(Access.Read)
-  )
-  .add(
-    HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
-      .annotate(AnswerFields, ["operation"])
-      .annotate(OpenApi.Summary, "Build a read model anew")
-      .setPath(Schema.Struct({ name: Schema.String }))
-      .setHeaders(keyed)
-      .addSuccess(RebuildPlan, { status: 202 })
-      .addError(Schema.Union(everyCommand, inapplicable, Problem.schema("projection-not-found")))
-      .middleware(Access.Admin)
   ) {}
 
 const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotations({
@@ -240,38 +148,13 @@ const DocumentView = Schema.Record({ key: Schema.String, value: Schema.Unknown }
   examples: [{ openapi: "3.1.0" }]
 })
 
-const operation = {
-  sequence: 42,
-  kind: "operation",
-  name: "projections.skip",
-  principal: "anna",
-  reason: "the row was imported twice",
-  key: null,
-  detail: { projection: "order_totals", streamId: "order-7", position: 2 },
-  recordedAt: "2026-01-31T12:00:00.000Z"
-} as const
-/** What an operator did, as its entry in the journal says. */
-export const OperationView = Schema.Struct({
-  sequence: Schema.Int,
-  kind: Schema.Literal("operation", "epoch"),
-  name: Schema.String,
-  principal: Schema.NullOr(Schema.String),
-  reason: Schema.NullOr(Schema.String),
-  key: Schema.NullOr(Schema.String),
-  detail: Schema.Unknown,
-  recordedAt: Schema.String
-}).annotations({
-  identifier: "Operation",
-  description: "`sequence`: of its entry in the journal. `detail`: what it was done with, and what it found.",
-  examples: [operation]
-})
 const OperationPage = Schema.Struct({
-  operations: Schema.Array(OperationView),
+  operations: Schema.Array(OperationView.OperationView),
   next: Schema.NullOr(Schema.Int)
 }).annotations({
   identifier: "OperationPage",
   description: "`next` is the next `after`, null at the end.",
-  examples: [{ operations: [operation], next: null }]
+  examples: [{ operations: [OperationView.example], next: null }]
 })
 
 const sums = { events: Schema.Int, bytes: Schema.Int }
@@ -361,4 +244,4 @@ export class Operations extends HttpApiGroup.make("operations")
   ) {}
 
 /** The same for each application: its name is no part of the contract. */
-export class ServiceApi extends HttpApi.make("daybook").add(Log).add(Projections).add(Operations) {}
+export class ServiceApi extends HttpApi.make("daybook").add(Log).add(Projections).add(Reactions).add(Operations) {}

@@ -15,6 +15,7 @@ import type * as Metadata from "../core/Metadata.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { ImportFormat } from "./ImportFormat.ts"
 import type * as Projection from "./Projection.ts"
+import type { StartRequired } from "./ProjectionError.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import type { Projections } from "./Projections.ts"
 import * as Published from "./Published.ts"
@@ -67,8 +68,8 @@ export interface Application<in P = never> {
   readonly reactions: ReadonlyArray<Reaction.Any>
   /** The aggregate whose stream it is; undefined where the stream is of none of them. */
   readonly ofStream: (streamId: string) => AggregatePart | undefined
-  /** Aggregates, services and reactions, which run while the layer's scope is open. */
-  readonly layer: Layer.Layer<P, never, Runtime>
+  /** Aggregates, services and reactions, which run while the layer's scope is open; fails where one does not say where to begin. */
+  readonly layer: Layer.Layer<P, StartRequired, Runtime>
   readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
   /** What is noted with its commands beside their payloads; undefined where nothing is. */
   readonly metadata: Metadata.Any | undefined
@@ -170,7 +171,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     Layer.empty
   ) as Layer.Layer<P, never, ActorSystem>
   const services = parts.services ?? (Layer.empty as Layer.Layer<S>)
-  const ofReactions = reactions.reduce<Layer.Layer<never, never, P | S | Runtime>>(
+  const ofReactions = reactions.reduce<Layer.Layer<never, StartRequired, P | S | Runtime>>(
     (all, reaction) => Layer.merge(all, Reaction.layer(reaction)),
     Layer.empty
   )
@@ -184,7 +185,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     ofStream: (streamId) => byName.get(nameIn(streamId)),
     layer: ofReactions.pipe(Layer.provideMerge(services), Layer.provideMerge(ofAggregates)) as Layer.Layer<
       P | S,
-      never,
+      StartRequired,
       Runtime
     >,
     imports: imports.map((format) => ({

@@ -10,6 +10,7 @@
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Context, type Effect } from "effect"
+import type * as Operation from "../core/Operation.ts"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import type { Checkpoint, DeadLetter, Failure, Model, Written } from "./Model.ts"
 import type { ApplyFailed, CheckpointMoved } from "./ProjectionError.ts"
@@ -25,6 +26,18 @@ export interface Move {
    * and the move fails with `CheckpointMoved`: it would pass over that stream's events.
    */
   readonly parked?: number
+  /**
+   * Positions that the mover left out because an operator had them skipped. Where the skips between the two places are no longer
+   * these, the move fails with `CheckpointMoved`: it would pass over an event that is to be applied, or apply one that is not.
+   */
+  readonly skipped?: ReadonlyArray<number>
+}
+
+/** An event of a parked stream as its mover took it. */
+export interface Taken {
+  readonly position: number
+  /** Whether it was left out because an operator had it skipped. */
+  readonly skipped: boolean
 }
 
 export type MoveError = CheckpointMoved | StoreUnavailable | OutcomeUnknown
@@ -41,26 +54,32 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     /** Notes what a model is stuck at, or with null that it no longer is. An event that was skipped meanwhile is no failure. */
     readonly noteFailure: (at: Checkpoint, failure: Model["failure"]) => Written<void, CheckpointMoved>
     /** Makes a dead letter of the event's stream and moves the checkpoint, or leaves it where it is. */
-    readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<void, CheckpointMoved>
+    readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<DeadLetter, CheckpointMoved>
     /**
      * Runs the change for events of a parked stream. `rest` is the dead letter that remains, or null when the stream has
-     * caught up with the checkpoint. Fails with `CheckpointMoved` unless letter and checkpoint are as given.
+     * caught up with the checkpoint. Fails with `CheckpointMoved` unless letter, checkpoint and skips are as given.
      */
     readonly unpark: (
       at: Checkpoint,
       letter: DeadLetter,
       rest: DeadLetter | null,
-      change: Effect.Effect<void, ApplyFailed, SqlClient>
+      change: Effect.Effect<void, ApplyFailed, SqlClient>,
+      taken?: Taken
     ) => Written<void, ApplyFailed | CheckpointMoved>
     /** The dead letters of a model, by stream. */
     readonly deadLetters: (of: Checkpoint) => Effect.Effect<ReadonlyArray<DeadLetter>, StoreUnavailable>
-    /** Positions that an operator had skipped, in this version of the projection. */
-    readonly skipped: (projection: string, version: number) => Effect.Effect<ReadonlySet<number>, StoreUnavailable>
+    /** Positions that an operator had skipped, as far as that holds for this model. */
+    readonly skipped: (of: Checkpoint) => Effect.Effect<ReadonlySet<number>, StoreUnavailable>
     /**
-     * Has the failed event of this stream tried again, or passed over for as long as the version stays. Gives whether there
-     * was one. Remembered until the runner comes to it.
+     * Has the failed event of this stream tried again, or passed over for as long as the version stays. Gives the events that
+     * there were. Remembered until the runner comes to it.
      */
-    readonly release: (projection: string, streamId: string, how: "retry" | "skip") => Written<boolean>
+    readonly release: (
+      projection: string,
+      streamId: string,
+      how: "retry" | "skip",
+      by?: Operation.By
+    ) => Written<ReadonlyArray<Failure>>
     /** Has a reaction that is ahead of the log go on from the log's end. Gives whether there was one. */
     readonly toEnd: (reaction: string) => Written<boolean>
     /** Forgets that models halted, so that they try again. */

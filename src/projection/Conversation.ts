@@ -7,7 +7,7 @@ import { isDerived } from "../core/CommandId.ts"
 import { EventStore, type LookupError } from "../core/EventStore.ts"
 import { isStreamId, type StreamId } from "../core/StreamId.ts"
 import type { Application } from "./Application.ts"
-import * as Reaction from "./Reaction.ts"
+import * as ReactionRunner from "./ReactionRunner.ts"
 
 /** An event of any stream. */
 export interface Place {
@@ -59,8 +59,9 @@ export const make = (app: Application) => {
   ): Effect.fn.Return<ReadonlyArray<Sent>, LookupError, EventStore> {
     const store = yield* EventStore
     const sent: Array<Sent> = []
-    for (const { name } of app.reactions) {
-      const idOf = Reaction.commandIdOf(name, place, 0)
+    for (const reaction of app.reactions) {
+      const { name } = reaction
+      const idOf = ReactionRunner.commandIdOf(reaction, place, 0)
       for (let n = 0; n < maxCommands; n++) {
         const entry = (yield* store.findDecided(idOf(n)))?.entry
         if (entry === undefined || entry.commandId === null || entry.streamId === null || entry.outcome === null)

@@ -16,8 +16,15 @@ import type { CheckpointMoved, CreateFailed, SwapFailed } from "./ProjectionErro
 export class GenerationStore extends Context.Tag("daybook/projection/GenerationStore")<
   GenerationStore,
   {
-    /** Makes its row where there is none; a reaction begins with a checkpoint that serves at once. */
+    /** Makes its row where there is none. */
     readonly register: (name: string, kind: "projection" | "reaction") => Written
+    /** Makes the row of a reaction with a checkpoint at this position, where there is none. Gives whether there was none. */
+    readonly begin: (reaction: string, position: number) => Written<boolean>
+    /**
+     * Gives all that is kept of a reaction another name. Gives whether there was one, and none of the new name. The old name stays
+     * taken, without a checkpoint: a process that runs the reaction under it stands still, where it would begin from the start.
+     */
+    readonly rename: (former: string, name: string) => Written<boolean>
     readonly find: (name: string) => Effect.Effect<Option.Option<ProjectionRow>, StoreUnavailable>
     /** All rows, by name. */
     readonly list: Effect.Effect<ReadonlyArray<ProjectionRow>, StoreUnavailable>

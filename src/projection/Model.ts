@@ -63,6 +63,36 @@ export interface DeadLetter extends Failure {
   readonly retry: boolean
 }
 
+/** An event that an operator had a model pass over, for as long as the projection's version stays. */
+export interface Skip {
+  readonly position: number
+  readonly streamId: string
+  readonly version: number
+  readonly type: string
+  readonly principal: string | null
+  readonly reason: string | null
+  /** Milliseconds since 1970-01-01 UTC; null where an earlier release did not note it. */
+  readonly skippedAt: number | null
+  /** Whether it is undone by the rebuild that is under way: the model that serves still lacks the event. */
+  readonly lifted: boolean
+}
+
+/** An event that a reaction does not try any more, since an operator abandoned it. */
+export interface Abandonment {
+  readonly position: number
+  readonly streamId: string
+  readonly version: number
+  readonly type: string
+  readonly principal: string | null
+  readonly reason: string | null
+  /** Milliseconds since 1970-01-01 UTC; null where an earlier release did not note it. */
+  readonly abandonedAt: number | null
+  /** Whether all is done that is done instead. */
+  readonly ended: boolean
+  /** What stays undone, for whoever must do it; null where nothing does. */
+  readonly undone: string | null
+}
+
 export interface ProjectionRow {
   readonly name: string
   readonly kind: "projection" | "reaction"

@@ -43,6 +43,54 @@ export class NothingFailed extends Schema.TaggedError<NothingFailed>()("NothingF
   }
 }
 
+/** No event of this stream is skipped: nothing is to be undone. */
+export class NothingSkipped extends Schema.TaggedError<NothingSkipped>()("NothingSkipped", {
+  projection: Schema.String,
+  streamId: Schema.String
+}) {
+  override get message() {
+    return `${this.projection} passes over no event of stream ${this.streamId}; see \`daybook projections\``
+  }
+}
+
+/** No event of this stream is abandoned: nothing is to be taken up. */
+export class NothingAbandoned extends Schema.TaggedError<NothingAbandoned>()("NothingAbandoned", {
+  reaction: Schema.String,
+  streamId: Schema.String
+}) {
+  override get message() {
+    return `${this.reaction} has abandoned no event of stream ${this.streamId}; see \`daybook reactions\``
+  }
+}
+
+/** The verb is not for this kind: passing over an event would leave undone what a reaction began, and nobody would know. */
+export class WrongKind extends Schema.TaggedError<WrongKind>()("WrongKind", {
+  name: Schema.String,
+  kind: Schema.Literal("projection", "reaction")
+}) {
+  override get message() {
+    return this.kind === "reaction"
+      ? `${this.name} is a reaction: abandon the event with \`daybook reactions abandon\`, which says what stays undone`
+      : `${this.name} is a projection: pass over the event with \`daybook projections skip\``
+  }
+}
+
+/** The reaction is new on a log that has events, and does not say where to begin; or says a position where no event is. */
+export class StartRequired extends Schema.TaggedError<StartRequired>()("StartRequired", {
+  reaction: Schema.String,
+  /** Position of the log's end. */
+  end: Schema.Int,
+  /** The position that it says; null where it says nothing. */
+  after: Schema.NullOr(Schema.Int)
+}) {
+  override get message() {
+    return this.after === null
+      ? `the reaction ${this.reaction} is new on a log with events up to position ${this.end}: say startFrom: "beginning" to react to ` +
+          'all of them, "now" to begin behind them, { after: POSITION } for a place between; or, where it was renamed, formerNames'
+      : `the reaction ${this.reaction} is to start after position ${this.after}, where the log has no event; it ends at ${this.end}`
+  }
+}
+
 /**
  * The rebuild met an event that it could not take, or its tables could not be made or put in place. The model that served before
  * still does.

@@ -141,7 +141,7 @@ export const run = Effect.fnUntraced(function* (
 
   const excludedOf = Effect.fnUntraced(function* (model: Model) {
     const letters = yield* checkpoints.deadLetters(model)
-    const positions = yield* checkpoints.skipped(name, model.version)
+    const positions = yield* checkpoints.skipped(model)
     return { letters, excluded: { streams: new Set(letters.map(({ streamId }) => streamId)), positions } }
   })
 
@@ -179,8 +179,9 @@ export const run = Effect.fnUntraced(function* (
     }
     const later = yield* eventAt(model, letter.streamId, next.version + 1)
     const rest = later === undefined ? null : { ...letter, ...Batch.failureOf(later, letter.error, 0), retry: true }
+    const { position } = Source.placeOf(next)
     yield* checkpoints
-      .unpark(model, letter, rest, change(model, batch))
+      .unpark(model, letter, rest, change(model, batch), { position, skipped: positions.has(position) })
       .pipe(
         Effect.catchTag("ApplyFailed", ({ cause }) =>
           Effect.flatMap(failed(cause), (letterAgain) => checkpoints.unpark(model, letter, letterAgain, Effect.void))
@@ -194,7 +195,8 @@ export const run = Effect.fnUntraced(function* (
     const isVouched = projection.onFailure === "park" && (yield* events.vouches(place))
     // An operator had it passed over, or its stream waits already, and its turn comes there.
     if (excluded.positions.has(place.position) || (isVouched && excluded.streams.has(place.streamId))) {
-      const move = { to: place.position, events: 1, rate: model.rate, parked: letters.length }
+      const skipped = excluded.positions.has(place.position) ? [place.position] : []
+      const move = { to: place.position, events: 1, rate: model.rate, parked: letters.length, skipped }
       yield* checkpoints.advance(model, move, Effect.void)
     } else {
       yield* fail(model, damaged, damaged, { isFinal: true, mayPark: isVouched })
@@ -256,7 +258,13 @@ export const run = Effect.fnUntraced(function* (
     return yield* checkpoints
       .advance(
         model,
-        { to: batch.to, events: batch.passed, rate: pace.rate, parked: letters.length },
+        {
+          to: batch.to,
+          events: batch.passed,
+          rate: pace.rate,
+          parked: letters.length,
+          skipped: [...excluded.positions].filter((each) => each > model.position && each <= batch.to)
+        },
         change(model, batch)
       )
       .pipe(

@@ -1,14 +1,19 @@
 /** `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to date. */
 import { Context, type Duration, type Effect } from "effect"
+import type { OperationError, RecordError } from "../core/EventStore.ts"
+import type * as Operation from "../core/Operation.ts"
 import type { OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
-import type { DeadLetter, Failure } from "./Model.ts"
+import type { Abandonment, DeadLetter, Failure, Skip } from "./Model.ts"
 import type {
+  NothingAbandoned,
   NothingFailed,
+  NothingSkipped,
   NotRemovable,
   RebuildHalted,
   SwapFailed,
   UnknownProjection,
-  ViewBehind
+  ViewBehind,
+  WrongKind
 } from "./ProjectionError.ts"
 
 export interface RebuildProgress {
@@ -58,6 +63,10 @@ export interface ProjectionStatus {
   readonly rate: number
   readonly lastError: Trouble | null
   readonly deadLetters: ReadonlyArray<DeadLetter>
+  /** Events that operators had it pass over. */
+  readonly skipped: ReadonlyArray<Skip>
+  /** Events that operators had it give up: of a reaction. */
+  readonly abandoned: ReadonlyArray<Abandonment>
   readonly rebuild: RebuildProgress | null
 }
 
@@ -75,6 +84,17 @@ export interface RebuildPlan {
 
 type Asked<A, E = never> = Effect.Effect<A, E | UnknownProjection | StoreUnavailable>
 type Done<E = never> = Effect.Effect<void, E | UnknownProjection | StoreUnavailable | OutcomeUnknown>
+/** What an operator did: its entry in the journal, once under a key. */
+type Operated<E = never> = Effect.Effect<Operation.Done, E | UnknownProjection | RecordError | OperationError>
+
+/** What an operator is told before a reaction gives up an event. */
+export interface Abandoning {
+  readonly name: string
+  readonly streamId: string
+  readonly version: number
+  /** What is done instead, and what stays undone. */
+  readonly undone: string
+}
 
 export class Projections extends Context.Tag("daybook/projection/Projections")<
   Projections,
@@ -93,13 +113,32 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     /** Waits until no rebuild is wanted or under way. */
     readonly awaitRebuilt: (name: string) => Asked<void, RebuildHalted>
     /** Has the event of this stream that failed tried again. */
-    readonly retry: (name: string, streamId: string) => Done<NothingFailed>
-    /** Has the event of this stream that failed passed over, for as long as the projection's version stays. */
-    readonly skip: (name: string, streamId: string) => Done<NothingFailed>
+    readonly retry: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed>
+    /** Has the event of this stream that failed passed over, for as long as the projection's version stays. Not by a reaction. */
+    readonly skip: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
+    /**
+     * Undoes the skips of events of this stream, or of the one with this version. A model that passed over one is built anew, and is
+     * as it was until that serves.
+     */
+    readonly unskip: (
+      name: string,
+      streamId: string,
+      by?: Operation.By,
+      version?: number
+    ) => Operated<NothingSkipped | WrongKind>
     /** Stops it until `resume`, also when the process starts again. */
-    readonly pause: (name: string) => Done
+    readonly pause: (name: string, by?: Operation.By) => Operated
     /** Ends a pause. A reaction that is ahead of the log goes on from the log's end. */
-    readonly resume: (name: string) => Done
+    readonly resume: (name: string, by?: Operation.By) => Operated
+    /** What it would mean that this reaction gives up the event at which the stream is stuck. Does nothing. */
+    readonly abandoning: (name: string, streamId: string) => Asked<Abandoning, NothingFailed | WrongKind>
+    /**
+     * Has the reaction give up the event at which the stream is stuck: it does what it does instead, and tries it no more. What
+     * stays undone is listed until it is taken up.
+     */
+    readonly abandon: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
+    /** Has the reaction try again what it gave up of this stream. What was done instead is known to it by its ids. */
+    readonly takeUp: (name: string, streamId: string, by?: Operation.By) => Operated<NothingAbandoned | WrongKind>
     /** Removes what this program no longer declares, with its tables and all that is kept of it. Not a reaction: it would react again. */
     readonly remove: (name: string) => Done<NotRemovable | SwapFailed>
     /**

@@ -10,16 +10,19 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
+import { ExclusionStore } from "./ExclusionStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
 import * as Lease from "./Lease.ts"
 import { LeaseStore } from "./LeaseStore.ts"
 import type { ProjectionRow } from "./Model.ts"
+import * as Operators from "./Operators.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import { NothingFailed, NotRemovable, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
+import { NotRemovable, RebuildHalted, UnknownProjection, ViewBehind } from "./ProjectionError.ts"
 import * as ProjectionRunner from "./ProjectionRunner.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import { Projections } from "./Projections.ts"
+import type * as Reaction from "./Reaction.ts"
 import * as Status from "./Status.ts"
 import * as TableNames from "./TableNames.ts"
 
@@ -32,9 +35,14 @@ const applyFactor = 2
 /** Most events that are counted in one statement. */
 const countPage = 10_000
 
-const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs: boolean) {
+const make = Effect.fnUntraced(function* (
+  projections: ReadonlyArray<Any>,
+  reactions: ReadonlyArray<Reaction.Any>,
+  runs: boolean
+) {
   const events = yield* EventStore
   const checkpoints = yield* CheckpointStore
+  const exclusions = yield* ExclusionStore
   const generations = yield* GenerationStore
   const leases = yield* LeaseStore
   const limits = yield* ProjectionConfig
@@ -104,6 +112,8 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
         lagMillis: oldest === undefined ? 0 : Math.max((yield* Clock.currentTimeMillis) - oldest.recordedAt, 0),
         letters: live === null ? [] : yield* checkpoints.deadLetters(live),
         lettersOfShadow: shadow === null ? [] : yield* checkpoints.deadLetters(shadow),
+        skipped: yield* exclusions.skips(name),
+        abandoned: yield* exclusions.abandonments(name),
         known: declared.get(name)?.version
       })
     },
@@ -134,21 +144,6 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
           onNone: () => Effect.zipRight(Effect.timeoutOption(Deferred.await(next), lookInterval), until(check))
         })
       )
-    })
-
-  const release = (name: string, streamId: string, how: "retry" | "skip") =>
-    Effect.gen(function* () {
-      yield* rowOf(name)
-      const found = yield* checkpoints.release(name, streamId, how)
-      if (!found) return yield* new NothingFailed({ projection: name, streamId })
-      yield* wake(name)
-    })
-  const setPaused = (name: string, paused: boolean) =>
-    Effect.gen(function* () {
-      const { kind } = yield* rowOf(name)
-      yield* generations.register(name, kind)
-      yield* generations.setPaused(name, paused)
-      yield* wake(name)
     })
 
   /** Reads one page as the projection would, to see how long the log will take. */
@@ -224,10 +219,7 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
           return Effect.succeed(isDone ? Option.some<void>(undefined) : Option.none())
         })
       ),
-    retry: (name, streamId) => release(name, streamId, "retry"),
-    skip: (name, streamId) => release(name, streamId, "skip"),
-    pause: (name) => setPaused(name, true),
-    resume: (name) => Effect.zipRight(Effect.zipRight(rowOf(name), checkpoints.toEnd(name)), setPaused(name, false)),
+    ...(yield* Operators.make({ reactions, rowOf, wake })),
     remove: (name) =>
       Effect.gen(function* () {
         const { kind } = yield* rowOf(name)
@@ -255,11 +247,16 @@ const make = Effect.fnUntraced(function* (projections: ReadonlyArray<Any>, runs:
   })
 })
 
-/** Runs the projections while its scope is open. */
-export const layer = (projections: ReadonlyArray<Any>): Layer.Layer<Projections, never, EventStore | ProjectionStore> =>
-  Layer.scoped(Projections, make(projections, true))
+/** Runs the projections while its scope is open. The reactions are those that operators may ask about: their own layers run them. */
+export const layer = (
+  projections: ReadonlyArray<Any>,
+  reactions: ReadonlyArray<Reaction.Any> = []
+): Layer.Layer<Projections, never, EventStore | ProjectionStore> =>
+  Layer.scoped(Projections, make(projections, reactions, true))
 
 /** Looks and asks, and runs nothing. */
 export const layerObserver = (
-  projections: ReadonlyArray<Any>
-): Layer.Layer<Projections, never, EventStore | ProjectionStore> => Layer.scoped(Projections, make(projections, false))
+  projections: ReadonlyArray<Any>,
+  reactions: ReadonlyArray<Reaction.Any> = []
+): Layer.Layer<Projections, never, EventStore | ProjectionStore> =>
+  Layer.scoped(Projections, make(projections, reactions, false))

@@ -1,5 +1,5 @@
 /** `Status` makes of what the store keeps of a projection or reaction what an operator is told, and whether a human is needed. */
-import type { DeadLetter, Model, ProjectionRow } from "./Model.ts"
+import type { Abandonment, DeadLetter, Model, ProjectionRow, Skip } from "./Model.ts"
 import type { ProjectionStatus, Trouble } from "./Projections.ts"
 
 /** What is looked up beside the row, after it: a log that grew meanwhile makes no model seem ahead. */
@@ -10,6 +10,8 @@ export interface Seen {
   readonly lagMillis: number
   readonly letters: ReadonlyArray<DeadLetter>
   readonly lettersOfShadow: ReadonlyArray<DeadLetter>
+  readonly skipped: ReadonlyArray<Skip>
+  readonly abandoned: ReadonlyArray<Abandonment>
   /** The version that this program declares. */
   readonly known: number | undefined
 }
@@ -52,7 +54,7 @@ const secondsLeft = ({ events, position, rate }: Model, target: number): number 
 
 export const of = (row: ProjectionRow, seen: Seen): ProjectionStatus => {
   const { kind, live, name, shadow } = row
-  const { lagMillis, letters, lettersOfShadow, target } = seen
+  const { abandoned, lagMillis, letters, lettersOfShadow, skipped, target } = seen
   const position = live?.position ?? 0
   return {
     name,
@@ -64,6 +66,8 @@ export const of = (row: ProjectionRow, seen: Seen): ProjectionStatus => {
     rate: live?.rate ?? 0,
     lastError: troubleOf(row, seen),
     deadLetters: [...letters, ...lettersOfShadow],
+    skipped,
+    abandoned,
     rebuild:
       shadow === null
         ? null

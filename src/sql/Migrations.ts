@@ -219,6 +219,49 @@ const steps: ReadonlyArray<Step> = [
     oldestWriter: "journal",
     // What operators did is few among many commands.
     up: ["CREATE INDEX log_entries_operations ON log_entries (sequence) WHERE kind <> 0"]
+  },
+  {
+    name: "exclusions",
+    oldestWriter: "journal",
+    up: [
+      // Beside the skips, which earlier releases write too. A lifted one holds for the models up to this generation alone.
+      `CREATE TABLE projection_skip_notes (
+         projection TEXT NOT NULL,
+         version INTEGER NOT NULL,
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         stream_id TEXT NOT NULL,
+         event_version INTEGER NOT NULL CHECK (event_version ${exact}),
+         type TEXT NOT NULL,
+         principal TEXT,
+         reason TEXT,
+         skipped_at INTEGER NOT NULL,
+         lifted_after INTEGER,
+         PRIMARY KEY (projection, version, position)
+       ) STRICT, WITHOUT ROWID`,
+      // `ended`: what is to be done instead is done. `undone`: what is left to a human.
+      `CREATE TABLE reaction_abandonments (
+         reaction TEXT NOT NULL,
+         position INTEGER NOT NULL CHECK (position ${exact}),
+         stream_id TEXT NOT NULL,
+         version INTEGER NOT NULL CHECK (version ${exact}),
+         type TEXT NOT NULL,
+         principal TEXT,
+         reason TEXT,
+         abandoned_at INTEGER,
+         ended INTEGER NOT NULL,
+         undone TEXT,
+         PRIMARY KEY (reaction, position)
+       ) STRICT, WITHOUT ROWID`,
+      // A reaction that had an event skipped left it undone: from now on it is listed, and can be taken up.
+      `INSERT INTO reaction_abandonments
+       SELECT s.projection, s.position, t.stream_id, e.version, n.name, NULL, NULL, NULL, 1,
+         'an earlier release passed it over: what it leads to was not done, or not to its end'
+       FROM projection_skips AS s JOIN projections AS p ON p.name = s.projection AND p.kind = 'reaction'
+       JOIN log_events AS e ON e.position = s.position JOIN log_streams AS t ON t.stream = e.stream
+       JOIN log_names AS n ON n.number = e.type`,
+      `DELETE FROM projection_skips WHERE EXISTS (SELECT 1 FROM reaction_abandonments AS a
+         WHERE a.reaction = projection_skips.projection AND a.position = projection_skips.position)`
+    ]
   }
 ]
 

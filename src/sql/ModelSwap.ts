@@ -159,6 +159,18 @@ const make = Effect.gen(function* () {
         )
         if (swapped.length === 0) return yield* new CheckpointMoved({ projection, generation, expected })
         if (live !== null) yield* ModelTables.drop(connection, dialect, live)
+        // What an operator undid, this model has.
+        const lifted = "projection = ? AND lifted_after < ?"
+        yield* connection.executeRaw(
+          `DELETE FROM projection_skips WHERE projection = ? AND EXISTS (SELECT 1 FROM projection_skip_notes AS n
+             WHERE n.projection = projection_skips.projection AND n.version = projection_skips.version
+               AND n.position = projection_skips.position AND n.lifted_after < ?)`,
+          [projection, shadow.generation]
+        )
+        yield* connection.executeRaw(`DELETE FROM projection_skip_notes WHERE ${lifted}`, [
+          projection,
+          shadow.generation
+        ])
         const view = TableNames.checkpointOf(projection)
         yield* ModelViews.ensure(connection, dialect, view, ModelViews.checkpointQuery(projection))
         yield* connection.executeRaw("UPDATE projections SET rebuild_requested = 0 WHERE name = ?", [projection])
@@ -186,7 +198,9 @@ const make = Effect.gen(function* () {
           const cause = new Awaited(`somebody reads the tables of ${projection}; try again`)
           return yield* new SwapFailed({ projection, mayPass: true, cause })
         }
-        yield* connection.executeRaw("DELETE FROM projection_skips WHERE projection = ?", [projection])
+        for (const table of ["projection_skips", "projection_skip_notes"]) {
+          yield* connection.executeRaw(`DELETE FROM ${table} WHERE projection = ?`, [projection])
+        }
         const ofVersions = `${projection}${versionMark}`
         yield* connection.executeRaw(
           "DELETE FROM projection_leases WHERE projection = ? OR substr(projection, 1, CAST(? AS INTEGER)) = ?",

@@ -6,14 +6,14 @@ import { Cause, Clock, Effect, Layer } from "effect"
 import * as Reason from "../core/Reason.ts"
 import { CheckpointStore, type Move } from "../projection/CheckpointStore.ts"
 import type { Checkpoint, DeadLetter, Failure, Model } from "../projection/Model.ts"
-import { ApplyFailed } from "../projection/ProjectionError.ts"
+import { ApplyFailed, CheckpointMoved } from "../projection/ProjectionError.ts"
 import { access, here, holding, isAhead, keyOf, type Row, selectModels, toModel } from "./ProjectionRows.ts"
 import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
-const letterColumns = "stream_id, version, position, type, error, attempts, parked_at, retry"
+export const letterColumns = "stream_id, version, position, type, error, attempts, parked_at, retry"
 
-const toLetter = (row: Row): DeadLetter =>
+export const toLetter = (row: Row): DeadLetter =>
   ({
     streamId: row[0],
     version: row[1],
@@ -24,6 +24,15 @@ const toLetter = (row: Row): DeadLetter =>
     parkedAt: row[6],
     retry: row[7] === 1
   }) as DeadLetter
+
+/** A skip `s` that holds for a generation: it was not undone before that. */
+const holds = `NOT EXISTS (SELECT 1 FROM projection_skip_notes AS n WHERE n.projection = s.projection
+  AND n.version = s.version AND n.position = s.position AND n.lifted_after < ?)`
+
+/** Gives a row while these are the skips between two places: their number and their positions, folded into one number. */
+const stillSkipped = `SELECT 1 FROM (SELECT count(*) AS skips, coalesce(sum(s.position % 1000000007), 0) AS places
+    FROM projection_skips AS s WHERE s.projection = ? AND s.version = ? AND s.position > ? AND s.position <= ? AND ${holds}) AS f
+  WHERE f.skips = CAST(? AS INTEGER) AND f.places = CAST(? AS BIGINT)`
 
 /** Moves the checkpoint if it is where the mover believes; gives no row where it is not. A failure is over with it. */
 const moveCheckpoint = `UPDATE projection_models SET position = ?, events = events + ?, rate = ?, failure = NULL,
@@ -67,15 +76,26 @@ const make = Effect.gen(function* () {
         )
 
   /** Whether an operator had it passed over: perhaps since the runner, which tried it, last looked. */
-  const isSkipped = (connection: Connection, { projection, version }: Checkpoint, { position }: Failure) =>
+  const isSkipped = (
+    connection: Connection,
+    { generation, projection, version }: Checkpoint,
+    { position }: Pick<Failure, "position">
+  ) =>
     Effect.map(
-      connection.executeValues("SELECT 1 FROM projection_skips WHERE projection = ? AND version = ? AND position = ?", [
-        projection,
-        version,
-        position
-      ]),
+      connection.executeValues(
+        `SELECT 1 FROM projection_skips AS s WHERE s.projection = ? AND s.version = ? AND s.position = ? AND ${holds}`,
+        [projection, version, position, generation]
+      ),
       (rows) => rows.length > 0
     )
+
+  /** Fails with `CheckpointMoved` where the skips on the way are not those that the mover left out. */
+  const holdingSkips = (connection: Connection, from: Checkpoint, to: number, skipped: ReadonlyArray<number>) => {
+    const { generation, position, projection, version } = from
+    const places = skipped.reduce((sum, each) => sum + (each % 1_000_000_007), 0)
+    const params = [projection, version, position, to, generation, skipped.length, places]
+    return holding(connection, from, stillSkipped, params)
+  }
 
   const insertLetter = Effect.fnUntraced(function* (connection: Connection, at: Checkpoint, letter: DeadLetter) {
     const retry = letter.retry || (yield* isSkipped(connection, at, letter))
@@ -108,6 +128,7 @@ const make = Effect.gen(function* () {
           yield* holding(connection, from, moveCheckpoint, moved(from, move))
           if (move.parked !== undefined)
             yield* holding(connection, from, stillParked, [from.projection, from.generation, move.parked])
+          if (move.skipped !== undefined) yield* holdingSkips(connection, from, move.to, move.skipped)
           yield* contained(from, change)
         })
       ),
@@ -126,13 +147,15 @@ const make = Effect.gen(function* () {
     park: (from, move, failure) =>
       Effect.flatMap(Clock.currentTimeMillis, (parkedAt) =>
         ride((connection) =>
-          Effect.zipRight(
-            holding(connection, from, moveCheckpoint, moved(from, move)),
-            insertLetter(connection, from, { ...failure, parkedAt, retry: false })
-          )
+          Effect.gen(function* () {
+            const letter = { ...failure, parkedAt, retry: false }
+            yield* holding(connection, from, moveCheckpoint, moved(from, move))
+            yield* insertLetter(connection, from, letter)
+            return letter
+          })
         )
       ),
-    unpark: (at, letter, rest, change) =>
+    unpark: (at, letter, rest, change, taken) =>
       ride((connection) =>
         Effect.gen(function* () {
           yield* holding(connection, at, `SELECT 1 FROM projection_models WHERE ${here}`, keyOf(at))
@@ -140,9 +163,13 @@ const make = Effect.gen(function* () {
             connection,
             at,
             `DELETE FROM projection_dead_letters
-             WHERE projection = ? AND generation = ? AND stream_id = ? AND version = ? RETURNING version`,
-            [at.projection, at.generation, letter.streamId, letter.version]
+             WHERE projection = ? AND generation = ? AND stream_id = ? AND version = ? AND parked_at = ? RETURNING version`,
+            [at.projection, at.generation, letter.streamId, letter.version, letter.parkedAt]
           )
+          if (taken !== undefined && (yield* isSkipped(connection, at, taken)) !== taken.skipped) {
+            const { generation, position: expected, projection } = at
+            return yield* new CheckpointMoved({ projection, generation, expected })
+          }
           if (rest !== null) yield* insertLetter(connection, at, rest)
           yield* contained(at, change)
         })
@@ -155,45 +182,55 @@ const make = Effect.gen(function* () {
         ),
         (rows) => rows.map(toLetter)
       ),
-    skipped: (projection, version) =>
+    skipped: ({ generation, projection, version }) =>
       Effect.map(
-        read("SELECT position FROM projection_skips WHERE projection = ? AND version = ?", [projection, version]),
+        read(`SELECT s.position FROM projection_skips AS s WHERE s.projection = ? AND s.version = ? AND ${holds}`, [
+          projection,
+          version,
+          generation
+        ]),
         (rows) => new Set(rows.map(([position]) => position as number))
       ),
-    release: (projection, streamId, how) =>
-      ride(
-        Effect.fnUntraced(function* (connection) {
-          const models = (yield* connection.executeValues(`${selectModels} WHERE projection = ?`, [projection])).map(
-            toModel
-          )
-          let found = false
-          const release = Effect.fnUntraced(function* (model: Model, failure: Failure) {
-            found = true
-            if (how === "retry") return
-            yield* connection.executeRaw("INSERT INTO projection_skips VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [
-              projection,
-              model.version,
-              failure.position
-            ])
-          })
-          for (const model of models) {
-            const { failure, generation } = model
-            if (failure?.streamId === streamId) {
-              yield* release(model, failure)
-              yield* connection.executeRaw(
-                "UPDATE projection_models SET failure = NULL WHERE projection = ? AND generation = ?",
-                [projection, generation]
-              )
-            }
-            const letters = yield* connection.executeValues(
-              `UPDATE projection_dead_letters SET retry = 1 WHERE projection = ? AND generation = ? AND stream_id = ?
-               RETURNING ${letterColumns}`,
-              [projection, generation, streamId]
+    release: (projection, streamId, how, { principal = null, reason = null } = {}) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        ride(
+          Effect.fnUntraced(function* (connection) {
+            const models = (yield* connection.executeValues(`${selectModels} WHERE projection = ?`, [projection])).map(
+              toModel
             )
-            for (const letter of letters) yield* release(model, toLetter(letter))
-          }
-          return found
-        })
+            const found: Array<Failure> = []
+            const release = Effect.fnUntraced(function* (model: Model, failure: Failure) {
+              found.push(failure)
+              if (how === "retry") return
+              const { position, type, version } = failure
+              const key = [projection, model.version, position]
+              yield* connection.executeRaw("INSERT INTO projection_skips VALUES (?, ?, ?) ON CONFLICT DO NOTHING", key)
+              yield* connection.executeRaw(
+                `INSERT INTO projection_skip_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+                 ON CONFLICT (projection, version, position) DO UPDATE SET principal = excluded.principal,
+                   reason = excluded.reason, skipped_at = excluded.skipped_at, lifted_after = NULL`,
+                [...key, streamId, version, type, principal, reason, now]
+              )
+            })
+            for (const model of models) {
+              const { failure, generation } = model
+              if (failure?.streamId === streamId) {
+                yield* release(model, failure)
+                yield* connection.executeRaw(
+                  "UPDATE projection_models SET failure = NULL WHERE projection = ? AND generation = ?",
+                  [projection, generation]
+                )
+              }
+              const letters = yield* connection.executeValues(
+                `UPDATE projection_dead_letters SET retry = 1 WHERE projection = ? AND generation = ? AND stream_id = ?
+                 RETURNING ${letterColumns}`,
+                [projection, generation, streamId]
+              )
+              for (const letter of letters) yield* release(model, toLetter(letter))
+            }
+            return found
+          })
+        )
       ),
     toEnd: (reaction) =>
       ride((connection) =>

@@ -37,17 +37,25 @@ const toRows = (projections: ReadonlyArray<Row>, models: ReadonlyArray<Row>): Re
 
 const insertModel = (
   connection: Connection,
-  { generation, projection, version }: Checkpoint,
+  { generation, position, projection, version }: Checkpoint,
   state: number,
   tables: TableNames.Tables<string>
 ) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     connection.executeRaw(
       `INSERT INTO projection_models (projection, generation, version, live, tables, position, events, rate, started_at)
-       VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?)`,
-      [projection, generation, version, state, TableNames.stored(tables, version, generation), now]
+       VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)`,
+      [projection, generation, version, state, TableNames.stored(tables, version, generation), position, now]
     )
   )
+
+/** Where the name of a reaction stands, beside its own row. */
+const ofReactions = [
+  ["projection_models", "projection"],
+  ["projection_dead_letters", "projection"],
+  ["projection_skips", "projection"],
+  ["reaction_abandonments", "reaction"]
+] as const
 
 const make = Effect.gen(function* () {
   const { database, read, ride, run } = yield* access
@@ -70,19 +78,45 @@ const make = Effect.gen(function* () {
           ? Effect.void
           : ride(
               Effect.fnUntraced(function* (connection) {
-                const added = yield* connection.executeValues(
-                  "INSERT INTO projections (name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name",
+                yield* connection.executeRaw(
+                  "INSERT INTO projections (name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING",
                   [name, kind]
-                )
-                if (kind === "projection" || added.length === 0) return
-                yield* insertModel(
-                  connection,
-                  { projection: name, version: 1, generation: 1, position: 0 },
-                  states.live,
-                  {}
                 )
               })
             )
+      ),
+    begin: (reaction, position) =>
+      ride(
+        Effect.fnUntraced(function* (connection) {
+          const added = yield* connection.executeValues(
+            "INSERT INTO projections (name, kind) VALUES (?, 'reaction') ON CONFLICT DO NOTHING RETURNING name",
+            [reaction]
+          )
+          if (added.length === 0) return false
+          const at = { projection: reaction, version: 1, generation: 1, position }
+          yield* insertModel(connection, at, states.live, {})
+          return true
+        })
+      ),
+    rename: (former, name) =>
+      ride(
+        Effect.fnUntraced(function* (connection) {
+          const [row] = yield* connection.executeValues(
+            `SELECT paused FROM projections WHERE name = ? AND kind = 'reaction' AND EXISTS
+               (SELECT 1 FROM projection_models WHERE projection = ?)`,
+            [former, former]
+          )
+          if (row === undefined) return false
+          const added = yield* connection.executeValues(
+            "INSERT INTO projections (name, kind, paused) VALUES (?, 'reaction', ?) ON CONFLICT DO NOTHING RETURNING name",
+            [name, row[0]]
+          )
+          if (added.length === 0) return false
+          for (const [table, column] of ofReactions) {
+            yield* connection.executeRaw(`UPDATE ${table} SET ${column} = ? WHERE ${column} = ?`, [name, former])
+          }
+          return true
+        })
       ),
     // One statement, so that both tables are seen at one moment.
     find: (name) =>
@@ -100,7 +134,13 @@ const make = Effect.gen(function* () {
             )[0]
           )
       ),
-    list: Effect.zipWith(read(`${selectProjections} ORDER BY name`, []), read(selectModels, []), toRows),
+    // But for the names that reactions had before.
+    list: Effect.zipWith(
+      read(`${selectProjections} ORDER BY name`, []),
+      read(selectModels, []),
+      (projections, models) =>
+        toRows(projections, models).filter(({ kind, live }) => kind === "projection" || live !== null)
+    ),
     setPaused: (projection, paused) =>
       Effect.asVoid(run("UPDATE projections SET paused = ? WHERE name = ?", [paused ? 1 : 0, projection])),
 

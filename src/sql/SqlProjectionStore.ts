@@ -1,4 +1,4 @@
-/** The projection store on SQL: its four ports over one database. */
+/** The projection store on SQL: its five ports over one database. */
 import { Effect, Layer } from "effect"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { InvalidQuery } from "../projection/ProjectionError.ts"
@@ -6,6 +6,7 @@ import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { ReadModels } from "../projection/ReadModels.ts"
 import * as SqlCheckpointStore from "./SqlCheckpointStore.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as SqlExclusionStore from "./SqlExclusionStore.ts"
 import * as SqlGenerationStore from "./SqlGenerationStore.ts"
 import * as SqlLeaseStore from "./SqlLeaseStore.ts"
 import type { Writer } from "./Writer.ts"
@@ -27,6 +28,7 @@ const readModels = Layer.effect(
 export const layer: Layer.Layer<ProjectionStore, never, SqlDatabase | Writer> = Layer.mergeAll(
   SqlGenerationStore.layer,
   SqlCheckpointStore.layer,
+  SqlExclusionStore.layer,
   SqlLeaseStore.layer,
   readModels
 )

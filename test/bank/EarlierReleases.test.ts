@@ -12,6 +12,8 @@ import { Transfer } from "../../src/bank/transfer/Transfer.ts"
 import * as Transfers from "../../src/bank/transfer/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import type { Reply } from "../../src/core/Aggregate.ts"
+import * as Operation from "../../src/core/Operation.ts"
+import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Cli from "../cli/Cli.ts"
@@ -109,6 +111,48 @@ const ask = ({ command_id: commandId, stream_id: stream }: Command, { command, p
       : (yield* Account)(AccountId.make(id)).ask(command as never, payload as never, { commandId })
     return yield* Effect.option(asked as Effect.Effect<Reply<object, object>, unknown>)
   })
+
+describe("what operators did under an earlier release", () => {
+  it.scopedLive("is listed, holds, and a transfer that was being given up is refunded (RD7)", () =>
+    Effect.gen(function* () {
+      const filename = yield* fixture("0011-operators.db")
+      const found = yield* Effect.gen(function* () {
+        const { operations } = yield* Operation.page(0, 100)
+        const asked = yield* Projections
+        const status = yield* Effect.repeat(Effect.delay(asked.status("transfers"), "5 millis"), {
+          until: ({ abandoned, deadLetters }) => deadLetters.length === 0 && abandoned.every(({ ended }) => ended)
+        })
+        const balances = yield* Effect.forEach(["anna", "bert"], (id) =>
+          Effect.flatMap(Account, (accounts) =>
+            Effect.map(accounts(AccountId.make(id)).state, ({ state }) => state.balance)
+          )
+        )
+        const { skipped } = yield* asked.status("account_summary")
+        return { operations: operations.map(({ name, principal }) => [name, principal]), status, balances, skipped }
+      }).pipe(Effect.provide(layer(filename)))
+      assert.deepStrictEqual(found.operations, [
+        ["reactions.register", null],
+        ["projections.pause", "anna"],
+        ["projections.skip", "anna"],
+        ["projections.resume", "bert"],
+        ["reactions.abandon", "anna"],
+        ["reactions.abandon", "bert"]
+      ])
+      assert.deepStrictEqual(found.balances, [10_000n, 0n])
+      assert.deepStrictEqual(
+        found.status.abandoned.map(({ principal, undone }) => [principal, undone]),
+        [
+          ["anna", null],
+          ["bert", null]
+        ]
+      )
+      assert.deepStrictEqual(
+        found.skipped.map(({ reason, streamId, version }) => [streamId, version, reason]),
+        [["account-carl", 2, "the row was imported twice"]]
+      )
+    })
+  )
+})
 
 /** How many commands of each that was sent in the process can be told, and what of the others is left. */
 const databases = { "0001-accounts.db": [118, 1], "0002-read-side.db": [64, 0], "0003-transfers.db": [293, 0] } as const

@@ -1,6 +1,7 @@
 /** The part of `ProjectionStore` that a reaction needs, in memory: thousands of histories need no database each. */
 import { Context, Effect, Layer, Option } from "effect"
 import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
+import { ExclusionStore } from "../../src/projection/ExclusionStore.ts"
 import { GenerationStore } from "../../src/projection/GenerationStore.ts"
 import { LeaseStore } from "../../src/projection/LeaseStore.ts"
 import type { Checkpoint, DeadLetter, Model, ProjectionRow } from "../../src/projection/Model.ts"
@@ -42,7 +43,11 @@ const make = Effect.sync(() => {
         position = Math.max(position, to)
       }),
     park: (_, __, failure) =>
-      Effect.sync(() => void letters.set(failure.streamId, { ...failure, parkedAt: 0, retry: false })),
+      Effect.sync(() => {
+        const letter = { ...failure, parkedAt: 0, retry: false }
+        letters.set(failure.streamId, letter)
+        return letter
+      }),
     unpark: (_, letter, rest) =>
       Effect.sync(() => {
         if (rest === null) letters.delete(letter.streamId)
@@ -51,8 +56,10 @@ const make = Effect.sync(() => {
     deadLetters: () => Effect.sync(() => [...letters.values()]),
     skipped: () => Effect.succeed(new Set())
   }
+  const exclusions: Partial<ExclusionStore["Type"]> = { abandonments: () => Effect.succeed([]) }
   return Context.make(GenerationStore, generations as GenerationStore["Type"]).pipe(
     Context.add(CheckpointStore, checkpoints as CheckpointStore["Type"]),
+    Context.add(ExclusionStore, exclusions as ExclusionStore["Type"]),
     Context.add(LeaseStore, {} as LeaseStore["Type"]),
     Context.add(ReadModels, {} as ReadModels["Type"])
   )

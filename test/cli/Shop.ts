@@ -87,6 +87,7 @@ const sales = Projection.make({
 
 const ticketing = Reaction.make({
   name: "ticketing",
+  startFrom: "beginning",
   events: [Paid],
   react: ({ event, stored }, commandId) =>
     Effect.flatMap(Ticket, (tickets) =>

@@ -179,6 +179,7 @@ const followers: Record<string, Reader<Stores | ProjectionStore>> = {
       const done = yield* Deferred.make<void>()
       const reaction = Reaction.make({
         name: "diary_reaction",
+        startFrom: "beginning",
         events,
         react: ({ event }) =>
           Effect.suspend(() => {

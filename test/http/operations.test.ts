@@ -347,7 +347,9 @@ describe("documents", () => {
       "bank/http/BankProblem.ts",
       "http/Access.ts",
       "http/ApiParts.ts",
+      "http/OperationView.ts",
       "http/Problem.ts",
+      "http/ProjectionsApi.ts",
       "http/ServiceApi.ts"
     ])
     visit(join(source, "bank/main.ts"))

@@ -60,6 +60,7 @@ const stock1 = Stock1.toLayer({
 const fulfil1 = (reached: Deferred.Deferred<number>) =>
   Reaction.make({
     name: "fulfil",
+    startFrom: "beginning",
     events: [Placed],
     react: ({ event: { pieces, sku }, stored }, commandId) =>
       Effect.gen(function* () {
@@ -101,6 +102,7 @@ const stock2 = Stock2.toLayer({
 const fulfil2 = (done: Deferred.Deferred<object>) =>
   Reaction.make({
     name: "fulfil",
+    startFrom: "beginning",
     events: [Placed],
     react: ({ event: { pieces, sku } }, commandId) =>
       Effect.gen(function* () {

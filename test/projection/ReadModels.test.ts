@@ -231,7 +231,7 @@ describe("an operator's verbs", () => {
           1
         )
         const skip = ["projections", "skip", "--db", `sqlite:${filename}`, "account_summary", "account-1"]
-        assert.strictEqual((yield* Cli.run(skip)).code, 0)
+        assert.strictEqual((yield* Cli.run([...skip, "--by", "anna", "--reason", "a bit has turned"])).code, 0)
         yield* run(
           Effect.gen(function* () {
             const projections = yield* Projections
@@ -240,6 +240,8 @@ describe("an operator's verbs", () => {
             assert.deepStrictEqual(row, ["200"])
           })
         )
+        const skipped = yield* daybook(filename, "projections")
+        assert.match(skipped.stdout, /skipped {4}account-1 version 2 \(Deposited\) by anna \(a bit has turned\)/)
       }).pipe(Effect.provide(quiet), Effect.scoped, Effect.runPromise),
     60_000
   )

@@ -8,6 +8,7 @@ const idOf = (streamId: string): string => streamId.slice("reservation-".length)
 
 export const seating = Reaction.make({
   name: "seating",
+  startFrom: "beginning",
   // Of reservations alone: shows have an event `Cancelled` too.
   events: [Requested, Reservation.event(Cancelled)],
   // It may run again, after a restart: its commands have ids made of the event, so each has one effect.

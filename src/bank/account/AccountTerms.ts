@@ -111,7 +111,7 @@ export const Reason = Schema.Literal(
   "target-not-found",
   "target-closed",
   "currency-mismatch",
-  /** The target did not answer in time. */
+  /** The target did not answer in time, or an operator gave it up. */
   "target-unavailable"
 )
 export type Reason = typeof Reason.Type

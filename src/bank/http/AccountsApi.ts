@@ -24,6 +24,7 @@ import {
   strict,
   waiting
 } from "../../http/ApiParts.ts"
+import * as ProjectionsApi from "../../http/ProjectionsApi.ts"
 import * as ServiceApi from "../../http/ServiceApi.ts"
 import { type Refusal, refusals } from "../account/AccountError.ts"
 import * as Terms from "../account/AccountTerms.ts"
@@ -410,12 +411,14 @@ class Transfers extends HttpApiGroup.make("transfers")
   ) {}
 
 export { defaultLimit, IdempotencyKey, VersionTag } from "../../http/ApiParts.ts"
-export { EventPage, ProjectionView, StoredEvent } from "../../http/ServiceApi.ts"
+export { ProjectionView } from "../../http/ProjectionsApi.ts"
+export { EventPage, StoredEvent } from "../../http/ServiceApi.ts"
 
 export class AccountsApi extends HttpApi.make("daybook")
   .add(Accounts)
   .add(Holds)
   .add(Transfers)
   .add(ServiceApi.Log)
-  .add(ServiceApi.Projections)
+  .add(ProjectionsApi.Projections)
+  .add(ProjectionsApi.Reactions)
   .add(ServiceApi.Operations) {}

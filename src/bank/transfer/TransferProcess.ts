@@ -12,7 +12,7 @@
  * target not answer, whichever says first: a clock that is set back delays the refund by one timeout at most. Whatever the clocks
  * do, they only choose when the refund is tried.
  */
-import { Clock, Duration, Effect, Either, type Layer } from "effect"
+import { Clock, Duration, Effect, Either, Layer } from "effect"
 import type { EventStore } from "../../core/EventStore.ts"
 import type { Recorded } from "../../core/Recorded.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
@@ -38,57 +38,70 @@ const ofSource = (reason: DebitRefused["reason"]): Reason =>
 const ofTarget = (reason: CreditRefused["reason"]): Reason =>
   reason === "currency-mismatch" ? reason : `target-${reason}`
 
-export const react = Effect.fnUntraced(function* (
-  { event, stored }: Recorded<Requested>,
-  commandId: Reaction.CommandIdOf
-) {
+/** The steps of a transfer, each under its id. */
+const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
   const accounts = yield* Account
   const transfers = yield* Transfer
-  const waits = yield* TransferWaits
-  const { answerTimeout, targetTimeout } = yield* TransferConfig
   // They were checked when they were stored.
   const [from, to] = [AccountId.make(event.from), AccountId.make(event.to)]
   const transferId = TransferId.make(event.transferId)
   const [source, target, transfer] = [accounts(from), accounts(to), transfers(transferId)]
 
-  const options = (command: keyof typeof numbers) => ({
-    commandId: commandId(numbers[command]),
-    correlationId: stored.correlationId,
-    causationId: `${stored.streamId}@${stored.version}`
-  })
+  const options = (command: keyof typeof numbers) => ({ commandId: commandId(numbers[command]) })
   const { amount, currency, reference } = event
   const leg = { transferId, currency, amount: Money.format(amount), ...(reference !== undefined && { reference }) }
   const complete = transfer.Complete(undefined, options("end"))
 
-  /** Gives the money back, unless the target has it. */
-  const refund = (reason: Reason) =>
-    Effect.gen(function* () {
-      // After a restart the reason may be another one. By its id it is the same command, and the first reason stays.
-      yield* transfer.RequestRefund({ reason }, options("requestRefund"))
-      const refunded = yield* Effect.either(source.Refund({ ...leg, account: to }, options("settle")))
-      if (Either.isRight(refunded)) yield* transfer.NoteRefund(undefined, options("end"))
-      else if (refunded.left._tag === "CommandIdReused") yield* complete
-      else yield* refunded.left
-    })
-
-  const debit = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
-  if (Either.isLeft(debit.outcome)) {
-    yield* transfer.Refuse({ reason: ofSource(debit.outcome.left.reason) }, options("end"))
-    return yield* waits.ended(transferId)
+  return {
+    transferId,
+    complete,
+    /** Whether the source has paid. Where it has not, the transfer is refused. */
+    debit: Effect.gen(function* () {
+      const { outcome } = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
+      if (Either.isRight(outcome)) return true
+      yield* transfer.Refuse({ reason: ofSource(outcome.left.reason) }, options("end"))
+      return false
+    }),
+    credit: target.Credit({ ...leg, account: from }, options("settle")),
+    /** Where the money is while the reaction tries again. */
+    noteDebit: transfer.NoteDebit(undefined, options("noteDebit")),
+    noteRefund: transfer.NoteRefund(undefined, options("end")),
+    /** Gives the money back, unless the target has it. */
+    refund: (reason: Reason) =>
+      Effect.gen(function* () {
+        // After a restart the reason may be another one. By its id it is the same command, and the first reason stays.
+        yield* transfer.RequestRefund({ reason }, options("requestRefund"))
+        const refunded = yield* Effect.either(source.Refund({ ...leg, account: to }, options("settle")))
+        if (Either.isRight(refunded)) yield* transfer.NoteRefund(undefined, options("end"))
+        else if (refunded.left._tag === "CommandIdReused") yield* complete
+        else yield* refunded.left
+      })
   }
+})
 
-  const credit = yield* target
-    .Credit({ ...leg, account: from }, options("settle"))
-    .pipe(Effect.timeout(answerTimeout), Effect.either)
+export const react = Effect.fnUntraced(function* (recorded: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
+  const waits = yield* TransferWaits
+  const { answerTimeout, targetTimeout } = yield* TransferConfig
+  const {
+    complete,
+    credit: crediting,
+    debit,
+    noteDebit,
+    noteRefund,
+    refund,
+    transferId
+  } = yield* stepsOf(recorded, commandId)
+  if (!(yield* debit)) return yield* waits.ended(transferId)
+
+  const credit = yield* crediting.pipe(Effect.timeout(answerTimeout), Effect.either)
   if (Either.isRight(credit)) yield* complete
   else if (credit.left._tag === "CreditRefused") yield* refund(ofTarget(credit.left.reason))
-  else if (credit.left._tag === "CommandIdReused") yield* transfer.NoteRefund(undefined, options("end"))
+  else if (credit.left._tag === "CommandIdReused") yield* noteRefund
   else {
-    const sinceStored = (yield* Clock.currentTimeMillis) - stored.recordedAt
+    const sinceStored = (yield* Clock.currentTimeMillis) - recorded.stored.recordedAt
     const waited = Math.max(sinceStored, yield* waits.waited(transferId))
     if (waited < Duration.toMillis(targetTimeout)) {
-      // Where the money is while the reaction tries again.
-      yield* transfer.NoteDebit(undefined, options("noteDebit"))
+      yield* noteDebit
       return yield* credit.left
     }
     yield* refund("target-unavailable")
@@ -96,11 +109,34 @@ export const react = Effect.fnUntraced(function* (
   yield* waits.ended(transferId)
 })
 
-export const reaction = Reaction.make({ name, events: [Transfer.event(TransferRequested)], react })
+/** An operator gives it up: what was taken goes back, unless the target has it. Nothing is left to a human. */
+const abandon: Reaction.Abandon<Requested, Effect.Effect.Context<ReturnType<typeof react>>> = {
+  says: ({ event: { from, to, transferId } }) =>
+    `the transfer ${transferId} ends refused: account ${to} does not get its money, and what was taken from account ${from} ` +
+    "goes back as soon as that takes commands; if the target has the money already, the transfer ends completed",
+  react: Effect.fnUntraced(function* (recorded, commandId) {
+    const waits = yield* TransferWaits
+    const { debit, refund, transferId } = yield* stepsOf(recorded, commandId)
+    if (yield* debit) yield* refund("target-unavailable")
+    yield* waits.ended(transferId)
+    return null
+  })
+}
+
+export const reaction = Reaction.make({
+  name,
+  events: [Transfer.event(TransferRequested)],
+  react,
+  abandon,
+  // Whatever was requested is to be done, however late.
+  startFrom: "beginning"
+})
 
 /** Drives the transfers of this database while its scope is open. Several processes may: they do no harm to each other. */
 export const layer: Layer.Layer<
   never,
   never,
   EventStore | ProjectionStore | Effect.Effect.Context<ReturnType<typeof react>>
-> = Reaction.layer(reaction)
+> =
+  // It says where it begins.
+  Layer.orDie(Reaction.layer(reaction))

@@ -53,6 +53,7 @@ export const Batches: ReadonlyArray<ProjectionCase> = [
       })
       const reaction = Reaction.make({
         name: "waits",
+        startFrom: "beginning",
         events: [Noted],
         react: () =>
           Effect.map(Deferred.await(gate), () => {

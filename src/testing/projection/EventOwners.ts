@@ -131,6 +131,7 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
       const seen: Array<string> = []
       const reaction = Reaction.make({
         name: "welcome",
+        startFrom: "beginning",
         events: [orderOpened, Order.event(closed)],
         react: ({ event, stored }) => Effect.sync(() => void seen.push(`${stored.streamId} ${textOf(event)}`))
       })
@@ -157,7 +158,12 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
     name: "a bare event that two aggregates use is refused with both names, before anything runs (RD4)",
     run: Effect.gen(function* () {
       const projection = reader([closed])
-      const reaction = Reaction.make({ name: "thank", events: [closed], react: () => Effect.void })
+      const reaction = Reaction.make({
+        name: "thank",
+        startFrom: "beginning",
+        events: [closed],
+        react: () => Effect.void
+      })
       yield* refused(running([projection], Effect.void))
       yield* refused(beside([projection], Effect.void))
       yield* refused(Layer.build(Layer.provide(Reaction.layer(reaction), limits)).pipe(Effect.scoped))

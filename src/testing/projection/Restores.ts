@@ -74,6 +74,7 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
       const last = yield* Deferred.make<void>()
       const reaction = Reaction.make({
         name: "welcome",
+        startFrom: "beginning",
         events: [Noted],
         react: ({ event }) =>
           Effect.zipRight(

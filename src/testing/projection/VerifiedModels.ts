@@ -87,6 +87,7 @@ const forwarding = (sent: Array<string>) =>
     Reaction.layer(
       Reaction.make({
         name: "forward",
+        startFrom: "beginning",
         events: [Noted],
         react: ({ event, stored }) => Effect.sync(() => void sent.push(`${stored.streamId} ${event.text}`))
       })
@@ -263,7 +264,7 @@ export const VerifiedModels: ReadonlyArray<VerifiedReadSideCase> = [
           Effect.gen(function* () {
             yield* until((now) => halted(now) && now.position === 1, "forward")
             const asked = yield* service
-            yield* asked.skip("forward", "elsewhere")
+            yield* asked.abandon("forward", "elsewhere")
             yield* asked.awaitPosition("forward", end, "20 seconds")
           })
         ),

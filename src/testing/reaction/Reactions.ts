@@ -16,6 +16,7 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
       const ids = new Set<string>()
       const reaction = Reaction.make({
         name: "forward",
+        startFrom: "beginning",
         events: [Noted],
         react: ({ event, stored }, commandId) =>
           Effect.gen(function* () {
@@ -67,6 +68,7 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
       const sent: Array<string> = []
       const reaction = Reaction.make({
         name: "forward",
+        startFrom: "beginning",
         events: [Noted],
         react: ({ event }) =>
           Effect.suspend(() => {

@@ -1,0 +1,25 @@
+/**
+ * `Causation` is what a command is part of and what caused it, handed on through the context: whatever is asked within a reaction
+ * belongs to the conversation of the event that it reacts to, without being told. Said with a command, it holds for that one.
+ *
+ * A causation id names an event, as `STREAM@VERSION`: `order-7@2` is the second event of `order-7`. An id without `@` is of a
+ * caller's own.
+ */
+import { Context } from "effect"
+import type { StoredEvent } from "./StoredEvent.ts"
+
+export interface Cause {
+  readonly correlationId: string
+  readonly causationId: string
+}
+
+export class Causation extends Context.Reference<Causation>()("daybook/core/Causation", {
+  defaultValue: (): Cause | null => null
+}) {}
+
+/** The causation id of what an event causes. */
+export const idOf = ({ streamId, version }: Pick<StoredEvent, "streamId" | "version">): string =>
+  `${streamId}@${version}`
+
+/** What a command is part of that this event causes. */
+export const of = (event: StoredEvent): Cause => ({ correlationId: event.correlationId, causationId: idOf(event) })
