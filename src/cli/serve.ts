@@ -47,17 +47,21 @@ export const options = {
   jwks: Options.text("jwks").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_JWKS")),
     Options.optional,
-    Options.withDescription("keys of an issuer whose JSON Web Tokens are accepted: a file, or an https URL")
+    Options.withDescription(
+      Setting.described("keys of an issuer whose JSON Web Tokens are accepted: a file, or an https URL", {
+        variable: "DAYBOOK_JWKS"
+      })
+    )
   ),
   issuer: Options.text("issuer").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_ISSUER")),
     Options.optional,
-    Options.withDescription("the issuer, as its tokens name it")
+    Options.withDescription(Setting.described("the issuer, as its tokens name it", { variable: "DAYBOOK_ISSUER" }))
   ),
   audience: Options.text("audience").pipe(
     Options.withFallbackConfig(Config.string("DAYBOOK_AUDIENCE")),
     Options.optional,
-    Options.withDescription("whom its tokens must be for")
+    Options.withDescription(Setting.described("whom its tokens must be for", { variable: "DAYBOOK_AUDIENCE" }))
   ),
   rate: Options.integer("rate").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_RATE")),
