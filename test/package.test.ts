@@ -56,6 +56,10 @@ describe("the package", () => {
     // Tells of each module that is resolved; those of Node are the ones without a file.
     const hooks = `export const resolve = async (specifier, context, next) => {
       const found = await next(specifier, context)
+      // As \`browser\` in package.json says.
+      if (found.url.endsWith("/dist/core/Platform.js")) {
+        return next(found.url.replace("Platform.js", "PlatformBrowser.js"), context)
+      }
       if (found.url.startsWith("node:")) process._rawDebug(found.url + " by " + context.parentURL)
       return found
     }`

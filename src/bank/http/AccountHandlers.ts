@@ -28,7 +28,7 @@ import * as BankProblem from "./BankProblem.ts"
 import * as HoldView from "./HoldView.ts"
 import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
-import * as StatementView from "./StatementView.ts"
+import * as StatementReader from "./StatementReader.ts"
 import * as TimeTravel from "./TimeTravel.ts"
 
 const made: NewId.Kind = { what: "account", prefix: StreamId.prefixOf(Account.aggregate) }
@@ -53,7 +53,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
     const accounts = yield* Account
     const store = yield* EventStore
     const asItWas = yield* TimeTravel.make
-    const statement = yield* StatementView.reader
+    const statement = yield* StatementReader.reader
     const log = yield* LogHeader
     const readSide = yield* Effect.context<Projections | ProjectionStore | Places>()
 

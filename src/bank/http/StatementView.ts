@@ -1,11 +1,5 @@
-/** A statement of an account over HTTP: what it looks like, and what a request for one cannot have as a `Problem`. */
-import { Effect, Schema } from "effect"
-import type { EventStore } from "../../core/EventStore.ts"
-import * as Failures from "../../http/Failures.ts"
-import { HttpConfig } from "../../http/HttpConfig.ts"
-import * as Places from "../../http/Places.ts"
-import * as Statement from "../account/Statement.ts"
-import * as BankProblem from "./BankProblem.ts"
+/** A statement of an account over HTTP, as clients see it. The contract has it, so it loads no behaviour. */
+import { Schema } from "effect"
 
 const Line = Schema.Struct({
   version: Schema.Int,
@@ -68,25 +62,4 @@ export const StatementView = Schema.Struct({
   description:
     "What was booked from one day to another, both included. A line belongs to its `bookedOn`, or else to the day on which it was recorded, and the opening balance is that of all earlier days: statements of periods in a row chain. `next` is the next `after`, null at the end; balances and sums are of the whole period on each page.",
   examples: [example]
-})
-
-/** Few at once: each reads the whole stream. */
-export const reader = Effect.gen(function* () {
-  const context = yield* Effect.context<EventStore | Places.Places>()
-  const { maxTimeTravels } = yield* HttpConfig
-  const permits = yield* Effect.makeSemaphore(maxTimeTravels)
-  return (id: string, options: Statement.Options) =>
-    Statement.make(id, options).pipe(
-      Effect.mapError((error) => {
-        if (error._tag === "StoreUnavailable" || error._tag === "InvalidArgument") return Failures.ofLookup(error)
-        return Failures.damaged(error)
-      }),
-      Effect.filterOrFail(
-        (found) => found !== undefined,
-        () => BankProblem.make("account-not-found")
-      ),
-      permits.withPermits(1),
-      Places.waiting,
-      Effect.provide(context)
-    )
 })
