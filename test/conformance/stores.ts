@@ -26,7 +26,8 @@ export const readSides = {
   ...databases
 }
 
-const local = Layer.succeed(SystemUnderTest, {
+/** The actors of this process. */
+export const local = Layer.succeed(SystemUnderTest, {
   layer: (limits) => Layer.provide(ActorSystemLocal.layer, ActorConfig.layer(limits))
 })
 /** The cases provoke errors that are logged. */

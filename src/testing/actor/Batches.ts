@@ -162,6 +162,10 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
           ok(wrong && Either.isLeft(wrong) && wrong.left._tag === "InvalidArgument")
           ok(right && Either.isRight(right))
         }
+        const asked = [add("a", 1, { expectedVersion: Number.MAX_SAFE_INTEGER }), add("a", 1)].map(Effect.either)
+        const [ahead, right] = yield* Effect.all(asked, { concurrency: "unbounded" })
+        ok(ahead && Either.isLeft(ahead) && ahead.left._tag === "VersionMismatch")
+        ok(right && Either.isRight(right))
       })
     )
   },

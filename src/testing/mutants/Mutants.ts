@@ -1,0 +1,91 @@
+/**
+ * Suites with the mutants that show what they find: each rule has one that is made for it. Who adds a rule to one of these suites
+ * adds its mutant; who doubts a suite runs `failing` of its trials over an implementation of his own.
+ */
+import { type Effect, Layer } from "effect"
+import type { EventStore } from "../../core/EventStore.ts"
+import type { SnapshotStore } from "../../core/SnapshotStore.ts"
+import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import { Neighbours } from "../actor/Neighbours.ts"
+import type { Case } from "../Conformance.ts"
+import {
+  ActorSystemConformance,
+  EventStoreConformance,
+  JournalConformance,
+  SnapshotStoreConformance,
+  SubscriptionConformance,
+  UpcastConformance,
+  VerifiedLogConformance
+} from "../Suites.ts"
+import type { SystemUnderTest } from "../SystemUnderTest.ts"
+import type { Tampering } from "../Tampering.ts"
+import { ActorSystemMutants } from "./ActorSystemMutants.ts"
+import { EventStoreMutants } from "./EventStoreMutants.ts"
+import * as ModelMutants from "./ModelMutants.ts"
+import { declared, failing, type Mutant } from "./Mutant.ts"
+import { NeighbourMutants } from "./NeighbourMutants.ts"
+import { OldEventMutants } from "./OldEventMutants.ts"
+import { SnapshotStoreMutants } from "./SnapshotStoreMutants.ts"
+import { SubscriptionMutants } from "./SubscriptionMutants.ts"
+import { VerifiedLogMutants } from "./VerifiedLogMutants.ts"
+
+/** A mutant of a sound implementation. */
+export interface Trial {
+  /** What is wrong, as in `an event store that …`. */
+  readonly name: string
+  /** The name of the case that it is made for. */
+  readonly rule: string
+  /** The names of the cases that it is to fail, in their order. */
+  readonly declared: ReadonlyArray<string>
+  /** The names of those that it fails. */
+  readonly failing: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** A suite and its mutants. */
+export interface TestedSuite {
+  readonly subject: string
+  /** The names of its cases. */
+  readonly rules: ReadonlyArray<string>
+  readonly trials: ReadonlyArray<Trial>
+}
+
+const tested = <R>(
+  subject: string,
+  cases: ReadonlyArray<Case<R>>,
+  mutants: ReadonlyArray<Mutant<R>>,
+  sound: Layer.Layer<R>
+): TestedSuite => ({
+  subject,
+  rules: cases.map(({ name }) => name),
+  trials: mutants.map((mutant) => ({
+    name: mutant.name,
+    rule: declared({ ...mutant, fails: [mutant.fails[0]] }, cases)[0] ?? "",
+    declared: declared(mutant, cases),
+    failing: failing(cases, mutant.of(sound))
+  }))
+})
+
+/** The sound implementations that the mutants are made of. Each layer builds a new one, with nothing in it. */
+export interface Sound {
+  readonly events: Layer.Layer<EventStore>
+  readonly snapshots: Layer.Layer<SnapshotStore>
+  readonly system: Layer.Layer<SystemUnderTest>
+  /** A log and the store of projections beside it. */
+  readonly readSide: Layer.Layer<EventStore | ProjectionStore>
+  /** An event store, and a hand that changes its rows. */
+  readonly tampered: Layer.Layer<EventStore | Tampering>
+}
+
+export const suites = ({ events, readSide, snapshots, system, tampered }: Sound): ReadonlyArray<TestedSuite> => {
+  const actors = Layer.mergeAll(events, snapshots, system)
+  return [
+    tested("an event store", [...EventStoreConformance, ...JournalConformance], EventStoreMutants, events),
+    tested("a snapshot store", SnapshotStoreConformance, SnapshotStoreMutants, snapshots),
+    tested("an actor system", ActorSystemConformance, ActorSystemMutants, actors),
+    tested("an actor system beside poison", Neighbours, NeighbourMutants, actors),
+    tested("a reader of old events", UpcastConformance, OldEventMutants, actors),
+    tested("a followed log", SubscriptionConformance, SubscriptionMutants, events),
+    tested("a log that is verified", VerifiedLogConformance, VerifiedLogMutants, Layer.merge(tampered, snapshots)),
+    tested("a store of projections", ModelMutants.rules, ModelMutants.ModelMutants, readSide)
+  ]
+}
