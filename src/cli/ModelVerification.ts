@@ -10,8 +10,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Either, Layer, Option, Schema } from "effect"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
-import { turn } from "../core/Turn.ts"
 import * as Batch from "../projection/Batch.ts"
 import { CheckpointStore } from "../projection/CheckpointStore.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
@@ -143,7 +143,7 @@ export const difference = Effect.fnUntraced(function* (
       return `${table}: the row ${key} is not what its events give`
     }
     if (have.length < pageRows) return undefined
-    yield* turn
+    yield* EventLoop.turn
   }
 })
 

@@ -6,10 +6,10 @@
  * Memory holds one page of each. Whether an event matches its own hash and its stream's chain, `onEvent` checks.
  */
 import { Effect } from "effect"
+import * as EventLoop from "./EventLoop.ts"
 import * as Journal from "./Journal.ts"
 import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
-import { turn } from "./Turn.ts"
 
 export interface Problem {
   /** Of the journal itself `journal`, of what names the log `log`. */
@@ -91,7 +91,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
     if (taken === page.length) {
       page = yield* readEvents(position)
       taken = 0
-      yield* turn
+      yield* EventLoop.turn
     }
     return page[taken]
   })
@@ -159,7 +159,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
       count.entries++
       compare()
     }
-    yield* turn
+    yield* EventLoop.turn
   }
   for (let event = yield* peek; event !== undefined; event = yield* peek) {
     take(event)

@@ -8,6 +8,7 @@ import * as Damage from "./Damage.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
+import * as EventLoop from "./EventLoop.ts"
 import type { EventStore, ReadError } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
 import * as HeldValue from "./HeldValue.ts"
@@ -15,7 +16,6 @@ import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { StreamDamaged } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
-import { turn } from "./Turn.ts"
 
 /** Why stored events give no state; except for the store's own faults, trying again gives the same. */
 export type FoldError = StreamDamaged | EvolveFailed | DecodeError
@@ -81,7 +81,7 @@ export const catchUp = Effect.fnUntraced(function* <S, E extends Tagged>(
     current = committed
     if (!more) return current
     // The embedded store answers without a pause: let others run between two pages.
-    yield* turn
+    yield* EventLoop.turn
   }
 })
 
@@ -203,6 +203,6 @@ export const recover = Effect.fnUntraced(function* <S, E extends Tagged>(
     progress = yield* step(store, snapshots, definition, streamId, progress, to)
     if (progress.isDone) return progress
     // The embedded store answers without a pause: let others run between two pages.
-    yield* turn
+    yield* EventLoop.turn
   }
 })

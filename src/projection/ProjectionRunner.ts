@@ -17,11 +17,11 @@
 import { Cause, Duration, Effect, LogLevel, Option, Queue, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
-import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
@@ -222,7 +222,7 @@ export const run = Effect.fnUntraced(function* (
       }
       const isFull = read.length >= limit || characters >= limits.maxBatchCharacters
       if (!page.more || page.events.length === 0 || isFull) return read
-      yield* turn
+      yield* EventLoop.turn
     }
   })
 
@@ -351,6 +351,6 @@ export const run = Effect.fnUntraced(function* (
       yield* sleep(seen, Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
     // The embedded store answers without a pause: let others run between two turns.
-    yield* turn
+    yield* EventLoop.turn
   }
 })

@@ -5,9 +5,9 @@
 import { hash } from "node:crypto"
 import process from "node:process"
 import { Clock, Deferred, Duration, Effect, FiberId, Layer, Option, Queue } from "effect"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, type LookupError, maxPage } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { ExclusionStore } from "./ExclusionStore.ts"
@@ -128,7 +128,7 @@ const make = Effect.fnUntraced(function* (
       const page = yield* generations.countEvents(position, target, countPage)
       total += page.events
       position = page.to
-      yield* turn
+      yield* EventLoop.turn
     }
     return total
   })

@@ -10,10 +10,10 @@
  */
 import { Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Option, Queue, Stream } from "effect"
 import type * as Event from "../core/Event.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import { type EventPage, EventStore, type ReadError } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
-import { turn } from "../core/Turn.ts"
 import * as EventFilter from "./EventFilter.ts"
 import { SlowConsumer } from "./ProjectionError.ts"
 import * as Selection from "./Selection.ts"
@@ -126,7 +126,7 @@ const follow = (
           yield* give(found.right.events)
           // The embedded store answers without a pause: let others run between two pages.
           if (found.right.more) {
-            yield* turn
+            yield* EventLoop.turn
             continue
           }
           through = Math.max(found.right.through, through ?? 0)

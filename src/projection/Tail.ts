@@ -10,10 +10,10 @@
  *   so that each meets that on its own.
  */
 import { Cause, Duration, Effect, Exit, LogLevel, Queue, Scope, Stream } from "effect"
+import * as EventLoop from "../core/EventLoop.ts"
 import { type EventPage, EventStore, maxPage, type ReadError } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { turn } from "../core/Turn.ts"
 import * as EventFilter from "./EventFilter.ts"
 import * as EventRing from "./EventRing.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -228,7 +228,7 @@ export class Tail {
     while (this.watchers.size > 0) {
       const { more } = yield* this.readOn
       if (!more && !this.isStale) return
-      yield* turn
+      yield* EventLoop.turn
     }
   })
 

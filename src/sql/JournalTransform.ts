@@ -11,10 +11,10 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
 import * as EventHash from "../core/EventHash.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import type { Head, StoredCommand } from "../core/EventStore.ts"
 import * as Journal from "../core/Journal.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { turn } from "../core/Turn.ts"
 import { LogDamaged } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import type { Dialect } from "./SqlDatabase.ts"
@@ -219,7 +219,7 @@ export const ofTables =
         }
         if (page.length < pageSize) break
         after = page.at(-1)?.command
-        yield* turn
+        yield* EventLoop.turn
       }
       const stray = yield* events.peek
       if (stray !== undefined) return yield* damaged(stray, missing)

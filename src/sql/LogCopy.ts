@@ -4,12 +4,12 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { noHead } from "../core/AppendPlan.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, type Head, type ReadError, type StoredCommand } from "../core/EventStore.ts"
 import type { JournalEntry, LogIdentity } from "../core/Journal.ts"
 import * as JournalCheck from "../core/JournalCheck.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
-import { turn } from "../core/Turn.ts"
 import { LogDamaged, RestoreRefused } from "./DatabaseError.ts"
 import * as JournalTransform from "./JournalTransform.ts"
 import * as LargeTexts from "./LargeTexts.ts"
@@ -75,7 +75,7 @@ const checkPayloads = Effect.fnUntraced(function* <E>(
       })
     }
     if (rows.length < payloadPage || problems.length > 0) return problems
-    yield* turn
+    yield* EventLoop.turn
   }
 })
 
@@ -318,7 +318,7 @@ export const restore = <E, R>(
                 if (_tag === "Event") written.events++
                 else if (_tag === "Entry" || _tag === "Command") written.commands++
               }
-              yield* turn
+              yield* EventLoop.turn
             })
           )
         )

@@ -17,6 +17,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, LogLevel, Option, PubSub, Stream } from "effect"
+import * as EventLoop from "../core/EventLoop.ts"
 import type { AppendError, AppendResult, QueuePlace } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
@@ -281,7 +282,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
           const error = Option.getOrUndefined(Cause.failureOption(cause))
           // A row that cannot be written: each call is planned again and alone, so that only the command at fault fails.
           if (error instanceof SqlError && isOfRow(error) && !again) {
-            return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), turn))
+            return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), EventLoop.turn))
           }
           const failed = Exit.failCause(Cause.map(cause, asFault))
           for (const { done } of jobs) done(failed)
@@ -322,11 +323,11 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       while (!(queue.isEmpty && ended)) {
         yield* waitForWork
         // Who was answered by the last group gets into this one; and sockets and timers are served in between.
-        yield* turn
+        yield* EventLoop.turn
         for (const jobs of WriteQueue.groupsOf(queue.takeAll())) {
           const [only] = jobs
           yield* only?._tag === "Transact" ? alone(client, only) : together(client, jobs)
-          yield* turn
+          yield* EventLoop.turn
         }
         queue.finish()
       }

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
+import * as EventLoop from "../../src/core/EventLoop.ts"
 import { RecoveryQueue } from "../../src/core/RecoveryQueue.ts"
-import { turn } from "../../src/core/Turn.ts"
 
 const numbers = Array.from({ length: 300 }, (_, number) => number)
-const rest = Effect.repeatN(turn, 5)
+const rest = Effect.repeatN(EventLoop.turn, 5)
 
 describe("RecoveryQueue (BY1)", () => {
   it.live("has so many pages read at once, each in its turn", () =>
@@ -19,7 +19,7 @@ describe("RecoveryQueue (BY1)", () => {
           Effect.gen(function* () {
             begun.push(number)
             most = Math.max(most, ++inside)
-            yield* Effect.repeatN(turn, 3)
+            yield* Effect.repeatN(EventLoop.turn, 3)
             inside--
           })
         )
@@ -69,7 +69,7 @@ describe("RecoveryQueue (BY1)", () => {
         Effect.forEach(numbers.slice(0, 40), () => queue.within(5, held), { concurrency: "unbounded", discard: true })
       )
       while (pages < 40) {
-        yield* turn
+        yield* EventLoop.turn
         mostBetween = Math.max(mostBetween, pages - before)
         before = pages
       }
