@@ -6,7 +6,7 @@ import { Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 
 /** Brings one to a position, unless it waits for an operator. */
-const settle = (name: string, position: number): Effect.Effect<void, unknown, Projections> =>
+const bringTo = (name: string, position: number): Effect.Effect<void, unknown, Projections> =>
   Effect.flatMap(Projections, (running) =>
     running.awaitPosition(name, position, "1 second").pipe(
       Effect.asVoid,
@@ -14,7 +14,7 @@ const settle = (name: string, position: number): Effect.Effect<void, unknown, Pr
         Effect.flatMap(running.status(name), ({ status }) =>
           status === "halted" || status === "paused" || status === "ahead"
             ? Effect.logWarning(`the read model ${name} is ${status}; see \`daybook projections\``)
-            : settle(name, position)
+            : bringTo(name, position)
         )
       )
     )
@@ -24,5 +24,5 @@ const settle = (name: string, position: number): Effect.Effect<void, unknown, Pr
 export const catchUp = ({ projections }: Application) =>
   Effect.gen(function* () {
     const position = yield* Effect.flatMap(EventStore, (store) => store.lastPosition)
-    yield* Effect.forEach(projections, ({ name }) => settle(name, position), { discard: true })
+    yield* Effect.forEach(projections, ({ name }) => bringTo(name, position), { discard: true })
   }).pipe(Effect.provide(ProjectionsLocal.layer(projections)))

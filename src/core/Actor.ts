@@ -29,7 +29,7 @@ import * as Fault from "./Fault.ts"
 import type * as Loading from "./Loading.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
 import { Recovery } from "./Recovery.ts"
-import type { SnapshotSaver } from "./SnapshotSaver.ts"
+import type { SnapshotQueue } from "./SnapshotQueue.ts"
 import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -42,7 +42,7 @@ export interface Watched {
 
 /** What an actor needs of its system, shared by all actors. */
 export interface Host extends Loading.Host {
-  readonly saver: SnapshotSaver
+  readonly saver: SnapshotQueue
   /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
   readonly now: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */

@@ -18,7 +18,7 @@ import { pendingOf } from "./Mailbox.ts"
 import { Patience } from "./Patience.ts"
 import { Places } from "./Places.ts"
 import { RecoveryQueue } from "./RecoveryQueue.ts"
-import * as SnapshotSaver from "./SnapshotSaver.ts"
+import * as SnapshotQueue from "./SnapshotQueue.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
 import * as StoredText from "./StoredText.ts"
 import { InvalidArgument, StoreUnavailable } from "./StoreError.ts"
@@ -29,7 +29,7 @@ const make = Effect.gen(function* () {
   const snapshots = yield* SnapshotStore
   const limits = yield* ActorConfig
   const clock = yield* Effect.clock
-  const saver = yield* SnapshotSaver.make(store, snapshots, limits)
+  const saver = yield* SnapshotQueue.make(store, snapshots, limits)
   // As `detached`, for all fibers alike.
   const fork = Runtime.runFork(Runtime.updateContext(yield* Effect.runtime<never>(), () => Context.empty()))
 

@@ -13,7 +13,7 @@ import {
   UnknownCurrency
 } from "../../src/bank/account/AccountError.ts"
 import { AccountClosed, AccountOpened, Deposited, Withdrawn } from "../../src/bank/account/AccountEvents.ts"
-import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const AccountSpec = AggregateSpec.make(Account, behaviour)

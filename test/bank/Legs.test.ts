@@ -31,7 +31,7 @@ import {
   TransfersSettled,
   Withdrawn
 } from "../../src/bank/account/AccountEvents.ts"
-import { AccountId, HoldId, TransferId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId, HoldId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const AccountSpec = AggregateSpec.make(Account, behaviour)

@@ -2,10 +2,10 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { InvalidAmount, UnknownCurrency } from "../../src/bank/account/AccountError.ts"
-import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
 import { Transfer } from "../../src/bank/transfer/Transfer.ts"
 import { behaviour } from "../../src/bank/transfer/TransferBehaviour.ts"
-import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "../../src/bank/transfer/TransferError.ts"
+import { SameAccount, TransferExists, TransferNotFound, UnexpectedStep } from "../../src/bank/transfer/TransferError.ts"
 import {
   RefundRequested,
   SourceDebited,
@@ -92,13 +92,13 @@ describe("a transfer", () => {
   it.effect("ends once: never both completed and refunded", () =>
     Effect.gen(function* () {
       const done = TransferSpec.given(requested, debited, completed)
-      yield* done.when("NoteRefund", undefined).failsWith(OutOfOrder, { status: "completed" })
-      yield* done.when("Refuse", { reason: "insufficient-funds" }).failsWith(OutOfOrder)
+      yield* done.when("NoteRefund", undefined).failsWith(UnexpectedStep, { status: "completed" })
+      yield* done.when("Refuse", { reason: "insufficient-funds" }).failsWith(UnexpectedStep)
       const back = TransferSpec.given(requested, debited, refunding, refunded)
-      yield* back.when("Complete", undefined).failsWith(OutOfOrder, { status: "refused" })
+      yield* back.when("Complete", undefined).failsWith(UnexpectedStep, { status: "refused" })
       const held = TransferSpec.given(requested, debited)
-      yield* held.when("Refuse", { reason: "insufficient-funds" }).failsWith(OutOfOrder)
-      yield* held.when("NoteRefund", undefined).failsWith(OutOfOrder, { status: "debited" })
+      yield* held.when("Refuse", { reason: "insufficient-funds" }).failsWith(UnexpectedStep)
+      yield* held.when("NoteRefund", undefined).failsWith(UnexpectedStep, { status: "debited" })
     })
   )
 

@@ -3,18 +3,18 @@ import { describe, it } from "@effect/vitest"
 import { type Clock, Effect, Layer, TestClock } from "effect"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
 import { CreditRefused, DebitRefused, NothingToRefund } from "../../src/bank/account/AccountError.ts"
+import * as PendingTransfers from "../../src/bank/transfer/PendingTransfers.ts"
 import * as TransferBehaviour from "../../src/bank/transfer/TransferBehaviour.ts"
 import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
 import { TransferRequested } from "../../src/bank/transfer/TransferEvents.ts"
 import * as TransferProcess from "../../src/bank/transfer/TransferProcess.ts"
-import * as TransferWaits from "../../src/bank/transfer/TransferWaits.ts"
 import { MailboxFull } from "../../src/core/ActorError.ts"
 import { CommandIdReused, OutcomeUnknown } from "../../src/core/StoreError.ts"
 import { fails, make, refuses, type Sent } from "../../src/testing/ReactionSpec.ts"
 
 const TransferSpec = make(
   TransferProcess.reaction,
-  Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, TransferWaits.layer)
+  Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, PendingTransfers.layer)
 )
 const requested = TransferRequested.make({
   transferId: "t1",
@@ -34,7 +34,7 @@ const complete: Sent = ["transfer-t1", "Complete", 4]
 const refuse: Sent = ["transfer-t1", "Refuse", 4]
 const noteRefund: Sent = ["transfer-t1", "NoteRefund", 4]
 
-const taken = new CommandIdReused({ commandId: "settle" })
+const taken = new CommandIdReused({ commandId: "late" })
 const unknown = new OutcomeUnknown({ cause: new Error("injected") })
 const busy = new MailboxFull({ streamId: "account-bert", capacity: 1 })
 const closed = new CreditRefused({ accountId: "bert", reason: "closed" })
@@ -89,13 +89,13 @@ describe("the process of a transfer", () => {
         })
       const back = Effect.withClock(wall(-3_600_000))
       // What one process remembers between two attempts.
-      const waits = yield* Effect.provide(TransferWaits.TransferWaits, TransferWaits.layer)
+      const waits = yield* Effect.provide(PendingTransfers.PendingTransfers, PendingTransfers.layer)
       const remembering = make(
         TransferProcess.reaction,
         Layer.mergeAll(
           AccountBehaviour.layer,
           TransferBehaviour.layer,
-          Layer.succeed(TransferWaits.TransferWaits, waits)
+          Layer.succeed(PendingTransfers.PendingTransfers, waits)
         )
       )
       const given = remembering.given(fails("account-bert", "Credit", unknown))

@@ -6,7 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { Account } from "../../src/bank/account/Account.ts"
-import { AccountId, HoldId, TransferId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId, HoldId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
 import * as Conservation from "../../src/bank/testing/Conservation.ts"
 import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
 import * as Transfers from "../../src/bank/transfer/Transfers.ts"

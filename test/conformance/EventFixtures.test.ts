@@ -16,7 +16,7 @@ import * as EventOwner from "../../src/core/EventOwner.ts"
 import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as Replay from "../../src/core/Replay.ts"
-import * as SnapshotSaver from "../../src/core/SnapshotSaver.ts"
+import * as SnapshotQueue from "../../src/core/SnapshotQueue.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
@@ -127,7 +127,7 @@ const readers: Record<string, Reader<Stores>> = {
         const [events, snapshots] = [yield* EventStore, yield* SnapshotStore]
         const middle = Math.ceil(stored.count / 2)
         const half = yield* TimeTravel.stateAt(definition, "1", { version: middle })
-        const saver = yield* SnapshotSaver.make(events, snapshots, ActorConfig.defaults)
+        const saver = yield* SnapshotQueue.make(events, snapshots, ActorConfig.defaults)
         saver.offer(stored.streamId, definition, half)
         yield* saver.flush
         const { committed, snapshotVersion } = yield* Replay.recover(events, snapshots, definition, stored.streamId)

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import * as AccountEvents from "../../src/bank/account/AccountEvents.ts"
-import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
 import * as CompiledSchema from "../../src/core/CompiledSchema.ts"
 import * as Random from "../Random.ts"
 

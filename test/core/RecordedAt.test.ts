@@ -3,7 +3,7 @@ import { Duration, Effect, Layer, Logger, Metric, TestClock, TestContext } from 
 import { assert, describe, it } from "vitest"
 import { Account } from "../../src/bank/account/Account.ts"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
-import { AccountId } from "../../src/bank/account/AccountTerms.ts"
+import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"

@@ -44,7 +44,7 @@ describe("the service while PostgreSQL is killed and started again", () => {
         const faults = new Map<string, number>()
 
         /** Asks until it is known what became of it. */
-        const settle = (path: string, key: string, body: object): Effect.Effect<Service.Answer> =>
+        const insist = (path: string, key: string, body: object): Effect.Effect<Service.Answer> =>
           Effect.gen(function* () {
             asked++
             for (;;) {
@@ -72,7 +72,7 @@ describe("the service while PostgreSQL is killed and started again", () => {
 
         const ids = Array.from({ length: accounts }, (_, number) => `a-${number}`)
         for (const id of ids) {
-          const opened = yield* settle("/accounts", `open-${id}`, { accountId: id, owner: "A", currency: "EUR" })
+          const opened = yield* insist("/accounts", `open-${id}`, { accountId: id, owner: "A", currency: "EUR" })
           assert.strictEqual(opened.status, 201, opened.text)
         }
         const one = (key: string) =>
@@ -81,13 +81,13 @@ describe("the service while PostgreSQL is killed and started again", () => {
             const [id = "", other = ""] = [ids[any(accounts)], ids[any(accounts)]]
             if (next() < 0.15 && id !== other) {
               const body = { transferId: key, from: id, to: other, amount }
-              const { status, text } = yield* settle("/transfers", key, body)
+              const { status, text } = yield* insist("/transfers", key, body)
               assert.isTrue(status < 300 || status === 409, text)
               if (status < 300) transfers.set(key, { from: id, to: other, amount })
               return
             }
             const kind = next() < 0.6 ? "deposits" : "withdrawals"
-            const { status, text } = yield* settle(`/accounts/${id}/${kind}`, key, { amount })
+            const { status, text } = yield* insist(`/accounts/${id}/${kind}`, key, { amount })
             assert.include([200, 409], status, text)
             done.set(key, { kind, id, amount, status })
           })

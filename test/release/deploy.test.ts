@@ -16,7 +16,7 @@ import * as Recording from "./Recording.ts"
 import * as Releases from "./Releases.ts"
 
 const fixture = join(import.meta.dirname, "../fixtures/databases/0006-keyed-commands")
-const file = "bank/account/AccountTerms.ts"
+const file = "bank/account/AccountSchemas.ts"
 
 /** An optional field that older releases do not know, and one that has a default where it is left out. */
 const optional = "  memo: optional(Schema.String),\n"

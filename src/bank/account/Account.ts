@@ -4,7 +4,17 @@ import { Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import { refusals, transientErrors } from "./AccountError.ts"
 import { events } from "./AccountEvents.ts"
-import { AccountId, Booking, Capture, HoldId, HoldReceipt, Leg, Opening, Receipt, Reservation } from "./AccountTerms.ts"
+import {
+  AccountId,
+  Booking,
+  Capture,
+  HoldId,
+  HoldReceipt,
+  Leg,
+  Opening,
+  Receipt,
+  Reservation
+} from "./AccountSchemas.ts"
 
 /** Most open holds of one account: its state holds them all. */
 export const maxHolds = 100

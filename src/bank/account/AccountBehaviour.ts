@@ -6,7 +6,7 @@ import { Effect, Either, type Layer } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import type * as Aggregate from "../../core/Aggregate.ts"
 import type { Place } from "../../core/Definition.ts"
-import { hasEnded } from "../transfer/TransferEvents.ts"
+import { hasEnded } from "../transfer/TransferEnd.ts"
 import { Account, type AccountState, maxHolds } from "./Account.ts"
 import {
   AccountExists,
@@ -41,7 +41,7 @@ import {
   TransfersSettled,
   Withdrawn
 } from "./AccountEvents.ts"
-import type { Booking, Leg } from "./AccountTerms.ts"
+import type { Booking, Leg } from "./AccountSchemas.ts"
 import * as Calendar from "./Calendar.ts"
 import * as Money from "./Money.ts"
 

@@ -15,7 +15,7 @@ import { Projections } from "../../projection/Projections.ts"
 import { ReadModels } from "../../projection/ReadModels.ts"
 import { Account } from "./Account.ts"
 import type { AccountEvent } from "./AccountEvents.ts"
-import { AccountId } from "./AccountTerms.ts"
+import { AccountId } from "./AccountSchemas.ts"
 import * as Money from "./Money.ts"
 
 /** One account as the read model knows it. Amounts have exactly the currency's decimals. */

@@ -27,7 +27,7 @@ import {
 import * as ProjectionsApi from "../../http/ProjectionsApi.ts"
 import * as ServiceApi from "../../http/ServiceApi.ts"
 import { type Refusal, refusals } from "../account/AccountError.ts"
-import * as Terms from "../account/AccountTerms.ts"
+import * as Terms from "../account/AccountSchemas.ts"
 import * as Calendar from "../account/Calendar.ts"
 import * as Problem from "./BankProblem.ts"
 import { StatementView } from "./StatementView.ts"

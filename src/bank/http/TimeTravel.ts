@@ -10,7 +10,7 @@ import * as Places from "../../http/Places.ts"
 import { Problem } from "../../http/Problem.ts"
 import { Account, type AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
-import type { AccountId } from "../account/AccountTerms.ts"
+import type { AccountId } from "../account/AccountSchemas.ts"
 import * as BankProblem from "./BankProblem.ts"
 
 const definition = Account.define(AccountBehaviour.behaviour)

@@ -9,7 +9,7 @@ import * as FormerFingerprint from "../../http/FormerFingerprint.ts"
 import * as StrictJson from "../../http/StrictJson.ts"
 import type { ImportFormat, ImportSource, Line } from "../../projection/ImportFormat.ts"
 import { Account } from "../account/Account.ts"
-import { AccountId, Amount, BookedOn, Booking, Opening, OverdraftLimit } from "../account/AccountTerms.ts"
+import { AccountId, Amount, BookedOn, Booking, Opening, OverdraftLimit } from "../account/AccountSchemas.ts"
 
 type Payload =
   | { readonly command: "Open"; readonly payload: typeof Opening.Type }

@@ -6,8 +6,8 @@ import { Rpc } from "@effect/rpc"
 import { Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import { InvalidAmount, UnknownCurrency } from "../account/AccountError.ts"
-import { Reason, Request, TransferId, TransferView } from "../account/AccountTerms.ts"
-import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "./TransferError.ts"
+import { Reason, Request, TransferId, TransferView } from "../account/AccountSchemas.ts"
+import { SameAccount, TransferExists, TransferNotFound, UnexpectedStep } from "./TransferError.ts"
 import { events } from "./TransferEvents.ts"
 
 /** `requested`, `debited` and `refunding` are under way; after the others comes nothing. */
@@ -26,7 +26,7 @@ export const TransferState = Schema.Struct({
 })
 export type TransferState = typeof TransferState.Type
 
-const step = { success: TransferView, error: Schema.Union(TransferNotFound, OutOfOrder) }
+const step = { success: TransferView, error: Schema.Union(TransferNotFound, UnexpectedStep) }
 
 export class Transfer extends Aggregate.make("Transfer", {
   id: TransferId,
@@ -55,5 +55,5 @@ export class Transfer extends Aggregate.make("Transfer", {
     Rpc.make("RequestRefund", { ...step, payload: { reason: Reason } }),
     Rpc.make("NoteRefund", step)
   ],
-  transientErrors: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "OutOfOrder"]
+  transientErrors: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "UnexpectedStep"]
 }) {}

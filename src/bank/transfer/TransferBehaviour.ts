@@ -4,10 +4,10 @@ import type { ActorSystem } from "../../core/ActorSystem.ts"
 import type * as Aggregate from "../../core/Aggregate.ts"
 import type { DecideContext } from "../../core/Definition.ts"
 import { InvalidAmount, UnknownCurrency } from "../account/AccountError.ts"
-import type { TransferView } from "../account/AccountTerms.ts"
+import type { TransferView } from "../account/AccountSchemas.ts"
 import * as Money from "../account/Money.ts"
 import { Transfer, type TransferState } from "./Transfer.ts"
-import { OutOfOrder, SameAccount, TransferExists, TransferNotFound } from "./TransferError.ts"
+import { SameAccount, TransferExists, TransferNotFound, UnexpectedStep } from "./TransferError.ts"
 import {
   RefundRequested,
   SourceDebited,
@@ -40,7 +40,9 @@ type Table = Partial<Record<TransferState["status"], ReadonlyArray<TransferEvent
 const step = (table: Table, { status }: TransferState, { id: transferId }: DecideContext) => {
   const events = table[status]
   if (events !== undefined) return Either.right(events)
-  return Either.left(status === "none" ? new TransferNotFound({ transferId }) : new OutOfOrder({ transferId, status }))
+  return Either.left(
+    status === "none" ? new TransferNotFound({ transferId }) : new UnexpectedStep({ transferId, status })
+  )
 }
 
 const debited = SourceDebited.make({})

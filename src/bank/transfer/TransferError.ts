@@ -25,7 +25,7 @@ export class SameAccount extends Schema.TaggedError<SameAccount>()("SameAccount"
 }
 
 /** The transfer has ended in another way, or has not come so far: its process and its accounts disagree. */
-export class OutOfOrder extends Schema.TaggedError<OutOfOrder>()("OutOfOrder", {
+export class UnexpectedStep extends Schema.TaggedError<UnexpectedStep>()("UnexpectedStep", {
   transferId,
   status: Schema.String
 }) {

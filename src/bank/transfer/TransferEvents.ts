@@ -1,8 +1,6 @@
 /** What happens to a transfer, apart from its legs on the two accounts. Add versions, never edit one. */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
 import * as Event from "../../core/Event.ts"
-import type { EventStore } from "../../core/EventStore.ts"
-import type { StreamId } from "../../core/StreamId.ts"
 import * as Money from "../account/Money.ts"
 
 export const TransferRequested = Event.make("TransferRequested", {
@@ -33,15 +31,3 @@ export const events = [
   SourceRefunded
 ]
 export type TransferEvent = Event.Of<(typeof events)[number]>
-
-/** After one of these comes none. */
-const last: ReadonlySet<string> = new Set([TransferCompleted.tag, TransferRefused.tag, SourceRefunded.tag])
-
-/** Whether the transfer has ended; false where the store cannot tell. */
-export const hasEnded =
-  (store: EventStore["Type"]) =>
-  (transferId: string): Effect.Effect<boolean> =>
-    store.readStream(`transfer-${transferId}` as StreamId, { direction: "backwards", limit: 1 }).pipe(
-      Effect.map(({ events: [event] }) => event !== undefined && last.has(event.type)),
-      Effect.orElseSucceed(() => false)
-    )

@@ -19,12 +19,12 @@ import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import * as Reaction from "../../projection/Reaction.ts"
 import { Account } from "../account/Account.ts"
 import type { CreditRefused, DebitRefused } from "../account/AccountError.ts"
-import { AccountId, type Reason, TransferId } from "../account/AccountTerms.ts"
+import { AccountId, type Reason, TransferId } from "../account/AccountSchemas.ts"
 import * as Money from "../account/Money.ts"
+import { PendingTransfers } from "./PendingTransfers.ts"
 import { Transfer } from "./Transfer.ts"
 import { TransferConfig } from "./TransferConfig.ts"
 import { TransferRequested } from "./TransferEvents.ts"
-import { TransferWaits } from "./TransferWaits.ts"
 
 export const name = "transfers"
 
@@ -80,7 +80,7 @@ const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, com
 })
 
 export const react = Effect.fnUntraced(function* (recorded: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
-  const waits = yield* TransferWaits
+  const waits = yield* PendingTransfers
   const { answerTimeout, targetTimeout } = yield* TransferConfig
   const {
     complete,
@@ -115,7 +115,7 @@ const abandon: Reaction.Abandon<Requested, Effect.Effect.Context<ReturnType<type
     `the transfer ${transferId} ends refused: account ${to} does not get its money, and what was taken from account ${from} ` +
     "goes back as soon as that takes commands; if the target has the money already, the transfer ends completed",
   react: Effect.fnUntraced(function* (recorded, commandId) {
-    const waits = yield* TransferWaits
+    const waits = yield* PendingTransfers
     const { debit, refund, transferId } = yield* stepsOf(recorded, commandId)
     if (yield* debit) yield* refund("target-unavailable")
     yield* waits.ended(transferId)

@@ -12,13 +12,13 @@ import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Account } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import { AccountNotFound, type InvalidAmount } from "../account/AccountError.ts"
-import type { AccountId, Request, TransferId, TransferView } from "../account/AccountTerms.ts"
+import type { AccountId, Request, TransferId, TransferView } from "../account/AccountSchemas.ts"
+import * as PendingTransfers from "./PendingTransfers.ts"
 import { Transfer, type TransferState } from "./Transfer.ts"
 import * as TransferBehaviour from "./TransferBehaviour.ts"
 import { TransferConfig } from "./TransferConfig.ts"
 import { type SameAccount, type TransferExists, TransferNotFound } from "./TransferError.ts"
 import * as TransferProcess from "./TransferProcess.ts"
-import * as TransferWaits from "./TransferWaits.ts"
 
 /** What a client asks for. The currency is that of the source. */
 export type Order = Omit<typeof Request.Type, "currency">
@@ -74,7 +74,7 @@ const toProgress = ({ position, state, version }: Committed<TransferState>) => (
 const make = Effect.gen(function* () {
   const accounts = yield* Account
   const transfers = yield* Transfer
-  const waits = yield* TransferWaits.TransferWaits
+  const waits = yield* PendingTransfers.PendingTransfers
   const { clientTimeout, lookInterval } = yield* TransferConfig
 
   const currencyOf = (accountId: AccountId) =>
@@ -119,10 +119,10 @@ const make = Effect.gen(function* () {
 
 /** How clients request transfers, and what the process that drives them remembers meanwhile. */
 export const services: Layer.Layer<
-  Transfers | TransferWaits.TransferWaits,
+  Transfers | PendingTransfers.PendingTransfers,
   never,
   Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">
-> = Layer.provideMerge(Layer.effect(Transfers, make), TransferWaits.layer)
+> = Layer.provideMerge(Layer.effect(Transfers, make), PendingTransfers.layer)
 
 /** Accounts, transfers between them, and the process that drives those of this database. */
 export const layer: Layer.Layer<

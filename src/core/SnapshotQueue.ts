@@ -1,5 +1,5 @@
 /**
- * `SnapshotSaver` saves states in the background, away from the replies: of each stream that waits the latest state, a
+ * `SnapshotQueue` saves states in the background, away from the replies: of each stream that waits the latest state, a
  * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says; so is one whose last
  * event the log no longer has, as after a stream was cut and rewritten under its actor; and so is one that is too large, which
  * is not tried again before its stream is twice as long.
@@ -16,7 +16,7 @@ import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
 
-export interface SnapshotSaver {
+export interface SnapshotQueue {
   /** Whether there was room; without room the stream's next occasion comes. */
   readonly offer: (streamId: StreamId, definition: AnyDefinition, committed: Committed<unknown>) => boolean
   /** Waits until all that was offered is saved or given up. */
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
   events: EventStore["Type"],
   store: SnapshotStore["Type"],
   limits: ActorLimits
-): Effect.fn.Return<SnapshotSaver, never, Scope.Scope> {
+): Effect.fn.Return<SnapshotQueue, never, Scope.Scope> {
   const pending = new Map<StreamId, Pending>()
   /** Versions before which a stream's state is not looked at again. The first to be found is the first. */
   const tooLarge = new Map<StreamId, number>()

@@ -1,5 +1,5 @@
 /**
- * `AccountTerms` are what requests and answers of accounts and transfers are made of. It needs nothing that a browser has not, so
+ * `AccountSchemas` are what requests and answers of accounts and transfers are made of. It needs nothing that a browser has not, so
  * that a client may share it.
  */
 import { Schema } from "effect"

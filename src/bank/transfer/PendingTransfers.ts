@@ -1,5 +1,5 @@
 /**
- * `TransferWaits` is what a process remembers of transfers while they are under way: which clients to wake at their end, and for
+ * `PendingTransfers` is what a process remembers of transfers while they are under way: which clients to wake at their end, and for
  * how long they have waited by a clock that is never set. It may be lost, and may miss an end.
  */
 import { Context, type Duration, Effect, Layer, Queue } from "effect"
@@ -8,8 +8,8 @@ import * as Elapsed from "../../core/Elapsed.ts"
 /** Transfers whose wait is remembered. Those that another process ends are forgotten only for want of room. */
 const maxRemembered = 10_000
 
-export class TransferWaits extends Context.Tag("daybook/account/TransferWaits")<
-  TransferWaits,
+export class PendingTransfers extends Context.Tag("daybook/account/PendingTransfers")<
+  PendingTransfers,
   {
     /** Milliseconds since this was first asked of the transfer, by a clock that only goes forward. */
     readonly waited: (transferId: string) => Effect.Effect<number>
@@ -42,7 +42,7 @@ const make = Effect.sync(() => {
         })
     )
 
-  return TransferWaits.of({
+  return PendingTransfers.of({
     waited: (transferId) =>
       Effect.map(Elapsed.millis, (now) => {
         const first = firstAsked.get(transferId)
@@ -64,4 +64,4 @@ const make = Effect.sync(() => {
   })
 })
 
-export const layer: Layer.Layer<TransferWaits> = Layer.effect(TransferWaits, make)
+export const layer: Layer.Layer<PendingTransfers> = Layer.effect(PendingTransfers, make)
