@@ -1,4 +1,5 @@
 /** The answers to requests about aggregates by their names: commands that the application made public, states and events. */
+
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -11,8 +12,8 @@ import type { AggregatePart, Application } from "../projection/Application.ts"
 import type { PublicCommand } from "../projection/Published.ts"
 import { AggregatesApi } from "./AggregatesApi.ts"
 import { defaultLimit, strict } from "./ApiParts.ts"
-import { CurrentCommand } from "./Boundary.ts"
 import * as CommandAnswer from "./CommandAnswer.ts"
+import { CurrentCommand } from "./CurrentCommand.ts"
 import * as EntityTag from "./EntityTag.ts"
 import * as EventPage from "./EventPage.ts"
 import * as Explanations from "./Explanations.ts"
@@ -22,6 +23,7 @@ import * as PositionAhead from "./PositionAhead.ts"
 import { Problem } from "./Problem.ts"
 import * as Refusal from "./Refusal.ts"
 import * as RequestBody from "./RequestBody.ts"
+import { pathOf } from "./RequestPath.ts"
 
 /** One aggregate by the id in a path. */
 interface Addressed {
@@ -30,8 +32,6 @@ interface Addressed {
   readonly encoded: string
   readonly id: unknown
 }
-
-const pathOf = (url: string): string => url.split("?", 1)[0] ?? url
 
 /** The payload of a command: its stored form is the body. One without fields may come without a body. */
 const payloadOf = ({ payload }: PublicCommand, request: HttpServerRequest.HttpServerRequest) => {

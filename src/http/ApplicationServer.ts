@@ -20,12 +20,12 @@ import * as LogHandlers from "./LogHandlers.ts"
 import * as LogHeader from "./LogHeader.ts"
 import * as NodeServer from "./NodeServer.ts"
 import * as OperationHandlers from "./OperationHandlers.ts"
+import * as OriginGuard from "./OriginGuard.ts"
 import * as Places from "./Places.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as ServedApi from "./ServedApi.ts"
 import * as Tokens from "./Tokens.ts"
-import * as Trust from "./Trust.ts"
 
 export interface Options extends NodeServer.Address {
   /** The tokens, or how a token's bearer is found. Null: whoever reaches the address may do everything, except the web pages of others. */
@@ -64,7 +64,9 @@ export const layer = <P>(
         Effect.map(Effect.context<never>(), (context) => ({ api: served.api, context }))
       )
       return NodeServer.layer({ host, port }).pipe(
-        Layer.provide(Boundary.layer(tokens === null ? (headers) => Trust.refusal(host, headers) : () => undefined)),
+        Layer.provide(
+          Boundary.layer(tokens === null ? (headers) => OriginGuard.refusal(host, headers) : () => undefined)
+        ),
         Layer.provide(api),
         Layer.provide(handlers),
         Layer.provide(Tokens.layer),

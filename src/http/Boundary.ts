@@ -3,6 +3,7 @@
  * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
  * correlation id that the client got. Each request is a line of the access log. Every reply of a command has a position, and what the client has already is 304.
  */
+
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -26,6 +27,7 @@ import * as LogHeader from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
+import { pathOf } from "./RequestPath.ts"
 import * as RequestRules from "./RequestRules.ts"
 import { ServedApi } from "./ServedApi.ts"
 import * as Session from "./Session.ts"
@@ -133,8 +135,6 @@ const makeTelling = Effect.gen(function* () {
       return told === undefined ? Effect.as(report(problem, route, correlationId), correlationId) : Effect.succeed(told)
     })
 })
-
-const pathOf = (url: string): string => url.split("?", 1)[0] ?? url
 
 type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
 

@@ -1,6 +1,6 @@
 /** `CommandAnswer` is what requests that are commands have in common: how they are sent to an aggregate, and which header fields its answer has. */
 import { Effect } from "effect"
-import { CurrentCommand } from "./Boundary.ts"
+import { CurrentCommand } from "./CurrentCommand.ts"
 import * as FormerFingerprint from "./FormerFingerprint.ts"
 
 export interface Sending {

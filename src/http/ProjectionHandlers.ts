@@ -18,7 +18,7 @@ import type {
 } from "../projection/ProjectionError.ts"
 import type { ProjectionStatus, Trouble } from "../projection/Projections.ts"
 import { Projections } from "../projection/Projections.ts"
-import { CurrentCommand } from "./Boundary.ts"
+import { CurrentCommand } from "./CurrentCommand.ts"
 import * as Failures from "./Failures.ts"
 import * as OnceOnly from "./OnceOnly.ts"
 import * as OperationView from "./OperationView.ts"

@@ -1,5 +1,5 @@
 /**
- * `Trust` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
+ * `OriginGuard` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
  * without tokens trusts whoever reaches it, and a browser on the same machine reaches it for any page: by the address, which
  * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. Of a request without `Origin`, such
  * as that of an image, `Sec-Fetch-Site` tells whose page it comes from.
