@@ -1,5 +1,5 @@
 /** Actor systems with one fault each in what a batch decides, and in what they do about another writer. */
-import { Deferred, Effect } from "effect"
+import { Deferred, Duration, Effect } from "effect"
 import * as ActorConfig from "../../core/ActorConfig.ts"
 import { MailboxFull, TooManyActors, VersionMismatch } from "../../core/ActorError.ts"
 import type { EventStore, Head, StreamResult, Verdict } from "../../core/EventStore.ts"
@@ -133,8 +133,13 @@ export const batches: ReadonlyArray<Mutant<Needs>> = [
   ),
   mutant(
     "bounds its batches by their number alone",
-    ["a batch is bounded"],
+    ["a batch is bounded by the size"],
     limited(() => ({ maxBatchCharacters: ActorConfig.defaults.maxBatchCharacters }))
+  ),
+  mutant(
+    "bounds its batches by no time",
+    ["a batch is bounded by the time"],
+    limited(() => ({ maxBatchTime: Duration.hours(1) }))
   ),
   mutant(
     "says of a full mailbox that there are too many actors",

@@ -80,8 +80,8 @@ export const ending = (
   change: (answer: Effect.Effect<Answer, RuntimeError>, asked: Ask) => Effect.Effect<Answer, RuntimeError>
 ) => asking(({ ask }) => ({ ask: (asked) => change(ask(asked), asked) }))
 
-/** Longest for one case: what a mutant never does, a case would wait for without end. */
-const patience = "10 seconds"
+/** Longest for one case, on a busy machine: what a mutant never does, a case would wait for without end. */
+const patience = "30 seconds"
 
 /** The names of the cases that the implementation fails, in their order. */
 export const failing = <R>(

@@ -7,7 +7,6 @@ import type { AnyDefinition } from "../../core/Definition.ts"
 import { EventStore } from "../../core/EventStore.ts"
 import { NoAnswer } from "../../core/Loading.ts"
 import { checksum } from "../../core/SnapshotStore.ts"
-import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { InvalidArgument, OutcomeUnknown } from "../../core/StoreError.ts"
 import { failingWith, mutant, type Needs } from "./ActorMutant.ts"
 import { asking, limited, type Mutant, overSnapshots, overStore, system } from "./Mutant.ts"
@@ -193,13 +192,13 @@ export const residency: ReadonlyArray<Mutant<Needs>> = [
 
 export const snapshots: ReadonlyArray<Mutant<Needs>> = [
   mutant(
-    "spoils the snapshot of a stream of thirty events and more",
+    "spoils the snapshot after the eighteenth event",
     ["a state from a snapshot"],
     overSnapshots(({ save }) => ({
       save: (snapshots, keep) =>
         save(
           snapshots.map((snapshot) => {
-            if (snapshot.version < 30) return snapshot
+            if (snapshot.version !== 18) return snapshot
             const spoilt = { ...snapshot, data: '{"count":7}' }
             return { ...spoilt, checksum: checksum(spoilt) }
           }),
@@ -224,25 +223,25 @@ export const snapshots: ReadonlyArray<Mutant<Needs>> = [
     overSnapshots(() => ({ load: () => Effect.succeedNone }))
   ),
   mutant(
-    "reads the event of a snapshot as it was when it was stored",
+    "takes the event that a snapshot was made after for the one that was stored there",
     ["a snapshot that waits"],
     overStore(({ append, readStream }) => {
-      const known = new Map<string, StoredEvent>()
+      const hashes = new Map<string, string>()
       return {
         append: (requests, place) =>
-          Effect.zipLeft(
-            append(requests, place),
-            Effect.forEach(requests, ({ streamId }) =>
-              Effect.ignore(
-                Effect.map(readStream(streamId, { direction: "backwards", limit: 1 }), ({ events: [last] }) => {
-                  if (last !== undefined) known.set(`${streamId} ${last.version}`, last)
-                })
-              )
-            )
+          Effect.tap(append(requests, place), (results) =>
+            Effect.sync(() => {
+              for (const [index, { head }] of results.entries()) {
+                hashes.set(`${requests[index]?.streamId} ${head.version}`, head.hash)
+              }
+            })
           ),
         readStream: (streamId, options) => {
-          const event = options?.from === options?.to ? known.get(`${streamId} ${options?.from}`) : undefined
-          return event === undefined ? readStream(streamId, options) : Effect.succeed({ events: [event], more: false })
+          const hash = hashes.get(`${streamId} ${options?.from}`)
+          const page = readStream(streamId, options)
+          return hash === undefined || options?.from !== options?.to
+            ? page
+            : Effect.map(page, ({ events, more }) => ({ events: events.map((event) => ({ ...event, hash })), more }))
         }
       }
     })

@@ -1,9 +1,10 @@
 /** Actor systems with one fault each in what they answer a command that comes again, that dies, or that comes too late. */
-import { type Clock, Deferred, Duration, Effect, Either, Layer, Scope } from "effect"
+import { type Clock, Context, Deferred, Effect, Either, Layer, Scope } from "effect"
 import { ShuttingDown } from "../../core/ActorError.ts"
+import { ActorSystem } from "../../core/ActorSystem.ts"
 import { Added } from "../actor/Counter.ts"
 import { effectOf, failingWith, isTold, mutant, type Needs, unavailable } from "./ActorMutant.ts"
-import { asking, defining, ending, limited, type Mutant, overStore, system } from "./Mutant.ts"
+import { asking, defining, ending, type Mutant, overStore, system } from "./Mutant.ts"
 
 export const defects: ReadonlyArray<Mutant<Needs>> = [
   mutant(
@@ -195,7 +196,7 @@ const byWallClock = (clock: Clock.Clock): Clock.Clock =>
 export const clocks: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "waits by the clock on the wall",
-    ["a wall clock"],
+    ["a wall clock", "a batch is bounded by the time"],
     system(
       (build) => (limits) =>
         Layer.unwrapEffect(
@@ -207,9 +208,20 @@ export const clocks: ReadonlyArray<Mutant<Needs>> = [
 
 export const stops: ReadonlyArray<Mutant<Needs>> = [
   mutant(
-    "waits for nothing when it stops",
-    ["a system that stops"],
-    limited(() => ({ shutdownTimeout: Duration.zero }))
+    "refuses what it accepted when it stops",
+    ["a system that stops", "what does not end within"],
+    system(
+      (build) => (limits) =>
+        Layer.scopedContext(
+          Effect.gen(function* () {
+            const actors = Context.get(yield* Layer.build(build(limits)), ActorSystem)
+            const stopped = yield* Deferred.make<never, ShuttingDown>()
+            yield* Effect.addFinalizer(() => Deferred.fail(stopped, new ShuttingDown()))
+            const ask: typeof actors.ask = (asked) => Effect.raceFirst(actors.ask(asked), Deferred.await(stopped))
+            return Context.make(ActorSystem, { ...actors, ask })
+          })
+        )
+    )
   ),
   mutant(
     "says of what it had begun that it had not",

@@ -1,4 +1,4 @@
-/** Stores with one fault each that whoever reads a damaged log meets, for the rules of `VerifiedLogConformance`. */
+/** Stores with one fault each that anyone who reads a damaged log meets, for the rules of `VerifiedLogConformance`. */
 import { Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import type { SnapshotStore } from "../../core/SnapshotStore.ts"
