@@ -1,4 +1,4 @@
-/** Properties of the source itself: which folder may import which, no barrel inside the package, no cycle. */
+/** Properties of the source itself: which folder may import which, no barrel inside the package, no cycle, no name that has gone. */
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { assert, describe, it } from "vitest"
@@ -17,6 +17,12 @@ const floors: Record<string, ReadonlyArray<string>> = {
 
 /** What any application may use holds no word of the bank's. */
 const withoutAccounts: ReadonlySet<string> = new Set(["core", "projection", "sql", "cluster", "http", "cli"])
+
+/** Lines of a file. */
+const longest = 501
+/** Names that had two senses or misled, and words of another age. */
+const former =
+  /\b(?:AccountTerms|TransferWaits|SnapshotSaver|anew|oftener|befalls|for want of)\b|\/(?:Turn|Trust|Utils|Helpers|Common)\.ts/i
 
 const source = join(import.meta.dirname, "../src")
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
@@ -53,6 +59,12 @@ describe("tidy", () => {
     for (const file of files.filter((each) => folderOf(each) === "core" && !platform.includes(each))) {
       assert.notMatch(readFileSync(join(source, file), "utf8"), /from "node:|(?<![\w.`])Buffer\./, file)
     }
+  })
+
+  it.each(files)("%s can be read in a sitting, in words that a reader knows", (file) => {
+    const text = readFileSync(join(source, file), "utf8")
+    assert.isAtMost(text.split("\n").length - 1, longest, `${file} is two files`)
+    assert.notMatch(text, former, `${file} has a name or a word that has gone`)
   })
 
   it("has no import cycle", () => {
