@@ -224,22 +224,19 @@ export const conflicts: ReadonlyArray<Mutant<Needs>> = [
     })
   ),
   mutant(
-    "loses what it stores in conflicts, from the sixth on",
+    "loses a batch of three and more that meets a conflict",
     ["two systems over one"],
-    overStore(({ append }) => {
-      let count = 0
-      return {
-        append: (requests, place) =>
-          Effect.map(append(requests, place), (results) =>
-            results.map((result, index) => {
-              const request = requests[index]
-              return result.conflict === undefined || request === undefined || ++count <= 5
-                ? result
-                : stored(result, request)
-            })
-          )
-      }
-    })
+    overStore(({ append }) => ({
+      append: (requests, place) =>
+        Effect.map(append(requests, place), (results) =>
+          results.map((result, index) => {
+            const request = requests[index]
+            return result.conflict === undefined || request === undefined || request.commands.length < 3
+              ? result
+              : stored(result, request)
+          })
+        )
+    }))
   ),
   mutant(
     "takes the newest head of a stream that it saw for the stream's",

@@ -4,6 +4,7 @@ import * as ActorConfig from "../../core/ActorConfig.ts"
 import { MailboxFull, TooManyActors } from "../../core/ActorError.ts"
 import type { Answer } from "../../core/ActorSystem.ts"
 import type { AnyDefinition } from "../../core/Definition.ts"
+import * as EventLoop from "../../core/EventLoop.ts"
 import { EventStore } from "../../core/EventStore.ts"
 import { NoAnswer } from "../../core/Loading.ts"
 import { checksum } from "../../core/SnapshotStore.ts"
@@ -77,7 +78,7 @@ export const recoveries: ReadonlyArray<Mutant<Needs>> = [
       // A store that takes its time.
       overStore(({ readStream }) => ({
         readStream: (streamId, options) =>
-          Effect.zipLeft(readStream(streamId, options), Effect.repeatN(Effect.yieldNow(), 100))
+          Effect.zipLeft(readStream(streamId, options), Effect.repeatN(EventLoop.turn, 20))
       }))(sound)
     )
   ),
