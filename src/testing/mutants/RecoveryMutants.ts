@@ -73,14 +73,26 @@ export const recoveries: ReadonlyArray<Mutant<Needs>> = [
     ["recoveries that hang"],
     limited(({ maxRecoveries = ActorConfig.defaults.maxRecoveries }) => ({ maxRecoveries: maxRecoveries + 1 }))
   ),
-  mutant("recovers all at once", ["a cold start", "recoveries that hang"], (sound) =>
-    limited(() => ({ maxRecoveries: 100_000 }))(
-      // A store that takes its time.
-      overStore(({ readStream }) => ({
-        readStream: (streamId, options) =>
-          Effect.zipLeft(readStream(streamId, options), Effect.repeatN(EventLoop.turn, 20))
-      }))(sound)
-    )
+  mutant(
+    "answers none of many before all are answered",
+    ["a cold start"],
+    asking(({ ask }) => {
+      const ids = new Set<string>()
+      let unanswered = 0
+      return {
+        ask: (asked) =>
+          Effect.gen(function* () {
+            ids.add(asked.id)
+            unanswered++
+            const answer = yield* Effect.ensuring(
+              ask(asked),
+              Effect.sync(() => unanswered--)
+            )
+            while (ids.size > 200 && unanswered > 0) yield* EventLoop.turn
+            return answer
+          })
+      }
+    })
   ),
   mutant(
     "says of too many reads that there are too many actors",
