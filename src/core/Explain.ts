@@ -8,6 +8,7 @@
 import { Effect, Either } from "effect"
 import type { NoSuchVersion, UnstorableState } from "./ActorError.ts"
 import type { Committed, Definition } from "./Definition.ts"
+import * as EventLoop from "./EventLoop.ts"
 import { EventStore, type LookupError, maxDecided } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Replay from "./Replay.ts"
@@ -17,7 +18,6 @@ import type { StoredEvent } from "./StoredEvent.ts"
 import { EntryDamaged, InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 import * as TimeTravel from "./TimeTravel.ts"
-import { turn } from "./Turn.ts"
 
 /** An event in one form. */
 export interface Form {
@@ -201,7 +201,7 @@ export const history = <S, E extends { readonly _tag: string }>(
       before = form
       characters += JSON.stringify(changes).length
       if (characters > maxCharacters) break
-      if (steps.length % 20 === 0) yield* turn
+      if (steps.length % 20 === 0) yield* EventLoop.turn
     }
     const isWhole = steps.length === events.length && !more
     return { streamId, steps, next: isWhole ? null : (steps.at(-1)?.version ?? null) }
@@ -227,6 +227,6 @@ export const fold = <S, E extends { readonly _tag: string }, A>(
         committed = after
       }
       if (!page.more) return result
-      yield* turn
+      yield* EventLoop.turn
     }
   })

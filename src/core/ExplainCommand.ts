@@ -6,6 +6,7 @@
 import { Effect, Either } from "effect"
 import type { UnreadableAnswer, UnstorableState } from "./ActorError.ts"
 import type { AnyDefinition, Committed, DecideContext } from "./Definition.ts"
+import * as EventLoop from "./EventLoop.ts"
 import { type Decided, EventStore, type LookupError } from "./EventStore.ts"
 import { formOf } from "./Explain.ts"
 import * as Journal from "./Journal.ts"
@@ -15,7 +16,6 @@ import { SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { EntryDamaged } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
-import { turn } from "./Turn.ts"
 
 /** Why a command cannot be decided again. */
 export type NotComputed =
@@ -163,7 +163,7 @@ const search = Effect.fnUntraced(function* (
       const { version } = yield* store.head(streamId)
       return { _tag: "Never", upTo: committed.version, isEnd: version <= committed.version }
     }
-    yield* turn
+    yield* EventLoop.turn
   }
 })
 

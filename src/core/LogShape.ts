@@ -4,8 +4,8 @@
  * what is kept of a page are sums, and the data of no event is read. It verifies nothing: `verify` does.
  */
 import { Effect } from "effect"
+import * as EventLoop from "./EventLoop.ts"
 import { EventStore, type LookupError } from "./EventStore.ts"
-import { turn } from "./Turn.ts"
 
 /** A sum over events that have all this in common. */
 export interface Group {
@@ -135,7 +135,7 @@ export const read = Effect.fnUntraced(function* (
     longest = greatest([...others, ...part.longest], ({ version }) => version)
     position = part.to
     onPart(position)
-    yield* turn
+    yield* EventLoop.turn
   }
 
   let streams = 0
@@ -149,7 +149,7 @@ export const read = Effect.fnUntraced(function* (
     const last = part.at(-1)
     if (last === undefined || part.length < snapshotPart) break
     after = last.streamId
-    yield* turn
+    yield* EventLoop.turn
   }
   return {
     ...whole,

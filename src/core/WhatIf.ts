@@ -10,6 +10,7 @@ import { Effect, Either, Schema } from "effect"
 import { EvolveFailed, type UnstorableState } from "./ActorError.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
+import * as EventLoop from "./EventLoop.ts"
 import { type Decided, EventStore, type LookupError } from "./EventStore.ts"
 import { formOf } from "./Explain.ts"
 import * as ExplainCommand from "./ExplainCommand.ts"
@@ -20,7 +21,6 @@ import * as StateTree from "./StateTree.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { EntryDamaged, InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
-import { turn } from "./Turn.ts"
 
 const Version = Schema.Int.pipe(Schema.positive())
 const Data = Schema.Record({ key: Schema.String, value: Schema.Unknown })
@@ -188,7 +188,7 @@ export const run = (
       if (taken === page.length) {
         page = (yield* store.readStream(streamId, { from: actual.version + 1, to: head.version })).events
         taken = 0
-        yield* turn
+        yield* EventLoop.turn
       }
       return page[taken++]
     })
@@ -240,7 +240,7 @@ export const run = (
         otherwise.push({ commandId, command: command ?? "", sequence, version: base, was: outcome, ...difference })
       }
       if (!more) break
-      yield* turn
+      yield* EventLoop.turn
     }
     for (let event = yield* next; event !== undefined && actual.version < head.version; event = yield* next) {
       yield* take(event)

@@ -6,7 +6,7 @@ import { hash, randomBytes } from "node:crypto"
 import { Effect } from "effect"
 import type { RuntimeError } from "../core/ActorError.ts"
 import type { EventStore } from "../core/EventStore.ts"
-import { CurrentCommand } from "./Boundary.ts"
+import { CurrentCommand } from "./CurrentCommand.ts"
 import * as StoredCommands from "./StoredCommands.ts"
 
 /** 128 bits at random, as 32 hexadecimal digits. */

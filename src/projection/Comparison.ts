@@ -6,6 +6,7 @@
  */
 import { Effect, Either } from "effect"
 import type { AnyDefinition, Committed } from "../core/Definition.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, type LookupError } from "../core/EventStore.ts"
 import * as HeldValue from "../core/HeldValue.ts"
 import type { JournalEntry } from "../core/Journal.ts"
@@ -14,7 +15,6 @@ import * as Replay from "../core/Replay.ts"
 import * as StateTree from "../core/StateTree.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamId } from "../core/StreamId.ts"
-import { turn } from "../core/Turn.ts"
 import type { Application } from "./Application.ts"
 
 /** A place where two programs differ. */
@@ -150,7 +150,7 @@ const compareStream = Effect.fnUntraced(function* (
       states = stepped.right
     }
     if (!page.right.more) return undefined
-    yield* turn
+    yield* EventLoop.turn
   }
 })
 
@@ -191,7 +191,7 @@ export const run = Effect.fnUntraced(function* (
       if (definitions === undefined) continue
       const difference = yield* compareStream(...definitions, streamId, progress)
       if (difference !== undefined) found({ ...difference, name: definitions[0].name, streamId })
-      yield* turn
+      yield* EventLoop.turn
     }
     if (!page.more) break
   }
@@ -219,7 +219,7 @@ export const run = Effect.fnUntraced(function* (
       })
     }
     if (!page.more) break
-    yield* turn
+    yield* EventLoop.turn
   }
   return { ...progress }
 })
