@@ -20,6 +20,7 @@ import { Flood } from "../core/Flood.ts"
 import { CurrentMetadata } from "../core/Metadata.ts"
 import { AccessLog } from "./AccessLog.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
+import { CurrentCommand } from "./CurrentCommand.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -31,20 +32,6 @@ import { pathOf } from "./RequestPath.ts"
 import * as RequestRules from "./RequestRules.ts"
 import { ServedApi } from "./ServedApi.ts"
 import * as Session from "./Session.ts"
-
-export interface Command {
-  /** Its idempotency key, or a new id. */
-  readonly commandId: string
-  /** Whether the client chose it, and may have sent it before. */
-  readonly isKeyed: boolean
-  /** The body as it was sent. */
-  readonly sent: () => unknown
-}
-
-/** The command that this request is. */
-export class CurrentCommand extends Context.Reference<CurrentCommand>()("daybook/http/CurrentCommand", {
-  defaultValue: (): Command => ({ commandId: "", isKeyed: false, sent: () => undefined })
-}) {}
 
 const isKey = Schema.is(IdempotencyKey)
 const idOf = ({ headers, method }: HttpServerRequest.HttpServerRequest): string | undefined => {
@@ -236,7 +223,7 @@ const around =
           Effect.provideService(Session.CurrentSession, session),
           Effect.provideService(CurrentMetadata, noted.right),
           Effect.provideService(CurrentCommand, { commandId: commandId ?? "", isKeyed, sent: strict.sent }),
-          // Whoever went away gets no answer.
+          // Anyone who went away gets no answer.
           Effect.catchAllCause((cause) =>
             Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : answer(toProblem(cause))
           )
