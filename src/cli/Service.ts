@@ -8,7 +8,7 @@ import * as PayloadRetention from "../core/PayloadRetention.ts"
 import * as ApplicationServer from "../http/ApplicationServer.ts"
 import * as HttpConfig from "../http/HttpConfig.ts"
 import { NodeServer } from "../http/NodeServer.ts"
-import * as Trust from "../http/Trust.ts"
+import * as OriginGuard from "../http/OriginGuard.ts"
 import type { Application } from "../projection/Application.ts"
 import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
@@ -88,7 +88,7 @@ export const run = (app: Application, settings: Settings) =>
       return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
     }
     const tokens = yield* Trusted.find(settings)
-    if (tokens === null && !Trust.isLoopback(host)) {
+    if (tokens === null && !OriginGuard.isLoopback(host)) {
       return yield* new UsageError({
         reason: `without --tokens everyone who reaches ${host} could do everything; give tokens, or listen on 127.0.0.1`
       })

@@ -2,8 +2,8 @@
 import { Effect, Either, Option, type Scope } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
 import * as Jwt from "../http/Jwt.ts"
+import * as OriginGuard from "../http/OriginGuard.ts"
 import * as Tokens from "../http/Tokens.ts"
-import * as Trust from "../http/Trust.ts"
 import * as FollowedFile from "./FollowedFile.ts"
 import { Finding, UsageError } from "./UsageError.ts"
 
@@ -29,7 +29,7 @@ const ofFile = (path: string): Effect.Effect<Tokens.Find, Finding, Scope.Scope> 
 
 /** Whoever may change keys on their way makes tokens. */
 const isSafe = ({ hostname, protocol }: URL): boolean =>
-  protocol === "https:" || (protocol === "http:" && Trust.isLoopback(hostname.replace(/^\[|\]$/g, "")))
+  protocol === "https:" || (protocol === "http:" && OriginGuard.isLoopback(hostname.replace(/^\[|\]$/g, "")))
 
 const keysOf = (where: string): Effect.Effect<Jwt.Keys, Finding | UsageError, Scope.Scope> => {
   if (!/^https?:/i.test(where)) {

