@@ -107,25 +107,30 @@ const Why = Schema.transform(
     jsonSchema: {
       type: "object",
       properties: { reason: { type: "string", maxLength: 4_096, description: "why, for the journal" } },
-      additionalProperties: false
+      additionalProperties: false,
+      examples: [{ reason: "the disk is exchanged" }]
     }
   }),
   WhyFields,
   { strict: true, decode: (body) => (body ?? {}) as typeof WhyFields.Encoded, encode: (why): unknown => why }
 )
-const OfStream = Schema.Struct({ streamId, reason }).annotations({ identifier: "OfStream", ...strict })
+const OfStream = Schema.Struct({ streamId, reason }).annotations({
+  identifier: "OfStream",
+  examples: [{ streamId: "order-7", reason: "the address was mended" }],
+  ...strict
+})
 const OneEvent = Schema.Struct({
   streamId,
   version: optional(Schema.Int.pipe(Schema.positive())).annotations({
     description: "Only the event with this version. Default: all of the stream."
   }),
   reason
-}).annotations({ identifier: "OneEvent", ...strict })
+}).annotations({ identifier: "OneEvent", examples: [{ streamId: "order-7", version: 3 }], ...strict })
 const Abandon = Schema.Struct({
   streamId,
   dryRun: optional(Schema.Boolean).annotations({ description: "Whether only to say what stays undone. Default: no." }),
   reason
-}).annotations({ identifier: "Abandon", ...strict })
+}).annotations({ identifier: "Abandon", examples: [{ streamId: "order-7", dryRun: true }], ...strict })
 export const Abandoning = Schema.Struct({
   name: Schema.String,
   streamId: Schema.String,

@@ -295,9 +295,9 @@ describe("documents", () => {
         }
       }
     })
-    // The bank makes no command public: of each aggregate there are the state and the events.
+    // The bank makes no command public: of each aggregate there is only what is read.
     for (const { published } of application.aggregates) {
-      for (const rest of ["", "/events"]) {
+      for (const rest of ["", "/events", "/explain", "/explain/{commandId}"]) {
         count++
         assert.isString(operations[`/aggregates/${published.name}/{id}${rest}`]?.get.summary)
       }
@@ -345,6 +345,7 @@ describe("documents", () => {
     assert.sameMembers(contract, [
       "bank/http/AccountsApi.ts",
       "bank/http/BankProblem.ts",
+      "bank/http/StatementView.ts",
       "http/Access.ts",
       "http/ApiParts.ts",
       "http/OperationView.ts",

@@ -67,9 +67,9 @@ strictEqual((await deposit()).response?.headers.get("idempotency-replayed"), "tr
 const refused = checked(await accountsWithdraw({ path, body: { amount: "100" } }))
 strictEqual(refused.error?.code, "insufficient-funds")
 
-const held = answer(await holdsPlace({ path, body: { amount: "2" } }))
+const held = answer(await holdsPlace({ path, body: { holdId: "order-8", amount: "2" } }))
 strictEqual(answer(await holdsList({ path })).holds[0]?.holdId, held.holdId)
-answer(await holdsCapture({ path: { ...path, holdId: held.holdId }, body: {} }))
+answer(await holdsCapture({ path: { ...path, holdId: "order-8" }, body: {} }))
 
 answer(await transfersRequest({ body: { transferId: "rent-8", from: "carl", to: "dora", amount: "5" } }))
 strictEqual(answer(await transfersGet({ path: { id: "rent-8" } })).to, "dora")

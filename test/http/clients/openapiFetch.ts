@@ -65,7 +65,8 @@ const held = answer(
     body: { holdId: "order-7", amount: "2", expiresAt: "2190-01-31T12:00:00Z" }
   })
 )
-const hold = { ...anna, holdId: held.holdId }
+strictEqual(held.holdId, "order-7")
+const hold = { ...anna, holdId: "order-7" }
 strictEqual(answer(await client.GET("/accounts/{id}/holds", { params: { path: anna } })).holds.length, 1)
 strictEqual(answer(await client.GET("/accounts/{id}/holds/{holdId}", { params: { path: hold } })).amount, "2.00")
 answer(await client.POST("/accounts/{id}/holds/{holdId}/capture", { params: { path: hold }, body: { amount: "1" } }))
