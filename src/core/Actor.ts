@@ -14,52 +14,26 @@
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  *
- * Last of the four rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, and how a state is
- * loaded in `Recovery.ts`. `ActorSystemLocal.ts` starts actors and lets them go.
+ * Last of the five rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, how a state is
+ * loaded in `Recovery.ts`, and how a command gets its answer in `Answers.ts`. `ActorSystemLocal.ts` starts actors and lets
+ * them go, and gives them what `ActorHost.ts` names.
  */
 import { Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
-import { MailboxFull, type RecoveryFailed, type RuntimeError, ShuttingDown, VersionMismatch } from "./ActorError.ts"
+import { MailboxFull, type RecoveryFailed, ShuttingDown } from "./ActorError.ts"
+import type { Host, Watched } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
-import type { Answer } from "./ActorSystem.ts"
+import { type Answering, Answers } from "./Answers.ts"
 import * as Backoff from "./Backoff.ts"
 import { type Decided, Decisions, type Defect, type Effectful } from "./Decisions.ts"
-import type { AnyDefinition, Committed, Place } from "./Definition.ts"
-import type { AppendError, CommandRefusal, QueuePlace, StoredCommand, StreamResult } from "./EventStore.ts"
+import type { AnyDefinition, Committed } from "./Definition.ts"
+import type { AppendError, QueuePlace, StreamResult } from "./EventStore.ts"
 import * as Fault from "./Fault.ts"
-import type * as Loading from "./Loading.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
 import { Recovery } from "./Recovery.ts"
-import type { SnapshotQueue } from "./SnapshotQueue.ts"
 import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
-/** Something that waits, and is told the time now and then. */
-export interface Watched {
-  readonly streamId: StreamId
-  /** Gives up what takes too long. What it returns is reported: what of the actor that was. */
-  readonly expire: (now: number) => "append" | "decision" | undefined
-}
-
-/** What an actor needs of its system, shared by all actors. */
-export interface Host extends Loading.Host {
-  readonly saver: SnapshotQueue
-  /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
-  readonly now: () => number
-  /** Starts a fiber from the system's own runtime, never from a caller's context. */
-  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
-  /** Nothing waits. The system may stop the actor at once. */
-  readonly becameIdle: (actor: Actor) => void
-  readonly becameBusy: (actor: Actor) => void
-  /** Gives the actor's place to one that waits for a place, if any does; the actor waits for its next one. */
-  readonly yieldPlace: (actor: Actor) => boolean
-  /** Those that wait for the store, or for the effect of a decision. */
-  readonly watched: Set<Watched>
-  readonly accepted: () => void
-  /** One of the accepted commands was answered. */
-  readonly answered: () => void
-}
-
-export class Actor implements Watched {
+export class Actor implements Answering, Watched {
   readonly definition: AnyDefinition
   readonly id: string
   readonly streamId: StreamId
@@ -72,8 +46,8 @@ export class Actor implements Watched {
   /** Reads of its state that have no answer yet. */
   reads = 0
   private readonly host: Host
-  private readonly counters: ActorMetrics.CommandCounters
-  private readonly mailbox = new Mailbox()
+  readonly mailbox = new Mailbox()
+  private readonly answers: Answers
   private readonly recovery: Recovery
   private committed: Committed<unknown> | undefined
   private wake: (() => void) | undefined
@@ -87,11 +61,11 @@ export class Actor implements Watched {
 
   constructor(host: Host, definition: AnyDefinition, id: string, streamId: StreamId) {
     this.host = host
-    this.counters = ActorMetrics.countersOf(definition.name)
     this.definition = definition
     this.id = id
     this.streamId = streamId
     this.recovery = new Recovery(host, definition, streamId)
+    this.answers = new Answers(host, this)
   }
 
   /** Commands that it accepted and has not answered. */
@@ -117,12 +91,11 @@ export class Actor implements Watched {
 
   /** Accepts a command; the caller has checked that there is room. */
   offer(pending: Pending): void {
-    const { command, commandId } = pending.ask
+    const { commandId } = pending.ask
     const refused =
       this.recovery.failure ?? (this.mailbox.add(pending) ? undefined : new CommandIdReused({ commandId }))
     if (refused !== undefined) {
-      this.counters.count(command, "error")
-      pending.resume(refused)
+      this.answers.decline(pending, refused)
       return
     }
     this.host.accepted()
@@ -174,7 +147,7 @@ export class Actor implements Watched {
       ? new StoreUnavailable({ operation: "append", cause: new Error("the append waited too long for its turn") })
       : new OutcomeUnknown({ cause: new Error("the store did not answer the append") })
     this.end()
-    this.answerAll(this.mailbox.takeInFlight(), error)
+    this.answers.all(this.mailbox.takeInFlight(), error)
     this.start()
     return "append"
   }
@@ -186,8 +159,8 @@ export class Actor implements Watched {
     const isWithdrawn = this.withdraw()
     this.end()
     const unknown = new OutcomeUnknown({ cause: new Error("the system stopped during the append") })
-    this.answerAll(mailbox.takeWaiting(), stopped)
-    this.answerAll(mailbox.takeInFlight(), isWithdrawn ? stopped : unknown)
+    this.answers.all(mailbox.takeWaiting(), stopped)
+    this.answers.all(mailbox.takeInFlight(), isWithdrawn ? stopped : unknown)
     for (const reader of mailbox.takeReaders()) reader(stopped)
   }
 
@@ -211,7 +184,7 @@ export class Actor implements Watched {
     yield* this.recovery.grow()
     if (this.epoch !== epoch) return
     this.end()
-    this.answerAll(this.mailbox.takeInFlight(), new OutcomeUnknown({ cause: Cause.squash(cause) }))
+    this.answers.all(this.mailbox.takeInFlight(), new OutcomeUnknown({ cause: Cause.squash(cause) }))
     this.start()
   }
 
@@ -222,33 +195,8 @@ export class Actor implements Watched {
     wake?.()
   }
 
-  private log(message: string, cause: Cause.Cause<unknown>, annotations: Record<string, unknown> = {}) {
-    return Fault.report(LogLevel.Error, message, { streamId: this.streamId, ...annotations }, cause)
-  }
-
-  /** Answers a command, and those that joined it: as a replay, where the answer is stored now. */
-  private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>, isStored = false): void {
-    const joined = this.mailbox.forget(pending)
-    pending.resume(answer)
-    for (const twin of joined) {
-      if (answer instanceof VersionMismatch && twin.ask.expectedVersion !== pending.ask.expectedVersion) {
-        // It asked for another version, of which this answer says nothing.
-        this.offer(twin)
-      } else {
-        this.counters.count(twin.ask.command, "replayed")
-        twin.resume(isStored ? Effect.map(answer, (given) => ({ ...given, replayed: true })) : answer)
-      }
-      this.host.answered()
-    }
-    this.host.answered()
-  }
-
-  /** The same error for all of them, which the mailbox no longer holds. */
-  private answerAll(batch: ReadonlyArray<Pending>, error: RuntimeError): void {
-    for (const pending of batch) {
-      this.counters.count(pending.ask.command, "error")
-      this.resume(pending, error)
-    }
+  private log(message: string, cause: Cause.Cause<unknown>) {
+    return Fault.report(LogLevel.Error, message, { streamId: this.streamId }, cause)
   }
 
   /** One step of its life: rests, recovers, or serves a batch. */
@@ -285,7 +233,7 @@ export class Actor implements Watched {
       this.committed = recovered.right
       return
     }
-    this.answerAll(this.mailbox.takeWaiting(), recovered.left)
+    this.answers.all(this.mailbox.takeWaiting(), recovered.left)
     this.answerReaders(recovered.left)
   }
 
@@ -316,7 +264,7 @@ export class Actor implements Watched {
 
   private appendDecided(epoch: number, decisions: Decisions): Effect.Effect<void> {
     const append = this.append(epoch, decisions, (result) => this.judge(decisions, result))
-    return decisions.defects.length === 0 ? append : Effect.zipRight(this.reportDefects(decisions.defects), append)
+    return decisions.defects.length === 0 ? append : Effect.zipRight(this.answers.report(decisions.defects), append)
   }
 
   /** Asks the store to append, for `appendTimeout` at most, and goes on by what it says. */
@@ -361,11 +309,11 @@ export class Actor implements Watched {
     const defects: Array<Defect> = []
     for (const [index, one] of decided.entries()) {
       const verdict = verdicts[index]
-      if (verdict?._tag === "Stored") this.conclude(one, verdict.command, true)
-      else if (verdict?._tag === "StoredBefore") this.replay(one.pending, verdict.command)
-      else if (verdict?._tag === "Refused") this.refuse(one.pending, verdict.error, defects)
+      if (verdict?._tag === "Stored") this.answers.conclude(one, verdict.command, true)
+      else if (verdict?._tag === "StoredBefore") this.answers.replay(one.pending, verdict.command)
+      else if (verdict?._tag === "Refused") this.answers.refuse(one.pending, verdict.error, defects)
       // What ended in a defect is not decided again.
-      else if (verdict?._tag === "Unkept" || one.result === "defect") this.conclude(one, head)
+      else if (verdict?._tag === "Unkept" || one.result === "defect") this.answers.conclude(one, head)
       else again.push(one.pending)
     }
     if (conflict === undefined)
@@ -374,7 +322,7 @@ export class Actor implements Watched {
       conflict === undefined
         ? Effect.sync(() => this.decideAgain(again))
         : Effect.gen(this, () => this.conflict(again, committed, conflict))
-    return defects.length === 0 ? next : Effect.zipRight(this.reportDefects(defects), next)
+    return defects.length === 0 ? next : Effect.zipRight(this.answers.report(defects), next)
   }
 
   /** Takes over the state after the last command that is stored: nothing that was decided behind it holds. */
@@ -392,74 +340,24 @@ export class Actor implements Watched {
     }
   }
 
-  /** Gives a command what was decided for it. */
-  private conclude({ answer, pending, result }: Decided, at: Place, isStored = false): void {
-    this.counters.count(pending.ask.command, result)
-    this.resume(pending, answer(at), isStored)
-  }
-
-  /** It was stored before, by an earlier try or by another process: its answer is the stored one. */
-  private replay(pending: Pending, stored: StoredCommand): void {
-    const { command } = pending.ask
-    const { answer: text, answerVersion, outcome, position, version } = stored
-    this.counters.count(command, "replayed")
-    const answer = Effect.suspend(() =>
-      Either.map(
-        this.definition.commands.readAnswer(command, outcome, { text, version: answerVersion }),
-        (value): Answer => ({ outcome, value, replayed: true, version, position })
-      )
-    )
-    this.resume(pending, answer)
-  }
-
-  /** The store does not take it. That its answer could not be made is a defect of its own. */
-  private refuse(pending: Pending, error: CommandRefusal, defects: Array<Defect>): void {
-    const { ask } = pending
-    if (error._tag !== "AnswerFailed") {
-      this.answerAll([pending], error)
-      return
-    }
-    const cause = Cause.die(error.cause)
-    defects.push({ ask, cause })
-    this.counters.count(ask.command, "defect")
-    this.resume(pending, Effect.failCause(cause))
-  }
-
   /** They were decided on events that are not stored. */
   private decideAgain(batch: ReadonlyArray<Pending>): void {
     for (const pending of batch) pending.isAgain = true
     this.mailbox.putBack(batch)
   }
 
-  /** Logs what user code threw: one line for a batch, since its neighbours wait for it. */
-  private reportDefects([first, ...others]: ReadonlyArray<Defect>): Effect.Effect<void> {
-    if (first === undefined) return Effect.void
-    const { command, commandId } = first.ask
-    const more = others.length > 0 ? { others: others.length } : {}
-    return this.log("a command ended in a defect", first.cause, { command, commandId, ...more })
-  }
-
-  /** Nothing of the batch was stored, or nobody knows: the same error for all of it, but for what ended in a defect. */
-  private fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
-    this.mailbox.takeInFlight()
-    for (const one of decided) {
-      if (one.result === "defect") this.conclude(one, nowhere)
-      else this.answerAll([one.pending], error)
-    }
-  }
-
   private appendFailed(decided: ReadonlyArray<Decided>, cause: Cause.Cause<AppendError>): Effect.Effect<void> {
     const failure = Option.getOrNull(Cause.failureOption(cause))
     if (failure?._tag === "StoreUnavailable" || failure?._tag === "InvalidArgument") {
-      this.fail(decided, failure)
+      this.answers.fail(decided, failure)
       return Effect.void
     }
     this.committed = undefined
     if (failure?._tag === "OutcomeUnknown") {
-      this.fail(decided, failure)
+      this.answers.fail(decided, failure)
       return Effect.void
     }
-    this.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
+    this.answers.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
     return this.log("the store failed in a way that it does not declare", cause)
   }
 
@@ -473,7 +371,7 @@ export class Actor implements Watched {
     ActorMetrics.conflicted()
     const others: Array<Pending> = []
     for (const pending of batch) {
-      if (++pending.conflicts > limits.conflictRetries) this.answerAll([pending], error)
+      if (++pending.conflicts > limits.conflictRetries) this.answers.all([pending], error)
       else others.push(pending)
     }
     this.mailbox.putBack(others)
@@ -493,9 +391,6 @@ type Batch = Pick<Decisions, "committed" | "decided" | "isSpoilt">
 
 /** A store that answers an append without a word about its stream. */
 const unjudged = Cause.die(new Error("the store judged no command"))
-
-/** A defect has no place in the log, and its answer none to tell. */
-const nowhere: Place = { version: 0, position: 0 }
 
 /** Milliseconds before the first retry after a conflict: two writers that met once shall not meet again. */
 const conflictDelay = 5

@@ -3,9 +3,10 @@
  * (`Places.ts`), within the limits of `ActorConfig`.
  */
 import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
-import { Actor, type Host } from "./Actor.ts"
+import { Actor } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
 import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
+import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { ActorSystem, type Answer, type Ask } from "./ActorSystem.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"

@@ -8,11 +8,11 @@
  * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no mate makes it run again.
  * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a batch.
  *
- * Second of the four rooms of an actor; how a state is loaded is in `Recovery.ts`.
+ * Second of the five rooms of an actor; how a state is loaded is in `Recovery.ts`.
  */
 import { Cause, Duration, Effect, Either, Exit } from "effect"
-import type { Host, Watched } from "./Actor.ts"
 import { DecisionTimedOut, type RuntimeError, VersionMismatch } from "./ActorError.ts"
+import type { Host, Watched } from "./ActorHost.ts"
 import type * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
 import * as CommandIdentity from "./CommandIdentity.ts"

@@ -6,7 +6,7 @@
  * - Nothing is in two of its places at once, so each command is answered once.
  * - One id is one command: a second one with the id of one that waits or is in flight joins it, and never stands beside it.
  *
- * First of the four rooms of an actor; what becomes of a batch is decided in `Decisions.ts`.
+ * First of the five rooms of an actor; what becomes of a batch is decided in `Decisions.ts`.
  */
 import type { Effect } from "effect"
 import type { RuntimeError } from "./ActorError.ts"

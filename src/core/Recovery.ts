@@ -6,11 +6,11 @@
  * - After failures in a row it waits before the next attempt; meanwhile commands are refused with the last failure. What was
  *   read before a fault of the store is kept, and the next attempt goes on from there.
  *
- * Third of the four rooms of an actor; its life is in `Actor.ts`.
+ * Third of the five rooms of an actor; how its commands get their answers is in `Answers.ts`.
  */
 import { Cause, Effect, Either, Exit, LogLevel } from "effect"
-import type { Host } from "./Actor.ts"
 import { RecoveryFailed } from "./ActorError.ts"
+import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import * as Backoff from "./Backoff.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"

@@ -1,0 +1,123 @@
+/**
+ * `Answers` gives each command of an actor its one answer, and those that joined it the same: what was decided, once it is
+ * stored; what was stored before; or why there is none. Each answer is counted, and what user code threw is logged.
+ *
+ * Fourth of the five rooms of an actor; `Actor.ts` says which answer follows from what the store says.
+ */
+import { Cause, Effect, Either, LogLevel } from "effect"
+import { type RuntimeError, VersionMismatch } from "./ActorError.ts"
+import type { Host } from "./ActorHost.ts"
+import * as ActorMetrics from "./ActorMetrics.ts"
+import type { Answer } from "./ActorSystem.ts"
+import type { Decided, Defect } from "./Decisions.ts"
+import type { AnyDefinition, Place } from "./Definition.ts"
+import type { CommandRefusal, StoredCommand } from "./EventStore.ts"
+import * as Fault from "./Fault.ts"
+import type { Mailbox, Pending } from "./Mailbox.ts"
+import type { StreamId } from "./StreamId.ts"
+
+/** Whose commands are answered: the actor. */
+export interface Answering {
+  readonly definition: AnyDefinition
+  readonly streamId: StreamId
+  readonly mailbox: Mailbox
+  /** Accepts a command once more. */
+  readonly offer: (pending: Pending) => void
+}
+
+export class Answers {
+  private readonly host: Host
+  private readonly of: Answering
+  private readonly counters: ActorMetrics.CommandCounters
+
+  constructor(host: Host, of: Answering) {
+    this.host = host
+    this.of = of
+    this.counters = ActorMetrics.countersOf(of.definition.name)
+  }
+
+  /** The command was not accepted. */
+  decline({ ask, resume }: Pending, error: RuntimeError): void {
+    this.counters.count(ask.command, "error")
+    resume(error)
+  }
+
+  /** Answers a command, and those that joined it: as a replay, where the answer is stored now. */
+  private resume(pending: Pending, answer: Effect.Effect<Answer, RuntimeError>, isStored = false): void {
+    const joined = this.of.mailbox.forget(pending)
+    pending.resume(answer)
+    for (const twin of joined) {
+      if (answer instanceof VersionMismatch && twin.ask.expectedVersion !== pending.ask.expectedVersion) {
+        // It asked for another version, of which this answer says nothing.
+        this.of.offer(twin)
+      } else {
+        this.counters.count(twin.ask.command, "replayed")
+        twin.resume(isStored ? Effect.map(answer, (given) => ({ ...given, replayed: true })) : answer)
+      }
+      this.host.answered()
+    }
+    this.host.answered()
+  }
+
+  /** The same error for all of them, which the mailbox no longer holds. */
+  all(batch: ReadonlyArray<Pending>, error: RuntimeError): void {
+    for (const pending of batch) {
+      this.counters.count(pending.ask.command, "error")
+      this.resume(pending, error)
+    }
+  }
+
+  /** Gives a command what was decided for it. */
+  conclude({ answer, pending, result }: Decided, at: Place, isStored = false): void {
+    this.counters.count(pending.ask.command, result)
+    this.resume(pending, answer(at), isStored)
+  }
+
+  /** It was stored before, by an earlier try or by another process: its answer is the stored one. */
+  replay(pending: Pending, stored: StoredCommand): void {
+    const { command } = pending.ask
+    const { answer: text, answerVersion, outcome, position, version } = stored
+    this.counters.count(command, "replayed")
+    const answer = Effect.suspend(() =>
+      Either.map(
+        this.of.definition.commands.readAnswer(command, outcome, { text, version: answerVersion }),
+        (value): Answer => ({ outcome, value, replayed: true, version, position })
+      )
+    )
+    this.resume(pending, answer)
+  }
+
+  /** The store does not take it. That its answer could not be made is a defect of its own. */
+  refuse(pending: Pending, error: CommandRefusal, defects: Array<Defect>): void {
+    const { ask } = pending
+    if (error._tag !== "AnswerFailed") {
+      this.all([pending], error)
+      return
+    }
+    const cause = Cause.die(error.cause)
+    defects.push({ ask, cause })
+    this.counters.count(ask.command, "defect")
+    this.resume(pending, Effect.failCause(cause))
+  }
+
+  /** Logs what user code threw: one line for a batch, since its neighbours wait for it. */
+  report([first, ...others]: ReadonlyArray<Defect>): Effect.Effect<void> {
+    if (first === undefined) return Effect.void
+    const { command, commandId } = first.ask
+    const more = others.length > 0 ? { others: others.length } : {}
+    const annotations = { streamId: this.of.streamId, command, commandId, ...more }
+    return Fault.report(LogLevel.Error, "a command ended in a defect", annotations, first.cause)
+  }
+
+  /** Nothing of the batch was stored, or nobody knows: the same error for all of it, but for what ended in a defect. */
+  fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
+    this.of.mailbox.takeInFlight()
+    for (const one of decided) {
+      if (one.result === "defect") this.conclude(one, nowhere)
+      else this.all([one.pending], error)
+    }
+  }
+}
+
+/** A defect has no place in the log, and its answer none to tell. */
+const nowhere: Place = { version: 0, position: 0 }
