@@ -7,15 +7,14 @@ import * as Serve from "../http/Serve.ts"
 import * as Cli from "./Cli.ts"
 import { assertRefused, Database, database, deposit, lines, open, some } from "./Rows.ts"
 
-/** The lines of an export that are events or entries, which a restored log has before its own. */
+/** The lines of an export by what they are: a restored log has those of its backup before its own. */
 const exported = (file: string) =>
   Effect.map(Cli.run(["export", "--db", `sqlite:${file}`]), ({ code, stderr, stdout }) => {
     assert.strictEqual(code, 0, stderr)
     const rows = stdout.trim().split("\n").slice(1, -1)
-    return {
-      events: rows.filter((row) => !row.startsWith('{"entry"')),
-      entries: rows.filter((row) => row.startsWith('{"entry"'))
-    }
+    const of = (kind: string) => rows.filter((row) => row.startsWith(`{"${kind}"`))
+    const [entries, payloads] = [of("entry"), of("payload")]
+    return { entries, payloads, events: rows.filter((row) => !entries.includes(row) && !payloads.includes(row)) }
   })
 
 const restore = (file: string, from: string, ...more: ReadonlyArray<string>) =>
@@ -87,7 +86,7 @@ describe("daybook restore", () => {
           []
         )
         const [before, after] = [yield* exported(copy), yield* exported(file)]
-        assert.deepStrictEqual(after.events, before.events)
+        assert.deepStrictEqual([after.events, after.payloads], [before.events, before.payloads])
         assert.deepStrictEqual(after.entries.slice(0, -1), before.entries)
         assert.deepInclude(JSON.parse(after.entries.at(-1) ?? "").entry, {
           kind: "epoch",

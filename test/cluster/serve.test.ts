@@ -105,35 +105,37 @@ describe("serve --cluster", () => {
       })
   )
 
-  it.scopedLive("says in one line what keeps it from joining, and ends with a code that is not 0", () =>
-    Effect.gen(function* () {
-      const db = ["--db", yield* schema]
-      const taken = createServer()
-      const port = yield* Effect.acquireRelease(
-        Effect.async<number>((resume) => {
-          taken.listen(0, "127.0.0.1", () => resume(Effect.succeed((taken.address() as { port: number }).port)))
-        }),
-        () => Effect.sync(() => taken.close())
-      )
-      const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
-        [[...db, "--cluster", `127.0.0.1:${port}`], /cannot join .* the port is taken/],
-        [[...db, "--cluster", "192.0.2.1:4000"], /cannot join .* none of this machine's/],
-        [[...db, "--cluster", "127.0.0.1"], /HOST:PORT/],
-        [[...db, "--cluster", "127.0.0.1:0"], /HOST:PORT/],
-        [["--db", "sqlite::memory:", "--cluster", "127.0.0.1:4000"], /PostgreSQL/]
-      ]
-      yield* Effect.forEach(
-        cases,
-        ([args, says]) =>
-          Effect.gen(function* () {
-            const { code, stderr } = yield* Cli.run(["serve", "--port", "0", ...args])
-            const lines = stderr.split("\n").filter((line) => line.startsWith("daybook: "))
-            assert.strictEqual(code, 1, stderr)
-            assert.strictEqual(lines.length, 1, stderr)
-            assert.match(lines[0] ?? "", says)
+  it.scopedLive(
+    "says in one line what keeps it from joining, and ends with 1, or with 2 where it was told something wrong",
+    () =>
+      Effect.gen(function* () {
+        const db = ["--db", yield* schema]
+        const taken = createServer()
+        const port = yield* Effect.acquireRelease(
+          Effect.async<number>((resume) => {
+            taken.listen(0, "127.0.0.1", () => resume(Effect.succeed((taken.address() as { port: number }).port)))
           }),
-        { concurrency: 2 }
-      )
-    })
+          () => Effect.sync(() => taken.close())
+        )
+        const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, says: RegExp]> = [
+          [[...db, "--cluster", `127.0.0.1:${port}`], 1, /cannot join .* the port is taken/],
+          [[...db, "--cluster", "192.0.2.1:4000"], 1, /cannot join .* none of this machine's/],
+          [[...db, "--cluster", "127.0.0.1"], 2, /HOST:PORT/],
+          [[...db, "--cluster", "127.0.0.1:0"], 2, /HOST:PORT/],
+          [["--db", "sqlite::memory:", "--cluster", "127.0.0.1:4000"], 2, /PostgreSQL/]
+        ]
+        yield* Effect.forEach(
+          cases,
+          ([args, expected, says]) =>
+            Effect.gen(function* () {
+              const { code, stderr } = yield* Cli.run(["serve", "--port", "0", ...args])
+              const lines = stderr.split("\n").filter((line) => line.startsWith("daybook: "))
+              assert.strictEqual(code, expected, stderr)
+              assert.strictEqual(lines.length, 1, stderr)
+              assert.match(lines[0] ?? "", says)
+            }),
+          { concurrency: 2 }
+        )
+      })
   )
 })

@@ -329,7 +329,8 @@ describe("a writer of before the journal", () => {
         ["answers", "spine"],
         ["journal", "journal"],
         ["checkpoints", "journal"],
-        ["operations", "journal"]
+        ["operations", "journal"],
+        ["exclusions", "journal"]
       ]
     )
   })
