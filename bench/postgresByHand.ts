@@ -27,6 +27,7 @@ interface Client {
 interface Pool {
   readonly connect: () => Promise<Client>
   readonly end: () => Promise<void>
+  readonly on: (event: "error", then: () => void) => Pool
 }
 // The driver comes with @effect/sql-pg, without types.
 const { Pool } = createRequire(import.meta.url)("pg") as {
@@ -46,7 +47,8 @@ export const open = (connectionString: string): Pool =>
     connectionString,
     max: connections,
     types: { getTypeParser: (type) => (integers.has(type) ? Number : (text) => text) }
-  })
+    // A connection that nobody uses may be ended with its server, and would end this process.
+  }).on("error", () => {})
 
 /** A statement of its own. */
 export const query = async (pool: Pool, text: string) => {
