@@ -57,8 +57,18 @@ const isDisconnected = (error: unknown): boolean => {
 const isFault = (error: unknown): boolean =>
   /^(?:08|25006|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
 
+/**
+ * Two transactions gave a catalog of the server one name at the same moment, such as that of the array type that it makes for a
+ * view by cutting a long name short. Once the other is done it finds another name by itself.
+ */
+const isCatalogRace = (error: unknown): boolean => {
+  const cause = innermost(error)
+  return stateOf(error) === "23505" && Predicate.hasProperty(cause, "schema") && cause.schema === "pg_catalog"
+}
+
 /** 08P01: parameters that do not fit the statement. */
 const isMistake = (error: unknown): boolean => {
+  if (isCatalogRace(error)) return false
   const cause = innermost(error)
   return cause instanceof RangeError || /^(?:0A|08P01|2[0-9]|3[4-9F]|42|44|P0)/.test(stateOf(error))
 }

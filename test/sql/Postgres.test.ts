@@ -6,6 +6,7 @@ import { assert, describe, it } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
+import * as PostgresDatabase from "../../src/sql/PostgresDatabase.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as ReadTransaction from "../../src/sql/ReadTransaction.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
@@ -44,6 +45,30 @@ const held = (granted: boolean) =>
 const lock = "SELECT pg_advisory_xact_lock(1147238754, current_schema()::regnamespace::oid::int4)"
 
 const stored = Effect.all([log, Effect.flatMap(EventStore, (store) => store.readJournal(0))])
+
+describe("the names that PostgreSQL makes by itself", () => {
+  it(
+    "a view that lost the race for one is no mistake of its query: the next attempt finds another name",
+    onUrl((url) =>
+      Effect.gen(function* () {
+        const { dialect } = yield* Effect.provide(SqlDatabase, PostgresDatabase.layer({ url }))
+        const [one, other, watcher] = yield* Effect.all([client(url), client(url), client(url)])
+        // Of both the server makes the array type, and cuts its name after the 62nd letter.
+        const create = (last: string) => `CREATE VIEW ${"n".repeat(62)}${last} AS SELECT 1 AS one`
+        const first = yield* one.reserve
+        yield* first.executeRaw(`BEGIN; ${create("a")}`, [])
+        const second = yield* Effect.fork(Effect.flip(other.unsafe(create("b"))))
+        yield* until(
+          watcher,
+          "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE VIEW nnn%b AS%' AND wait_event_type = 'Lock'"
+        )
+        yield* first.executeRaw("COMMIT", [])
+        assert.isFalse(dialect.isMistake(yield* Fiber.join(second)))
+        yield* other.unsafe(create("b"))
+      })
+    )
+  )
+})
 
 describe("the tables on PostgreSQL", () => {
   for (const [what, statement] of Object.entries({
