@@ -1,9 +1,9 @@
 /** A PostgreSQL server for tests, on a free port of this machine and in a folder of its own. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
+import * as Servers from "./Servers.ts"
 
 // The package's own end of the process exits with code 0, also where tests failed: who starts a server here stops it.
 const ends: NodeJS.EventEmitter = process
@@ -15,14 +15,6 @@ for (const [event, before] of Object.entries(kept)) {
     if (!before.has(listener)) ends.off(event, listener as () => void)
   }
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => (address === null || typeof address === "string" ? reject(address) : resolve(address.port)))
-    })
-  })
 
 /** Durable as in earnest; small, and reached over the loopback alone. */
 const settings = {
@@ -45,7 +37,7 @@ export interface PostgresServer {
 
 export const start = async (): Promise<PostgresServer> => {
   const databaseDir = mkdtempSync(join(tmpdir(), "daybook-postgres-"))
-  const port = await freePort()
+  const port = await Servers.freePort()
   let onLog = (_message: string): void => {}
   const server = new EmbeddedPostgres({
     databaseDir,
