@@ -40,7 +40,7 @@ export interface ProjectionLimits {
 }
 
 export const defaults: ProjectionLimits = {
-  maxBatch: 2_000,
+  maxBatch: 4_000,
   maxBatchCharacters: 4 * 1_048_576,
   busyBatch: 200,
   pollInterval: Duration.seconds(1),

@@ -98,7 +98,11 @@ export class Tail {
           const meanwhile = this.pageAfter(after, limit)
           if (meanwhile !== undefined) return Effect.succeed(meanwhile)
           if (after !== this.ring.end) return Source.read(this.store, after, limit)
-          return Effect.map(this.readOn, (page) => this.pageAfter(after, limit) ?? page)
+          return Effect.map(this.readOn, (page) => {
+            const added = this.pageAfter(after, limit) ?? page
+            // The ring ends where this page does, and the log may not.
+            return { events: added.events, more: added.more || page.more }
+          })
         })
       )
     })

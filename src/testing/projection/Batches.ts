@@ -1,7 +1,7 @@
 /** BY2 for the read side: what a projection or a reaction has in memory is bounded in bytes, however large its events are. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Layer } from "effect"
-import { EventStore, maxPageBytes } from "../../core/EventStore.ts"
+import { EventStore, maxPage, maxPageBytes } from "../../core/EventStore.ts"
 import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
 import { Projections } from "../../projection/Projections.ts"
 import * as Reaction from "../../projection/Reaction.ts"
@@ -32,6 +32,23 @@ export const Batches: ReadonlyArray<ProjectionCase> = [
       const { maxBatchCharacters } = ProjectionConfig.defaults
       ok(Math.max(...batches) <= maxBatchCharacters + maxPageBytes, `batches of ${batches} characters`)
       deepStrictEqual(yield* model(), { a: `${count}: ${Array(count).fill(large).join(" ")}` })
+    })
+  },
+  {
+    name: "a batch of a rebuild takes as many pages of the log as it has room for (BY2)",
+    run: Effect.gen(function* () {
+      const texts = Array.from({ length: 5 * maxPage }, () => "small")
+      const end = yield* note("a", ...texts)
+      const batches: Array<number> = []
+      const projection = notes({
+        before: (batch) =>
+          Effect.sync(() => {
+            batches.push(batch.length)
+          })
+      })
+      const config = ProjectionConfig.layer({ ...fast, maxBatch: 4 * maxPage })
+      yield* running([projection], caughtUp(end), config)
+      deepStrictEqual(batches, [4 * maxPage, maxPage])
     })
   },
   {
