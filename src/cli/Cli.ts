@@ -25,6 +25,7 @@ import * as importFile from "./import.ts"
 import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
 import * as LoadApplication from "./LoadApplication.ts"
+import * as LogLines from "./LogLines.ts"
 import * as LogOutput from "./LogOutput.ts"
 import * as Output from "./Output.ts"
 import * as openapi from "./openapi.ts"
@@ -178,6 +179,7 @@ export const run = (
       process.stderr.write(`${program}: standard output cannot be written: ${error.message}\n`)
     process.exit(1)
   })
+  LogLines.survive()
 
   const main = Effect.gen(function* () {
     const [command = "", script = "", ...given] = process.argv

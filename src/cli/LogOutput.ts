@@ -5,7 +5,8 @@
 import process from "node:process"
 import { Cause, Effect, HashMap, Layer, Logger, type LogLevel } from "effect"
 import * as Fault from "../core/Fault.ts"
-import { Flood } from "../core/Flood.ts"
+import { Flood, type Summary } from "../core/Flood.ts"
+import * as LogLines from "./LogLines.ts"
 import * as Screen from "./Screen.ts"
 import * as Text from "./Text.ts"
 
@@ -18,6 +19,8 @@ const lookInterval = "5 seconds"
 
 /** The message of a sum, which is not counted itself. */
 const summed = "more lines of one kind were not written"
+/** What could not be written, since the start: the number is told again when it has grown, so that none is lost with its line. */
+const lostLines = "lines of the log could not be written"
 
 const textOf = (value: unknown): string =>
   typeof value === "string"
@@ -63,18 +66,25 @@ export const layer = (format: Format | undefined, noColor: string | undefined): 
   const logger = Logger.make<unknown, void>((options) => {
     const message = messageOf(options)
     const kind = `${options.logLevel.label} ${message}`
-    if (message !== summed && flood.note(kind, "", performance.now()) !== undefined) return
-    Screen.write(process.stderr, `${chosen === "json" ? json(options) : pretty(options, isColored)}\n`)
+    const isOfFlood = message !== summed && message !== lostLines
+    if (isOfFlood && flood.note(kind, "", performance.now()) !== undefined) return
+    LogLines.write(`${chosen === "json" ? json(options) : pretty(options, isColored)}\n`, 1)
   })
-  const sums = Effect.suspend(() =>
-    Effect.forEach(flood.due(performance.now()), ({ count, kind, seconds }) =>
+  const tell = (sums: ReadonlyArray<Summary>) =>
+    Effect.forEach(sums, ({ count, kind, seconds }) =>
       Effect.annotateLogs(Effect.logWarning(summed), { kind, count, seconds })
     )
-  )
+  let lost = 0
+  const tellLost = Effect.suspend(() => {
+    const known = lost
+    lost = LogLines.lost()
+    return lost === known ? Effect.void : Effect.annotateLogs(Effect.logWarning(lostLines), { lines: lost })
+  })
+  const look = Effect.suspend(() => Effect.zipRight(tell(flood.due(performance.now())), tellLost))
   const looking = Layer.scopedDiscard(
     Effect.zipRight(
-      Effect.addFinalizer(() => sums),
-      Effect.forkScoped(Effect.forever(Effect.delay(sums, lookInterval)))
+      Effect.addFinalizer(() => Effect.suspend(() => Effect.zipRight(tell(flood.rest(performance.now())), tellLost))),
+      Effect.forkScoped(Effect.forever(Effect.delay(look, lookInterval)))
     )
   )
   return Layer.provideMerge(looking, Logger.replace(Logger.defaultLogger, logger))

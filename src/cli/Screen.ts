@@ -34,11 +34,15 @@ export const clearStatus = (): void => {
   status = undefined
 }
 
-/** Writes whole lines above the status line, and says whether the stream has room for more. */
-export const write = (stream: NodeJS.WriteStream, text: string): boolean => {
-  if (status === undefined || !isTerminal(stream)) return stream.write(text)
+/** Writes whole lines above the status line, and says whether the stream has room for more. `done` gets the error, if there is one. */
+export const write = (
+  stream: NodeJS.WriteStream,
+  text: string,
+  done: (error?: Error | null) => void = () => {}
+): boolean => {
+  if (status === undefined || !isTerminal(stream)) return stream.write(text, done)
   process.stderr.write(clearLine)
-  const hasRoom = stream.write(text)
+  const hasRoom = stream.write(text, done)
   draw()
   return hasRoom
 }

@@ -25,6 +25,14 @@ export interface FloodOptions {
   readonly windowMs: number
 }
 
+/** What was counted and not yet told. */
+const summaryOf = (kind: string, { mark, since, untold }: Kind, now: number): Summary => ({
+  kind,
+  mark,
+  count: untold,
+  seconds: Math.round((now - since) / 1_000)
+})
+
 /** Kinds that are told apart; more are one. They are few where the code makes them, and this bounds them where it does not. */
 const maxKinds = 256
 const others = "others"
@@ -62,16 +70,23 @@ export class Flood {
   /** Kinds whose window is over; what was counted in it, where anything was. To be asked now and then. */
   due(now: number): ReadonlyArray<Summary> {
     const due: Array<Summary> = []
-    for (const [kind, { mark, since, untold }] of this.kinds) {
-      if (now - since < this.options.windowMs) continue
-      if (untold === 0) {
+    for (const [kind, found] of this.kinds) {
+      if (now - found.since < this.options.windowMs) continue
+      if (found.untold === 0) {
         this.kinds.delete(kind)
         continue
       }
-      due.push({ kind, mark, count: untold, seconds: Math.round((now - since) / 1_000) })
+      due.push(summaryOf(kind, found, now))
       // It goes on: what comes in the next window is counted from its first on.
-      this.kinds.set(kind, { told: this.options.burst, untold: 0, since: now, mark })
+      this.kinds.set(kind, { told: this.options.burst, untold: 0, since: now, mark: found.mark })
     }
     return due
+  }
+
+  /** Everything that was counted and not told, whether its window is over or not: for the end, after which nobody asks. */
+  rest(now: number): ReadonlyArray<Summary> {
+    const rest = [...this.kinds].flatMap(([kind, found]) => (found.untold === 0 ? [] : [summaryOf(kind, found, now)]))
+    this.kinds.clear()
+    return rest
   }
 }

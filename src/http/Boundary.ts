@@ -16,7 +16,7 @@ import * as CommandId from "../core/CommandId.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
-import { Flood } from "../core/Flood.ts"
+import { Flood, type Summary } from "../core/Flood.ts"
 import { CurrentMetadata } from "../core/Metadata.ts"
 import { AccessLog } from "./AccessLog.ts"
 import { IdempotencyKey } from "./ApiParts.ts"
@@ -106,14 +106,17 @@ const lookInterval = "5 seconds"
  */
 const makeTelling = Effect.gen(function* () {
   const flood = new Flood(flooding)
-  const look = Effect.flatMap(Elapsed.millis, (now) =>
-    Effect.forEach(flood.due(now), ({ count, kind, mark, seconds }) =>
-      Fault.report(LogLevel.Warning, `${count} more requests failed like it within ${seconds} s`, {
-        kind,
-        correlationId: mark
-      })
+  const sums = (of: (now: number) => ReadonlyArray<Summary>) =>
+    Effect.flatMap(Elapsed.millis, (now) =>
+      Effect.forEach(of(now), ({ count, kind, mark, seconds }) =>
+        Fault.report(LogLevel.Warning, `${count} more requests failed like it within ${seconds} s`, {
+          kind,
+          correlationId: mark
+        })
+      )
     )
-  )
+  const look = sums((now) => flood.due(now))
+  yield* Effect.addFinalizer(() => sums((now) => flood.rest(now)))
   yield* Effect.forkScoped(Effect.forever(Effect.delay(look, lookInterval)))
   return (problem: Problem.Problem, route: string): Effect.Effect<string> =>
     Effect.flatMap(Elapsed.millis, (now) => {

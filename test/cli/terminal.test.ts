@@ -215,6 +215,10 @@ describe("a flood", () => {
     assert.strictEqual(flood.due(200).length, 1)
     assert.deepStrictEqual(flood.due(300), [])
     assert.isUndefined(flood.note("full", "new", 301))
+    // At the end nothing is left untold, whether its window is over or not.
+    for (let n = 0; n < 3; n++) flood.note("full", "new", 302)
+    assert.deepStrictEqual(flood.rest(303), [{ kind: "full", mark: "new", count: 2, seconds: 0 }])
+    assert.deepStrictEqual(flood.rest(304), [])
   })
 
   it("bounds the kinds that are told apart", () => {

@@ -15,6 +15,8 @@ export interface Running {
 export interface ServeOptions {
   readonly port?: number
   readonly env?: Readonly<Record<string, string>>
+  /** A file that takes standard error, of which `stderr` then has nothing. */
+  readonly log?: number
 }
 
 /** `serve` of the program as a process of its own, once it listens. It ends with the scope, if not before. */
@@ -23,14 +25,14 @@ export const start = ([command, ...first]: Program, args: ReadonlyArray<string>,
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(command, [...first, "serve", "--port", String(options.port ?? 0), ...args], {
-          stdio: ["ignore", "pipe", "pipe"],
+          stdio: ["ignore", "pipe", options.log ?? "pipe"],
           env: { ...process.env, ...options.env }
         })
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
     let stderr = ""
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderr += text
     })
     const exit = new Promise<number | string | null>((resolve) => {
@@ -38,7 +40,7 @@ export const start = ([command, ...first]: Program, args: ReadonlyArray<string>,
     })
     const url = yield* Effect.async<string, Error>((resume) => {
       let stdout = ""
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
         stdout += text
         const found = /^listening on (\S+)$/m.exec(stdout)?.[1]
         if (found !== undefined) resume(Effect.succeed(found))

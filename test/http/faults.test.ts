@@ -1,7 +1,8 @@
 /** While the database is locked by another process, or its disk is full: reads answer, commands say so, and it passes. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { closeSync, openSync, rmSync, writeSync } from "node:fs"
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
@@ -13,6 +14,8 @@ import * as Service from "./Service.ts"
 
 const { ask, Url } = Service
 const timeout = 60_000
+/** For how long there is load on a disk that is full: as long as the promise says, or for a hundred requests of each client. */
+const outageMs = process.env.DAYBOOK_LONG === undefined ? 0 : 60_000
 
 /** What answers whatever befalls the writer. */
 const assertReads = (url: string, id: string, balance: string) =>
@@ -133,6 +136,100 @@ describe("faults", () => {
         assert.include(stderr(), "The store takes no writes at present")
         const { code, stdout } = yield* Cli.run(["verify", "--db", `sqlite:${filename}`])
         assert.strictEqual(code, 0, stdout)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "a full disk under load writes few lines, the first with the cause, and counts the others (OP2 F53)",
+    ({ skip }) =>
+      Effect.gen(function* () {
+        const folder = yield* disk
+        if (folder === undefined) return skip("this user may not mount a disk")
+        const others = join(folder, "others")
+        const {
+          ended,
+          process: service,
+          stderr,
+          url
+        } = yield* Service.start(["--db", `sqlite:${join(folder, "d.db")}`])
+        const id = yield* Service.open(url)
+        yield* ask(`${url}/accounts/${id}/summary?minPosition=1`)
+        fill(others)
+        const deposit = ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1", reference: "r".repeat(500) } })
+        // What is in the write-ahead log already has its room.
+        yield* Effect.repeat(deposit, { until: ({ status }) => status === 503 })
+        const until = performance.now() + outageMs
+        let failed = 1
+        const client = Effect.iterate(0, {
+          while: (sent) => sent < 100 || performance.now() < until,
+          body: (sent) =>
+            Effect.gen(function* () {
+              assertProblem(yield* deposit, "store-unavailable")
+              failed++
+              if (sent % 10 === 0) assert.strictEqual((yield* ask(`${url}/health/ready`)).status, 503)
+              return sent + 1
+            })
+        })
+        yield* Effect.all(
+          Array.from({ length: 8 }, () => client),
+          { concurrency: "unbounded" }
+        )
+        rmSync(others)
+        yield* untilReady(url)
+        assert.strictEqual((yield* deposit).status, 200)
+        service.kill("SIGTERM")
+        assert.strictEqual(yield* ended, 0)
+
+        const lines = stderr()
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line))
+        const isOf = (status: number) => (line: (typeof lines)[number]) =>
+          (line.message === "request" && line.annotations.status === status) ||
+          line.annotations.kind?.endsWith(` ${status}`) === true
+        const done = lines.filter(isOf(200)).length
+        assert.isAtMost(lines.length - done, 100)
+        const [first] = lines.filter(({ logLevel }) => logLevel !== "INFO")
+        assert.strictEqual(first.message, "The store takes no writes at present: the disk or the database is full")
+        // Each request has its line or is in a number.
+        const counted = lines
+          .filter(isOf(503))
+          .filter(({ annotations: { kind, route } }) => `${kind ?? route}`.includes("deposits"))
+          .reduce((sum, { annotations }) => sum + (annotations.count ?? 1), 0)
+        assert.strictEqual(counted, failed)
+      }),
+    timeout + outageMs
+  )
+
+  it.scopedLive(
+    "goes on where the disk of its own log is full, and says afterwards how many lines that cost (OP2)",
+    ({ skip }) =>
+      Effect.gen(function* () {
+        const folder = yield* disk
+        if (folder === undefined) return skip("this user may not mount a disk")
+        const [others, log] = [join(folder, "others"), join(folder, "log")]
+        const file = openSync(log, "a")
+        const db = ["--db", `sqlite:${join(yield* temporaryFolder, "d.db")}`]
+        const { ended, process: service, url } = yield* Service.start(db, { log: file })
+        closeSync(file)
+        const id = yield* Service.open(url)
+        fill(others)
+        for (let n = 0; n < 100; n++) {
+          const { status } = yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
+          assert.strictEqual(status, 200)
+        }
+        rmSync(others)
+        service.kill("SIGTERM")
+        assert.strictEqual(yield* ended, 0)
+        const text = readFileSync(log, "utf8")
+        const lines = text.split("\n").filter(Boolean)
+        const written = lines.filter((line) => line.includes("/accounts/:id/deposits")).length
+        // The disk took a piece of one.
+        const cut = lines.filter((line) => !line.endsWith("}") && !line.includes("/accounts/:id/deposits")).length
+        const told = /"message":"lines of the log could not be written".*"lines":(\d+)/.exec(text)?.[1]
+        assert.isBelow(written, 100)
+        assert.isAtLeast(Number(told) + written + cut, 100)
       }),
     timeout
   )
