@@ -28,13 +28,15 @@ export interface Connections {
   readonly misfit: (error: Error, socket: Socket) => void
   /** An answer was written, and this is where it goes. */
   readonly written: (socket: Socket) => void
+  /** Whether it is the server that has the next move: the request has arrived whole, and nothing of its answer was sent. */
+  readonly awaitsUs: (socket: Socket) => boolean
   /** Requests that are at work or wait. */
   readonly open: () => number
 }
 
 interface Connection {
   /** The request at work. */
-  current: IncomingMessage | undefined
+  current: readonly [IncomingMessage, ServerResponse] | undefined
   /** In the order in which they came. */
   readonly waiting: Array<readonly [IncomingMessage, ServerResponse]>
   misfit: Error | undefined
@@ -76,7 +78,7 @@ export const make = ({ maxOpenRequests, maxUnreadBytes }: Limits, handlers: Hand
   }
 
   const start = (socket: Socket, connection: Connection, request: IncomingMessage, response: ServerResponse): void => {
-    connection.current = request
+    connection.current = [request, response]
     response.once("close", () => {
       taken(socket)
       // Not at once: a connection that has sent thousands would keep all others from their turn.
@@ -123,7 +125,7 @@ export const make = ({ maxOpenRequests, maxUnreadBytes }: Limits, handlers: Hand
       const connection = connectionOf(socket)
       const { current, waiting } = connection
       // Said at once where there is nothing before it to answer: the request at work may be what does not arrive.
-      if (current === undefined || (waiting.length === 0 && !current.complete)) handlers.refuse(error, socket)
+      if (current === undefined || (waiting.length === 0 && !current[0].complete)) handlers.refuse(error, socket)
       else connection.misfit ??= error
     },
     written: (socket) => {
@@ -138,6 +140,10 @@ export const make = ({ maxOpenRequests, maxUnreadBytes }: Limits, handlers: Hand
         taken(longest)
         longest.destroy()
       }
+    },
+    awaitsUs: (socket) => {
+      const [request, response] = connections.get(socket)?.current ?? []
+      return request?.complete === true && response?.headersSent === false
     },
     open: () => open
   }

@@ -7,7 +7,10 @@ export interface HttpLimits {
   readonly headerTimeout: Duration.Duration
   /** Time for a whole request to arrive, body included; then 408 and the connection ends. */
   readonly requestTimeout: Duration.Duration
-  /** Time in which a connection moves no byte in either direction, such as that of a client which reads nothing; it is ended. */
+  /**
+   * Time in which a connection moves no byte in either direction, such as that of a client which reads nothing; it is ended. Not
+   * while a request is at work that has arrived: that has limits of its own.
+   */
   readonly idleTimeout: Duration.Duration
   /** Time for which a connection is kept for the next request. */
   readonly keepAlive: Duration.Duration
@@ -100,7 +103,6 @@ const ranges: Limits.Ranges<HttpLimits> = {
 const relations: ReadonlyArray<Limits.Relation<HttpLimits>> = [
   ["headerTimeout", "<=", "requestTimeout", "a request would be over before its header"],
   ["heartbeat", "<", "idleTimeout", "a quiet feed would be ended as idle"],
-  ["viewTimeout", "<", "idleTimeout", "a query that waits would be ended as idle"],
   ["viewTimeout", "<=", "stopTimeout", "a stop would cut off queries that wait"]
 ]
 

@@ -148,6 +148,11 @@ const make = (address: Address) =>
     server.on("request", onRequest)
     // What a client expects beyond `100-continue` it does not get, and is served all the same.
     server.on("checkExpectation", onRequest)
+    // A client that waits for a slow command is not idle, however little its connection moves: the command has limits of its own.
+    server.on("timeout", (socket) => {
+      if (connections.awaitsUs(socket)) socket.setTimeout(server.timeout)
+      else socket.destroy()
+    })
     server.on("clientError", (error, socket) => connections.misfit(error, socket as Socket))
 
     const stop = Effect.gen(function* () {

@@ -27,11 +27,6 @@ describe("limits that contradict each other", () => {
       /idleTimeout is not longer than heartbeat \(60000 and 60000 milliseconds\)/
     ],
     [
-      "a wait after the end of its connection",
-      () => HttpConfig.layer({ viewTimeout: seconds(61) }),
-      /idleTimeout is not longer than viewTimeout/
-    ],
-    [
       "a wait after the end of its server",
       () => HttpConfig.layer({ stopTimeout: seconds(1) }),
       /stopTimeout is shorter than viewTimeout \(1000 and 2000 milliseconds\)/

@@ -244,15 +244,12 @@ describe("feed", () => {
         const id = yield* Service.open(url)
         const feed = yield* follow(`${url}/events/stream`)
         yield* feed.stall
-        // More than the buffers of both ends hold, written while it sleeps.
         const reference = "x".repeat(500)
         const body = { amount: "1", reference }
         const one = ask(`${url}/accounts/${id}/deposits`, { body })
-        yield* Effect.all(
-          Array.from({ length: 8_000 }, () => one),
-          { concurrency: 64, discard: true }
-        )
-        yield* Effect.repeat(ask(`${url}/metrics`), {
+        const some = Effect.replicateEffect(one, 1_000, { concurrency: 64, discard: true })
+        // As many as the buffers of both ends hold, and more: how many that is, the system decides.
+        yield* Effect.repeat(Effect.zipRight(some, ask(`${url}/metrics`)), {
           until: ({ text }) => text.includes("daybook_http_subscribers 0")
         })
       }).pipe(
@@ -261,8 +258,7 @@ describe("feed", () => {
             Layer.provide(
               HttpConfig.layer({
                 idleTimeout: Duration.seconds(1),
-                heartbeat: Duration.millis(300),
-                viewTimeout: Duration.millis(500)
+                heartbeat: Duration.millis(300)
               })
             )
           )

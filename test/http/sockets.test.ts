@@ -6,6 +6,7 @@ import { Deferred, Duration, Effect, Either, Layer } from "effect"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import * as Tokens from "../../src/http/Tokens.ts"
 import { GenerationStore } from "../../src/projection/GenerationStore.ts"
+import { Writer } from "../../src/sql/Writer.ts"
 import { follow } from "./Feed.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -54,6 +55,29 @@ const tokens = Either.getOrThrow(
   Tokens.parse(JSON.stringify(["one", "two"].map((name) => ({ name, sha256: sha256(name), scopes: ["write"] }))))
 )
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+describe("a client that waits for a slow command", () => {
+  it.scopedLive("gets its answer, although nothing moved on its connection for longer than one may be idle (HX1)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      const writer = yield* Writer
+      const [begun, deposited] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      // Nothing else is written meanwhile.
+      yield* Effect.fork(
+        writer.transact(() => Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(deposited)))
+      )
+      yield* Deferred.await(begun)
+      const deposit = yield* Effect.fork(ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } }))
+      yield* Effect.sleep("500 millis")
+      yield* Deferred.succeed(deposited, undefined)
+      assert.strictEqual((yield* deposit).status, 200)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(withLimits({ idleTimeout: Duration.millis(50), heartbeat: Duration.millis(20) }))
+    )
+  )
+})
 
 describe("a client that reads nothing", () => {
   it.scopedLive("has one answer computed, however many requests it has sent (HX1)", () =>
