@@ -1,8 +1,30 @@
-import { defineConfig } from "vitest/config"
+/**
+ * The tests run in two parts, by `DAYBOOK_TESTS`: `npm test` runs all but the whole programs, and `npm run test:programs` those. Without
+ * it, as for `npx vitest run FILE` and `npm run test:long`, there is one part with all.
+ */
+import process from "node:process"
+import { configDefaults, defineConfig } from "vitest/config"
+
+/** Files that start, kill and restart whole programs, of this release and of others: slow, and they rarely fail alone. */
+const programs = [
+  "test/bench.test.ts",
+  "test/outside.test.ts",
+  "test/package.test.ts",
+  "test/bank/Crash.test.ts",
+  "test/cli/{application,berka,copy,head,import,postgresEnds,restore,terminal,verbs}.test.ts",
+  "test/cluster/{processes,starvation}.test.ts",
+  "test/deno/*.test.ts",
+  "test/http/{crashes,openapi,tour}.test.ts",
+  "test/projection/Kill.test.ts",
+  "test/release/*.test.ts"
+]
+
+const part = process.env.DAYBOOK_TESTS
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: part === "programs" ? programs : ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...(part === "quick" ? programs : [])],
     globalSetup: "test/globalSetup.ts",
     // Of two cores, vitest itself would use one.
     maxWorkers: 2,
