@@ -4,7 +4,6 @@
  */
 import { tmpdir } from "node:os"
 import process from "node:process"
-import { isLong } from "../Random.ts"
 import { daybook } from "./Deno.ts"
 
 const addresses = "--allow-net=127.0.0.1,127.0.0.2,0.0.0.0,[::]"
@@ -16,6 +15,5 @@ await import("../http/commands.test.ts")
 await import("../http/reads.test.ts")
 await import("../http/serve.test.ts")
 await import("../http/tour.test.ts")
-// Its service was not there after 120 s in two whole runs, and was each time that this file ran alone.
-if (isLong) await import("../http/transfers.test.ts")
+await import("../http/transfers.test.ts")
 await import("../http/crashes.test.ts")

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import process from "node:process"
-import { Context, Effect, Layer, Logger } from "effect"
+import { Clock, Context, Effect, Layer, Logger } from "effect"
 import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { application } from "../../src/bank/Bank.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
@@ -110,9 +110,12 @@ export const start = (args: ReadonlyArray<string>, options: Serve.ServeOptions =
 /** The problem of an answer. */
 export const problem = ({ json }: Answer): Body => json
 
-/** Its stores are those of this process, on the same file. */
+/**
+ * Its stores are those of this process, on the same file. They wait for the other's lock on it, which the clock of a test would
+ * never let end.
+ */
 const inItsOwnProcess = (options: ServiceOptions) =>
-  Layer.unwrapScoped(
+  Layer.provide(
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const filename = options.filename ?? join(folder, "d.db")
@@ -127,7 +130,8 @@ const inItsOwnProcess = (options: ServiceOptions) =>
       }
       const { url } = yield* start(args)
       return Layer.merge(Layer.succeed(Url, url), SqliteStore.layer({ filename, mode: "existing" }))
-    })
+    }).pipe(Layer.unwrapScoped),
+    Layer.setClock(Clock.make())
   )
 
 /** The same service with a proxy before it that compares what passes with this document. */
