@@ -1,9 +1,13 @@
 /** OP8: the alert rules of `deploy/`: each fires and clears, has its section of the runbook, and asks for figures that the service has. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer, Logger } from "effect"
+import { Figures, layer as figuresLayer, MoreFigures } from "../src/http/Figures.ts"
+import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
+import * as SqliteStore from "../src/sql/SqliteStore.ts"
+import * as Cli from "./cli/Cli.ts"
 import * as Service from "./http/Service.ts"
 import { temporaryFolder } from "./sql/TemporaryFolder.ts"
 
@@ -57,7 +61,58 @@ describe("what one deploys", () => {
         )
         assert.isAbove(asked.size, 8)
         for (const name of asked) assert.match(text, new RegExp(`^${name}(?:\\{.*\\})? `, "m"), name)
+        const figure = (name: string) => {
+          const [, value] = new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(text) ?? []
+          assert.isDefined(value, name)
+          return Number(value)
+        }
+        assert.match(
+          text,
+          /^daybook_build_info\{version="0\.1\.0",runtime="(?:node|deno) [\d.]+",database="sqlite"\} 1$/m
+        )
+        assert.strictEqual(figure("daybook_database_size_bytes"), statSync(filename).size)
+        assert.isAbove(figure("daybook_database_wal_size_bytes"), 0)
+        assert.isAtLeast(figure("daybook_database_disk_size_bytes"), figure("daybook_database_disk_available_bytes"))
+        const head = JSON.parse((yield* Cli.run(["head", "--db", `sqlite:${filename}`])).stdout)
+        for (const of of ["sequence", "position", "epoch"])
+          assert.strictEqual(figure(`daybook_journal_${of}`), head[of])
+        assert.isAbove(figure("process_memory_usage_bytes"), 10_000_000)
+        assert.isAbove(figure("process_cpu_time_seconds_total"), 0)
+        assert.isAbove(figure("process_uptime_seconds"), 0)
+        if (existsSync("/proc/self/fd")) assert.isAbove(figure("process_unix_file_descriptor_count"), 3)
+        assert.match(text, /^daybook_eventloop_delay_seconds_bucket\{le="0\.001"\} \d+$/m)
+        assert.match(text, /^daybook_commit_duration_seconds_bucket\{le="0\.0005"\} \d+$/m)
+        // Seconds, and not a thousand of them.
+        assert.isBelow(figure("daybook_commit_duration_seconds_sum"), 100)
+        const page = readFileSync(join(root, "docs/operate/metrics.md"), "utf8")
+        for (const [, name = ""] of text.matchAll(/^# TYPE ((?!effect_)\S+) /gm)) assert.include(page, `\`${name}\``)
+        for (const of of ["projections", "journal", "process", "build", "database"]) {
+          assert.include(text, `daybook_figures_unreadable{of="${of}"} 0\n`)
+        }
       }),
     60_000
+  )
+
+  it.effect("has the other figures where some cannot be read, and says which those are", () =>
+    Effect.gen(function* () {
+      const figures = yield* Figures
+      const read = yield* figures.all
+      const values = new Map(read.map(({ labels, name, value }) => [`${name} ${Object.values(labels)}`, value]))
+      assert.strictEqual(values.get("daybook.figures.unreadable broken"), 1)
+      assert.strictEqual(values.get("daybook.figures.unreadable thrown"), 1)
+      assert.strictEqual(values.get("daybook.figures.unreadable journal"), 0)
+      assert.strictEqual(values.get("daybook.journal.sequence "), 0)
+    }).pipe(
+      Effect.provide(
+        figuresLayer.pipe(
+          Layer.provide(
+            Layer.succeed(MoreFigures, { broken: Effect.fail(new Error("broken")), thrown: Effect.die("thrown") })
+          ),
+          Layer.provide(ProjectionsLocal.layer([])),
+          Layer.provide(SqliteStore.layer({ filename: ":memory:" })),
+          Layer.provide(Logger.remove(Logger.defaultLogger))
+        )
+      )
+    )
   )
 })

@@ -17,6 +17,7 @@ import * as AccessLines from "./AccessLines.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import { Program } from "./Program.ts"
+import * as ProgramFigures from "./ProgramFigures.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as Trusted from "./Trusted.ts"
 import { UsageError } from "./UsageError.ts"
@@ -109,6 +110,7 @@ export const run = (app: Application, settings: Settings) =>
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
     const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
       Layer.provide(domain),
+      Layer.provide(ProgramFigures.layer({ isNode: cluster._tag === "Some" })),
       Layer.provideMerge(Database.layer(db, "create", durability)),
       Layer.provide(AccessLines.layer),
       Layer.provide(Telemetry.layer),

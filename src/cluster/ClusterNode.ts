@@ -10,6 +10,7 @@ import { SocketServerError } from "@effect/platform/SocketServer"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import { Cause, Duration, FiberId, Layer, Option, Schema } from "effect"
 import * as Limits from "../core/Limits.ts"
+import { defaultLease } from "./ClusterFigures.ts"
 import * as Leases from "./Leases.ts"
 
 export interface NodeOptions {
@@ -49,7 +50,7 @@ export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
 interface NodeLimits {
   readonly lease: Duration.Duration
 }
-const defaults: NodeLimits = { lease: Duration.seconds(6) }
+const defaults: NodeLimits = { lease: defaultLease }
 /** Below some seconds a breath of the machine would cost a node its lease. */
 const ranges: Limits.Ranges<NodeLimits> = { lease: [3_000, Limits.day] }
 

@@ -1,6 +1,7 @@
 /** The figures that the actor runtime keeps, under names that follow OpenTelemetry's conventions. */
 import { Metric, MetricBoundaries, MetricKey } from "effect"
 import type { Outcome } from "./Definition.ts"
+import { unitTag } from "./Reading.ts"
 
 /** Updated without an effect of its own: one per command would cost more than the command. */
 const counter = (name: string, description: string) => {
@@ -45,9 +46,9 @@ const batchSize = Metric.histogram(
 )
 const batchDuration = Metric.histogram(
   "daybook.commit.duration",
-  MetricBoundaries.exponential({ start: 0.5, factor: 2, count: 16 }),
-  "Milliseconds from an actor's append to its answer"
-)
+  MetricBoundaries.fromIterable([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]),
+  "Seconds from an actor's append to its answer"
+).pipe(Metric.tagged(unitTag, "s"))
 
 /** How a command ended. `error`: with one of the runtime's or of the store's; `defect`: user code threw. */
 export type Result = Outcome | "error" | "defect" | "replayed"
@@ -108,7 +109,7 @@ export const snapshots = (saved: number, dropped: number): void => {
 }
 export const committed = (size: number, millis: number): void => {
   update(batchSize, size)
-  update(batchDuration, millis)
+  update(batchDuration, millis / 1_000)
 }
 export const recordedAhead = (): void => update(ahead, 1)
 /** Set now and then, not at each change. */

@@ -14,6 +14,7 @@ import type { Projections } from "../projection/Projections.ts"
 import * as AggregateHandlers from "./AggregateHandlers.ts"
 import * as Boundary from "./Boundary.ts"
 import * as EventView from "./EventView.ts"
+import * as Figures from "./Figures.ts"
 import type { Provided } from "./HttpPart.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogHandlers from "./LogHandlers.ts"
@@ -79,6 +80,7 @@ export const layer = <P>(
           LogHeader.layer,
           Places.layer,
           EventView.layer(app),
+          Figures.layer,
           Layer.succeed(ServedApi.ServedApi, served)
         ]),
         Layer.provide(Lifecycle.layer)

@@ -1,5 +1,6 @@
 /** What the server measures of requests, under the names of OpenTelemetry's semantic conventions for HTTP. */
 import { Metric, MetricBoundaries, MetricKey } from "effect"
+import { unitTag } from "../core/Reading.ts"
 
 /** Seconds: the buckets that the conventions advise. */
 const boundaries = MetricBoundaries.fromIterable([
@@ -14,6 +15,7 @@ const durationOf = (method: string, route: string, status: number) => {
   let metric = durations.get(name)
   if (metric === undefined) {
     const key = MetricKey.histogram("http.server.request.duration", boundaries, "Seconds to the answer's header").pipe(
+      MetricKey.tagged(unitTag, "s"),
       MetricKey.tagged("http.request.method", method),
       MetricKey.tagged("http.route", route),
       MetricKey.tagged("http.response.status_code", String(status))

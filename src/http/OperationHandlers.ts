@@ -15,6 +15,7 @@ import * as Status from "../projection/Status.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as Documents from "./Documents.ts"
 import * as Failures from "./Failures.ts"
+import { Figures } from "./Figures.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
 import * as OperationView from "./OperationView.ts"
@@ -48,38 +49,12 @@ const docsPage = Effect.fnUntraced(function* (served: ServedApi["Type"]) {
   return body._tag === "Uint8Array" ? Buffer.from(body.body).toString() : yield* Effect.dieMessage("no page of text")
 })
 
-const readings = Effect.gen(function* () {
-  const { list } = yield* Projections
-  const all = yield* list
-  return all.flatMap((status): ReadonlyArray<Prometheus.Reading> => {
-    const { lag, lastError, name } = status
-    const labels = { projection: name }
-    return [
-      {
-        name: "daybook.projection.stuck",
-        description:
-          "What waits for a human: streams behind an event that failed too often, a model that halted or is ahead",
-        labels,
-        value: Status.stuckOf(status)
-      },
-      {
-        name: "daybook.projection.failed.attempts",
-        description:
-          "Attempts in a row that failed, of an event, of making its tables or of swapping them; 0 when all is well",
-        labels,
-        value: lastError?.attempts ?? 0
-      },
-      { name: "daybook.projection.lag", description: "Positions behind the log", labels, value: lag.events },
-      { name: "daybook.projection.lag.duration", description: "Seconds behind the log", labels, value: lag.seconds }
-    ]
-  })
-})
-
 export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =>
   Effect.gen(function* () {
     const readiness = yield* Readiness
     const lifecycle = yield* Lifecycle
     const projections = yield* Projections
+    const figures = yield* Figures
     const log = yield* LogHeader
     const store = yield* EventStore
     const served = yield* ServedApi
@@ -116,14 +91,9 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
         })
       )
       .handle("metrics", () =>
-        readings.pipe(
-          Effect.provideService(Projections, projections),
-          Effect.mapBoth({
-            onFailure: Failures.storeUnavailable,
-            onSuccess: (read) =>
-              HttpServerResponse.text(Prometheus.format(Metric.unsafeSnapshot(), read), {
-                contentType: "text/plain; version=0.0.4; charset=utf-8"
-              })
+        Effect.map(figures.all, (read) =>
+          HttpServerResponse.text(Prometheus.format(Metric.unsafeSnapshot(), read, figures.handedOver), {
+            contentType: "text/plain; version=0.0.4; charset=utf-8"
           })
         )
       )

@@ -1,7 +1,14 @@
-/** The metrics of this process in the text format of Prometheus, version 0.0.4. Names keep OpenTelemetry's, with `_` for `.`. */
+/**
+ * The metrics of this process in the text format of Prometheus, version 0.0.4. Names are OpenTelemetry's in the form that its rules for
+ * Prometheus give them, and a collector too: `_` for `.`, the unit behind the name, and `_total` behind that of a counter.
+ */
 import { type Metric, MetricKeyType, MetricState } from "effect"
+import { type Reading, type Unit, unitTag } from "../core/Reading.ts"
 
 type Pair = ReturnType<typeof Metric.unsafeSnapshot>[number]
+
+const suffixes: Readonly<Record<Unit, string>> = { s: "_seconds", By: "_bytes" }
+const suffixOf = (unit: string | null | undefined): string => (unit === "s" || unit === "By" ? suffixes[unit] : "")
 
 const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_")
 const quote = (value: string): string => value.replace(/[\\"\n]/g, (found) => (found === "\n" ? "\\n" : `\\${found}`))
@@ -10,16 +17,20 @@ const labels = (pairs: ReadonlyArray<readonly [key: string, value: string]>): st
 
 type Kind = "counter" | "gauge" | "histogram"
 
-const kindOf = ({ metricKey: { keyType } }: Pair): Kind | undefined => {
-  if (MetricKeyType.isCounterKey(keyType)) return "counter"
+const kindOf = ({ metricKey: { keyType } }: Pick<Pair, "metricKey">): Kind | undefined => {
+  // One that may go down is a gauge here.
+  if (MetricKeyType.isCounterKey(keyType)) return keyType.incremental ? "counter" : "gauge"
   if (MetricKeyType.isGaugeKey(keyType)) return "gauge"
   return MetricKeyType.isHistogramKey(keyType) ? "histogram" : undefined
 }
 
 /** The lines of one metric under one set of labels. */
 const lines = (name: string, { metricKey, metricState }: Pair): ReadonlyArray<string> => {
-  const tags = [...metricKey.tags].map(({ key, value }) => [key, value] as const)
-  if (MetricState.isCounterState(metricState)) return [`${name}_total${labels(tags)} ${metricState.count}`]
+  const tags = metricKey.tags.filter(({ key }) => key !== unitTag).map(({ key, value }) => [key, value] as const)
+  if (MetricState.isCounterState(metricState)) {
+    const shown = kindOf({ metricKey }) === "counter" ? `${name}_total` : name
+    return [`${shown}${labels(tags)} ${metricState.count}`]
+  }
   if (MetricState.isGaugeState(metricState)) return [`${name}${labels(tags)} ${metricState.value}`]
   if (!MetricState.isHistogramState(metricState)) return []
   const { buckets, count, sum } = metricState
@@ -33,15 +44,12 @@ const lines = (name: string, { metricKey, metricState }: Pair): ReadonlyArray<st
   ]
 }
 
-/** A figure that is read when it is asked for. */
-export interface Reading {
-  readonly name: string
-  readonly description: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-export const format = (snapshot: ReadonlyArray<Pair>, readings: ReadonlyArray<Reading>): string => {
+/** `except`: names among the metrics of which the readings have newer values. */
+export const format = (
+  snapshot: ReadonlyArray<Pair>,
+  readings: ReadonlyArray<Reading>,
+  except: ReadonlySet<string>
+): string => {
   const families = new Map<string, { kind: Kind; description: string; lines: Array<string> }>()
   const family = (name: string, kind: Kind, description: string) => {
     const known = families.get(name) ?? { kind, description, lines: [] }
@@ -50,14 +58,16 @@ export const format = (snapshot: ReadonlyArray<Pair>, readings: ReadonlyArray<Re
   }
   for (const pair of snapshot) {
     const kind = kindOf(pair)
-    if (kind === undefined) continue
-    const name = nameOf(pair.metricKey.name)
+    if (kind === undefined || except.has(pair.metricKey.name)) continue
+    const unit = pair.metricKey.tags.find(({ key }) => key === unitTag)?.value
+    const name = `${nameOf(pair.metricKey.name)}${suffixOf(unit)}`
     const description = pair.metricKey.description._tag === "Some" ? pair.metricKey.description.value : name
     family(name, kind, description).push(...lines(name, pair))
   }
-  for (const reading of readings) {
-    const name = nameOf(reading.name)
-    family(name, "gauge", reading.description).push(`${name}${labels(Object.entries(reading.labels))} ${reading.value}`)
+  for (const { description, kind, labels: named, name: plain, unit, value } of readings) {
+    const name = `${nameOf(plain)}${suffixOf(unit)}`
+    const shown = kind === "counter" ? `${name}_total` : name
+    family(name, kind, description).push(`${shown}${labels(Object.entries(named))} ${value}`)
   }
   return [...families]
     .map(([name, { description, kind, lines }]) => {

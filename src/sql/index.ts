@@ -1,6 +1,7 @@
 /** The public face of `daybook/sql`. Modules of this package never import it. */
 export * as Backup from "./Backup.ts"
 export * from "./DatabaseError.ts"
+export * as DatabaseFigures from "./DatabaseFigures.ts"
 export * as LogCopy from "./LogCopy.ts"
 export * as PostgresDatabase from "./PostgresDatabase.ts"
 export * as PostgresStore from "./PostgresStore.ts"

@@ -54,14 +54,14 @@ layer(Service.layer(), { excludeTestServices: true })("operations", (it) => {
         /^daybook_commands_total\{.*command="Deposit".*outcome="success".*\} \d+$/m,
         /^daybook_commands_total\{.*command="Withdraw".*outcome="refusal".*\} \d+$/m,
         /^daybook_commit_batch_size_bucket\{le="1"\} \d+$/m,
-        /^daybook_commit_duration_count \d+$/m,
+        /^daybook_commit_duration_seconds_count \d+$/m,
         /^daybook_mailbox_depth \d+$/m,
         /^daybook_actor_live \d+$/m,
         /^daybook_actor_recoveries_total \d+$/m,
         /^daybook_actor_events_replayed_total \d+$/m,
         /^daybook_snapshots_saved_total \d+$/m,
         /^daybook_projection_lag\{projection="account_summary"\} \d+$/m,
-        /^http_server_request_duration_bucket\{.*http_route="\/accounts\/:id\/deposits".*le="\+Inf"\} \d+$/m
+        /^http_server_request_duration_seconds_bucket\{.*http_route="\/accounts\/:id\/deposits".*le="\+Inf"\} \d+$/m
       ]) {
         assert.match(answer.text, line)
       }

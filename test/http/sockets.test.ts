@@ -46,7 +46,10 @@ const answered = (url: string, route: string) =>
   Effect.map(ask(`${url}/metrics`), ({ text }) => {
     const line = text
       .split("\n")
-      .find((each) => each.startsWith(`http_server_request_duration_count{`) && each.includes(`http_route="${route}"`))
+      .find(
+        (each) =>
+          each.startsWith(`http_server_request_duration_seconds_count{`) && each.includes(`http_route="${route}"`)
+      )
     return Number(line?.split(" ").at(-1) ?? 0)
   })
 

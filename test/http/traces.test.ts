@@ -15,10 +15,25 @@ interface Span {
   readonly links?: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>
 }
 
+/** A metric, with its last points. */
+interface Collected {
+  readonly name: string
+  readonly unit: string
+  readonly sum?: { readonly isMonotonic: boolean }
+}
+
+interface Collector {
+  readonly url: string
+  readonly spans: Array<Span>
+  readonly metrics: ReadonlyMap<string, Collected>
+  readonly close: () => void
+}
+
 /** Takes what is sent over OTLP, in JSON. */
 const collector = Effect.acquireRelease(
-  Effect.async<{ readonly url: string; readonly spans: Array<Span>; readonly close: () => void }>((resume) => {
+  Effect.async<Collector>((resume) => {
     const spans: Array<Span> = []
+    const metrics = new Map<string, Collected>()
     const server = createServer((request, response) => {
       let text = ""
       request.setEncoding("utf8").on("data", (part: string) => {
@@ -29,12 +44,16 @@ const collector = Effect.acquireRelease(
           for (const { scopeSpans } of JSON.parse(text).resourceSpans)
             for (const scope of scopeSpans) spans.push(...scope.spans)
         }
+        if (request.url === "/v1/metrics") {
+          for (const { scopeMetrics } of JSON.parse(text).resourceMetrics)
+            for (const scope of scopeMetrics) for (const metric of scope.metrics) metrics.set(metric.name, metric)
+        }
         response.setHeader("content-type", "application/json").end("{}")
       })
     })
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo
-      resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, spans, close: () => server.close() }))
+      resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, spans, metrics, close: () => server.close() }))
     })
   }),
   ({ close }) => Effect.sync(close)
@@ -78,6 +97,33 @@ describe("traces", () => {
           sent.some((name) => /^Account\..*(?:Credit|Receive)/.test(name)),
           sent.join(", ")
         )
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "a collector gets every figure that /metrics has, under its name and unit (OP9)",
+    () =>
+      Effect.gen(function* () {
+        const { metrics, url: endpoint } = yield* collector
+        const filename = join(yield* temporaryFolder, "d.db")
+        const service = yield* Service.start(["--db", `sqlite:${filename}`], {
+          env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }
+        })
+        const id = yield* Service.open(service.url)
+        yield* Service.ask(`${service.url}/accounts/${id}/summary?minPosition=1`)
+        const { text } = yield* Service.ask(`${service.url}/metrics`)
+        service.process.kill("SIGTERM")
+        assert.strictEqual(yield* service.ended, 0)
+        const suffixes: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes" }
+        const collected = [...metrics.values()].map(({ name, sum, unit }) => {
+          const plain = `${name.replaceAll(/[^a-zA-Z0-9_:]/g, "_")}${suffixes[unit] ?? ""}`
+          return sum?.isMonotonic === true ? `${plain}_total` : plain
+        })
+        const shown = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name)
+        assert.includeMembers(collected, shown)
+        assert.includeMembers(shown, ["daybook_projection_stuck", "daybook_database_size_bytes"])
+        assert.strictEqual(shown.length, new Set(shown).size)
       }),
     120_000
   )

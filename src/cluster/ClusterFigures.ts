@@ -1,0 +1,48 @@
+/**
+ * `ClusterFigures` are who is in the cluster, as the tables say in which the nodes find each other: each node reads the same of all of
+ * them. Times are by the clock of the database.
+ */
+import { Duration, Effect } from "effect"
+import * as Reading from "../core/Reading.ts"
+
+/** Nodes that have not been seen for longer are forgotten: one that was replaced comes back under another address. */
+const memory = "1 hour"
+
+/** For a lease given in seconds. A shard whose lease is over is held by nobody. */
+const select = `SELECT r.address, extract(epoch FROM localtimestamp - r.last_heartbeat)::float8,
+    (SELECT count(*)::int FROM daybook_locks AS l
+      WHERE l.address = r.address AND l.acquired_at > localtimestamp - make_interval(secs => ?))
+  FROM daybook_runners AS r WHERE r.last_heartbeat > localtimestamp - interval '${memory}'`
+
+type Read = (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, Error>
+
+/** How long a node's aggregates are its own, unless it is told otherwise. */
+export const defaultLease = Duration.seconds(6)
+
+/** Read through a connection to the database in which the nodes meet. `lease` is that of the nodes. */
+export const source = (read: Read, lease: Duration.Duration = defaultLease): Reading.Source => {
+  const leaseSeconds = Duration.toSeconds(lease)
+  return Effect.map(read(select, [leaseSeconds]), (rows) => {
+    const nodes = rows.map(([address, seconds, shards]) => ({
+      labels: { node: String(address) },
+      seconds: Math.max(Number(seconds), 0),
+      shards: Number(shards)
+    }))
+    const alive = nodes.filter(({ seconds }) => seconds < leaseSeconds).length
+    return [
+      Reading.gauge("daybook.cluster.nodes", null, "Nodes whose lease lasts", alive),
+      ...nodes.flatMap(({ labels, seconds, shards }) => [
+        { ...Reading.gauge("daybook.cluster.shards", null, "Shards that the node holds, of 300", shards), labels },
+        {
+          ...Reading.gauge(
+            "daybook.cluster.node.last_seen",
+            "s",
+            "Seconds since the node said that it is there",
+            seconds
+          ),
+          labels
+        }
+      ])
+    ]
+  })
+}
