@@ -97,11 +97,18 @@ describe("the page of settings", () => {
         )
       )
       assert.isTrue(Option.isNone(error), name)
-      const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-      const [, description = ""] = serveOptions.find(([term]) => term.split(" ")[0] === `--${dashed}`) ?? []
-      const { standard } = factsOf(description)
-      if (Option.isOption(value)) assert.isTrue(Option.isNone(value), name)
-      else assert.strictEqual(String(value), standard, name)
+      // Two options make one place.
+      const parts =
+        name === "db"
+          ? { db: Reflect.get(Object(value), "address"), prefix: Reflect.get(Object(value), "prefix") }
+          : { [name]: value }
+      for (const [name, value] of Object.entries(parts)) {
+        const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+        const [, description = ""] = serveOptions.find(([term]) => term.split(" ")[0] === `--${dashed}`) ?? []
+        const { standard } = factsOf(description)
+        if (Option.isOption(value)) assert.isTrue(Option.isNone(value), name)
+        else assert.strictEqual(String(value), standard, name)
+      }
     }
   })
 })

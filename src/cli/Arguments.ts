@@ -8,7 +8,7 @@ import * as Help from "./Help.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** Options that take the argument after them, and may stand before a verb. */
-const withValue: ReadonlySet<string> = new Set(["--db"])
+const withValue: ReadonlySet<string> = new Set(["--db", "--prefix"])
 
 /** Answers of the parser itself, about the whole program. */
 const ofProgram = /^--(?:version|completions|wizard|log-level)(?:=|$)/

@@ -1,12 +1,12 @@
-/** `--db`: which database a verb works on. */
+/** `--db` and `--prefix`: which database a verb works on, and by what names its tables go there. */
 import * as Options from "@effect/cli/Options"
-import { Config, Effect, Layer } from "effect"
+import { Config, Effect, Layer, Option } from "effect"
 import * as PostgresStore from "../sql/PostgresStore.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
 import * as Setting from "./Setting.ts"
 import { UsageError } from "./UsageError.ts"
 
-export const databaseOption = Options.text("db").pipe(
+const addressOption = Options.text("db").pipe(
   Options.withFallbackConfig(Config.string("DAYBOOK_DB")),
   Options.withDefault("sqlite:daybook.db"),
   Options.withDescription(
@@ -17,26 +17,51 @@ export const databaseOption = Options.text("db").pipe(
   )
 )
 
+const prefixOption = Options.text("prefix").pipe(
+  Options.withFallbackConfig(Config.string("DAYBOOK_PREFIX")),
+  Options.optional,
+  Options.withDescription(
+    Setting.described("what the names of Daybook's tables begin with, in a database that is the application's own", {
+      variable: "DAYBOOK_PREFIX"
+    })
+  )
+)
+
+/** Which database, and by what names its tables go there. The address may hold a password and so is never repeated. */
+export interface Place {
+  readonly address: string
+  /** None: a SQLite file is Daybook's alone, and the names of tables in PostgreSQL have no prefix. */
+  readonly prefix: Option.Option<string>
+}
+
+export const databaseOption: Options.Options<Place> = Options.all({ address: addressOption, prefix: prefixOption })
+
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
 export type Mode = "create" | "existing" | "readOnly"
 
 /** The file of an address of SQLite; undefined where it is no such address, or that of a database in memory. */
-export const fileOf = (address: string): string | undefined => {
+export const fileOf = ({ address }: Place): string | undefined => {
   const file = /^sqlite:(.+)$/.exec(address)?.[1]
   return file === ":memory:" ? undefined : file
 }
 
-export const isPostgres = (address: string): boolean => /^postgres(?:ql)?:\/\/./.test(address)
+export const isPostgres = ({ address }: Place): boolean => /^postgres(?:ql)?:\/\/./.test(address)
 
-/** The stores behind a database's address, which may hold a password and so is never repeated. */
-export const layer = (address: string, mode: Mode, durability: "full" | "normal" = "full") =>
+/** Its stores. */
+export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = "full") =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      if (isPostgres(address)) return PostgresStore.layer({ url: address, mode, durability })
+      const { address } = place
+      const options = {
+        mode,
+        durability,
+        ...Option.match(place.prefix, { onNone: () => ({}), onSome: (prefix) => ({ prefix }) })
+      }
+      if (isPostgres(place)) return PostgresStore.layer({ url: address, ...options })
       const filename = /^sqlite:(.+)$/.exec(address)?.[1]
       if (filename === undefined) {
         return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE or postgres://…" })
       }
-      return SqliteStore.layer({ filename, mode, durability })
+      return SqliteStore.layer({ filename, ...options })
     })
   )

@@ -23,7 +23,7 @@ import * as Trusted from "./Trusted.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface Settings extends Trusted.Settings {
-  readonly db: string
+  readonly db: Database.Place
   readonly durability: "full" | "normal"
   readonly host: string
   readonly port: number
@@ -36,7 +36,7 @@ export interface Settings extends Trusted.Settings {
 }
 
 /** The actors: of this process, or of all nodes that join on this database. Its code is loaded by those who join. */
-const actorSystem = (db: string, address: Option.Option<string>) =>
+const actorSystem = (db: Database.Place, address: Option.Option<string>) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       if (address._tag === "None") return ActorSystemLocal.layer
@@ -52,7 +52,7 @@ const actorSystem = (db: string, address: Option.Option<string>) =>
       const [ActorSystemCluster, ClusterNode] = yield* Effect.promise(() =>
         Promise.all([import("../cluster/ActorSystemCluster.ts"), import("../cluster/ClusterNode.ts")])
       )
-      return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db, host, port })))
+      return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db.address, host, port })))
     })
   )
 

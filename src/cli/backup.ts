@@ -30,23 +30,25 @@ const options = {
 const isCopy = (name: string): boolean => /^daybook-\d{8}T\d{9}Z\.db$/.test(name)
 const nameOf = (now: number): string => `daybook-${new Date(now).toISOString().replace(/[-:.]/g, "")}.db`
 
-const copy = (db: string, file: string) => Effect.provide(Backup.backup(file), Database.layer(db, "readOnly"))
+const copy = (db: Database.Place, file: string) => Effect.provide(Backup.backup(file), Database.layer(db, "readOnly"))
 
-const say = (json: boolean, file: string, removed: ReadonlyArray<string>) =>
-  Output.result(json, { file, removed }, [
-    `${file} is written; daybook verify --db sqlite:${file} checks it`,
-    ...removed.map((name) => `${name} is removed`)
-  ])
+const written = (file: string, { prefix }: Database.Place): string => {
+  const by = Option.match(prefix, { onNone: () => "", onSome: (name) => ` --prefix '${name}'` })
+  return `${file} is written; daybook verify --db sqlite:${file}${by} checks it`
+}
+
+const say = (json: boolean, db: Database.Place, file: string, removed: ReadonlyArray<string>) =>
+  Output.result(json, { file, removed }, [written(file, db), ...removed.map((name) => `${name} is removed`)])
 
 /** One more copy in the folder, and then none but the newest. */
-const copyInto = (db: string, folder: string, keep: number | undefined, json: boolean) =>
+const copyInto = (db: Database.Place, folder: string, keep: number | undefined, json: boolean) =>
   Effect.gen(function* () {
     const file = join(folder, nameOf(yield* Clock.currentTimeMillis))
     yield* copy(db, file)
     const copies = readdirSync(folder).filter(isCopy).sort()
     const removed = keep === undefined ? [] : copies.slice(0, Math.max(0, copies.length - keep))
     for (const name of removed) rmSync(join(folder, name), { force: true })
-    yield* say(json, file, removed)
+    yield* say(json, db, file, removed)
   })
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
@@ -55,7 +57,7 @@ export const command = Command.make("backup", options, ({ db, every, file, json,
   Effect.gen(function* () {
     if (Option.isNone(every) && Option.isNone(keep)) {
       yield* copy(db, file)
-      return yield* Output.result(json, { file }, [`${file} is written; daybook verify --db sqlite:${file} checks it`])
+      return yield* Output.result(json, { file }, [written(file, db)])
     }
     const interval = Option.map(every, (text) => Duration.decodeUnknown(text.trim()))
     if (Option.isSome(interval) && Option.exists(interval.value, Duration.lessThan("1 second"))) {

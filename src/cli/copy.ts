@@ -12,17 +12,28 @@ import * as Output from "./Output.ts"
 import * as ReadModels from "./ReadModels.ts"
 import { Finding } from "./UsageError.ts"
 
+/** See `--prefix` of the other verbs. */
+const prefixOf = (side: "from" | "to") =>
+  Options.text(`${side}-prefix`).pipe(
+    Options.optional,
+    Options.withDescription(
+      `what the names of Daybook's tables begin with there, where --${side} is an application's own`
+    )
+  )
+
 const options = {
   from: Options.text("from").pipe(Options.withDescription("the database to read, which may be in use")),
   to: Options.text("to").pipe(Options.withDescription("the database to write, which is made or empty")),
+  fromPrefix: prefixOf("from"),
+  toPrefix: prefixOf("to"),
   json: Output.jsonOption
 }
 
 export const command = (app: Application) =>
-  Command.make("copy", options, ({ from, json, to }) =>
+  Command.make("copy", options, ({ from, fromPrefix, json, to, toPrefix }) =>
     Effect.gen(function* () {
-      const source = yield* Layer.build(Database.layer(from, "readOnly"))
-      const target = yield* Layer.build(Database.layer(to, "create"))
+      const source = yield* Layer.build(Database.layer({ address: from, prefix: fromPrefix }, "readOnly"))
+      const target = yield* Layer.build(Database.layer({ address: to, prefix: toPrefix }, "create"))
       const progress: Progress = { bytes: 0, total: undefined }
       let read = 0
       const { expected, written } = yield* ReadTransaction.within(

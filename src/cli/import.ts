@@ -21,7 +21,7 @@ import { Finding, UsageError } from "./UsageError.ts"
 const maxLogLineBytes = 8 * Lines.maxLineBytes
 
 interface Source {
-  readonly db: string
+  readonly db: Database.Place
   readonly file: string
   readonly json: boolean
   /** Where refused rows go. */

@@ -25,7 +25,7 @@ const options = {
 const said = ({ epoch, logId, position }: JournalHead): string =>
   `the log ${logId} is at epoch ${epoch} now, and ends at position ${position}`
 
-const fromFile = (db: string, file: string, above: number) =>
+const fromFile = (db: Database.Place, file: string, above: number) =>
   Effect.gen(function* () {
     const to = Database.fileOf(db)
     if (to === undefined) {
@@ -35,12 +35,18 @@ const fromFile = (db: string, file: string, above: number) =>
           : "--db is not the file of a database; give sqlite:FILE"
       })
     }
+    if (Option.isSome(db.prefix)) {
+      return yield* new UsageError({
+        reason:
+          "a file with tables of the application is put back as a whole, with nobody at work and no -wal or -shm beside it; then daybook restore --in-place notes the new epoch"
+      })
+    }
     const { head, kept } = yield* Restore.restore({ from: file, to, above })
     const lines = [`${to} is restored from ${file}: ${said(head)}`]
     return { head, kept, lines: kept === null ? lines : [...lines, `the database before is kept as ${kept}`] }
   })
 
-const inPlace = (db: string, above: number) =>
+const inPlace = (db: Database.Place, above: number) =>
   Effect.map(Restore.raiseEpoch({}, above), (head) => ({ head, kept: null, lines: [said(head)] })).pipe(
     Effect.provide(Database.layer(db, "existing"))
   )

@@ -55,6 +55,12 @@ export const stored = (tables: Tables<string>, version: number, generation: numb
   return JSON.stringify(isPlain ? Object.keys(tables) : tables)
 }
 
+/** The names that the projection gave the tables, which are those of its views. */
+export const declared = (text: string): ReadonlyArray<string> => {
+  const kept: ReadonlyArray<string> | Tables<string> = JSON.parse(text)
+  return Array.isArray(kept) ? kept : Object.keys(kept)
+}
+
 export const parse = (text: string, version: number, generation: number): Tables<string> => {
   const kept: ReadonlyArray<string> | Tables<string> = JSON.parse(text)
   const suffix = suffixOf(version, generation)

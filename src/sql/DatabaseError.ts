@@ -21,6 +21,13 @@ const problems = {
   readMeanwhile: ["was restored, and another process reads it", "end that process first"],
   notADatabase: ["is not an SQLite database", "check the path"],
   foreign: ["is a database of another program", "check the path, or give Daybook a file or a schema of its own"],
+  taken: ["has names that Daybook's tables would take", "give a prefix that nothing else there begins with"],
+  otherPrefix: ["has a log of Daybook under other names", "give that prefix; a file or schema holds one log"],
+  noTables: ["has none of Daybook's tables by these names", "check the prefix, or allow them to be created"],
+  badPrefix: [
+    "cannot be opened with that prefix",
+    "use small letters, digits and _, at most 24, the first a letter; or nothing"
+  ],
   newer: ["was written by a newer version of this program", "start that version or a later one"],
   older: ["needs a migration, which reading does not do", "open it for writing once"],
   migrationMissing: ["lacks a migration below its latest one", "restore a backup"],

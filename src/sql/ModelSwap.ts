@@ -45,6 +45,8 @@ class Awaited extends Error {
   override readonly name = "Awaited"
 }
 
+type ViewFailed = ModelViews.ViewsDepend | ModelViews.NameTaken
+
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
@@ -93,14 +95,16 @@ const make = Effect.gen(function* () {
       const own = new Set(shown.map(({ view }) => view))
       views = [...new Set([...before, ...own])]
       const gone = before.filter((view) => !own.has(view))
+      const checkpoint = before.length === 0 && shown.length > 0 ? [TableNames.checkpointOf(projection)] : []
+      yield* ModelViews.assertFree(connection, dialect, [...own, ...checkpoint])
       yield* ModelViews.replace(dialect)(connection, shown, gone)
     })
-    const isOwn = (error: unknown): error is SqlError | ModelViews.ViewsDepend =>
-      error instanceof SqlError || error instanceof ModelViews.ViewsDepend
-    const told = <B, X>(effect: Effect.Effect<B, X | SqlError | ModelViews.ViewsDepend>) =>
+    const isOwn = (error: unknown): error is SqlError | ViewFailed =>
+      error instanceof SqlError || error instanceof ModelViews.ViewsDepend || error instanceof ModelViews.NameTaken
+    const told = <B, X>(effect: Effect.Effect<B, X | SqlError | ViewFailed>) =>
       Effect.catchIf(effect, isOwn, (error) => failed(projection, views, error)) as Effect.Effect<
         B,
-        Exclude<X, SqlError | ModelViews.ViewsDepend> | SwapFailed | StoreUnavailable
+        Exclude<X, SqlError | ViewFailed> | SwapFailed | StoreUnavailable
       >
     if (beside === null || writeClient === null) {
       return Effect.suspend(() => {
@@ -116,7 +120,7 @@ const make = Effect.gen(function* () {
     return Effect.scoped(
       Effect.gen(function* () {
         // The driver would lose a connection whose caller is interrupted while it connects.
-        const connection = dialect.adapt(yield* Effect.uninterruptible(writeClient.reserve))
+        const connection = dialect.own(dialect.adapt(yield* Effect.uninterruptible(writeClient.reserve)))
         return yield* Effect.uninterruptible(
           Effect.gen(function* () {
             yield* beside.begin(connection, patienceMs)

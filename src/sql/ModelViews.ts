@@ -6,6 +6,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either } from "effect"
+import * as TableNames from "../projection/TableNames.ts"
 import type { Dialect } from "./SqlDatabase.ts"
 
 /** A view, and the table that it is to show. */
@@ -20,6 +21,14 @@ export class ViewsDepend extends Error {
   constructor(views: ReadonlyArray<string>, on: string) {
     const others = views.join(", ")
     super(`${others} depends on columns of ${on} that changed: drop it, build the model anew, and make it again`)
+  }
+}
+
+/** What the application has under the name of a view stays: it is not dropped for it. */
+export class NameTaken extends Error {
+  override readonly name = "NameTaken"
+  constructor(names: ReadonlyArray<string>) {
+    super(`${names.join(", ")} is in the database already and shows no model: name the projection's tables otherwise`)
   }
 }
 
@@ -126,6 +135,25 @@ const replacePostgres: Replace = (connection, shown, gone) =>
 
 /** Shows the tables, and drops the views that are gone. */
 export const replace = ({ kind }: Dialect): Replace => (kind === "sqlite" ? replaceSqlite : replacePostgres)
+
+/** Fails where one of the names is that of something that shows no model. */
+export const assertFree = Effect.fnUntraced(function* (
+  connection: Connection,
+  { kind }: Pick<Dialect, "kind">,
+  views: Iterable<string>
+) {
+  const models = yield* texts(connection, "SELECT tables FROM projection_models WHERE live = 1", [])
+  const known = new Set(models.flatMap(TableNames.declared))
+  const find =
+    kind === "sqlite"
+      ? "SELECT 1 FROM sqlite_master WHERE name = ?"
+      : "SELECT 1 WHERE to_regclass(quote_ident(?)) IS NOT NULL"
+  const taken: Array<string> = []
+  for (const view of views) {
+    if (!known.has(view) && (yield* connection.executeValues(find, [view])).length > 0) taken.push(view)
+  }
+  if (taken.length > 0) return yield* Effect.fail(new NameTaken(taken))
+})
 
 /** Makes the view where it is missing: what it shows never changes, and so nobody who reads it is waited for. */
 export const ensure = (

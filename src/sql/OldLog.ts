@@ -82,12 +82,17 @@ const create = <A>({ columns, name, numbers }: Table<A>, keys: string): string =
   return `CREATE TABLE ${name} (${types.join(", ")}, ${keys}) STRICT`
 }
 
+const index = `${commands.name}_in_order`
+
+/** Of all that is made here. */
+export const names: ReadonlyArray<string> = [events.name, commands.name, index]
+
 export const tables = (dialect: Dialect) => ({
   names: { events: events.name, commands: commands.name },
   create: [
     dialect.definition(create(events, "PRIMARY KEY (position), UNIQUE (stream_id, version)")),
     dialect.definition(create(commands, "PRIMARY KEY (command_id)")),
-    `CREATE INDEX ${commands.name}_in_order ON ${commands.name} (position, command_id)`
+    `CREATE INDEX ${index} ON ${commands.name} (position, command_id)`
   ],
   insertEvents: dialect.insert(events),
   insertCommands: dialect.insert(commands),

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto"
 import { Socket } from "node:net"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import { Duration, Effect, FiberRef, Layer, PubSub, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -13,9 +14,11 @@ import * as MissingPackage from "../core/MissingPackage.ts"
 import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
+import * as OwnTables from "./OwnTables.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
 import * as SlowStatements from "./SlowStatements.ts"
 import { type Dialect, innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as TablePrefix from "./TablePrefix.ts"
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. The tables are made in the first schema of its search path. */
@@ -25,6 +28,11 @@ export interface PostgresOptions {
    * them to read, and never migrates or changes them.
    */
   readonly mode?: "create" | "existing" | "readOnly"
+  /**
+   * What the names of Daybook's tables begin with, so that they stand beside other tables of their schema: such as `daybook_`.
+   * Small letters, digits and underscores, at most 24. Default: nothing.
+   */
+  readonly prefix?: string
   /** `full` (default): a commit waits for the disk. `normal`: it may be lost with the server, for more speed. */
   readonly durability?: "full" | "normal"
   /** Connections that read. Default 8. */
@@ -175,11 +183,34 @@ const check = (connection: Connection, durability: "full" | "normal") =>
     return synchronousCommit === "off" ? "on" : null
   })
 
-/** How many steps made the tables; 0 where there are none. */
-const readApplied = (connection: Connection, known: ReadonlyArray<Migrations.Migration>) =>
+/** Names of this schema that Daybook's tables have, or would take: of tables and views, and of functions. */
+const namesIn = (connection: Connection): Effect.Effect<ReadonlySet<string>, SqlError> =>
+  Effect.map(
+    connection.executeValues(
+      `SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema()
+       UNION SELECT p.proname::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = current_schema()`,
+      []
+    ),
+    (rows) => new Set(rows.map(([name]) => String(name)))
+  )
+
+/** How many steps made the tables; 0 where there are none, and where they may be made. */
+const readApplied = (
+  connection: Connection,
+  known: ReadonlyArray<Migrations.Migration>,
+  dialect: Dialect,
+  { mode = "create", prefix, url }: PostgresOptions
+) =>
   Effect.gen(function* () {
-    const [row] = yield* connection.executeValues("SELECT to_regclass('migrations') IS NULL", [])
-    if (row?.[0] === true) return 0
+    const table = `${dialect.prefix}${TablePrefix.migrationsTable}`
+    const [row] = yield* connection.executeValues(`SELECT to_regclass('${table}') IS NULL`, [])
+    if (row?.[0] === true) {
+      const found = OwnTables.find(yield* namesIn(connection), dialect, prefix === undefined || mode === "create")
+      if (typeof found === "boolean") return 0
+      const problem = prefix === undefined && found.problem === "taken" ? "foreign" : found.problem
+      return yield* new DatabaseError({ filename: nameOf(url), problem, cause: new Error(found.detail) })
+    }
     const applied = (yield* connection.executeValues(Migrations.selectApplied, [])).map(Migrations.toApplied)
     const problem = Migrations.problemOf(applied, known)
     return problem === undefined ? applied.length : yield* Effect.fail(problem)
@@ -201,28 +232,36 @@ const migrate = (connection: Connection, dialect: Dialect) =>
   })
 
 const make = (options: PostgresOptions) => {
-  const { durability = "full", maxReaders = 8, mode = "create", statementTimeout = "30 seconds", url } = options
+  const {
+    durability = "full",
+    maxReaders = 8,
+    mode = "create",
+    prefix = "",
+    statementTimeout = "30 seconds",
+    url
+  } = options
   const statementTimeoutMs = Math.max(1, Math.round(Duration.toMillis(statementTimeout)))
   const silenceMs = Math.round((statementTimeoutMs * 4) / 3)
 
   return Effect.gen(function* () {
     const readClient = yield* connect(toRead(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
 
+    if (!TablePrefix.isPrefix(prefix)) return yield* Effect.fail<Problem>("badPrefix")
     const sender = randomUUID().replaceAll("-", "")
     const synchronousCommit = yield* Effect.scoped(
       Effect.flatMap(reserve(readClient), (connection) => check(connection, durability))
     )
-    const dialect = PostgresDialect.make({ sender, statementTimeoutMs, synchronousCommit })
+    const dialect = PostgresDialect.make({ prefix, sender, statementTimeoutMs, synchronousCommit })
     const steps = Migrations.migrationsOf(dialect)
     const migrated = yield* Effect.scoped(
       Effect.gen(function* () {
-        const connection = dialect.adapt(yield* reserve(readClient))
-        const applied = yield* readApplied(connection, steps)
+        const connection = dialect.own(dialect.adapt(yield* reserve(readClient)))
+        const applied = yield* readApplied(connection, steps, dialect, options)
         if (applied === 0 && mode !== "create") return yield* Effect.fail<Problem>("missing")
         if (applied === steps.length) return 0
         if (mode === "readOnly") return yield* Effect.fail<Problem>("older")
         const patient = yield* connect(url, { maxConnections: 1 })
-        yield* migrate(dialect.adapt(yield* reserve(patient)), dialect)
+        yield* migrate(dialect.own(dialect.adapt(yield* reserve(patient))), dialect)
         return applied === 0 ? 0 : steps.length - applied
       })
     )
@@ -235,7 +274,7 @@ const make = (options: PostgresOptions) => {
     const listening = yield* Effect.once(Effect.forkIn(listen(url, sender, commits.publish()), scope))
 
     const snapshot = yield* FiberRef.make<Connection | undefined>(undefined)
-    const read = (sql: string, params: ReadonlyArray<unknown>) =>
+    const run = (sql: string, params: ReadonlyArray<unknown>) =>
       Effect.flatMap(FiberRef.get(snapshot), (within) =>
         within === undefined
           ? Effect.scoped(
@@ -244,6 +283,9 @@ const make = (options: PostgresOptions) => {
           : within.executeValues(sql, params)
       )
 
+    const query: SqlDatabase["Type"]["query"] = (sql, params) =>
+      SlowStatements.query(SlowStatements.defaultLimitMs, sql, run(sql, params))
+
     return SqlDatabase.of({
       name: nameOf(url),
       dialect,
@@ -251,7 +293,8 @@ const make = (options: PostgresOptions) => {
       migrated,
       writeClient,
       readClient,
-      read: (sql, params) => SlowStatements.query(SlowStatements.defaultLimitMs, sql, read(sql, params)),
+      query,
+      read: (sql, params) => query(dialect.rename(sql), params),
       readWithin: (reads) =>
         Effect.scoped(
           Effect.gen(function* () {
@@ -272,6 +315,7 @@ const make = (options: PostgresOptions) => {
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) => {
       const filename = nameOf(url)
+      if (error instanceof DatabaseError) return error
       if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
       if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
       const cause = innermost(error)

@@ -5,6 +5,7 @@ import { Duration, Effect, Predicate } from "effect"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 import { StatementCache } from "./StatementCache.ts"
+import * as TablePrefix from "./TablePrefix.ts"
 
 /** Wakes who listens for commits. */
 export const channel = "daybook"
@@ -13,8 +14,8 @@ export const channel = "daybook"
  * "Dayb", and the schema that holds the events: stores in two schemas of one database do not wait for each other, and roles
  * that come to the same tables on different search paths do. Before there are tables, the schema that they will be made in.
  */
-const lock = `SELECT pg_advisory_xact_lock(${0x44617962}, coalesce(
-  (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')),
+const lockOf = (prefix: string) => `SELECT pg_advisory_xact_lock(${0x44617962}, coalesce(
+  (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('${prefix}events')),
   (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)::int4)`
 
 /** `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as functions. */
@@ -104,9 +105,30 @@ export interface PostgresDialectOptions {
   readonly synchronousCommit: "on" | "off" | null
   /** Tells the commits of this process from those of others. Letters and digits. */
   readonly sender: string
+  /** See `TablePrefix.ts`. Default: none. */
+  readonly prefix?: string
 }
 
-export const make = ({ sender, statementTimeoutMs, synchronousCommit }: PostgresDialectOptions): Dialect => {
+const definition = (sql: string): string =>
+  sql
+    .replace(/\)(?:\s*,?\s*(?:STRICT|WITHOUT ROWID))*\s*$/, ")")
+    .replaceAll(/\bINTEGER\b/g, "BIGINT")
+    .replaceAll(/\bREAL\b/g, "DOUBLE PRECISION")
+    .replaceAll(/\bBLOB\b/g, "BYTEA")
+    // In the order of bytes, as everywhere else.
+    .replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')
+
+const spoken = { kind: "postgres", definition } as const
+const names = TablePrefix.namesOf(spoken)
+
+export const make = ({
+  prefix = "",
+  sender,
+  statementTimeoutMs,
+  synchronousCommit
+}: PostgresDialectOptions): Dialect => {
+  const rename = TablePrefix.renaming(prefix, names)
+  const lock = lockOf(prefix)
   // The transaction of a connection that is lost is over; the pool replaces the connection.
   const rollBack = (connection: Connection) =>
     Effect.asVoid(Effect.catchIf(run(connection, "ROLLBACK"), isFault, () => Effect.void))
@@ -119,7 +141,11 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     ...(synchronousCommit === null ? [] : [`SET LOCAL synchronous_commit = ${synchronousCommit}`])
   ].join("; ")
   return {
-    kind: "postgres",
+    ...spoken,
+    prefix,
+    names,
+    rename,
+    own: prefix === "" ? (connection) => connection : TablePrefix.over(rename),
     adapt: (connection) => ({
       execute: (sql, params, transform) => connection.execute(number(sql, params), params.map(storable), transform),
       executeRaw: (sql, params) => connection.executeRaw(number(sql, params), params.map(storable)),
@@ -129,14 +155,6 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
       executeUnprepared: (sql, params, transform) =>
         connection.executeUnprepared(number(sql, params), params.map(storable), transform)
     }),
-    definition: (sql) =>
-      sql
-        .replace(/\)(?:\s*,?\s*(?:STRICT|WITHOUT ROWID))*\s*$/, ")")
-        .replaceAll(/\bINTEGER\b/g, "BIGINT")
-        .replaceAll(/\bREAL\b/g, "DOUBLE PRECISION")
-        .replaceAll(/\bBLOB\b/g, "BYTEA")
-        // In the order of bytes, as everywhere else.
-        .replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"'),
     /**
      * One message of several statements. The lock is a statement of its own, and what is read after it is newer than all that
      * was committed before it: so positions are given in the order of commits.
@@ -204,7 +222,7 @@ export const make = ({ sender, statementTimeoutMs, synchronousCommit }: Postgres
     insert: ({ bytes, columns, name, numbers, values: valuesOf }) => {
       const arrays = columns.map((column) => `?::${numbers.has(column) ? "bigint" : "text"}[]`)
       const values = columns.map((column) => (bytes.has(column) ? words.postgres.unhex(column) : column))
-      const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT ${values.join(", ")}
+      const sql = `INSERT INTO ${rename(name)} (${columns.join(", ")}) SELECT ${values.join(", ")}
         FROM unnest(${arrays.join(", ")}) AS given (${columns.join(", ")})`
       return Effect.fnUntraced(function* (connection, rows, common): Effect.fn.Return<void, SqlError> {
         for (let from = 0; from < rows.length; ) {

@@ -62,6 +62,12 @@ export const holding = (connection: Connection, at: Checkpoint, sql: string, par
       : new CheckpointMoved({ projection: at.projection, generation: at.generation, expected: at.position })
   )
 
+/** Within a transaction of the writer: its connection, for statements of the application, in which no name is changed. */
+export const applicationConnection: Effect.Effect<Connection> = Effect.map(
+  Effect.context<never>(),
+  (context) => Context.unsafeGet(context, TransactionConnection)[0]
+)
+
 /** Reads what is committed; changes ride with the appends. */
 export const access = Effect.gen(function* () {
   const database = yield* SqlDatabase
@@ -92,7 +98,7 @@ export const access = Effect.gen(function* () {
       const context = fiber.currentContext as Context.Context<never>
       if (!writer.isWithin(context)) return riding(work)
       const [connection] = Context.unsafeGet(context, TransactionConnection)
-      return Effect.mapError(work(connection), (error) =>
+      return Effect.mapError(work(database.dialect.own(connection)), (error) =>
         error instanceof SqlError
           ? new StoreUnavailable({ operation: "append", cause: innermost(error) })
           : (error as Exclude<E, SqlError>)

@@ -21,8 +21,16 @@ export interface Beside {
 
 export interface Dialect {
   readonly kind: "sqlite" | "postgres"
+  /** What stands before the names of Daybook's tables; see `TablePrefix.ts`. */
+  readonly prefix: string
+  /** The names of all that the migrations make, without the prefix. */
+  readonly names: ReadonlySet<string>
   /** The connection as statements are written here, with `?` for each parameter. */
   readonly adapt: (connection: Connection) => Connection
+  /** A statement of this package with the prefix before the names of the tables. */
+  readonly rename: (sql: string) => string
+  /** An adapted connection for the statements of this package, which name its tables without the prefix. */
+  readonly own: (connection: Connection) => Connection
   /** The definition of a table, written in the words of SQLite, in the words of this database. */
   readonly definition: (sql: string) => string
   /** Begins a transaction that holds the lock of the one who writes, after a wait for at most so long. */
@@ -84,11 +92,13 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     /** For queries of read models. On `:memory:` it is the write client. */
     readonly readClient: SqlClient
     /**
-     * Runs one query and gives its rows as arrays of values. Sees what is committed, and nothing else; a statement that writes
-     * fails.
+     * Runs one query of this package and gives its rows as arrays of values. Sees what is committed, and nothing else; a
+     * statement that writes fails.
      */
     readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
-    /** Runs the effect so that every `read` in it sees one and the same state of the database. */
+    /** As `read`, for a query of the application: names of tables are what they are in the database. */
+    readonly query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
+    /** Runs the effect so that every `read` and `query` in it sees one and the same state of the database. */
     readonly readWithin: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
     /**
      * Fails when commits are not as durable as was asked. To be called after a first commit: on SQLite the driver's own

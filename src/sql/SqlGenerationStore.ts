@@ -9,7 +9,15 @@ import { CreateFailed } from "../projection/ProjectionError.ts"
 import * as TableNames from "../projection/TableNames.ts"
 import * as ModelSwap from "./ModelSwap.ts"
 import * as ModelTables from "./ModelTables.ts"
-import { access, modelColumns, type Row, selectModels, states, toModel } from "./ProjectionRows.ts"
+import {
+  access,
+  applicationConnection,
+  modelColumns,
+  type Row,
+  selectModels,
+  states,
+  toModel
+} from "./ProjectionRows.ts"
 import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
@@ -62,10 +70,13 @@ const make = Effect.gen(function* () {
   const { dialect } = database
   const { remove, swap } = yield* ModelSwap.make
 
-  const created = (connection: Connection, projection: Any, tables: TableNames.Tables<string>) =>
+  const created = (projection: Any, tables: TableNames.Tables<string>) =>
     Effect.flatMap(
-      Effect.sync(() => projection.create(tables)),
-      (statements) =>
+      Effect.zip(
+        Effect.sync(() => projection.create(tables)),
+        applicationConnection
+      ),
+      ([statements, connection]) =>
         Effect.forEach(statements, (statement) => connection.executeRaw(dialect.definition(statement), []), {
           discard: true
         })
@@ -173,7 +184,7 @@ const make = Effect.gen(function* () {
           const begun = { projection: name, version, generation, position: 0, tables }
           yield* insertModel(connection, begun, states.shadow, tables)
           yield* Effect.catchAllCause(
-            created(connection, projection, tables),
+            created(projection, tables),
             (cause): Effect.Effect<never, SqlError | CreateFailed> => {
               const error = Cause.squash(cause)
               return error instanceof SqlError && !dialect.isMistake(error)

@@ -13,10 +13,10 @@ import type { Writer } from "./Writer.ts"
 
 const readModels = Layer.effect(
   ReadModels,
-  Effect.map(SqlDatabase, ({ dialect, read }) =>
+  Effect.map(SqlDatabase, ({ dialect, query }) =>
     ReadModels.of({
       query: (sql, params) =>
-        Effect.catchAll(read(sql, params), (error) =>
+        Effect.catchAll(query(sql, params), (error) =>
           dialect.isMistake(error)
             ? Effect.die(new InvalidQuery(innermost(error)))
             : new StoreUnavailable({ operation: "read", cause: innermost(error) })

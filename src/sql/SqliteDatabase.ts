@@ -1,33 +1,39 @@
 /**
  * `SqliteDatabase` is one SQLite file, opened safely: one client that writes, one that reads. What only SQLite knows (its
- * pragmas, its error codes, its files) is here, in `SqliteDialect.ts` and in `Migrations.ts`.
+ * pragmas, its error codes, its files) is here, in `SqliteOpening.ts`, `SqliteDialect.ts` and `Migrations.ts`.
  *
  * A file that must not be used is found by reading alone and stays as it is, byte for byte. A new one is built under a
  * temporary name, so that a process killed at any instant leaves a whole database or none.
  */
-import { dirname, resolve } from "node:path"
-import * as Reactivity from "@effect/experimental/Reactivity"
+import { resolve } from "node:path"
 import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either, Layer, LogLevel, Option, type Scope, Stream } from "effect"
 import * as Fault from "../core/Fault.ts"
 import * as Limits from "../core/Limits.ts"
-import * as MissingPackage from "../core/MissingPackage.ts"
-import * as AtomicFile from "./AtomicFile.ts"
-import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
+import { DatabaseError, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
-import * as Migrations from "./Migrations.ts"
 import * as SlowStatements from "./SlowStatements.ts"
-import { innermost, SqlDatabase } from "./SqlDatabase.ts"
-import * as SqliteClient from "./SqliteClient.ts"
-import { codeOf, isBusy, patiently, sqlite } from "./SqliteDialect.ts"
-import * as SqliteDriver from "./SqliteDriver.ts"
+import { type Dialect, SqlDatabase } from "./SqlDatabase.ts"
+import type * as SqliteClient from "./SqliteClient.ts"
+import * as SqliteDialect from "./SqliteDialect.ts"
+import { isBusy, patiently, sqlite } from "./SqliteDialect.ts"
 import * as SqliteFile from "./SqliteFile.ts"
+import type * as SqliteOpening from "./SqliteOpening.ts"
+import {
+  asDatabaseError,
+  bringUp,
+  check,
+  type Durability,
+  type Found,
+  migrate,
+  open,
+  readApplied,
+  reader
+} from "./SqliteOpening.ts"
+import * as TablePrefix from "./TablePrefix.ts"
 import * as WriteAheadLog from "./WriteAheadLog.ts"
-
-type Mode = "create" | "existing" | "readOnly"
-type Durability = "full" | "normal"
 
 export interface SqliteOptions {
   /** Path of the database file, or `:memory:` for one that is gone with its scope. */
@@ -36,17 +42,22 @@ export interface SqliteOptions {
    * `create` (default): opens the file, or makes it. `existing`: opens it, never makes it. `readOnly`: opens it to read,
    * never migrates or changes it, and works while another process writes.
    */
-  readonly mode?: Mode
+  readonly mode?: SqliteOpening.Mode
   /**
    * `full` (default): a commit survives the loss of power. `normal`: it survives the death of the process only, for 5 to
    * 10 % more speed.
    */
-  readonly durability?: Durability
+  readonly durability?: SqliteOpening.Durability
   /**
    * Bytes to which the write-ahead log is cut back once no reader needs more of it: with the next commits, and within seconds
    * where there are none. A reader that stays, such as an export, makes it grow beyond. Default 16 MiB.
    */
   readonly writeAheadLogLimit?: number
+  /**
+   * For a file that is the application's own, in which Daybook's tables stand beside others: what their names begin with, such
+   * as `daybook_`, or nothing. Small letters, digits and underscores, at most 24. Default: the file is Daybook's alone.
+   */
+  readonly prefix?: string
 }
 
 interface SqliteLimits {
@@ -55,151 +66,23 @@ interface SqliteLimits {
 const defaults: SqliteLimits = { writeAheadLogLimit: 16 * 1_048_576 }
 const ranges: Limits.Ranges<SqliteLimits> = { writeAheadLogLimit: [0, Number.MAX_SAFE_INTEGER] }
 
-const migrations = Migrations.migrationsOf(sqlite)
-
 /** What `PRAGMA synchronous` answers. */
 const synchronous = { full: 2, normal: 1 }
 
-/**
- * How long SQLite may hold the whole process while another one has the lock, in milliseconds. Short: whoever waits longer
- * waits in Effect, where other fibers run.
- */
-const busyTimeoutMs = 5
-
 /** How often the write-ahead log is looked at. */
 const lookInterval = "2 seconds"
-
-/** Statements that each connection keeps prepared: those of this package are fewer, and those of read models have no end. */
-const prepareCacheSize = 200
-
-/** Drivers throw while they open, so that defect becomes the error. */
-const openClient = (
-  filename: string,
-  options: { readonly readonly: boolean }
-): Effect.Effect<SqliteClient.SqliteClient, unknown, Scope.Scope> =>
-  Effect.promise(SqliteDriver.load).pipe(
-    Effect.flatMap((driver) => SqliteClient.make(driver, { filename, readonly: options.readonly, prepareCacheSize })),
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.catchAllDefect(Effect.fail)
-  )
-
-/** Like `openClient`, with the settings of a connection. */
-const open = (
-  filename: string,
-  options: { readonly readonly: boolean; readonly durability: Durability }
-): Effect.Effect<readonly [SqliteClient.SqliteClient, Connection], unknown, Scope.Scope> =>
-  Effect.gen(function* () {
-    const client = yield* openClient(filename, options)
-    const connection = yield* Effect.scoped(client.reserve)
-    yield* connection.executeValues(`PRAGMA busy_timeout = ${busyTimeoutMs}`, [])
-    yield* connection.executeValues(`PRAGMA synchronous = ${options.durability}`, [])
-    // On macOS a plain sync leaves the data in the cache of the drive. Elsewhere it means nothing.
-    const full = options.durability === "full" ? 1 : 0
-    yield* connection.executeValues(`PRAGMA fullfsync = ${full}`, [])
-    yield* connection.executeValues(`PRAGMA checkpoint_fullfsync = ${full}`, [])
-    return [client, connection] as const
-  })
-
-/** What kept the driver from opening or reading the file. */
-const problemOfCause = (cause: unknown): Problem => {
-  if (MissingPackage.nameOf(cause) !== undefined) return "noDriver"
-  const code = codeOf(cause)
-  if (code.startsWith("SQLITE_NOTADB")) return "notADatabase"
-  // The file is ours, so a table that is not there was lost.
-  return /^SQLITE_(CORRUPT|ERROR)/.test(code) ? "damaged" : "unopenable"
-}
-
-/** What was wrong with the database at this path, whichever way it came to light. */
-const asDatabaseError =
-  (filename: string) =>
-  <A, R>(effect: Effect.Effect<A, unknown, R>): Effect.Effect<A, DatabaseError, R> =>
-    effect.pipe(
-      Effect.catchAllDefect(Effect.fail),
-      Effect.mapError((error) => {
-        if (error instanceof DatabaseError) return error
-        if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
-        if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
-        return new DatabaseError({ filename, problem: problemOfCause(error), cause: innermost(error) })
-      })
-    )
-
-/** Reads which migrations made the database; fails when this program must not use it. */
-const readApplied = (connection: Connection): Effect.Effect<number, SqlError | Problem> =>
-  Effect.flatMap(connection.executeValues(Migrations.selectApplied, []), (rows) => {
-    const problem = Migrations.problemOf(rows.map(Migrations.toApplied), migrations)
-    return problem === undefined ? Effect.succeed(rows.length) : Effect.fail(problem)
-  })
-
-const migrate = (connection: Connection): Effect.Effect<void, SqlError | LogDamaged | Problem> =>
-  connection.executeRaw("BEGIN IMMEDIATE", []).pipe(
-    patiently(),
-    Effect.zipRight(Migrations.apply(connection, sqlite)),
-    Effect.zipRight(connection.executeRaw("COMMIT", [])),
-    Effect.tapError(() => Effect.ignore(connection.executeRaw("ROLLBACK", []))),
-    Effect.asVoid
-  )
-
-/** Makes the database. Losing a race is as good: then another process has made it. */
-const create = (filename: string): Effect.Effect<void, unknown> =>
-  AtomicFile.create(filename, (temporary) =>
-    // Closed with its scope, which folds the write-ahead log into the file.
-    Effect.scoped(
-      Effect.gen(function* () {
-        const [, connection] = yield* open(temporary, { readonly: false, durability: "full" })
-        yield* connection.executeRaw(`PRAGMA application_id = ${SqliteFile.applicationId}`, [])
-        yield* WriteAheadLog.noteCopy(connection)
-        yield* migrate(connection)
-      })
-    )
-  ).pipe(
-    Effect.catchIf(
-      (error) => codeOf(error) === "EEXIST",
-      () => Effect.void
-    )
-  )
-
-/** A connection that only reads. */
-const reader = (filename: string): Effect.Effect<Connection, unknown, Scope.Scope> =>
-  Effect.map(open(filename, { readonly: true, durability: "full" }), ([, connection]) => connection)
-
-interface Found {
-  /** See `WriteAheadLog.isCopy`. */
-  readonly isCopy: boolean
-  /** Steps of migrations that it lacks. */
-  readonly pending: number
-}
-
-/** Fails unless the path leads to a database that this program may use. Changes nothing but to make a missing one. */
-const check = (filename: string, mode: Mode): Effect.Effect<Found, unknown> =>
-  Effect.gen(function* () {
-    if (!SqliteFile.stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
-    // Looked for before the file itself: a process that makes the file right now has no log before it.
-    const strayLog = (SqliteFile.stat(`${filename}-wal`)?.size ?? 0) > 0
-    if (SqliteFile.stat(filename) === undefined) {
-      // SQLite would play the log of the lost database into the new one.
-      if (strayLog) return yield* Effect.fail<Problem>("strayLog")
-      if (mode !== "create") return yield* Effect.fail<Problem>("missing")
-      if (!SqliteFile.may(dirname(filename), "write")) return yield* Effect.fail<Problem>("readOnly")
-      yield* create(filename)
-    }
-    const problem = SqliteFile.problemOf(filename, mode !== "readOnly")
-    if (problem !== undefined) return yield* Effect.fail(problem)
-    const isCopy = WriteAheadLog.isCopy(filename)
-    yield* Effect.scoped(WriteAheadLog.check(filename, reader(filename)))
-    // A client of its own, closed before one that writes could change the file.
-    const applied = yield* Effect.scoped(Effect.flatMap(reader(filename), (found) => patiently()(readApplied(found))))
-    if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
-    return { isCopy, pending: migrations.length - applied }
-  })
 
 /**
  * Marks a file that nobody has open as one that no write-ahead log belongs to. Until it is opened to write it needs no other file
  * beside it, so it can be read where nobody may write.
  */
-export const markCopy = (filename: string): Effect.Effect<void, SqlError | Error> =>
+export const markCopy = (filename: string, isShared = false): Effect.Effect<void, SqlError | Error> =>
   Effect.scoped(
     Effect.flatMap(open(filename, { readonly: false, durability: "full" }), ([, connection]) =>
-      Effect.zipRight(WriteAheadLog.noteCopy(connection), connection.executeValues("PRAGMA journal_mode = DELETE", []))
+      Effect.zipRight(
+        isShared ? Effect.void : WriteAheadLog.noteCopy(connection),
+        connection.executeValues("PRAGMA journal_mode = DELETE", [])
+      )
     )
   ).pipe(
     Effect.asVoid,
@@ -217,20 +100,20 @@ export const copyFile = (filename: string, copy: string): Effect.Effect<void, Da
     if (problem !== undefined) return yield* Effect.fail(problem)
     yield* Effect.scoped(WriteAheadLog.check(filename, reader(filename)))
     const [client, connection] = yield* open(filename, { readonly: true, durability: "full" })
-    yield* patiently()(readApplied(connection))
+    yield* patiently()(readApplied(connection, sqlite))
     const [found] = yield* connection.executeValues("PRAGMA quick_check(1)", [])
     if (found?.[0] !== "ok") return yield* Effect.fail<Problem>("damaged")
     yield* client.copyInto(copy)
     yield* markCopy(copy)
   }).pipe(Effect.scoped, asDatabaseError(filename))
 
-type Clients = Pick<SqlDatabase["Type"], "writeClient" | "read"> & { readonly readClient: SqliteClient.SqliteClient }
+type Clients = Pick<SqlDatabase["Type"], "writeClient" | "query"> & { readonly readClient: SqliteClient.SqliteClient }
 
 const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.map(open(filename, { readonly: true, durability: "full" }), ([readClient, connection]) => ({
     writeClient: null,
     readClient,
-    read: (sql, params) => connection.executeValues(sql, params)
+    query: (sql, params) => connection.executeValues(sql, params)
   }))
 
 /**
@@ -271,16 +154,20 @@ const openToWrite = (
   filename: string,
   durability: Durability,
   { writeAheadLogLimit }: SqliteLimits,
-  isCopy: boolean
+  { isCopy, isShared }: Found,
+  dialect: Dialect
 ): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     // Opened first and so closed last: only a client that writes can fold the write-ahead log into the file.
     const [writeClient, connection] = yield* open(filename, { readonly: false, durability })
-    const noting = yield* Effect.either(patiently()(WriteAheadLog.noteLineage(filename, connection)))
+    // Where the lineage is noted in a file of Daybook's own, a shared one has a number of the application.
+    const noting = isShared
+      ? Either.void
+      : yield* Effect.either(patiently()(WriteAheadLog.noteLineage(filename, connection)))
     const isNoted = Either.isRight(noting)
     // What is written now would be taken for a log of somebody else's after a crash.
     if (!isNoted && isCopy) return yield* isBusy(noting.left) ? Effect.fail<Problem>("readMeanwhile") : noting.left
-    if ((yield* readApplied(connection)) < migrations.length) yield* migrate(connection)
+    yield* bringUp(connection, dialect, { isShared })
     // An INSERT of many rows with triggers goes through a table of its own, which is a file by default. Not while indices are
     // made of a large log: they would stand in memory.
     yield* connection.executeValues("PRAGMA temp_store = memory", [])
@@ -298,46 +185,54 @@ const readOnly = (connection: Connection, sql: string, params: ReadonlyArray<unk
   )
 
 /** A second client would open another, empty database, so reads wait until no transaction is open, but for those in it. */
-const openMemory: Effect.Effect<Clients, unknown, Scope.Scope> = Effect.gen(function* () {
-  const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
-  yield* migrate(connection)
-  return {
-    writeClient: client,
-    readClient: client,
-    read: (sql, params) =>
-      Effect.flatMap(Effect.serviceOption(TransactionConnection), (transaction) =>
-        Option.isSome(transaction)
-          ? readOnly(transaction.value[0], sql, params)
-          : Effect.scoped(Effect.flatMap(client.reserve, (reserved) => readOnly(reserved, sql, params)))
-      )
-  }
-})
+const openMemory = (dialect: Dialect): Effect.Effect<Clients, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
+    yield* migrate(connection, dialect)
+    return {
+      writeClient: client,
+      readClient: client,
+      query: (sql, params) =>
+        Effect.flatMap(Effect.serviceOption(TransactionConnection), (transaction) =>
+          Option.isSome(transaction)
+            ? readOnly(transaction.value[0], sql, params)
+            : Effect.scoped(Effect.flatMap(client.reserve, (reserved) => readOnly(reserved, sql, params)))
+        )
+    }
+  })
 
 const make = (options: SqliteOptions, limits: SqliteLimits) => {
-  const { mode = "create", durability = "full" } = options
+  const { mode = "create", durability = "full", prefix } = options
   const inMemory = options.filename === ":memory:"
   const filename = inMemory ? options.filename : resolve(options.filename)
 
   return Effect.gen(function* () {
-    const { isCopy, pending } = inMemory ? { isCopy: false, pending: 0 } : yield* check(filename, mode)
+    if (prefix !== undefined && !TablePrefix.isPrefix(prefix)) return yield* Effect.fail<Problem>("badPrefix")
+    const dialect = prefix ? SqliteDialect.make(prefix) : sqlite
+    const found = inMemory
+      ? { isCopy: false, isShared: false, pending: 0 }
+      : yield* check(filename, mode, prefix, dialect)
     const clients = inMemory
-      ? yield* openMemory
+      ? yield* openMemory(dialect)
       : mode === "readOnly"
         ? yield* openToRead(filename)
-        : yield* openToWrite(filename, durability, limits, isCopy)
+        : yield* openToWrite(filename, durability, limits, found, dialect)
+    const query: SqlDatabase["Type"]["query"] = (sql, params) =>
+      SlowStatements.query(SlowStatements.defaultLimitMs, sql, clients.query(sql, params))
     return SqlDatabase.of({
       name: filename,
-      dialect: sqlite,
-      log: LogStatements.statements(sqlite),
-      migrated: pending,
+      dialect,
+      log: LogStatements.statements(dialect),
+      migrated: found.pending,
       ...clients,
-      read: (sql, params) => SlowStatements.query(SlowStatements.defaultLimitMs, sql, clients.read(sql, params)),
+      query,
+      read: (sql, params) => query(dialect.rename(sql), params),
       // All other reads of this process are in the transaction too: this is for tools that do one thing, such as an export.
       readWithin: (reads) =>
         Effect.acquireUseRelease(
-          clients.read("BEGIN", []),
+          clients.query("BEGIN", []),
           () => reads,
-          () => Effect.ignore(clients.read("ROLLBACK", []))
+          () => Effect.ignore(clients.query("ROLLBACK", []))
         ),
       assertDurable: (connection) =>
         Effect.flatMap(
@@ -352,7 +247,7 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
         ),
       // SQLite tells nobody of commits.
       commitsElsewhere: Stream.empty,
-      backup: (copy) => Effect.zipRight(clients.readClient.copyInto(copy), markCopy(copy))
+      backup: (copy) => Effect.zipRight(clients.readClient.copyInto(copy), markCopy(copy, found.isShared))
     })
   }).pipe(asDatabaseError(filename))
 }

@@ -152,7 +152,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
 
   /** Why it stopped for good. */
   let stopped: StoreUnavailable | undefined
-  /** The connection, once it was used. */
+  /** The connection as the application's statements use it, once it was used. */
   let open: Connection | undefined
   /** Since the database could not be written; `failed` counts transactions. */
   let outage: { readonly since: number; failed: number; readonly told: Set<string> } | undefined
@@ -218,10 +218,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     Effect.scoped(
       Effect.gen(function* () {
         if (stopped !== undefined) return yield* stopped
-        const connection = dialect.adapt(
-          yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report))
-        )
-        open = connection
+        open = dialect.adapt(yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report)))
+        const connection = dialect.own(open)
         yield* dialect.begin(connection, lockTimeout).pipe(
           Effect.tapDefect(() => rollBack(connection)),
           Effect.mapError(unavailable),
@@ -372,7 +370,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       const within: WriteQueue.WorkJob["work"] = (connection) =>
         apart(() => work(connection)).pipe(
           Effect.mapError(asFault),
-          Effect.provide(Context.add(context, SqlClient.TransactionConnection, [connection, 0]))
+          // The writer has one connection, and is within its transaction here.
+          Effect.provide(Context.add(context, SqlClient.TransactionConnection, [open ?? connection, 0]))
         )
       return submit(context as Context.Context<never>, (done) => WriteQueue.work(_tag, characters, within, done))
     })
