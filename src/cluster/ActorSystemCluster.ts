@@ -35,6 +35,7 @@ import * as Json from "../core/Json.ts"
 import * as KeptPayload from "../core/KeptPayload.ts"
 import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import * as Statements from "../core/Statements.ts"
 import * as StoredText from "../core/StoredText.ts"
 import {
   CommandIdReused,
@@ -261,7 +262,7 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
         // Not from here: the local system says why.
         if (definition === undefined || stopping) return yield* local.ask(asked)
         // Before it travels: on its way a text that no store takes may become one that it does.
-        const wrong = StoredText.wrongIn(asked)
+        const wrong = StoredText.wrongIn(asked) ?? Statements.take(asked, false)
         if (wrong !== undefined) return yield* wrong
         const streamId = definition.streamId(asked.id)
         if (waiting >= maxWaiting) return yield* new MailboxFull({ streamId, capacity: maxWaiting })

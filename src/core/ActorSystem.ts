@@ -8,6 +8,7 @@ import type { Earlier } from "./CommandIdentity.ts"
 import type { AnyDefinition, Committed, Outcome, Place } from "./Definition.ts"
 import type { EventStore } from "./EventStore.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
+import type { Statements } from "./Statements.ts"
 
 /** A command on its way to an actor. */
 export interface Ask {
@@ -33,6 +34,8 @@ export interface Ask {
   readonly kept?: string | undefined
   /** See `Metadata.ts`. */
   readonly metadata: string | null
+  /** See `Statements.ts`. */
+  readonly statements?: Statements | undefined
 }
 
 /** The command's own answer. */

@@ -21,6 +21,7 @@ import { Places } from "./Places.ts"
 import { RecoveryQueue } from "./RecoveryQueue.ts"
 import * as SnapshotQueue from "./SnapshotQueue.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
+import * as Statements from "./Statements.ts"
 import * as StoredText from "./StoredText.ts"
 import { InvalidArgument, StoreUnavailable } from "./StoreError.ts"
 import { isStreamId } from "./StreamId.ts"
@@ -112,7 +113,7 @@ const make = Effect.gen(function* () {
     // An interruption ends the wait and nothing else: there is nothing to clean up.
     Effect.async((resume) => {
       // What no store takes is refused here, to its caller alone, and never gets into a batch.
-      const wrong = StoredText.wrongIn(asked)
+      const wrong = StoredText.wrongIn(asked) ?? Statements.take(asked, store.takesStatements === true)
       if (wrong !== undefined) return resume(wrong)
       const actor = find(asked.aggregate, asked.id, "command")
       if (!(actor instanceof Actor)) {

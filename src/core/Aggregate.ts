@@ -26,6 +26,7 @@ import { Principal } from "./Principal.ts"
 import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
+import { CurrentStatements } from "./Statements.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 import * as TextCodec from "./TextCodec.ts"
@@ -408,7 +409,8 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           isPersonal: sender?.isPersonal === true,
           // Whoever chose no id cannot ask about it.
           kept: keepsPayloads && options?.commandId !== undefined ? KeptPayload.write(stored) : undefined,
-          metadata: Context.get(fiber.currentContext, CurrentMetadata)
+          metadata: Context.get(fiber.currentContext, CurrentMetadata),
+          statements: Context.get(fiber.currentContext, CurrentStatements) ?? undefined
         })
         return Effect.flatMap(answer, (given) => onAnswer(given, commandId))
       })

@@ -262,6 +262,7 @@ const propose = (
   isPersonal: ask.isPersonal,
   metadata: ask.metadata,
   payload: outcome === "unkept" ? undefined : ask.kept,
+  statements: outcome === "success" ? ask.statements : undefined,
   events,
   outcome,
   answer

@@ -18,6 +18,7 @@ import { Context, Effect, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
 import type * as LogShape from "./LogShape.ts"
+import type { Statements } from "./Statements.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import {
   type AnswerFailed,
@@ -61,6 +62,8 @@ export interface ProposedCommand {
   readonly outcome: "success" | "refusal" | "unkept"
   /** What is kept of its payload beside its entry, as `KeptPayload` writes it. Default: nothing. */
   readonly payload?: string | undefined
+  /** What its sender writes with it, where the store takes that. Default: nothing. */
+  readonly statements?: Statements | undefined
   /**
    * The answer to keep. Pure: called within the transaction, where version and position are known. When it throws, the
    * command is refused with `AnswerFailed`; with `InvalidArgument` when its text is over 1 MiB.
@@ -302,6 +305,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * to end, and it for the append. Left out by a store whose callers have no transactions.
      */
     readonly isWithin?: (context: Context.Context<never>) => boolean
+    /** Whether it runs the statements of a command in the transaction that stores it. Default: no. */
+    readonly takesStatements?: boolean
     /** See `RecordedAt.ts`. In milliseconds. */
     readonly maxClockLead: number
     /**

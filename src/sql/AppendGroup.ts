@@ -4,14 +4,15 @@
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Either } from "effect"
+import { Cause, Effect, Either } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import type { AppendRequest, AppendResult, Head, ProposedCommand } from "../core/EventStore.ts"
 import type { JournalEntry } from "../core/Journal.ts"
 import type * as KeptPayload from "../core/KeptPayload.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
+import type { Statements, Stored } from "../core/Statements.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { StoreUnavailable } from "../core/StoreError.ts"
+import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
 import type { Known, LogStatements } from "./LogStatements.ts"
 import { innermost } from "./SqlDatabase.ts"
 
@@ -130,17 +131,25 @@ const byCommand = ({ entries, events, payloads }: Rows): ReadonlyArray<Rows & { 
     payloads: payloads.filter(({ sequence }) => sequence === entry.sequence)
   }))
 
+/** Runs the statements that a command brings. Fails where the transaction cannot go on; gives why they failed, where it can. */
+export type RunStatements = (
+  statements: Statements,
+  stored: Stored
+) => Effect.Effect<Cause.Cause<unknown> | undefined, SqlError | OutcomeUnknown>
+
 /**
- * One append, command by command, after the database has refused a row of it: the command of that row is refused, and the append
- * planned again without it. Within a transaction of the caller; `isOfRow` tells a refused row from a fault of the database.
+ * One append, command by command, where the database has refused a row of it, or commands bring statements: the command at fault
+ * is refused, and the append planned again without it. Within a transaction of the caller; `isOfRow` tells a refused row from a
+ * fault of the database.
  */
 export const writeSingly = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements,
   call: AppendCall,
   maxClockLead: number,
-  isOfRow: (error: SqlError) => boolean
-): Effect.fn.Return<Written, SqlError> {
+  isOfRow: (error: SqlError) => boolean,
+  runStatements: RunStatements
+): Effect.fn.Return<Written, SqlError | OutcomeUnknown> {
   const proposed = new Map<string | null, ProposedCommand>(
     call.requests.flatMap(({ commands }) => commands.map((command) => [command.commandId, command]))
   )
@@ -151,7 +160,17 @@ export const writeSingly = Effect.fnUntraced(function* (
     let refused: ProposedCommand | undefined
     for (const { entry, ...rows } of byCommand(planned)) {
       const written = yield* Effect.either(log.insert(connection, planned.known, rows))
-      if (Either.isRight(written)) continue
+      if (Either.isRight(written)) {
+        const command = proposed.get(entry.commandId)
+        const { commandId, position, streamId, version } = entry
+        if (command?.statements === undefined || commandId === null || streamId === null) continue
+        const failure = yield* runStatements(command.statements, { commandId, position, streamId, version })
+        if (failure === undefined) continue
+        refused = command
+        command.statements.failure = failure
+        misfits.set(command, new StoreUnavailable({ operation: "append", cause: Cause.squash(failure) }))
+        break
+      }
       refused = proposed.get(entry.commandId)
       if (refused === undefined || !isOfRow(written.left)) return yield* Effect.fail(written.left)
       misfits.set(refused, new StoreUnavailable({ operation: "append", cause: innermost(written.left) }))

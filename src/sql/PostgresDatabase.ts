@@ -293,6 +293,7 @@ const make = (options: PostgresOptions) => {
       migrated,
       writeClient,
       readClient,
+      clients: writeClient === null ? [readClient] : [readClient, writeClient],
       query,
       read: (sql, params) => query(dialect.rename(sql), params),
       readWithin: (reads) =>

@@ -91,6 +91,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     readonly writeClient: SqlClient | null
     /** For queries of read models. On `:memory:` it is the write client. */
     readonly readClient: SqlClient
+    /** The clients whose statements are for this database, and so may be committed with a command. */
+    readonly clients: ReadonlyArray<SqlClient>
     /**
      * Runs one query of this package and gives its rows as arrays of values. Sees what is committed, and nothing else; a
      * statement that writes fails.

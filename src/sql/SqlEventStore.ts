@@ -205,6 +205,7 @@ const make = Effect.gen(function* () {
     operate: operated,
     readOperations: (after, limit = maxPage) => entryPage(selectOperations, after, limit),
     isWithin: writer.isWithin,
+    takesStatements: true,
     maxClockLead,
     readStream: (streamId, options) =>
       Effect.flatMap(Page.streamBounds(options), (bounds) => {

@@ -225,6 +225,7 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
       log: LogStatements.statements(dialect),
       migrated: found.pending,
       ...clients,
+      clients: [clients.readClient, ...(clients.writeClient === null ? [] : [clients.writeClient])],
       query,
       read: (sql, params) => query(dialect.rename(sql), params),
       // All other reads of this process are in the transaction too: this is for tools that do one thing, such as an export.

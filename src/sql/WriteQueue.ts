@@ -21,6 +21,8 @@ interface Waiting {
 export interface AppendJob extends Waiting {
   readonly _tag: "Append"
   readonly call: AppendCall
+  /** Whether a command of it brings statements of the application. */
+  readonly hasStatements: boolean
 }
 export interface WorkJob extends Waiting {
   readonly _tag: "Ride" | "Transact"
@@ -31,13 +33,15 @@ export type Job = AppendJob | WorkJob
 export const append = (call: AppendCall, done: Done): AppendJob => {
   let rows = 0
   let characters = 0
+  let hasStatements = false
   for (const { commands } of call.requests) {
-    for (const { events } of commands) {
+    for (const { events, statements } of commands) {
+      hasStatements ||= statements !== undefined
       rows += 1 + events.length
       for (const { data } of events) characters += data.length
     }
   }
-  return { _tag: "Append", call, rows, characters, done, phase: "waiting" }
+  return { _tag: "Append", call, hasStatements, rows, characters, done, phase: "waiting" }
 }
 
 export const work = (_tag: WorkJob["_tag"], characters: number, work: WorkJob["work"], done: Done): WorkJob => ({
@@ -55,7 +59,10 @@ export const begin = (job: Job): boolean => {
   return job.phase === "begun"
 }
 
-/** Cuts the jobs into transactions, in order: `Transact` alone, the others together up to the bounds of a group. */
+/** What an application does in a transaction is not undone with its neighbours', nor they with it. */
+const isAlone = (job: Job): boolean => job._tag === "Transact" || (job._tag === "Append" && job.hasStatements)
+
+/** Cuts the jobs into transactions, in order: `Transact` and appends with statements alone, the others together up to the bounds of a group. */
 export const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>> => {
   const groups: Array<Array<Job>> = []
   let rows = 0
@@ -65,7 +72,7 @@ export const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>>
     rows += job.rows
     characters += job.characters
     const fits = rows <= Limits.group.rows && characters <= Limits.group.characters
-    if (group !== undefined && fits && job._tag !== "Transact" && group[0]?._tag !== "Transact") {
+    if (group?.[0] !== undefined && fits && !isAlone(job) && !isAlone(group[0])) {
       group.push(job)
     } else {
       groups.push([job])

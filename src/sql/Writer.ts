@@ -26,8 +26,10 @@ import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/Sto
 import * as StoreFault from "../core/StoreFault.ts"
 import * as Traces from "../core/Traces.ts"
 import * as AppendGroup from "./AppendGroup.ts"
+import * as GuardedConnection from "./GuardedConnection.ts"
 import * as SlowStatements from "./SlowStatements.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
+import * as StatementRunner from "./StatementRunner.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
 export interface WriterOptions extends RecordedAt.ClockOptions {
@@ -127,7 +129,9 @@ const traceparentsOf = (jobs: ReadonlyArray<WriteQueue.Job>): ReadonlyArray<stri
       : []
   )
 
-type Write = (calls: ReadonlyArray<AppendGroup.AppendCall>) => Effect.Effect<AppendGroup.Written, SqlError>
+type Write = (
+  calls: ReadonlyArray<AppendGroup.AppendCall>
+) => Effect.Effect<AppendGroup.Written, SqlError | OutcomeUnknown>
 
 /** Writes a group. What each job is answered after the commit is in their order. */
 const writeTogether = Effect.fnUntraced(function* (
@@ -146,14 +150,16 @@ const writeTogether = Effect.fnUntraced(function* (
 })
 
 const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits, maxClockLead: number) {
-  const { assertDurable, dialect, log, writeClient } = yield* SqlDatabase
+  const database = yield* SqlDatabase
+  const { assertDurable, dialect, log, writeClient } = database
   const isTraced = yield* Traces.Traced
   const commits = yield* PubSub.sliding<void>(1)
 
   /** Why it stopped for good. */
   let stopped: StoreUnavailable | undefined
-  /** The connection as the application's statements use it, once it was used. */
+  /** The connection as the application's work uses it, once it was used, and as statements use it that come with a command. */
   let open: Connection | undefined
+  let guarded: Connection | undefined
   /** Since the database could not be written; `failed` counts transactions. */
   let outage: { readonly since: number; failed: number; readonly told: Set<string> } | undefined
   let provenDurable = false
@@ -258,11 +264,14 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         // Only now, when the lock is held: until then a caller may give up without a doubt.
         jobs = all.filter(WriteQueue.begin)
         const [call] = jobs
-        return writeTogether(connection, jobs, (calls) =>
-          again && call?._tag === "Append"
-            ? AppendGroup.writeSingly(connection, log, call.call, maxClockLead, isOfRow)
-            : AppendGroup.write(connection, log, calls, maxClockLead)
-        )
+        return writeTogether(connection, jobs, (calls) => {
+          if (call?._tag !== "Append" || !(again || call.hasStatements)) {
+            return AppendGroup.write(connection, log, calls, maxClockLead)
+          }
+          guarded = GuardedConnection.guard(open ?? connection)
+          const runStatements = StatementRunner.make({ client, connection, database, guarded }, apart)
+          return AppendGroup.writeSingly(connection, log, call.call, maxClockLead, isOfRow, runStatements)
+        })
       },
       ({ eventCount }) => eventCount > 0
     )
@@ -341,7 +350,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
 
   const isWithin = (context: Context.Context<never>): boolean => {
     const within = Context.getOption(context, SqlClient.TransactionConnection)
-    return Option.isSome(within) && within.value[0] === open
+    return Option.isSome(within) && (within.value[0] === open || within.value[0] === guarded)
   }
 
   /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */

@@ -1,0 +1,75 @@
+/**
+ * `Alongside` commits an application's own statements with a command: with its events, or not at all.
+ *
+ *     yield* orders("7").Place({ item }, { commandId }).pipe(
+ *       Alongside.write(({ position }) => sql`INSERT INTO invoices (order_id, position) VALUES ('7', ${position})`)
+ *     )
+ *
+ * Guarantees:
+ *
+ * - the statements run in the transaction that stores the command, after its events; a failure of theirs stores nothing, and is
+ *   the answer;
+ * - they run where the command succeeds now: not for a refusal, nor for an answer that is given again under its id, with which
+ *   they were committed the first time;
+ * - they may run again after a rollback, as where a neighbour in the transaction failed; what they wrote before is gone then.
+ *
+ * Refused, with nothing stored: the client of another database, a caller within a transaction of its own, a statement that would
+ * end the transaction, an aggregate or the writer that is asked in it, statements that take too long, several commands, and a
+ * system or a store that cannot take them.
+ */
+import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import { type Cause, Context, Effect, Exit, Option, Schema } from "effect"
+import { CurrentStatements, type Statements, type Stored } from "../core/Statements.ts"
+import { SqlDatabase } from "./SqlDatabase.ts"
+
+/** The statements cannot be committed with the command, for a reason of how they are given. Nothing was stored. */
+export class StatementsRefused extends Schema.TaggedError<StatementsRefused>()("StatementsRefused", {
+  reason: Schema.String
+}) {
+  override get message() {
+    return `the statements cannot be committed with the command: ${this.reason}`
+  }
+}
+
+const refuse = (reason: string) => new StatementsRefused({ reason })
+
+/**
+ * Runs the statements in the transaction of the one command that the effect sends. Statements of a `SqlClient` in them, whether
+ * of the context or of a service, are on the connection of that transaction. They wait for nothing but the database: all that
+ * writes waits for them.
+ */
+export const write =
+  <B, E2, R2>(statements: (stored: Stored) => Effect.Effect<B, E2, R2>) =>
+  <A, E, R>(
+    command: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | E2 | StatementsRefused, R | Exclude<R2, SqlClient>> =>
+    Effect.contextWithEffect((context: Context.Context<R | Exclude<R2, SqlClient>>) => {
+      const within = context as Context.Context<never>
+      if (Option.isSome(Context.getOption(within, TransactionConnection))) {
+        return refuse("they were given within a transaction, which the command is not part of; send it outside of that")
+      }
+      const asked = Context.getOption(within, SqlClient)
+      const own: Statements = {
+        commandId: undefined,
+        failure: undefined,
+        run: (stored, provided) => {
+          const { clients } = Context.unsafeGet(provided, SqlDatabase)
+          if (Option.isSome(asked) && !clients.includes(asked.value)) {
+            return refuse(
+              "the SqlClient in the context is of another database, or not the one that the store was given"
+            )
+          }
+          return Effect.provide(statements(stored) as Effect.Effect<B, E2>, Context.merge(within, provided))
+        }
+      }
+      return Effect.provideService(command, CurrentStatements, own).pipe(
+        Effect.exit,
+        Effect.flatMap((exit): Effect.Effect<A, E | E2 | StatementsRefused> => {
+          if (own.failure !== undefined && Exit.isFailure(exit)) {
+            return Effect.failCause(own.failure as Cause.Cause<E2 | StatementsRefused>)
+          }
+          if (own.commandId === undefined && Exit.isSuccess(exit)) return refuse("the effect sent no command")
+          return exit
+        })
+      )
+    })
