@@ -1,6 +1,6 @@
 /**
- * Question: how many events per second does a rebuild of the account summary take, against a loop that one would write by
- * hand (`raw`)?
+ * Question: how many events per second does a rebuild of the account summary take, and a model that is behind, against a loop that
+ * one would write by hand (`raw`)?
  * Method: one log of deposits and withdrawals over 1,000 accounts, copied for each contestant; `raw` pages the same rows,
  * parses them, folds them in integers of the same exactness, and upserts the same table with its indexes and checkpoint,
  * 1,000 rows to a transaction, on a connection of its own; SQLite at synchronous=FULL.
@@ -26,15 +26,12 @@ const Database = createRequire(import.meta.url)("better-sqlite3") as typeof Bett
 export const accounts = size(20, 1_000)
 const count = size(2_000, 200_000)
 
-/** A log of openings, and then deposits with a withdrawal after every third. */
-export const makeLog = async (folder: string, count: number): Promise<string> => {
-  const filename = join(folder, "log.db")
-  await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
+/** Adds the events of these positions to a log whose streams end at `heads`. */
+const extend = (filename: string, from: number, to: number, heads: Map<number, Head>) => {
   const database = new Database(filename)
   const insert = RawLog.writer(database)
-  const heads = new Map<number, Head>()
   database.transaction(() => {
-    for (let position = 1; position <= count; position++) {
+    for (let position = from; position <= to; position++) {
       const account = position <= accounts ? position - 1 : (position * 7_919) % accounts
       const head = heads.get(account) ?? noHead
       const isOpening = head.version === 0
@@ -60,6 +57,28 @@ export const makeLog = async (folder: string, count: number): Promise<string> =>
     }
   })()
   database.close()
+}
+
+const makeEmpty = async (folder: string, name: string): Promise<string> => {
+  const filename = join(folder, name)
+  await Effect.runPromise(Effect.provide(EventStore, SqliteStore.layer({ filename })))
+  return filename
+}
+
+/** A log of openings, and then deposits with a withdrawal after every third. */
+export const makeLog = async (folder: string, count: number): Promise<string> => {
+  const filename = await makeEmpty(folder, "log.db")
+  extend(filename, 1, count, new Map())
+  return filename
+}
+
+/** The same log, of which the model has the openings. */
+const makeLogWithModel = async (folder: string, count: number): Promise<string> => {
+  const filename = await makeEmpty(folder, "behind.db")
+  const heads = new Map<number, Head>()
+  extend(filename, 1, accounts, heads)
+  await followed(filename, accounts)
+  extend(filename, accounts + 1, count, heads)
   return filename
 }
 
@@ -136,43 +155,53 @@ export const raw = (log: string, count: number): Contestant => ({
   }
 })
 
+/** The summary has followed the log to there: in so many seconds, and with these sums. */
+const followed = (filename: string, end: number): Promise<{ readonly seconds: number; readonly checksum: string }> => {
+  const start = performance.now()
+  return Effect.gen(function* () {
+    const projections = yield* Projections
+    yield* projections.awaitPosition("account_summary", end, "10 minutes")
+    const seconds = (performance.now() - start) / 1_000
+    const rows: Array<ReadonlyArray<unknown>> = []
+    let after: string | null = null
+    do {
+      const page: Effect.Effect.Success<ReturnType<typeof AccountSummary.list>> = yield* AccountSummary.list({
+        limit: 1_000,
+        ...(after !== null && { after })
+      })
+      for (const { currentBalance, transactionCount } of page.accounts) {
+        rows.push([currentBalance.replace(".", ""), transactionCount])
+      }
+      after = page.nextCursor
+    } while (after !== null)
+    return { seconds, checksum: checksumOf(rows) }
+  }).pipe(
+    Effect.provide(
+      ProjectionsLocal.layer([AccountSummary.projection]).pipe(Layer.provideMerge(SqliteStore.layer({ filename })))
+    ),
+    Effect.provide(Logger.remove(Logger.defaultLogger)),
+    Effect.runPromise
+  )
+}
+
+/** Follows a copy of the log to its end. */
 export const daybook = (log: string, count: number): Contestant => ({
   name: "daybook",
-  run: (folder) => {
+  run: async (folder) => {
     const filename = join(folder, "daybook.db")
     copyFileSync(log, filename)
-    const start = performance.now()
-    return Effect.gen(function* () {
-      const projections = yield* Projections
-      yield* projections.awaitPosition("account_summary", count, "10 minutes")
-      const seconds = (performance.now() - start) / 1_000
-      const rows: Array<ReadonlyArray<unknown>> = []
-      let after: string | null = null
-      do {
-        const page: Effect.Effect.Success<ReturnType<typeof AccountSummary.list>> = yield* AccountSummary.list({
-          limit: 1_000,
-          ...(after !== null && { after })
-        })
-        for (const { currentBalance, transactionCount } of page.accounts) {
-          rows.push([currentBalance.replace(".", ""), transactionCount])
-        }
-        after = page.nextCursor
-      } while (after !== null)
-      return { count, seconds, checksum: checksumOf(rows) }
-    }).pipe(
-      Effect.provide(
-        ProjectionsLocal.layer([AccountSummary.projection]).pipe(Layer.provideMerge(SqliteStore.layer({ filename })))
-      ),
-      Effect.provide(Logger.remove(Logger.defaultLogger)),
-      Effect.runPromise
-    )
+    return { count, ...(await followed(filename, count)) }
   }
 })
 
 export const run = (): Promise<ReadonlyArray<Result>> =>
   withFolder(async (folder) => {
     const log = await makeLog(folder, count)
-    return [await compare("rebuild of account_summary", "events/s", [raw(log, count), daybook(log, count)])]
+    const behind = await makeLogWithModel(folder, count)
+    return [
+      await compare("rebuild of account_summary", "events/s", [raw(log, count), daybook(log, count)]),
+      await compare("catch-up of account_summary", "events/s", [raw(log, count), daybook(behind, count)])
+    ]
   })
 
 export const ratios = (results: ReadonlyArray<Result>): ReadonlyArray<Ratio> =>
