@@ -14,12 +14,15 @@ import type { EventStore } from "../core/EventStore.ts"
 import type * as Metadata from "../core/Metadata.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { ImportFormat } from "./ImportFormat.ts"
+import * as PendingTimers from "./PendingTimers.ts"
 import type * as Projection from "./Projection.ts"
 import type { StartRequired } from "./ProjectionError.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import type { Projections } from "./Projections.ts"
 import * as Published from "./Published.ts"
 import * as Reaction from "./Reaction.ts"
+import { Timer } from "./Timer.ts"
+import * as Timers from "./Timers.ts"
 
 /** What a tool needs of a contract: to lock what it stores, and to read it. */
 export type Contract = Locked & Pick<AnyDefinition, "codec">
@@ -144,10 +147,14 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   const aggregates: ReadonlyArray<AggregatePart> = parts.aggregates
   // Whose events they name is told among these aggregates.
   const contracts = aggregates.map(({ contract }) => contract)
-  const projections = (parts.projections ?? []).map(
+  const hasTimers = aggregates.some(({ contract }) => contract === Timer)
+  const projections = [...(parts.projections ?? []), ...(hasTimers ? [PendingTimers.projection] : [])].map(
     (each): Projection.Any => ({ ...each, selection: each.selection.within(contracts) })
   )
-  const reactions = (parts.reactions ?? []).map((each) => ({ ...each, selection: each.selection.within(contracts) }))
+  const reactions = [...(parts.reactions ?? []), ...(hasTimers ? [Timers.reactionOf(aggregates)] : [])].map((each) => ({
+    ...each,
+    selection: each.selection.within(contracts)
+  }))
   const byName = new Map(aggregates.map((part) => [nameIn(part.definition.streamId("")), part]))
   check(
     "aggregates",
@@ -173,7 +180,8 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   const services = parts.services ?? (Layer.empty as Layer.Layer<S>)
   const ofReactions = reactions.reduce<Layer.Layer<never, StartRequired, P | S | Runtime>>(
     (all, reaction) => Layer.merge(all, Reaction.layer(reaction)),
-    Layer.empty
+    // Its timers are among the aggregates.
+    hasTimers ? (Timers.driver as Layer.Layer<never, never, P | Runtime>) : Layer.empty
   )
   return {
     "daybook/projection/Application": true,
