@@ -11,7 +11,7 @@ const programs = [
   "test/outside.test.ts",
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
-  "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,verbs}.test.ts",
+  "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,verbs}.test.ts",
   "test/cluster/{processes,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/http/{crashes,openapi,tour}.test.ts",

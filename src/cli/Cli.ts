@@ -41,6 +41,7 @@ import * as schema from "./schema.ts"
 import * as serve from "./serve.ts"
 import * as stats from "./stats.ts"
 import * as Text from "./Text.ts"
+import * as timers from "./timers.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
 import * as Verb from "./Verb.ts"
@@ -68,6 +69,7 @@ const verbs = (app: Application) =>
     stats.command,
     projections.command(app),
     reactions.command(app),
+    timers.command(app),
     rebuild.command(app),
     operations.command,
     backup.command,

@@ -26,6 +26,7 @@ import * as Places from "./Places.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as ServedApi from "./ServedApi.ts"
+import * as TimerHandlers from "./TimerHandlers.ts"
 import * as Tokens from "./Tokens.ts"
 
 export interface Options extends NodeServer.Address {
@@ -58,6 +59,7 @@ export const layer = <P>(
         LogHandlers.layer,
         ProjectionHandlers.layer,
         ProjectionHandlers.reactions,
+        TimerHandlers.layer,
         OperationHandlers.layer
       )
       const api = Layer.effect(

@@ -1,5 +1,5 @@
 /**
- * `Figures` are the figures that are read when somebody asks: of projections and reactions, the journal, the process, and what else the
+ * `Figures` are the figures that are read when somebody asks: of projections and reactions, timers, the journal, the process, and what else the
  * program names in `MoreFigures`. `/metrics` reads them for each request; where a collector takes traces and metrics, they are read
  * for it every ten seconds, so that it gets all that `/metrics` has.
  *
@@ -10,9 +10,11 @@ import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Reading from "../core/Reading.ts"
 import * as Traces from "../core/Traces.ts"
+import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
 import * as ProcessFigures from "./ProcessFigures.ts"
+import * as TimerFigures from "./TimerFigures.ts"
 
 type Sources = Readonly<Record<string, Reading.Source>>
 
@@ -154,13 +156,14 @@ const makeHandOver = () => {
   }
 }
 
-export const layer: Layer.Layer<Figures, never, EventStore | Projections> = Layer.scoped(
+export const layer: Layer.Layer<Figures, never, EventStore | Projections | ProjectionStore> = Layer.scoped(
   Figures,
   Effect.gen(function* () {
     const sources: Sources = {
       projections: projectionFigures(yield* Projections),
       journal: journalFigures(yield* EventStore),
       process: ProcessFigures.source,
+      timers: yield* TimerFigures.source,
       ...(yield* MoreFigures)
     }
     yield* ProcessFigures.watchEventLoop

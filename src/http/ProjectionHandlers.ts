@@ -97,19 +97,25 @@ const problemOf = (error: VerbError) => {
 }
 
 /** Does it as the caller, under the key of the request, and answers with its entry. */
-const operate = <E extends VerbError>(
+export const operateAs = <E, P>(
   { reason = null }: { readonly reason?: string | null },
-  run: (by: Operation.By) => Effect.Effect<Operation.Done, E>
+  run: (by: Operation.By) => Effect.Effect<Operation.Done, E>,
+  toProblem: (error: E) => P
 ) =>
   Effect.gen(function* () {
     const principal = (yield* Principal)?.name ?? null
     const { commandId: key } = yield* CurrentCommand
-    const done = yield* Effect.mapError(run({ principal, reason, key }), problemOf)
+    const done = yield* Effect.mapError(run({ principal, reason, key }), toProblem)
     return HttpServerResponse.unsafeJson(OperationView.of(done), {
       status: 202,
       headers: done.replayed ? { "idempotency-replayed": "true" } : {}
     })
   })
+
+const operate = <E extends VerbError>(
+  given: { readonly reason?: string | null },
+  run: (by: Operation.By) => Effect.Effect<Operation.Done, E>
+) => operateAs(given, run, problemOf)
 
 export const reactions = HttpApiBuilder.group(ServiceApi, "reactions", (handlers) =>
   Effect.map(Projections, (projections) =>

@@ -101,7 +101,7 @@ const streamId = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512))
 
 const WhyFields = Schema.Struct({ reason }).annotations(strict)
 /** May be left out, since it need not say anything. */
-const Why = Schema.transform(
+export const Why = Schema.transform(
   Schema.Unknown.annotations({
     identifier: "Why",
     jsonSchema: {

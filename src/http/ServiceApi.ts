@@ -13,6 +13,7 @@ import { AnswerFields, after, always, digits, every, limit, optional } from "./A
 import * as OperationView from "./OperationView.ts"
 import * as Problem from "./Problem.ts"
 import { Projections, Reactions } from "./ProjectionsApi.ts"
+import { Timers } from "./TimersApi.ts"
 
 const skipDamaged = optional(
   Schema.BooleanFromString.annotations({
@@ -244,4 +245,9 @@ export class Operations extends HttpApiGroup.make("operations")
   ) {}
 
 /** The same for each application: its name is no part of the contract. */
-export class ServiceApi extends HttpApi.make("daybook").add(Log).add(Projections).add(Reactions).add(Operations) {}
+export class ServiceApi extends HttpApi.make("daybook")
+  .add(Log)
+  .add(Projections)
+  .add(Reactions)
+  .add(Timers)
+  .add(Operations) {}

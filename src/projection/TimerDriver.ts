@@ -14,6 +14,7 @@ import * as Causation from "../core/Causation.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Principal from "../core/Principal.ts"
+import { unitTag } from "../core/Reading.ts"
 import * as Lease from "./Lease.ts"
 import * as PendingTimers from "./PendingTimers.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -38,7 +39,7 @@ const lateness = Metric.histogram(
   "daybook.timers.lateness",
   boundaries,
   "Seconds from a timer's time to its firing, of those that this process fired"
-)
+).pipe(Metric.tagged(unitTag, "s"))
 
 /** The id under which a timer is asked to fire: one for each time that it was scheduled. */
 const commandIdOf = ({ key, version }: PendingTimers.Pending): string =>

@@ -2,43 +2,25 @@
  * The promise of F45 and its kind: whatever an operator needs for the bank, any application has. Each verb works on an application
  * of two aggregates that the program learns of with `--app`, and streams of others are a note.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
-import ts from "typescript"
-import { inject } from "vitest"
 import * as Rebuild from "../../src/cli/rebuild.ts"
 import * as Verification from "../../src/cli/Verification.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Serve from "../http/Serve.ts"
 import { ask } from "../http/Service.ts"
 import * as Cli from "./Cli.ts"
+import * as Module from "./Module.ts"
 import { shop } from "./Shop.ts"
-
-/** The application as a user's build has it: a module of its own beside the package. */
-const moduleOf = (): string => {
-  const path = join(inject("dist"), "apps/shop/Shop.js")
-  mkdirSync(dirname(path), { recursive: true })
-  const source = readFileSync(join(import.meta.dirname, "Shop.ts"), "utf8").replaceAll("../../src/", "../../")
-  const { outputText } = ts.transpileModule(source, {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true
-    }
-  })
-  writeFileSync(path, outputText)
-  return path
-}
 
 /** A database of the shop with two orders, made through its format of import. */
 const filled = Effect.gen(function* () {
   const folder = yield* Cli.folder
   const filename = join(folder, "shop.db")
-  const app = moduleOf()
+  const app = Module.built("Shop")
   const run = (...args: ReadonlyArray<string>) => Cli.run([...args, "--app", app])
   const rows = join(folder, "orders.jsonl")
   writeFileSync(rows, '{"order":"a","cents":250}\n{"order":"b","cents":100}\n')

@@ -351,7 +351,8 @@ describe("documents", () => {
       "http/OperationView.ts",
       "http/Problem.ts",
       "http/ProjectionsApi.ts",
-      "http/ServiceApi.ts"
+      "http/ServiceApi.ts",
+      "http/TimersApi.ts"
     ])
     visit(join(source, "bank/main.ts"))
   })

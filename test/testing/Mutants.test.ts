@@ -24,6 +24,7 @@ const open: ReadonlyArray<string> = [
   "ProjectionConformance",
   "ReadSideConformance",
   "RollingDeployConformance",
+  "TimerConformance",
   "VerifiedReadSideConformance"
 ]
 

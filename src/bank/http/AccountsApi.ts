@@ -26,6 +26,7 @@ import {
 } from "../../http/ApiParts.ts"
 import * as ProjectionsApi from "../../http/ProjectionsApi.ts"
 import * as ServiceApi from "../../http/ServiceApi.ts"
+import * as TimersApi from "../../http/TimersApi.ts"
 import { type Refusal, refusals } from "../account/AccountError.ts"
 import * as Terms from "../account/AccountSchemas.ts"
 import * as Calendar from "../account/Calendar.ts"
@@ -421,4 +422,5 @@ export class AccountsApi extends HttpApi.make("daybook")
   .add(ServiceApi.Log)
   .add(ProjectionsApi.Projections)
   .add(ProjectionsApi.Reactions)
+  .add(TimersApi.Timers)
   .add(ServiceApi.Operations) {}
