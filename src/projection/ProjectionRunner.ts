@@ -22,6 +22,7 @@ import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
+import * as Traces from "../core/Traces.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
@@ -71,6 +72,7 @@ export const run = Effect.fnUntraced(function* (
   const { name, version } = projection
   const policy = Backoff.policyOf(limits)
   const paces = new Map<number, Pace>()
+  const traced = yield* Traces.batches(name)
   let begun = false
   /** Of a store that does not answer. */
   const outage = new Backoff.Backoff(policy)
@@ -255,37 +257,32 @@ export const run = Effect.fnUntraced(function* (
       yield* fail(model, first, batch.unreadable, { isFinal: true })
       return "moved" as const
     }
-    return yield* checkpoints
-      .advance(
-        model,
-        {
-          to: batch.to,
-          events: batch.passed,
-          rate: pace.rate,
-          parked: letters.length,
-          skipped: [...excluded.positions].filter((each) => each > model.position && each <= batch.to)
-        },
-        change(model, batch)
+    const move = {
+      to: batch.to,
+      events: batch.passed,
+      rate: pace.rate,
+      parked: letters.length,
+      skipped: [...excluded.positions].filter((each) => each > model.position && each <= batch.to)
+    }
+    return yield* traced(page.slice(0, batch.passed), checkpoints.advance(model, move, change(model, batch))).pipe(
+      Effect.zipRight(
+        Effect.map(Elapsed.millis, (now) => {
+          const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
+          pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
+          pace.backoff.reset()
+          pace.limit = Math.min(pace.limit * 2, limits.maxBatch)
+          return "moved" as const
+        })
+      ),
+      Effect.catchTag("ApplyFailed", ({ cause }) =>
+        Effect.gen(function* () {
+          // Smaller batches, without a pause, until the one that fails is one event.
+          if (batch.passed > 1) pace.limit = Math.floor(batch.passed / 2)
+          else yield* fail(model, first, cause, { isFinal: false })
+          return "moved" as const
+        })
       )
-      .pipe(
-        Effect.zipRight(
-          Effect.map(Elapsed.millis, (now) => {
-            const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
-            pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
-            pace.backoff.reset()
-            pace.limit = Math.min(pace.limit * 2, limits.maxBatch)
-            return "moved" as const
-          })
-        ),
-        Effect.catchTag("ApplyFailed", ({ cause }) =>
-          Effect.gen(function* () {
-            // Smaller batches, without a pause, until the one that fails is one event.
-            if (batch.passed > 1) pace.limit = Math.floor(batch.passed / 2)
-            else yield* fail(model, first, cause, { isFinal: false })
-            return "moved" as const
-          })
-        )
-      )
+    )
   })
 
   /** The same, and what follows where the log was not read as it is. */

@@ -1,32 +1,11 @@
 /** A log with an entry that was recorded ahead of the clock: sound, noted, and the same in a copy. */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer } from "effect"
-import { Account } from "../../src/bank/account/Account.ts"
-import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
-import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
-import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
-import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { Effect } from "effect"
+import * as OpenedAt from "../OpenedAt.ts"
 import * as Cli from "./Cli.ts"
 
 const day = 86_400_000
-
-/** Accounts opened one after the other by clocks that are off by these milliseconds. */
-const write = (filename: string, offsets: ReadonlyArray<number>) =>
-  Effect.forEach(offsets, (offset, index) => {
-    const inner = Clock.make()
-    const clock: Clock.Clock = Object.assign(Object.create(inner), {
-      currentTimeMillis: Effect.map(inner.currentTimeMillis, (millis) => millis + offset),
-      unsafeCurrentTimeMillis: () => inner.unsafeCurrentTimeMillis() + offset
-    })
-    return Effect.flatMap(Account, (accounts) =>
-      accounts(AccountId.make(`a${index}`)).Open({ owner: "Ada", currency: "CZK" })
-    ).pipe(
-      Effect.provide(AccountBehaviour.layer.pipe(Layer.provide(ActorSystemLocal.layer))),
-      Effect.withClock(clock),
-      Effect.provide(SqliteStore.layer({ filename }))
-    )
-  })
 
 describe("verify of a log with a clock that was ahead", () => {
   it.scoped("notes the entry and finds nothing wrong; so does the verification of its copy", () =>
@@ -35,7 +14,10 @@ describe("verify of a log with a clock that was ahead", () => {
       const file = join(folder, "daybook.db")
       const run = (...args: ReadonlyArray<string>) => Cli.run(args, {})
       // The last one, which no other shows, is ahead of now.
-      yield* write(file, [0, day, 0, 2 * day])
+      yield* OpenedAt.write(
+        file,
+        [0, day, 0, 2 * day].map((offset, index) => [`a${index}`, offset])
+      )
       const copy = join(folder, "copy.db")
       assert.strictEqual((yield* run("copy", "--from", `sqlite:${file}`, "--to", `sqlite:${copy}`)).code, 0)
       for (const database of [file, copy]) {

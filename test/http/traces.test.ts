@@ -92,6 +92,15 @@ describe("traces", () => {
         const command = of(depositing).find(({ name }) => name === "Account.Deposit")
         assert.strictEqual(commit?.parentSpanId, command?.spanId)
         assert.isTrue(commit?.links?.some(({ spanId }) => spanId === command?.spanId) === true)
+        // A batch of a projection has events of many traces: it begins one of its own, and names theirs.
+        const batches = spans.filter(({ name }) => name === "daybook.projection")
+        assert.isAtLeast(batches.length, 1)
+        const known = new Set(spans.map(({ spanId }) => spanId))
+        for (const { links = [], parentSpanId } of batches) {
+          assert.isTrue((parentSpanId ?? "") === "")
+          assert.isAtLeast(links.length, 1)
+          for (const { spanId } of links) assert.isTrue(known.has(spanId))
+        }
         const sent = names(transferring).filter((name) => /^(?:Account|Transfer)\./.test(name))
         assert.isTrue(
           sent.some((name) => /^Account\..*(?:Credit|Receive)/.test(name)),
