@@ -15,7 +15,7 @@ const programs = [
   "test/cluster/{processes,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/http/{crashes,openapi,tour}.test.ts",
-  "test/projection/Kill.test.ts",
+  "test/projection/{Kill,TimersKill}.test.ts",
   "test/release/*.test.ts"
 ]
 

@@ -10,7 +10,7 @@ import * as Timers from "../../src/projection/Timers.ts"
 const Rung = Event.make("Rung", {})
 const Asked = Event.make("Asked", { minutes: Schema.Int })
 
-class Bell extends Aggregate.make("Bell", {
+export class Bell extends Aggregate.make("Bell", {
   id: Schema.String,
   state: Schema.Struct({ rung: Schema.Int }),
   initial: { rung: 0 },
