@@ -4,8 +4,12 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Serve from "../http/Serve.ts"
+import { isLong, random } from "../Random.ts"
 import * as Cli from "./Cli.ts"
 import { assertRefused, Database, database, deposit, lines, open, some } from "./Rows.ts"
+
+/** How often a restore is killed. */
+const kills = isLong ? 60 : 1
 
 /** The lines of an export by what they are: a restored log has those of its backup before its own. */
 const exported = (file: string) =>
@@ -176,6 +180,42 @@ describe("daybook restore", () => {
       assert.isTrue(existsSync(kept))
       assert.strictEqual((yield* run("verify")).code, 0)
     })
+  )
+})
+
+describe("daybook restore, killed", () => {
+  it.scopedLive(
+    "OP1 leaves the database before or the backup whole, or one that is refused; and goes through when it is run again",
+    () =>
+      Effect.gen(function* () {
+        const { file, folder, importing, run } = yield* database(...some)
+        const copy = join(folder, "copy.db")
+        assert.strictEqual((yield* run("backup", copy)).code, 0)
+        const inBackup = (yield* exported(copy)).events
+        const began = performance.now()
+        assert.strictEqual((yield* restore(file, copy)).code, 0)
+        const usualMs = performance.now() - began
+        const draw = random("restore, killed")
+        for (let n = 0; n < kills; n++) {
+          yield* importing(lines(deposit("a", `killed-${n}`, "1")))
+          const inDatabase = (yield* exported(file)).events
+          const start = performance.now()
+          const killAt = draw() * usualMs
+          yield* Cli.run(["restore", copy, "--db", `sqlite:${file}`], {
+            killWhen: () => performance.now() - start > killAt
+          })
+          const verified = yield* run("verify")
+          if (verified.code === 0) {
+            const { events } = yield* exported(file)
+            assert.include([JSON.stringify(inDatabase), JSON.stringify(inBackup)], JSON.stringify(events))
+          } else assert.match(verified.stderr, /daybook restore/)
+          const again = yield* restore(file, copy)
+          assert.strictEqual(again.code, 0, again.stderr)
+          assert.deepStrictEqual((yield* exported(file)).events, inBackup)
+          assert.strictEqual((yield* run("verify")).code, 0)
+        }
+      }),
+    isLong ? 1_200_000 : 120_000
   )
 })
 

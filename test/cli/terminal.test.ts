@@ -1,14 +1,16 @@
 /** OP3 to OP6: the command line as people meet it, on terminals of some widths, in pipes, with data that would steer a terminal. */
-import { spawnSync } from "node:child_process"
-import { readFileSync, statSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
+import { inject } from "vitest"
 import * as Arguments from "../../src/cli/Arguments.ts"
 import * as Text from "../../src/cli/Text.ts"
 import { Flood } from "../../src/core/Flood.ts"
 import * as Serve from "../http/Serve.ts"
+import * as Service from "../http/Service.ts"
 import * as Cli from "./Cli.ts"
 import { database, deposit, lines, open, some, withdraw } from "./Rows.ts"
 
@@ -198,10 +200,50 @@ describe("signals", () => {
     })
   )
 
-  it("npm start is the server itself, so that a signal reaches it (OP3)", () => {
-    const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"))
-    assert.match(scripts.start, /&& exec node \S+ serve$/)
-  })
+  it.scopedLive(
+    "npm start passes SIGTERM to the server, which answers it in order (OP3 F65)",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Cli.folder
+        const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"))
+        // As it is, but for the compiler, which the build of the tests is of.
+        const own = { name: "started", scripts: { build: "true", start: scripts.start } }
+        writeFileSync(join(folder, "package.json"), JSON.stringify(own))
+        symlinkSync(inject("dist"), join(folder, "dist"))
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn("npm", ["start", "--silent", "--", "--port", "0", "--db", `sqlite:${join(folder, "d.db")}`], {
+              cwd: folder,
+              stdio: ["ignore", "pipe", "pipe"]
+            })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal)))
+        const url = yield* Effect.async<string>((resume) => {
+          let text = ""
+          child.stdout.setEncoding("utf8").on("data", (part: string) => {
+            text += part
+            const [, found] = /^listening on (\S+)$/m.exec(text) ?? []
+            if (found !== undefined) resume(Effect.succeed(found))
+          })
+        })
+        // Accepted before the signal; its last byte comes after it.
+        const slow = yield* Service.connection(url)
+        const body = JSON.stringify({ accountId: "a", owner: "Anna", currency: "EUR" })
+        const head = "POST /accounts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        yield* slow.send(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, -1)}`)
+        yield* Service.ask(`${url}/health/ready`)
+        child.kill("SIGTERM")
+        // It takes no connection any more.
+        yield* Effect.repeat(Effect.exit(Service.tryAsk(`${url}/health/live`)), { until: Exit.isFailure })
+        yield* slow.send(body.slice(-1))
+        yield* slow.receive(" 201 ")
+        // The streams of npm are the server's: they close when both have ended.
+        assert.strictEqual(yield* Effect.promise(() => ended), 0)
+      }),
+    60_000
+  )
 })
 
 describe("a flood", () => {

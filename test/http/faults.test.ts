@@ -2,12 +2,12 @@
 import { execFileSync, spawnSync } from "node:child_process"
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
 import { Writer } from "../../src/sql/Writer.ts"
 import * as Cli from "../cli/Cli.ts"
+import { isLong } from "../Random.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -15,7 +15,7 @@ import * as Service from "./Service.ts"
 const { ask, Url } = Service
 const timeout = 60_000
 /** For how long there is load on a disk that is full: as long as the promise says, or for a hundred requests of each client. */
-const outageMs = process.env.DAYBOOK_LONG === undefined ? 0 : 60_000
+const outageMs = isLong ? 60_000 : 0
 
 /** What answers whatever befalls the writer. */
 const assertReads = (url: string, id: string, balance: string) =>
