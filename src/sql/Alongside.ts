@@ -33,6 +33,25 @@ export class StatementsRefused extends Schema.TaggedError<StatementsRefused>()("
 
 const refuse = (reason: string) => new StatementsRefused({ reason })
 
+const selectLog = "SELECT log_id FROM log_identity"
+
+/** Clients of the application that were found to be of the database where the statements run. */
+const known = new WeakMap<SqlClient, SqlDatabase["Type"]>()
+
+/** Whether the client is of this database: its own, or one of the application that finds the same log there. */
+const isOf = (database: SqlDatabase["Type"], client: SqlClient): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    if (database.clients.includes(client) || known.get(client) === database) return true
+    // Each client has a database in memory of its own.
+    if (database.name === ":memory:") return false
+    const [theirs] = yield* client.unsafe(database.dialect.rename(selectLog)).values
+    const [ours] = yield* database.read(selectLog, [])
+    if (theirs?.[0] === undefined || theirs[0] !== ours?.[0]) return false
+    known.set(client, database)
+    return true
+    // It finds no log, or nothing at all.
+  }).pipe(Effect.orElseSucceed(() => false))
+
 /**
  * Runs the statements in the transaction of the one command that the effect sends. Statements of a `SqlClient` in them, whether
  * of the context or of a service, are on the connection of that transaction. They wait for nothing but the database: all that
@@ -53,13 +72,13 @@ export const write =
         commandId: undefined,
         failure: undefined,
         run: (stored, provided) => {
-          const { clients } = Context.unsafeGet(provided, SqlDatabase)
-          if (Option.isSome(asked) && !clients.includes(asked.value)) {
-            return refuse(
-              "the SqlClient in the context is of another database, or not the one that the store was given"
-            )
-          }
-          return Effect.provide(statements(stored) as Effect.Effect<B, E2>, Context.merge(within, provided))
+          const database = Context.unsafeGet(provided, SqlDatabase)
+          const isOurs = Option.isNone(asked) ? Effect.succeed(true) : isOf(database, asked.value)
+          const run = Effect.provide(statements(stored) as Effect.Effect<B, E2>, Context.merge(within, provided))
+          return Effect.if(isOurs, {
+            onTrue: (): Effect.Effect<B, E2 | StatementsRefused> => run,
+            onFalse: () => refuse("the SqlClient in the context is of another database")
+          })
         }
       }
       return Effect.provideService(command, CurrentStatements, own).pipe(

@@ -32,6 +32,12 @@ const isMistake = (error: unknown): boolean => {
 /** Another connection has the lock. Nothing was done. */
 export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
+/** A transaction is open already. SQLite has no code for it. */
+const isOpen = (error: unknown): boolean => {
+  const cause = innermost(error)
+  return cause instanceof Error && cause.message.includes("within a transaction")
+}
+
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
 /**
@@ -52,7 +58,11 @@ export const make = (prefix: string): Dialect => {
     rename,
     adapt: (connection) => connection,
     own: prefix === "" ? (connection) => connection : TablePrefix.over(rename),
-    begin: (connection, lockTimeout) => patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE")),
+    begin: (connection, lockTimeout) => {
+      const begin = patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE"))
+      // The caller has the connection to itself: an application left its own transaction open, as after a commit that failed.
+      return Effect.catchIf(begin, isOpen, () => Effect.zipRight(run(connection, "ROLLBACK"), begin))
+    },
     beside: null,
     commit: (connection) => patiently()(run(connection, "COMMIT")),
     // Shows that no transaction is open by beginning one: SQLite refuses one within another.

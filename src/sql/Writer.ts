@@ -298,6 +298,11 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     )
   }
 
+  // Where one connection is all there is, a caller may be in a transaction on it before anything was written.
+  if (dialect.kind === "sqlite" && writeClient !== null) {
+    open = yield* Effect.scoped(Effect.orDie(writeClient.reserve))
+  }
+
   const queue = new WriteQueue.WriteQueue(queueCapacity)
   let ended = writeClient === null
 

@@ -1,5 +1,6 @@
 /** The public face of `daybook/sql`. Modules of this package never import it. */
 export * as Alongside from "./Alongside.ts"
+export * as ApplicationClient from "./ApplicationClient.ts"
 export * as Backup from "./Backup.ts"
 export * from "./DatabaseError.ts"
 export * as DatabaseFigures from "./DatabaseFigures.ts"

@@ -243,7 +243,7 @@ describe("an operator's verbs", () => {
         const skipped = yield* daybook(filename, "projections")
         assert.match(skipped.stdout, /skipped {4}account-1 version 2 \(Deposited\) by anna \(a bit has turned\)/)
       }).pipe(Effect.provide(quiet), Effect.scoped, Effect.runPromise),
-    60_000
+    120_000
   )
 })
 

@@ -1,7 +1,9 @@
 /** An application's own statements with a command: both or neither, and every trap refused. */
 import { join } from "node:path"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import { Rpc } from "@effect/rpc"
 import { SqlClient } from "@effect/sql/SqlClient"
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Cause, Context, Deferred, Effect, Either, Exit, Layer, Schema, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
@@ -11,11 +13,12 @@ import { EventStore } from "../../src/core/EventStore.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as Alongside from "../../src/sql/Alongside.ts"
+import * as ApplicationClient from "../../src/sql/ApplicationClient.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { Writer } from "../../src/sql/Writer.ts"
-import { schema } from "./Postgres.ts"
+import { client, schema } from "./Postgres.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
 
 const Sold = Event.make("Sold", { pieces: Schema.Int })
@@ -41,7 +44,15 @@ const ShelfLive = Shelf.toLayer({
 const sqlite = Layer.unwrapScoped(
   Effect.map(temporaryFolder, (folder) => SqliteStore.layer({ filename: join(folder, "shop.db"), prefix: "daybook_" }))
 )
-const postgres = Layer.unwrapScoped(Effect.map(schema, (url) => PostgresStore.layer({ url, prefix: "daybook_" })))
+/** The address of the store on PostgreSQL, for a pool of the application. */
+class Address extends Context.Reference<Address>()("test/sql/Address", { defaultValue: () => ({ url: "" }) }) {}
+const address = Effect.map(Address, ({ url }) => url)
+
+const postgres = Layer.unwrapScoped(
+  Effect.map(schema, (url) =>
+    Layer.merge(PostgresStore.layer({ url, prefix: "daybook_" }), Layer.succeed(Address, { url }))
+  )
+)
 
 type Stores = EventStore | SqlDatabase | Writer | Context.Tag.Identifier<typeof Shelf>
 
@@ -202,6 +213,34 @@ for (const [kind, store] of Object.entries({ sqlite, postgres })) {
     )
 
     it(
+      "may have the pool of the application in the context, where that is of the same database",
+      onShop(
+        Effect.gen(function* () {
+          const { dialect, name } = yield* SqlDatabase
+          const own =
+            dialect.kind === "sqlite"
+              ? yield* SqliteClient.make({ filename: name }).pipe(Effect.provide(Reactivity.layer))
+              : yield* client(yield* address)
+          yield* sell(1).pipe(
+            Alongside.write(() => own`INSERT INTO invoices (number, position) VALUES (1, 0)`),
+            Effect.provideService(SqlClient, own)
+          )
+          const undone = sell(1).pipe(
+            Alongside.write(() =>
+              Effect.zipRight(own`INSERT INTO invoices (number, position) VALUES (2, 0)`, Effect.fail("no"))
+            ),
+            Effect.provideService(SqlClient, own)
+          )
+          assert.strictEqual(yield* Effect.flip(undone), "no")
+          assert.deepStrictEqual(
+            (yield* invoices).map(([number]) => number),
+            [1]
+          )
+        })
+      )
+    )
+
+    it(
       "go with one command, and are told when there is none",
       onShop(
         Effect.gen(function* () {
@@ -239,6 +278,65 @@ for (const [kind, store] of Object.entries({ sqlite, postgres })) {
     )
   })
 }
+
+describe("the client of the store for an application", () => {
+  const onShop = (test: Effect.Effect<void, unknown, Stores | SqlClient | Scope.Scope>) => () =>
+    Effect.zipRight(
+      Effect.flatMap(SqlClient, (sql) => sql`CREATE TABLE invoices (number INTEGER, position INTEGER)`),
+      test
+    ).pipe(
+      Effect.provide(
+        ShelfLive.pipe(
+          Layer.provideMerge(ActorSystemLocal.layer),
+          Layer.provideMerge(ApplicationClient.layer),
+          Layer.provideMerge(sqlite)
+        )
+      ),
+      Effect.scoped,
+      Effect.runPromise
+    )
+
+  it(
+    "writes on the one connection, between commands and with them",
+    onShop(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* Effect.all(
+          [
+            sell(1),
+            sql.withTransaction(Effect.zipRight(sql`INSERT INTO invoices VALUES (1, 0)`, Effect.yieldNow())),
+            sell(1).pipe(Alongside.write(() => sql`INSERT INTO invoices VALUES (2, 0)`)),
+            sql`INSERT INTO invoices VALUES (3, 0)`
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          (yield* invoices).map(([number]) => number),
+          [1, 2, 3]
+        )
+        assert.strictEqual(yield* sold, 2)
+      })
+    )
+  )
+
+  it(
+    "refuses an aggregate within a transaction of the application, before anything was written too, and undoes one that is left open",
+    onShop(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        const asked = yield* Effect.exit(
+          sql.withTransaction(Effect.zipRight(sql`INSERT INTO invoices VALUES (1, 0)`, sell(1)))
+        )
+        assert.isTrue(Exit.isFailure(asked) && Cause.pretty(asked.cause).includes("would wait for itself"))
+        yield* sql`BEGIN`
+        yield* sql`INSERT INTO invoices VALUES (2, 0)`
+        assert.strictEqual(yield* sell(3), 3)
+        assert.deepStrictEqual(yield* invoices, [])
+        assert.strictEqual(yield* sold, 3)
+      })
+    )
+  )
+})
 
 describe("statements alongside a command in memory", () => {
   it("are refused: that store has no transaction", () =>
