@@ -8,6 +8,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 /** Files that start, kill and restart whole programs, of this release and of others: slow, and they rarely fail alone. */
 const programs = [
   "test/bench.test.ts",
+  "test/inside.test.ts",
   "test/outside.test.ts",
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
