@@ -83,8 +83,8 @@ export const command = <
 /** A time, or how long after the timer is asked. */
 export type When = { readonly at: Date | number } | { readonly after: Duration.DurationInput }
 
-/** What of a schedule the timer takes. */
-const timeOf = (when: When) =>
+/** What of a schedule the timer takes, in milliseconds. */
+export const timeOf = (when: When): { readonly at?: number; readonly after?: number } =>
   "at" in when ? { at: Math.floor(Number(when.at)) } : { after: Math.ceil(Duration.toMillis(when.after)) }
 
 /**

@@ -14,8 +14,10 @@ import type { AnyDefinition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
 import type { EventStore } from "../core/EventStore.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
-import { StreamId } from "../core/StreamId.ts"
+import * as StreamIds from "../core/StreamId.ts"
 import type { CommandIdOf, Reaction } from "../projection/Reaction.ts"
+import { Timer } from "../projection/Timer.ts"
+import * as Timers from "../projection/Timers.ts"
 
 /** What a command is answered, each time that it comes. */
 export interface ScriptedAnswer {
@@ -40,9 +42,17 @@ export const fails = (streamId: string, command: string, error: RuntimeError): S
 /** A command as the spec names it: its stream, its name, and which of the ids derived from the event it has, from 0. */
 export type Sent = readonly [streamId: string, command: string, number: number]
 
+/** A timer as the spec names it: its key, when it is due, and the stream and the name of the command that it sends then. */
+export type Scheduled = Timers.When & {
+  readonly key: string
+  readonly sends: readonly [streamId: string, command: string]
+}
+
 export interface Then {
   /** It sent exactly these commands, in this order, and is done. */
   readonly sends: (...commands: ReadonlyArray<Sent>) => Effect.Effect<void>
+  /** It scheduled exactly these timers, in this order, and is done. What else it sent is not looked at. */
+  readonly schedules: (...timers: ReadonlyArray<Scheduled>) => Effect.Effect<void>
   /** It sent exactly these commands and failed: it will be tried again. */
   readonly failsAfter: (...commands: ReadonlyArray<Sent>) => Effect.Effect<void>
 }
@@ -61,7 +71,7 @@ const stored = (type: string, streamId: string): StoredEvent => {
     type,
     schemaVersion: 1,
     data: "{}",
-    streamId: StreamId.make(streamId),
+    streamId: StreamIds.StreamId.make(streamId),
     version: 1,
     position: 1,
     commandId: "request",
@@ -73,6 +83,8 @@ const stored = (type: string, streamId: string): StoredEvent => {
   }
   return { ...event, hash: EventHash.compute(event), sequence: 1, principal: null }
 }
+
+const succeeded = (exit: Exit.Exit<unknown, unknown>) => ok(Exit.isSuccess(exit), `it failed: ${String(exit)}`)
 
 /** An actor system that answers as the spec says, and remembers what it was asked. */
 const scripted = (answers: ReadonlyArray<ScriptedAnswer>, asked: Array<Ask & { readonly streamId: string }>) =>
@@ -101,13 +113,18 @@ export const make = <E extends { readonly _tag: string }, R>(
 ): Spec<E> => ({
   given: (...answers) => ({
     when: (event, streamId = "spec-1") => {
-      const run = (check: (exit: Exit.Exit<unknown, unknown>) => void, commands: ReadonlyArray<Sent>) =>
+      type Asked = Ask & { readonly streamId: string }
+      const commandId: CommandIdOf = (n = 0) => `\u0001spec:${n}`
+      const reacting = (check: (exit: Exit.Exit<unknown, unknown>, asked: ReadonlyArray<Asked>) => void) =>
         Effect.gen(function* () {
-          const asked: Array<Ask & { readonly streamId: string }> = []
-          const commandId: CommandIdOf = (n = 0) => `\u0001spec:${n}`
+          const asked: Array<Asked> = []
           const exit = yield* reaction
             .react({ event, stored: stored(event._tag, streamId) }, commandId)
             .pipe(Effect.provide(Layer.provide(aggregates, scripted(answers, asked))), Effect.exit)
+          check(exit, asked)
+        })
+      const run = (check: (exit: Exit.Exit<unknown, unknown>) => void, commands: ReadonlyArray<Sent>) =>
+        reacting((exit, asked) => {
           check(exit)
           deepStrictEqual(
             asked.map(({ command, commandId: id, streamId }) => [streamId, command, id]),
@@ -115,7 +132,24 @@ export const make = <E extends { readonly _tag: string }, R>(
           )
         })
       return {
-        sends: (...commands) => run((exit) => ok(Exit.isSuccess(exit), `it failed: ${String(exit)}`), commands),
+        sends: (...commands) => run(succeeded, commands),
+        schedules: (...timers) =>
+          reacting((exit, asked) => {
+            succeeded(exit)
+            const scheduled = asked.flatMap(({ aggregate, command, id, payload }) =>
+              aggregate === Timer.aggregate && command === "Schedule"
+                ? [{ key: id, ...(payload as ReturnType<typeof Timers.timeOf> & Timers.Command) }]
+                : []
+            )
+            deepStrictEqual(
+              scheduled.map(({ aggregate, after, at, command, id, key }) => ({
+                key,
+                ...(at === undefined ? { after } : { at }),
+                sends: [`${StreamIds.prefixOf(aggregate)}${id}`, command]
+              })),
+              timers.map(({ key, sends, ...when }) => ({ key, ...Timers.timeOf(when), sends: [...sends] }))
+            )
+          }),
         failsAfter: (...commands) => run((exit) => ok(Exit.isFailure(exit), "it did not fail"), commands)
       }
     }
