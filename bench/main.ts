@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import * as against from "./against.ts"
+import * as capacity from "./capacity.bench.ts"
 import * as coldStreams from "./coldStreams.bench.ts"
 import * as commands from "./commands.bench.ts"
 import * as deno from "./deno.bench.ts"
@@ -48,6 +49,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   sockets,
   subscribers,
   transfers,
+  capacity,
   memory,
   growth,
   postgres,
