@@ -11,6 +11,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { ConfigProvider, Duration, Effect, Option } from "effect"
 import { assert, describe, it } from "vitest"
 import { application } from "../src/bank/Bank.ts"
+import * as Facts from "../src/cli/Facts.ts"
 import * as Help from "../src/cli/Help.ts"
 import * as serve from "../src/cli/serve.ts"
 import * as ActorConfig from "../src/core/ActorConfig.ts"
@@ -109,6 +110,13 @@ describe("the page of settings", () => {
         if (Option.isOption(value)) assert.isTrue(Option.isNone(value), name)
         else assert.strictEqual(String(value), standard, name)
       }
+    }
+  })
+
+  it("names each option of serve, its flag and its variable by the rule that the console tells them by", () => {
+    const told = new Map(serveOptions.map(([name, what]) => [name.split(" ")[0], factsOf(what).variable]))
+    for (const name of [...Object.keys(serve.options), "prefix"]) {
+      assert.strictEqual(told.get(Facts.flagOf(name)), Facts.variableOf(name), name)
     }
   })
 })

@@ -15,6 +15,7 @@ import * as MissingPackage from "../core/MissingPackage.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Arguments from "./Arguments.ts"
 import * as backup from "./backup.ts"
+import * as consoleOf from "./console.ts"
 import * as copy from "./copy.ts"
 import * as diff from "./diff.ts"
 import * as explain from "./explain.ts"
@@ -67,6 +68,7 @@ const verbs = (app: Application) =>
     diff.command(app),
     whatIf.command(app),
     stats.command,
+    consoleOf.command(app),
     projections.command(app),
     reactions.command(app),
     timers.command(app),

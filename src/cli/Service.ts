@@ -1,6 +1,6 @@
 /** `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one database. */
 import process from "node:process"
-import { Duration, Effect, Layer, type Option } from "effect"
+import { Duration, Effect, Layer, Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import { EventStore } from "../core/EventStore.ts"
@@ -15,9 +15,11 @@ import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import { SqlDatabase } from "../sql/SqlDatabase.ts"
 import * as AccessLines from "./AccessLines.ts"
 import * as Database from "./Database.ts"
+import * as Facts from "./Facts.ts"
 import * as Output from "./Output.ts"
 import { Program } from "./Program.ts"
 import * as ProgramFigures from "./ProgramFigures.ts"
+import * as SessionKey from "./SessionKey.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as Trusted from "./Trusted.ts"
 import { UsageError } from "./UsageError.ts"
@@ -29,6 +31,8 @@ export interface Settings extends Trusted.Settings {
   readonly port: number
   /** Requests a second that one token may make; none: as many as it likes. */
   readonly rate: Option.Option<number>
+  /** File of the key that sign-ins are sealed with; none: a new one. */
+  readonly sessionKey: Option.Option<string>
   /** For how many days payloads of keyed commands are kept; 0: none is. */
   readonly payloadDays: number
   /** `HOST:PORT` where the other nodes reach this one; none: it is alone. */
@@ -100,6 +104,7 @@ export const run = (app: Application, settings: Settings) =>
     if (payloadDays < 0) {
       return yield* new UsageError({ reason: `--payload-days is 0 or more, not ${payloadDays}` })
     }
+    const sessionKey = yield* Effect.transposeMapOption(settings.sessionKey, SessionKey.read)
     const domain = Layer.mergeAll(
       app.layer.pipe(
         Layer.merge(PayloadRetention.layer),
@@ -108,9 +113,15 @@ export const run = (app: Application, settings: Settings) =>
       ),
       ProjectionsLocal.layer(app.projections, app.reactions)
     ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
-    const server = ApplicationServer.layer(app, { host, port, tokens }).pipe(
+    const server = ApplicationServer.layer(app, {
+      host,
+      port,
+      tokens,
+      ...Option.match(sessionKey, { onNone: () => ({}), onSome: (key) => ({ sessionKey: key }) })
+    }).pipe(
       Layer.provide(domain),
       Layer.provide(ProgramFigures.layer({ isNode: cluster._tag === "Some" })),
+      Layer.provide(Facts.layer({ ...settings, db: db.address, prefix: db.prefix }, Option.getOrNull(cluster))),
       Layer.provideMerge(Database.layer(db, "create", durability)),
       Layer.provide(AccessLines.layer),
       Layer.provide(Telemetry.layer),

@@ -73,6 +73,19 @@ export const options = {
       })
     )
   ),
+  sessionKey: Options.text("session-key").pipe(
+    Options.withFallbackConfig(Config.string("DAYBOOK_SESSION_KEY")),
+    Options.optional,
+    Options.withDescription(
+      Setting.described(
+        "file of the key that sign-ins of browsers are sealed with, the same for all nodes of a cluster",
+        {
+          variable: "DAYBOOK_SESSION_KEY",
+          standard: "a new one for each start"
+        }
+      )
+    )
+  ),
   payloadDays: Options.integer("payload-days").pipe(
     Options.withFallbackConfig(Config.integer("DAYBOOK_PAYLOAD_DAYS")),
     Options.withDefault(90),

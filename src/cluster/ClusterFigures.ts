@@ -19,30 +19,47 @@ type Read = (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Reado
 /** How long a node's aggregates are its own, unless it is told otherwise. */
 export const defaultLease = Duration.seconds(6)
 
+export interface KnownNode {
+  readonly address: string
+  /** Since it said that it is there. */
+  readonly seconds: number
+  /** Whether its lease lasts. */
+  readonly isAlive: boolean
+  /** Shards that it holds. */
+  readonly shards: number
+}
+
 /** Read through a connection to the database in which the nodes meet. `lease` is that of the nodes. */
-export const source = (read: Read, lease: Duration.Duration = defaultLease): Reading.Source => {
+export const nodes = (read: Read, lease: Duration.Duration = defaultLease) => {
   const leaseSeconds = Duration.toSeconds(lease)
-  return Effect.map(read(select, [leaseSeconds]), (rows) => {
-    const nodes = rows.map(([address, seconds, shards]) => ({
-      labels: { node: String(address) },
-      seconds: Math.max(Number(seconds), 0),
-      shards: Number(shards)
-    }))
-    const alive = nodes.filter(({ seconds }) => seconds < leaseSeconds).length
+  return Effect.map(read(select, [leaseSeconds]), (rows) =>
+    rows.map(([address, since, shards]): KnownNode => {
+      const seconds = Math.max(Number(since), 0)
+      return { address: String(address), seconds, isAlive: seconds < leaseSeconds, shards: Number(shards) }
+    })
+  )
+}
+
+/** The same as figures. */
+export const source = (read: Read, lease: Duration.Duration = defaultLease): Reading.Source =>
+  Effect.map(nodes(read, lease), (all) => {
+    const alive = all.filter(({ isAlive }) => isAlive).length
     return [
       Reading.gauge("daybook.cluster.nodes", null, "Nodes whose lease lasts", alive),
-      ...nodes.flatMap(({ labels, seconds, shards }) => [
-        { ...Reading.gauge("daybook.cluster.shards", null, "Shards that the node holds, of 300", shards), labels },
-        {
-          ...Reading.gauge(
-            "daybook.cluster.node.last_seen",
-            "s",
-            "Seconds since the node said that it is there",
-            seconds
-          ),
-          labels
-        }
-      ])
+      ...all.flatMap(({ address, seconds, shards }) => {
+        const labels = { node: address }
+        return [
+          { ...Reading.gauge("daybook.cluster.shards", null, "Shards that the node holds, of 300", shards), labels },
+          {
+            ...Reading.gauge(
+              "daybook.cluster.node.last_seen",
+              "s",
+              "Seconds since the node said that it is there",
+              seconds
+            ),
+            labels
+          }
+        ]
+      })
     ]
   })
-}

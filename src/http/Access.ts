@@ -40,13 +40,14 @@ const options = {
   failure: Schema.Union(
     Problem.schema("unauthorized"),
     Problem.schema("forbidden"),
+    Problem.schema("foreign-page"),
     Problem.schema("too-many-requests")
   ),
   security: {
     bearer: HttpApiSecurity.annotate(
       HttpApiSecurity.bearer,
       OpenApi.Description,
-      "A token of the service. A service that only its own machine reaches may have none, and asks for none."
+      "A token of the service. A service that only its own machine reaches may have none, and asks for none. A browser may sign in instead, by `PUT /session`, and then sends the cookie `daybook-session`."
     )
   }
 } as const

@@ -13,6 +13,7 @@ import type { Application, Runtime } from "../projection/Application.ts"
 import type { Projections } from "../projection/Projections.ts"
 import * as AggregateHandlers from "./AggregateHandlers.ts"
 import * as Boundary from "./Boundary.ts"
+import * as ConsoleHandlers from "./ConsoleHandlers.ts"
 import * as EventView from "./EventView.ts"
 import * as Figures from "./Figures.ts"
 import type { Provided } from "./HttpPart.ts"
@@ -26,12 +27,21 @@ import * as Places from "./Places.ts"
 import * as ProjectionHandlers from "./ProjectionHandlers.ts"
 import * as Readiness from "./Readiness.ts"
 import * as ServedApi from "./ServedApi.ts"
+import * as SessionHandlers from "./SessionHandlers.ts"
+import * as SignIns from "./SignIns.ts"
 import * as TimerHandlers from "./TimerHandlers.ts"
 import * as Tokens from "./Tokens.ts"
 
 export interface Options extends NodeServer.Address {
   /** The tokens, or how a token's bearer is found. Null: whoever reaches the address may do everything, except the web pages of others. */
   readonly tokens: ReadonlyArray<Tokens.Token> | Tokens.Find | null
+  /** Nothing is changed for anybody, whatever the token. Default: what tokens allow. */
+  readonly readOnly?: boolean
+  /**
+   * What sign-ins are sealed with, `SignIns.keyBytes` long: the same for all nodes that one browser may meet. Default: one of the
+   * process, so that its end is theirs.
+   */
+  readonly sessionKey?: Uint8Array
 }
 
 const findBy = (tokens: Options["tokens"]): Tokens.Find | null =>
@@ -46,7 +56,7 @@ type OwnHandlers<P> = Layer.Layer<never, never, P | Runtime | SnapshotStore | Pr
  */
 export const layer = <P>(
   app: Application<P>,
-  { host, port, tokens }: Options
+  { host, port, readOnly = false, sessionKey, tokens }: Options
 ): Layer.Layer<NodeServer.NodeServer, NodeServer.ListenFailed, P | Runtime | SnapshotStore | Projections> =>
   Layer.unwrapEffect(
     Effect.map(ServedApi.load(app), (part) => {
@@ -60,7 +70,9 @@ export const layer = <P>(
         ProjectionHandlers.layer,
         ProjectionHandlers.reactions,
         TimerHandlers.layer,
-        OperationHandlers.layer
+        OperationHandlers.layer,
+        SessionHandlers.layer,
+        ConsoleHandlers.layer(app)
       )
       const api = Layer.effect(
         HttpApi.Api,
@@ -73,7 +85,10 @@ export const layer = <P>(
         Layer.provide(api),
         Layer.provide(handlers),
         Layer.provide(Tokens.layer),
-        Layer.provide(Layer.succeed(Tokens.Tokens, { find: findBy(tokens) })),
+        Layer.provide([
+          Layer.succeed(Tokens.Tokens, { find: findBy(tokens), isReadOnly: readOnly }),
+          SignIns.layer(sessionKey)
+        ]),
         // As long as a stream's id may be, in escapes; the router's own limit is 100 characters.
         Layer.provide(HttpRouter.setRouterConfig({ maxParamLength: 9 * StreamId.maxLength })),
         Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer, NodeHttpServer.layerContext]),

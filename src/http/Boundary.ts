@@ -1,7 +1,8 @@
 /**
  * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever went
  * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
- * correlation id that the client got. Each request is a line of the access log. Every reply of a command has a position, and what the client has already is 304.
+ * correlation id that the client got. Each request is a line of the access log. Every reply of a command has a position, and what the
+ * client has already is 304. Each answer has the headers that keep browsers from making more of it than it is.
  */
 
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -26,6 +27,7 @@ import * as HttpMetrics from "./HttpMetrics.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import * as LogHeader from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
+import * as ProtectiveHeaders from "./ProtectiveHeaders.ts"
 import { Readiness } from "./Readiness.ts"
 import * as RequestBody from "./RequestBody.ts"
 import { pathOf } from "./RequestPath.ts"
@@ -127,9 +129,6 @@ const makeTelling = Effect.gen(function* () {
 })
 
 type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
-
-/** Answers are of now, and are what they say they are. */
-const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
 /** Whether a tag of the client's stands for this one. Its answer is compared and not its bytes, so a weak tag does too. */
 const isKnown = (ifNoneMatch: string, etag: string): boolean =>
@@ -247,7 +246,7 @@ const around =
           correlationId
         })
         return HttpServerResponse.setHeaders(response, {
-          ...always,
+          ...ProtectiveHeaders.always,
           [LogHeader.name]: log.value(),
           ...response.headers
         })

@@ -51,21 +51,21 @@ const once = <A>(effect: Effect.Effect<A>): Effect.Effect<A> => {
   })
 }
 
-const toMade = (text: string): Effect.Effect<Made> => {
-  const plain = Buffer.from(text)
+const toMade = (content: string | Uint8Array): Effect.Effect<Made> => {
+  const plain = Buffer.from(content)
   return Effect.map(
     Effect.promise(() => compress(plain, { level: 9 })),
     (compressed) => ({ plain, compressed, etag: hash("sha256", plain).slice(0, 32) })
   )
 }
 
-/** The answers to requests for this text. It is made and compressed when first asked for. */
+/** The answers to requests for this content. It is made and compressed when first asked for. */
 export const make = (
   contentType: string,
-  text: Effect.Effect<string>,
+  content: Effect.Effect<string | Uint8Array>,
   headers: Readonly<Record<string, string>> = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
-  const made = once(Effect.flatMap(text, toMade))
+  const made = once(Effect.flatMap(content, toMade))
   return Effect.map(
     Effect.all([made, HttpServerRequest.HttpServerRequest]),
     ([{ compressed, etag, plain }, { headers: asked }]) => {

@@ -39,6 +39,12 @@ export interface HttpLimits {
   readonly maxSubscribers: number
   /** How many of them one token may have; a further one gets 429. */
   readonly maxSubscribersPerToken: number
+  /** How long a browser that signed in with a token stays so; then it signs in again. */
+  readonly signInLife: Duration.Duration
+  /** Tokens that one address may try in vain within `signInWindow`; a further one gets 429. */
+  readonly maxSignInFailures: number
+  /** From the first of them on. */
+  readonly signInWindow: Duration.Duration
   /** Between two comment lines to a client of the feed. Shorter than `idleTimeout`, which a quiet feed would run into. */
   readonly heartbeat: Duration.Duration
   /** Longest wait of a query for its `minPosition`; then 503. */
@@ -67,6 +73,9 @@ export const defaults: HttpLimits = {
   maxWaitsPerToken: 128,
   maxSubscribers: 256,
   maxSubscribersPerToken: 128,
+  signInLife: Duration.hours(8),
+  maxSignInFailures: 10,
+  signInWindow: Duration.minutes(1),
   heartbeat: Duration.seconds(15),
   viewTimeout: Duration.seconds(2),
   maxTimeTravels: 4,
@@ -92,6 +101,9 @@ const ranges: Limits.Ranges<HttpLimits> = {
   maxWaitsPerToken: [0, 1_000_000],
   maxSubscribers: [0, 1_000_000],
   maxSubscribersPerToken: [0, 1_000_000],
+  signInLife: [1_000, 30 * day],
+  maxSignInFailures: [1, 1_000_000],
+  signInWindow: [1, day],
   heartbeat: [1, day],
   viewTimeout: [0, day],
   maxTimeTravels: [1, 1_000_000],

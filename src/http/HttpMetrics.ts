@@ -40,7 +40,8 @@ const refusals = new Map<string, Metric.Metric.Counter<number>>()
 export const refused = (reason: string): void => {
   let metric = refusals.get(reason)
   if (metric === undefined) {
-    const description = "Requests whose token was missing, unknown, expired, over its rate, or not for what was asked"
+    const description =
+      "Requests whose token was missing, unknown, expired, sent by a foreign page, over its rate, or not for what was asked"
     metric = Metric.tagged(
       Metric.counter("daybook.http.tokens.refused", { description, incremental: true }),
       "reason",

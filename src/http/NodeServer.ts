@@ -17,6 +17,7 @@ import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
+import * as ProtectiveHeaders from "./ProtectiveHeaders.ts"
 
 export interface Address {
   readonly host: string
@@ -95,6 +96,7 @@ const refuse = (log: string, error: Error & { readonly code?: string }, socket: 
       `Content-Type: ${Problem.contentType}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       `Daybook-Log: ${log}`,
+      ...Object.entries(ProtectiveHeaders.always).map(([name, value]) => `${name}: ${value}`),
       "Connection: close",
       "",
       body

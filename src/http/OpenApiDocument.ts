@@ -88,7 +88,9 @@ const ofDecoder = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
 /** The kinds of problem of a status, each with its example. */
 const asProblem = (content: Content, schemas: Schemas) => {
   const [{ schema } = { schema: {} }] = Object.values(content)
-  const kinds = (schema.anyOf ?? [schema]).filter((kind) => !ofDecoder.has(nameOf(kind) ?? ""))
+  const isKept = (kind: Schema) => !ofDecoder.has(nameOf(kind) ?? "")
+  // What an endpoint and its middleware declare both stands there twice.
+  const kinds = [...new Map((schema.anyOf ?? [schema]).filter(isKept).map((kind) => [kind.$ref, kind])).values()]
   const examples = kinds.flatMap((kind) => {
     const name = nameOf(kind) ?? ""
     const [value] = schemas[name]?.examples ?? []
@@ -120,6 +122,19 @@ const ifNoneMatch = {
   description: "The `ETag` of an answer that the client has: 304 where it is still the same."
 }
 
+/** What a browser has in place of a token once it has signed in. `HttpApi` would ask for each kind of its own. */
+const cookie = {
+  type: "apiKey",
+  in: "cookie",
+  name: "daybook-session",
+  description:
+    "Of a browser that has signed in by `PUT /session`; over TLS its name begins with `__Host-`. A request that changes anything repeats the session's `csrf` in the field `Daybook-Csrf`."
+}
+
+/** Where a token is asked for, the cookie does too. */
+const securityOf = (security: ReadonlyArray<object>): ReadonlyArray<object> =>
+  security.length === 0 ? security : [...security, { session: [] }]
+
 type Operation = OpenApi.OpenAPISpecOperation
 
 const describe = (operation: Operation, fields: Fields, schemas: Schemas) => {
@@ -146,6 +161,7 @@ const describe = (operation: Operation, fields: Fields, schemas: Schemas) => {
   const { requestBody } = operation
   return {
     ...operation,
+    security: securityOf(operation.security),
     parameters: [...operation.parameters, ...(isTagged && !isDeclared ? [ifNoneMatch] : [])],
     ...(requestBody !== undefined && {
       requestBody: { ...requestBody, content: withExample(requestBody.content as Content, schemas) }
@@ -168,10 +184,10 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps, { codes, description, ti
   const schemas = Object.fromEntries(
     Object.entries(components.schemas as unknown as Schemas).filter(([name]) => !ofDecoder.has(name))
   )
-  const described = Object.entries(paths).map(([path, operations]) => [
+  const operations = Object.entries(paths).map(([path, found]) => [
     path,
     Object.fromEntries(
-      Object.entries(operations as Readonly<Record<string, Operation>>).map(([method, operation]) => [
+      Object.entries(found as Readonly<Record<string, Operation>>).map(([method, operation]) => [
         method,
         describe(operation, fields.get(operation.operationId) ?? [], schemas)
       ])
@@ -185,5 +201,7 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps, { codes, description, ti
       `${description} Errors are problem details of RFC 9457; \`code\` is one of: ${codes.join(", ")}.`.trim()
   }
   const servers = [{ url: "/", description: "The service that this document comes from." }]
-  return { ...rest, info, servers, paths: Object.fromEntries(described), components: { ...components, schemas } }
+  const securitySchemes = { ...components.securitySchemes, session: cookie }
+  const described = { ...components, schemas, securitySchemes }
+  return { ...rest, info, servers, paths: Object.fromEntries(operations), components: described }
 }

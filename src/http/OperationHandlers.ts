@@ -21,13 +21,10 @@ import { LogHeader } from "./LogHeader.ts"
 import * as OperationView from "./OperationView.ts"
 import { Problem } from "./Problem.ts"
 import * as Prometheus from "./Prometheus.ts"
+import * as ProtectiveHeaders from "./ProtectiveHeaders.ts"
 import { Readiness } from "./Readiness.ts"
 import { ServedApi } from "./ServedApi.ts"
 import { ServiceApi } from "./ServiceApi.ts"
-
-/** The page may load nothing from anywhere else, so that it works without a network and tells nobody of its reader. */
-const docsPolicy =
-  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 /** The page of Scalar with this document, which brings megabytes of script: loaded with its first reader. */
 const docsPage = Effect.fnUntraced(function* (served: ServedApi["Type"]) {
@@ -64,9 +61,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
     // It reads the whole log: one at a time.
     const counting = yield* Effect.makeSemaphore(1)
     const document = Documents.make("application/json", json)
-    const page = Documents.make("text/html", Effect.provide(docsPage(served), services), {
-      "content-security-policy": docsPolicy
-    })
+    const page = Documents.make("text/html", Effect.provide(docsPage(served), services), ProtectiveHeaders.ofDocs)
 
     return handlers
       .handle("live", () => Effect.succeed(ok))

@@ -3,6 +3,9 @@
  * without tokens trusts whoever reaches it, and a browser on the same machine reaches it for any page: by the address, which
  * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. Of a request without `Origin`, such
  * as that of an image, `Sec-Fetch-Site` tells whose page it comes from.
+ *
+ * A cookie is as bad a witness: a browser sends it along whoever made the request. So what a cookie vouches for comes from a page of
+ * the service itself.
  */
 
 /** Whether only this machine reaches the address. */
@@ -17,14 +20,15 @@ const nameOf = (field: string): string | undefined => {
 
 const foreign = "Without tokens the service takes no requests from the web pages of others."
 
+type Fields = Readonly<Record<string, string | undefined>>
+
+const isOriginOf = (origin: string, host: string): boolean => origin.replace(/^https?:\/\//, "") === host
+
 /**
  * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send both
  * fields, each `Origin` of another place included; who sends none is no browser.
  */
-export const refusal = (
-  host: string,
-  headers: Readonly<Partial<Record<"host" | "origin" | "sec-fetch-site" | "sec-fetch-mode", string | undefined>>>
-): string | undefined => {
+export const refusal = (host: string, headers: Fields): string | undefined => {
   const field = headers.host?.toLowerCase()
   if (field !== undefined) {
     const name = nameOf(field)
@@ -36,6 +40,14 @@ export const refusal = (
   const isFollowed = headers["sec-fetch-mode"] === "navigate"
   if (/^(?:cross-site|same-site)$/.test(headers["sec-fetch-site"] ?? "") && !isFollowed) return foreign
   const origin = headers.origin?.toLowerCase()
-  if (origin === undefined || (field !== undefined && origin.replace(/^https?:\/\//, "") === field)) return undefined
-  return foreign
+  return origin === undefined || (field !== undefined && isOriginOf(origin, field)) ? undefined : foreign
+}
+
+/**
+ * Whether the request comes from a page of the service itself, or from nobody's page. `Sec-Fetch-Site` is the browser's own word, which
+ * a proxy that renames the host leaves true; browsers send it to addresses of https and of their own machine.
+ */
+export const isOwnPage = ({ host, origin, "sec-fetch-site": site }: Fields): boolean => {
+  if (site !== undefined) return site === "same-origin" || site === "none"
+  return origin === undefined || (host !== undefined && isOriginOf(origin.toLowerCase(), host.toLowerCase()))
 }

@@ -147,6 +147,22 @@ export const layer = HttpApiBuilder.group(ServiceApi, "projections", (handlers) 
           })
         )
       )
+      .handle("planRebuild", ({ path: { name } }) =>
+        projections.requestRebuild(name, { dryRun: true }).pipe(
+          Effect.map(({ alreadyRequested, estimatedSeconds, events }) => ({
+            name,
+            events,
+            estimatedSeconds,
+            alreadyRequested
+          })),
+          Effect.catchTags({
+            UnknownProjection: ({ message }) => Effect.fail(new Problem("projection-not-found", { detail: message })),
+            StoreUnavailable: (error) => Effect.fail(Failures.storeUnavailable(error)),
+            // Nothing is written whose outcome could be unknown.
+            OutcomeUnknown: Effect.die
+          })
+        )
+      )
       .handle("rebuild", ({ path: { name }, request }) =>
         Effect.gen(function* () {
           yield* RequestBody.none(request)

@@ -93,6 +93,18 @@ export const RebuildPlan = Schema.Struct({ name: Schema.String, events: Schema.I
   examples: [{ name: "order_totals", events: 42 }]
 })
 
+export const PlannedRebuild = Schema.Struct({
+  name: Schema.String,
+  events: Schema.Int,
+  estimatedSeconds: Schema.NullOr(Schema.Number),
+  alreadyRequested: Schema.Boolean
+}).annotations({
+  identifier: "PlannedRebuild",
+  description:
+    "What a rebuild would read, and about how long it would take: null where the log is empty. Nothing was done.",
+  examples: [{ name: "order_totals", events: 42, estimatedSeconds: 0.1, alreadyRequested: false }]
+})
+
 /** As long as a reason may be in the journal: `Journal.maxReasonLength`, whose module no browser loads. */
 const reason = optional(
   Schema.String.pipe(Schema.maxLength(4_096)).annotations({ description: "why, for the journal" })
@@ -192,6 +204,14 @@ export class Projections extends HttpApiGroup.make("projections")
         })
       )
       .addError(every)
+      .middleware(Access.Read)
+  )
+  .add(
+    HttpApiEndpoint.get("planRebuild", "/projections/:name/rebuild")
+      .annotate(OpenApi.Summary, "What a rebuild would take; does nothing")
+      .setPath(path)
+      .addSuccess(PlannedRebuild)
+      .addError(Schema.Union(every, Problem.schema("projection-not-found")))
       .middleware(Access.Read)
   )
   .add(

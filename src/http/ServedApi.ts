@@ -29,9 +29,10 @@ const anyOf = (api: HttpApi.HttpApi.Any) => api as HttpApi.HttpApi.AnyWithProps
 
 const combined = (own: HttpApi.HttpApi.AnyWithProps | undefined): HttpApi.HttpApi.AnyWithProps => {
   const service = anyOf(ServiceApi)
-  const groups: Readonly<Record<string, unknown>> = service.groups
+  const groups: HttpApi.HttpApi.AnyWithProps["groups"] = service.groups
   for (const [name, group] of Object.entries(own?.groups ?? {})) {
-    if (!Object.hasOwn(groups, name) || groups[name] === group) continue
+    // An API to which the service's own was added has copies of its groups.
+    if (!Object.hasOwn(groups, name) || groups[name]?.endpoints === group.endpoints) continue
     throw new InvalidApplication(`every service has a group ${name} of its own; give the application's another name`)
   }
   const empty = anyOf(HttpApi.make("daybook"))

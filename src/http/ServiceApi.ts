@@ -10,9 +10,11 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Access from "./Access.ts"
 import { AnswerFields, after, always, digits, every, limit, optional } from "./ApiParts.ts"
+import { ConsoleData } from "./ConsoleApi.ts"
 import * as OperationView from "./OperationView.ts"
 import * as Problem from "./Problem.ts"
 import { Projections, Reactions } from "./ProjectionsApi.ts"
+import { Sessions } from "./SessionApi.ts"
 import { Timers } from "./TimersApi.ts"
 
 const skipDamaged = optional(
@@ -250,4 +252,6 @@ export class ServiceApi extends HttpApi.make("daybook")
   .add(Projections)
   .add(Reactions)
   .add(Timers)
-  .add(Operations) {}
+  .add(Operations)
+  .add(Sessions)
+  .add(ConsoleData) {}

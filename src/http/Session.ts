@@ -13,7 +13,7 @@ export interface Caller {
 }
 
 /** Why a token was not taken. */
-export type Refused = "missing" | "unknown" | "expired" | "rate" | "scope" | "aggregate"
+export type Refused = "missing" | "unknown" | "expired" | "foreign" | "rate" | "scope" | "aggregate"
 
 export interface Session {
   readonly route: Route | undefined

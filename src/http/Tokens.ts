@@ -14,9 +14,11 @@ import * as StoredText from "../core/StoredText.ts"
 import * as Access from "./Access.ts"
 import { optional, UtcTime } from "./ApiParts.ts"
 import * as HttpConfig from "./HttpConfig.ts"
+import * as OriginGuard from "./OriginGuard.ts"
 import { Problem } from "./Problem.ts"
 import * as Reach from "./Reach.ts"
 import * as Session from "./Session.ts"
+import * as SignIns from "./SignIns.ts"
 
 /** It stands in the journal as the principal; what Daybook sends for itself has names of these beginnings. */
 const Name = Schema.NonEmptyString.pipe(
@@ -85,8 +87,15 @@ export const among =
       return found
     })
 
-/** How the bearer of a token is found; null when everyone may do everything. */
-export class Tokens extends Context.Tag("daybook/http/Tokens")<Tokens, { readonly find: Find | null }>() {}
+export class Tokens extends Context.Tag("daybook/http/Tokens")<
+  Tokens,
+  {
+    /** How the bearer of a token is found; null when everyone may do everything. */
+    readonly find: Find | null
+    /** Whether nobody may do more than read, whatever the token. */
+    readonly isReadOnly: boolean
+  }
+>() {}
 
 const challenge = 'Bearer realm="daybook"'
 const unauthorized = (why: string) => new Problem("unauthorized", { headers: { "www-authenticate": challenge + why } })
@@ -96,6 +105,10 @@ const forbidden = (scope: Access.Scope) =>
     detail: `The request needs the scope ${scope}.`,
     headers: { "www-authenticate": `${challenge}, error="insufficient_scope", scope="${scope}"` }
   })
+
+const readOnly = () => new Problem("forbidden", { detail: "The service is read only: it changes nothing for anybody." })
+
+const foreign = (detail: string) => new Problem("foreign-page", { detail })
 
 /** Fails where the token of this name has used up its rate. */
 type Limit = (name: string) => Effect.Effect<void, Problem<"too-many-requests">>
@@ -132,49 +145,143 @@ const limitOf = Effect.gen(function* () {
 const reachOf = ({ aggregates, level, name }: Bearer): string =>
   JSON.stringify([name, level, aggregates && Array.from(aggregates, ([key, ids]) => [key, [...ids].sort()]).sort()])
 
-const toCaller = (find: Find, presented: string, bearer: Bearer): Session.Caller => ({
+/** The token of a request, and how it came. */
+interface Presented {
+  readonly token: string
+  /** Null where the request has the token itself. */
+  readonly signIn: SignIns.SignIn | null
+}
+
+const adminLevel = Access.scopes.indexOf("admin")
+
+/** What a bearer may do in this way: by a sign-in everything or, without the scope admin, nothing but read. */
+const levelBy = ({ level }: Bearer, { signIn }: Pick<Presented, "signIn">): number =>
+  signIn === null || level >= adminLevel ? level : 0
+
+/** The token that the request has, itself or by a sign-in; undefined where it has none. */
+const presentedBy = ({ headers, method }: HttpServerRequest.HttpServerRequest, signIns: SignIns.SignIns["Type"]) =>
+  Effect.gen(function* (): Effect.fn.Return<Presented | undefined, Problem<"foreign-page">> {
+    if (headers.authorization !== undefined) {
+      const token = /^bearer +(\S+) *$/i.exec(headers.authorization)?.[1]
+      return token === undefined ? undefined : { token, signIn: null }
+    }
+    const signIn = yield* signIns.of(headers)
+    if (signIn === undefined) return undefined
+    if (!OriginGuard.isOwnPage(headers)) {
+      return yield* Effect.fail(foreign("A sign-in is for the service's own pages, and the request is of another one."))
+    }
+    if (method !== "GET" && method !== "HEAD" && !SignIns.isRepeated(signIn, headers)) {
+      const detail = "A request by a sign-in that changes anything repeats its secret in the field Daybook-Csrf."
+      return yield* Effect.fail(foreign(detail))
+    }
+    return { token: signIn.token, signIn }
+  })
+
+const toCaller = (
+  find: Find,
+  signIns: SignIns.SignIns["Type"],
+  { signIn, token }: Presented,
+  bearer: Bearer
+): Session.Caller => ({
   name: bearer.name,
   aggregates: bearer.aggregates ?? null,
-  isTrusted: Effect.map(find(presented), (now) => typeof now !== "string" && reachOf(now) === reachOf(bearer))
+  isTrusted: Effect.zipWith(
+    Effect.map(find(token), (now) => typeof now !== "string" && reachOf(now) === reachOf(bearer)),
+    signIn === null ? Effect.succeed(true) : signIns.lasts(signIn),
+    (isKnown, lasts) => isKnown && lasts
+  )
 })
 
-const check = (find: Find | null, limit: Limit, scope: Access.Scope) =>
+/** Who the request is of, by its token or its sign-in. */
+export interface Recognized {
+  readonly presented: Presented
+  readonly caller: Session.Caller
+  readonly level: number
+}
+
+const recognized = (
+  find: Find,
+  signIns: SignIns.SignIns["Type"],
+  presented: Presented,
+  bearer: Bearer
+): Recognized => ({
+  presented,
+  caller: toCaller(find, signIns, presented, bearer),
+  level: levelBy(bearer, presented)
+})
+
+/** Who has just signed in. */
+export const signedIn = (
+  find: Find,
+  signIns: SignIns.SignIns["Type"],
+  signIn: SignIns.SignIn,
+  bearer: Bearer
+): Recognized => recognized(find, signIns, { token: signIn.token, signIn }, bearer)
+
+/** The sign-in that a request comes by, whatever became of its token; undefined where it comes by none. */
+export const signInOf = (request: HttpServerRequest.HttpServerRequest, signIns: SignIns.SignIns["Type"]) =>
+  Effect.map(presentedBy(request, signIns), (presented) => presented?.signIn ?? undefined)
+
+/** Who sent a request; or why nobody did who is known. */
+export const recognize = (
+  find: Find,
+  signIns: SignIns.SignIns["Type"],
+  request: HttpServerRequest.HttpServerRequest
+): Effect.Effect<Recognized | "missing" | "unknown" | "expired", Problem<"foreign-page">> =>
+  Effect.gen(function* () {
+    const presented = yield* presentedBy(request, signIns)
+    if (presented === undefined) return "missing"
+    const bearer = yield* find(presented.token)
+    if (typeof bearer === "string") return bearer
+    return recognized(find, signIns, presented, bearer)
+  })
+
+const check = (
+  { find, isReadOnly }: Tokens["Type"],
+  signIns: SignIns.SignIns["Type"],
+  limit: Limit,
+  scope: Access.Scope
+) =>
   Effect.gen(function* (): Effect.fn.Return<
     Sender | null,
-    Problem<"unauthorized"> | Problem<"forbidden"> | Problem<"too-many-requests">,
+    Problem<"unauthorized"> | Problem<"forbidden"> | Problem<"foreign-page"> | Problem<"too-many-requests">,
     HttpServerRequest.HttpServerRequest
   > {
+    if (isReadOnly && scope !== "read") return yield* Effect.fail(readOnly())
     if (find === null) return null
     const session = yield* Session.CurrentSession
     const refused = <E>(why: Session.Refused, error: E) => {
       session.refused = why
       return Effect.fail(error)
     }
-    const { headers } = yield* HttpServerRequest.HttpServerRequest
-    const presented = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
-    if (presented === undefined) return yield* refused("missing", unauthorized(""))
-    const bearer = yield* find(presented)
-    if (typeof bearer === "string") return yield* refused(bearer, unauthorized(', error="invalid_token"'))
-    const { level, name } = bearer
-    session.caller = toCaller(find, presented, bearer)
-    yield* Effect.tapError(limit(name), (error) => refused("rate", error))
+    const known = yield* Effect.tapError(
+      recognize(find, signIns, yield* HttpServerRequest.HttpServerRequest),
+      (error) => refused("foreign", error)
+    )
+    if (known === "missing") return yield* refused(known, unauthorized(""))
+    if (typeof known === "string") return yield* refused(known, unauthorized(', error="invalid_token"'))
+    const { caller, level } = known
+    session.caller = caller
+    yield* Effect.tapError(limit(caller.name), (error) => refused("rate", error))
     if (level < Access.scopes.indexOf(scope)) return yield* refused("scope", forbidden(scope))
     const context = yield* Effect.context<never>()
     const route = Context.getOption(context, HttpRouter.RouteContext)
     yield* Reach.ofRoute(Option.getOrUndefined(route)?.params ?? {})
-    return { name, isPersonal: true }
+    return { name: caller.name, isPersonal: true }
   })
 
 /** The checks of the contract. */
-export const layer: Layer.Layer<Access.Read | Access.Write | Access.Admin, never, Tokens> = Layer.unwrapEffect(
-  Effect.gen(function* () {
-    const { find } = yield* Tokens
-    const limit = yield* limitOf
-    const bearer = (scope: Access.Scope) => ({ bearer: () => check(find, limit, scope) })
-    return Layer.mergeAll(
-      Layer.succeed(Access.Read, bearer("read")),
-      Layer.succeed(Access.Write, bearer("write")),
-      Layer.succeed(Access.Admin, bearer("admin"))
-    )
-  })
-)
+export const layer: Layer.Layer<Access.Read | Access.Write | Access.Admin, never, Tokens | SignIns.SignIns> =
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const signIns = yield* SignIns.SignIns
+      const limit = yield* limitOf
+      const bearer = (scope: Access.Scope) => ({ bearer: () => check(tokens, signIns, limit, scope) })
+      return Layer.mergeAll(
+        Layer.succeed(Access.Read, bearer("read")),
+        Layer.succeed(Access.Write, bearer("write")),
+        Layer.succeed(Access.Admin, bearer("admin"))
+      )
+    })
+  )

@@ -13,6 +13,7 @@ import type { AnyDefinition } from "../core/Definition.ts"
 import type { EventStore } from "../core/EventStore.ts"
 import type * as Metadata from "../core/Metadata.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
+import type { ConsoleWords } from "./ConsoleWords.ts"
 import type { ImportFormat } from "./ImportFormat.ts"
 import * as PendingTimers from "./PendingTimers.ts"
 import type * as Projection from "./Projection.ts"
@@ -71,11 +72,15 @@ export interface Application<in P = never> {
   readonly reactions: ReadonlyArray<Reaction.Any>
   /** The aggregate whose stream it is; undefined where the stream is of none of them. */
   readonly ofStream: (streamId: string) => AggregatePart | undefined
+  /** Aggregates and services alone, for whoever only looks: nothing reacts. */
+  readonly services: Layer.Layer<P, never, Runtime>
   /** Aggregates, services and reactions, which run while the layer's scope is open; fails where one does not say where to begin. */
   readonly layer: Layer.Layer<P, StartRequired, Runtime>
   readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
   /** What is noted with its commands beside their payloads; undefined where nothing is. */
   readonly metadata: Metadata.Any | undefined
+  /** How its things are called in the console. */
+  readonly console: ConsoleWords
   /** Loaded by the command line alone. */
   readonly verbs: () => ReadonlyArray<Verb> | Promise<ReadonlyArray<Verb>>
   /** Loaded by the server alone. */
@@ -117,6 +122,8 @@ export interface Parts<Aggregates extends ReadonlyArray<AggregatePart>, S> {
   /** What may be noted with each command. Default: nothing. Over HTTP it comes in the field `Daybook-Metadata`. */
   readonly metadata?: Metadata.Any
   readonly imports?: ReadonlyArray<ImportFormat<ServiceOf<Aggregates[number]> | ActorSystem>>
+  /** How its things are called in the console. Default: by their names. */
+  readonly console?: ConsoleWords
   readonly verbs?: () => ReadonlyArray<Verb> | Promise<ReadonlyArray<Verb>>
   readonly http?: () => OwnHttp<ServiceOf<Aggregates[number]> | NoInfer<S>>
 }
@@ -178,6 +185,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     Layer.empty
   ) as Layer.Layer<P, never, ActorSystem>
   const services = parts.services ?? (Layer.empty as Layer.Layer<S>)
+  const withoutReactions = Layer.provideMerge(services, ofAggregates) as Layer.Layer<P | S, never, Runtime>
   const ofReactions = reactions.reduce<Layer.Layer<never, StartRequired, P | S | Runtime>>(
     (all, reaction) => Layer.merge(all, Reaction.layer(reaction)),
     // Its timers are among the aggregates.
@@ -191,16 +199,14 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     projections,
     reactions,
     ofStream: (streamId) => byName.get(nameIn(streamId)),
-    layer: ofReactions.pipe(Layer.provideMerge(services), Layer.provideMerge(ofAggregates)) as Layer.Layer<
-      P | S,
-      StartRequired,
-      Runtime
-    >,
+    services: withoutReactions,
+    layer: Layer.provideMerge(ofReactions, withoutReactions),
     imports: imports.map((format) => ({
       ...format,
       run: (source, given) => Effect.provide(format.run(source, given), ofAggregates)
     })),
     metadata: parts.metadata,
+    console: parts.console ?? {},
     verbs,
     http
   }

@@ -19,12 +19,12 @@ export interface ServeOptions {
   readonly log?: number
 }
 
-/** `serve` of the program as a process of its own, once it listens. It ends with the scope, if not before. */
-export const start = ([command, ...first]: Program, args: ReadonlyArray<string>, options: ServeOptions = {}) =>
+/** A verb that serves as a process of its own, once it listens. It ends with the scope, if not before. */
+export const startVerb = ([command, ...first]: Program, args: ReadonlyArray<string>, options: ServeOptions = {}) =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(command, [...first, "serve", "--port", String(options.port ?? 0), ...args], {
+        spawn(command, [...first, ...args], {
           stdio: ["ignore", "pipe", options.log ?? "pipe"],
           env: { ...process.env, ...options.env }
         })
@@ -49,3 +49,7 @@ export const start = ([command, ...first]: Program, args: ReadonlyArray<string>,
     })
     return { url, process: child, ended: Effect.promise(() => exit), stderr: () => stderr } satisfies Running
   })
+
+/** `serve` in the same way. */
+export const start = (program: Program, args: ReadonlyArray<string>, options: ServeOptions = {}) =>
+  startVerb(program, ["serve", "--port", String(options.port ?? 0), ...args], options)

@@ -348,10 +348,12 @@ describe("documents", () => {
       "bank/http/StatementView.ts",
       "http/Access.ts",
       "http/ApiParts.ts",
+      "http/ConsoleApi.ts",
       "http/OperationView.ts",
       "http/Problem.ts",
       "http/ProjectionsApi.ts",
       "http/ServiceApi.ts",
+      "http/SessionApi.ts",
       "http/TimersApi.ts"
     ])
     visit(join(source, "bank/main.ts"))

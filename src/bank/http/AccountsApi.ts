@@ -24,9 +24,7 @@ import {
   strict,
   waiting
 } from "../../http/ApiParts.ts"
-import * as ProjectionsApi from "../../http/ProjectionsApi.ts"
-import * as ServiceApi from "../../http/ServiceApi.ts"
-import * as TimersApi from "../../http/TimersApi.ts"
+import { EventPage, ServiceApi } from "../../http/ServiceApi.ts"
 import { type Refusal, refusals } from "../account/AccountError.ts"
 import * as Terms from "../account/AccountSchemas.ts"
 import * as Calendar from "../account/Calendar.ts"
@@ -297,7 +295,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .annotate(OpenApi.Summary, "The events of an account")
       .setPath(id)
       .setUrlParams(Schema.Struct({ after, limit }))
-      .addSuccess(ServiceApi.EventPage)
+      .addSuccess(EventPage)
       .addError(Schema.Union(every, notFound))
       .middleware(Access.Read)
   )
@@ -419,8 +417,4 @@ export class AccountsApi extends HttpApi.make("daybook")
   .add(Accounts)
   .add(Holds)
   .add(Transfers)
-  .add(ServiceApi.Log)
-  .add(ProjectionsApi.Projections)
-  .add(ProjectionsApi.Reactions)
-  .add(TimersApi.Timers)
-  .add(ServiceApi.Operations) {}
+  .addHttpApi(ServiceApi) {}
