@@ -2,6 +2,7 @@
 import { Context, Either, Layer } from "effect"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Application } from "../projection/Application.ts"
+import * as CurrentForm from "../projection/CurrentForm.ts"
 import type { Aggregates } from "./Access.ts"
 import * as Failures from "./Failures.ts"
 import type { Problem } from "./Problem.ts"
@@ -18,19 +19,6 @@ export class EventView extends Context.Tag("daybook/http/EventView")<
   }
 >() {}
 
-/** Streams of aggregates that the application does not know show their data as it is stored. */
-const dataOf = (app: Application, stored: StoredEvent): Either.Either<string, unknown> => {
-  const codec = app.ofStream(stored.streamId)?.definition.codec
-  if (codec === undefined) return Either.right(stored.data)
-  return Either.flatMap(codec.decode(stored), (events): Either.Either<string, unknown> => {
-    const [event] = events
-    // One that is several today, or none, shows it as it is stored: it keeps its one place in the log.
-    return event === undefined || events.length > 1
-      ? Either.right(stored.data)
-      : Either.map(codec.encode(event), ({ data }) => data)
-  })
-}
-
 export const layer = (app: Application): Layer.Layer<EventView> =>
   Layer.succeed(EventView, {
     streamsOf: (aggregates) =>
@@ -41,9 +29,9 @@ export const layer = (app: Application): Layer.Layer<EventView> =>
         )
       ),
     of: (stored) =>
-      Either.mapBoth(dataOf(app, stored), {
+      Either.mapBoth(CurrentForm.of(app, stored), {
         onLeft: Failures.damaged,
-        onRight: (data) => ({
+        onRight: ({ data }) => ({
           position: stored.position,
           streamId: stored.streamId,
           version: stored.version,

@@ -82,6 +82,13 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     ) => Written<ReadonlyArray<Failure>>
     /** Has a reaction that is ahead of the log go on from the log's end. Gives whether there was one. */
     readonly toEnd: (reaction: string) => Written<boolean>
+    /**
+     * Has a relay go on behind the event at this position, wherever it was: in a generation of its own, so that nobody moves on from
+     * where it was, and without its dead letters. The row's `rebuildRequested` says so until `endRewind`. Gives whether there is one.
+     */
+    readonly rewind: (relay: string, position: number) => Written<boolean>
+    /** Whoever is sent the log knows of the rewind. */
+    readonly endRewind: (at: Checkpoint) => Written<void, CheckpointMoved>
     /** Forgets that models halted, so that they try again. */
     readonly clearFailures: (projection: string) => Written
   }

@@ -19,6 +19,7 @@ import {
 } from "./ProjectionError.ts"
 import type { Projections } from "./Projections.ts"
 import * as Reaction from "./Reaction.ts"
+import * as RelayName from "./RelayName.ts"
 import * as Source from "./Source.ts"
 
 export interface Options {
@@ -44,25 +45,29 @@ export const make = ({ reactions, rowOf, wake }: Options) =>
     const generations = yield* GenerationStore
     const declared = new Map(reactions.map((reaction) => [reaction.name, reaction]))
 
+    const kindOf = ({ kind, name }: Pick<ProjectionRow, "kind" | "name">) => (RelayName.is(name) ? "relay" : kind)
+
     /** The row, where the verb is for its kind. */
-    const ofKind = (name: string, kind: ProjectionRow["kind"]) =>
+    const ofKind = (name: string, ...kinds: ReadonlyArray<WrongKind["kind"]>) =>
       Effect.filterOrFail(
         rowOf(name),
-        (row) => row.kind === kind,
-        (row) => new WrongKind({ name, kind: row.kind })
+        (row) => kinds.includes(kindOf(row)),
+        (row) => new WrongKind({ name, kind: kindOf(row) })
       )
 
     const operate = <X>(
-      { kind, name }: Pick<ProjectionRow, "kind" | "name">,
+      row: Pick<ProjectionRow, "kind" | "name">,
       verb: string,
       asked: Readonly<Record<string, unknown>>,
       by: Operation.By | undefined,
       work: Effect.Effect<Readonly<Record<string, unknown>>, X>
-    ) =>
-      Operation.run(`${kind}s.${verb}`, { [kind]: name, ...asked }, by ?? {}, work).pipe(
+    ) => {
+      const kind = kindOf(row)
+      return Operation.run(`${kind}s.${verb}`, { [kind]: row.name, ...asked }, by ?? {}, work).pipe(
         Effect.provideService(EventStore, events),
-        Effect.zipLeft(wake(name))
+        Effect.zipLeft(wake(row.name))
       )
+    }
 
     const release = (row: ProjectionRow, streamId: string, how: "retry" | "skip", by: Operation.By | undefined) => {
       const { name } = row
@@ -113,7 +118,7 @@ export const make = ({ reactions, rowOf, wake }: Options) =>
     const verbs: Pick<Projections["Type"], Verb> = {
       retry: (name, streamId, by) => Effect.flatMap(rowOf(name), (row) => release(row, streamId, "retry", by)),
       skip: (name, streamId, by) =>
-        Effect.flatMap(ofKind(name, "projection"), (row) => release(row, streamId, "skip", by)),
+        Effect.flatMap(ofKind(name, "projection", "relay"), (row) => release(row, streamId, "skip", by)),
       unskip: (name, streamId, by, version) =>
         Effect.flatMap(ofKind(name, "projection"), (row) => {
           const work = Effect.filterOrFail(

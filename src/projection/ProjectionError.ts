@@ -66,12 +66,17 @@ export class NothingAbandoned extends Schema.TaggedError<NothingAbandoned>()("No
 /** The verb is not for this kind: passing over an event would leave undone what a reaction began, and nobody would know. */
 export class WrongKind extends Schema.TaggedError<WrongKind>()("WrongKind", {
   name: Schema.String,
-  kind: Schema.Literal("projection", "reaction")
+  kind: Schema.Literal("projection", "reaction", "relay")
 }) {
   override get message() {
-    return this.kind === "reaction"
-      ? `${this.name} is a reaction: abandon the event with \`daybook reactions abandon\`, which says what stays undone`
-      : `${this.name} is a projection: pass over the event with \`daybook projections skip\``
+    switch (this.kind) {
+      case "reaction":
+        return `${this.name} is a reaction: abandon the event with \`daybook reactions abandon\`, which says what stays undone`
+      case "relay":
+        return `${this.name} is a relay, which sends nothing late: have it send again with \`daybook relay rewind\``
+      case "projection":
+        return `${this.name} is a projection: pass over the event with \`daybook projections skip\``
+    }
   }
 }
 

@@ -246,6 +246,27 @@ const make = Effect.gen(function* () {
           (rows) => rows.length > 0
         )
       ),
+    rewind: (relay, position) =>
+      ride(
+        Effect.fnUntraced(function* (connection) {
+          const rows = yield* connection.executeValues(
+            `UPDATE projection_models SET generation = generation + 1, position = ?, failure = NULL,
+               seen_position = ?, seen_hash = (SELECT hash FROM log_events WHERE log_events.position = ?)
+             WHERE projection = ? AND live = 1 RETURNING generation`,
+            [position, position, position, relay]
+          )
+          yield* connection.executeRaw("DELETE FROM projection_dead_letters WHERE projection = ?", [relay])
+          yield* connection.executeRaw("UPDATE projections SET rebuild_requested = 1 WHERE name = ?", [relay])
+          return rows.length > 0
+        })
+      ),
+    endRewind: (at) =>
+      ride((connection) =>
+        Effect.zipRight(
+          holding(connection, at, `SELECT 1 FROM projection_models WHERE ${here}`, keyOf(at)),
+          connection.executeRaw("UPDATE projections SET rebuild_requested = 0 WHERE name = ?", [at.projection])
+        )
+      ),
     clearFailures: (projection) =>
       Effect.asVoid(run("UPDATE projection_models SET failure = NULL WHERE projection = ?", [projection]))
   })

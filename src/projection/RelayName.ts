@@ -1,0 +1,12 @@
+/**
+ * `RelayName` is how the store of the read side knows a relay: as a reaction whose name begins with `relay:`, which no reaction's own
+ * can. So a relay has a checkpoint, dead letters, a lease and a pause as a reaction has, and its verbs are told apart.
+ */
+const prefix = "relay:"
+
+export const of = (relay: string): string => `${prefix}${relay}`
+
+export const is = (name: string): boolean => name.startsWith(prefix)
+
+/** 1 to 64 of small letters, digits and underscores. */
+export const isValid = (relay: string): boolean => /^[a-z0-9_]{1,64}$/.test(relay)
