@@ -10,13 +10,14 @@ const floors: Record<string, ReadonlyArray<string>> = {
   sql: ["core", "projection"],
   cluster: ["core"],
   http: ["core", "projection"],
-  cli: ["core", "projection", "sql", "http", "testing", "cluster"],
+  relay: ["core", "projection"],
+  cli: ["core", "projection", "sql", "http", "testing", "cluster", "relay"],
   testing: ["core", "projection"],
-  bank: ["core", "projection", "sql", "cluster", "http", "cli", "testing"]
+  bank: ["core", "projection", "sql", "cluster", "http", "cli", "testing", "relay"]
 }
 
 /** What any application may use holds no word of the bank's. */
-const withoutAccounts: ReadonlySet<string> = new Set(["core", "projection", "sql", "cluster", "http", "cli"])
+const withoutAccounts: ReadonlySet<string> = new Set(["core", "projection", "sql", "cluster", "http", "cli", "relay"])
 
 /** Lines of a file. */
 const longest = 500

@@ -35,6 +35,7 @@ import { Program } from "./Program.ts"
 import * as projections from "./projections.ts"
 import * as reactions from "./reactions.ts"
 import * as rebuild from "./rebuild.ts"
+import * as relay from "./relay.ts"
 import * as restore from "./restore.ts"
 import * as Screen from "./Screen.ts"
 import * as Setting from "./Setting.ts"
@@ -72,6 +73,7 @@ const verbs = (app: Application) =>
     projections.command(app),
     reactions.command(app),
     timers.command(app),
+    relay.command(app),
     rebuild.command(app),
     operations.command,
     backup.command,

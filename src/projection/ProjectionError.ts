@@ -69,14 +69,12 @@ export class WrongKind extends Schema.TaggedError<WrongKind>()("WrongKind", {
   kind: Schema.Literal("projection", "reaction", "relay")
 }) {
   override get message() {
-    switch (this.kind) {
-      case "reaction":
-        return `${this.name} is a reaction: abandon the event with \`daybook reactions abandon\`, which says what stays undone`
-      case "relay":
-        return `${this.name} is a relay, which sends nothing late: have it send again with \`daybook relay rewind\``
-      case "projection":
-        return `${this.name} is a projection: pass over the event with \`daybook projections skip\``
+    if (this.kind === "reaction") {
+      return `${this.name} is a reaction: abandon the event with \`daybook reactions abandon\`, which says what stays undone`
     }
+    return this.kind === "relay"
+      ? `${this.name} is a relay, which sends nothing late: have it send again with \`daybook relay rewind\``
+      : `${this.name} is a projection: pass over the event with \`daybook projections skip\``
   }
 }
 

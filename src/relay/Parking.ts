@@ -26,11 +26,18 @@ export const outside = Effect.fnUntraced(function* (at: Model) {
   const checkpoints = yield* CheckpointStore
   const letters = yield* checkpoints.deadLetters(at)
   const positions = yield* checkpoints.skipped(at)
-  return { letters, excluded: { streams: new Set(letters.map(({ streamId }) => streamId)), positions } } satisfies Outside
+  return {
+    letters,
+    excluded: { streams: new Set(letters.map(({ streamId }) => streamId)), positions }
+  } satisfies Outside
 })
 
 const log = (what: string, relay: string, met: Source.Met, error: unknown) =>
-  Fault.report(LogLevel.Error, what, { relay, ...Source.placeOf(met), reason: error instanceof Error ? error.name : "" })
+  Fault.report(LogLevel.Error, what, {
+    relay,
+    ...Source.placeOf(met),
+    reason: error instanceof Error ? error.name : ""
+  })
 
 /** The stream of this event, which is the next one, waits from now on. With too many that wait, the relay does. */
 export const park = Effect.fnUntraced(function* (
@@ -116,14 +123,14 @@ export const workOff = Effect.fnUntraced(function* (
         Effect.void
       )
     )
-  if (next instanceof StreamDamaged && !positions.has(Source.placeOf(next).position)) return void (yield* again(next, next))
+  if (next instanceof StreamDamaged && !positions.has(Source.placeOf(next).position))
+    return void (yield* again(next, next))
   const made = RelayBatch.make(form, page, { streams: new Set(), positions })
   const [first] = page
   if (first !== undefined && made.passed.length === 0) return void (yield* again(first, made.unreadable))
   // A damaged event that is passed over is the only one that it passes.
   const passedTo = next instanceof StreamDamaged ? letter.version : made.passed.at(-1)?.version
-  const later =
-    passedTo === undefined ? undefined : yield* Source.eventAt(yield* EventStore, streamId, passedTo + 1)
+  const later = passedTo === undefined ? undefined : yield* Source.eventAt(yield* EventStore, streamId, passedTo + 1)
   const rest = later === undefined || Source.placeOf(later).position > at.position ? undefined : later
   const sent = yield* Effect.either(send(made.messages, progress(rest === undefined ? null : rest.version)))
   if (sent._tag === "Left") {

@@ -18,8 +18,8 @@ import * as Lease from "../projection/Lease.ts"
 import { ProjectionConfig } from "../projection/ProjectionConfig.ts"
 import { StartRequired } from "../projection/ProjectionError.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
-import * as RelayName from "../projection/RelayName.ts"
 import * as Registration from "../projection/Registration.ts"
+import * as RelayName from "../projection/RelayName.ts"
 import type { Outlet } from "./Outlet.ts"
 import * as RelayRunner from "./RelayRunner.ts"
 
@@ -43,7 +43,9 @@ export class InvalidRelay extends Error {
 
 export const make = ({ filter = {}, name, outlet, startFrom }: Options): Relay => {
   if (!RelayName.isValid(name)) {
-    throw new InvalidRelay(`a relay is called by 1 to 64 small letters, digits and underscores, not ${JSON.stringify(name)}`)
+    throw new InvalidRelay(
+      `a relay is called by 1 to 64 small letters, digits and underscores, not ${JSON.stringify(name)}`
+    )
   }
   return { name, outlet, filter, startFrom: startFrom ?? null }
 }
@@ -73,6 +75,8 @@ export const layer = (
       // Also where all of a process is one runner: two of them would fence each other out for ever.
       const lease = Duration.max(limits.lease, leastLease)
       const run = Effect.scoped(RelayRunner.run(app, relay))
-      yield* Effect.forkScoped(Effect.provideService(Lease.whileHeld(name, run), ProjectionConfig, { ...limits, lease }))
+      yield* Effect.forkScoped(
+        Effect.provideService(Lease.whileHeld(name, run), ProjectionConfig, { ...limits, lease })
+      )
     })
   )

@@ -203,7 +203,8 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
     yield* checkpoints.clearFailures(name)
     const row = yield* find
     if (row === undefined) return
-    for (const { streamId } of yield* checkpoints.deadLetters(row.live)) yield* checkpoints.release(name, streamId, "retry")
+    for (const { streamId } of yield* checkpoints.deadLetters(row.live))
+      yield* checkpoints.release(name, streamId, "retry")
   })
 
   let isBegun = false

@@ -41,7 +41,8 @@ const settleLetters = Effect.fnUntraced(function* (at: Model, parked: Committed[
     const letter = letters.get(streamId)
     if (letter?.version === version) continue
     const met = yield* Source.eventAt(events, streamId as StreamId, version)
-    if (met === undefined) return yield* new RelayHalted({ reason: `version ${version} of a stream that waits is not in this log` })
+    if (met === undefined)
+      return yield* new RelayHalted({ reason: `version ${version} of a stream that waits is not in this log` })
     const failure = Batch.failureOf(met, "it waits for an operator since before this process ran", 1)
     if (letter === undefined) yield* checkpoints.park(at, { to: at.position, events: 0, rate: at.rate }, failure)
     else yield* checkpoints.unpark(at, letter, { ...letter, ...failure }, Effect.void)

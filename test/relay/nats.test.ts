@@ -1,0 +1,86 @@
+/** A relay to a real NATS server: in order and without a gap, over restarts and kills; what comes twice has one id. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
+import * as NatsOutlet from "../../src/relay/NatsOutlet.ts"
+import * as Notes from "../../src/testing/Notes.ts"
+import * as NatsServer from "../NatsServer.ts"
+import * as NatsStream from "./NatsStream.ts"
+import * as Relays from "./Relays.ts"
+
+describe.skipIf(NatsServer.found === undefined)("a relay to NATS", () => {
+  let server: NatsServer.NatsServer
+  beforeAll(async () => {
+    server = await NatsServer.start()
+  })
+  afterAll(() => server.stop())
+
+  const outletOf = (topic: string, duplicateWindow: number) =>
+    NatsOutlet.make({ servers: [server.url.replace("nats://", "")], topic, duplicateWindow })
+  const again = (name: string, position: number) =>
+    Effect.gen(function* () {
+      const { live } = yield* Relays.until(name, () => true)
+      yield* (yield* CheckpointStore).advance(live, { to: position, events: 0, rate: 0 }, Effect.void)
+    })
+
+  it.scopedLive("sends each event in the order of its stream; within the window what is sent again is kept once", () =>
+    Effect.gen(function* () {
+      const last = yield* Relays.write(7, 30)
+      const outlet = outletOf("once", 120)
+      yield* Effect.scoped(Effect.zipRight(Relays.run("once", outlet), Relays.untilAt("once", last)))
+      // As after a crash before the checkpoint was written.
+      yield* again("once", 10)
+      yield* Effect.scoped(Effect.zipRight(Relays.run("once", outlet), Relays.untilAt("once", last)))
+      Relays.assertOnce(yield* NatsStream.read(server.url, "ONCE"), Relays.range(1, last))
+    }).pipe(Effect.provide(Relays.store(":memory:")))
+  )
+
+  it.scopedLive("after the window what is sent again comes again, with the same id, and goes by its position", () =>
+    Effect.gen(function* () {
+      const last = yield* Relays.write(3, 5)
+      // The shortest window that the server takes.
+      const outlet = outletOf("twice", 0.1)
+      yield* Effect.scoped(Effect.zipRight(Relays.run("twice", outlet), Relays.untilAt("twice", last)))
+      yield* again("twice", 9)
+      // The window is time, and nothing tells when the server has forgotten.
+      yield* Effect.sleep("500 millis")
+      yield* Effect.scoped(Effect.zipRight(Relays.run("twice", outlet), Relays.untilAt("twice", last)))
+      const arrived = yield* NatsStream.read(server.url, "TWICE")
+      assert.sameMembers(
+        arrived.slice(last).map(({ id }) => id),
+        arrived.slice(0, last).flatMap(({ id, sequence }) => (Number(sequence) > 9 ? [id] : []))
+      )
+      const seen = new Map<string, number>()
+      const kept = arrived.filter(({ sequence, subject }) => {
+        const isNew = Number(sequence) > (seen.get(subject) ?? 0)
+        if (isNew) seen.set(subject, Number(sequence))
+        return isNew
+      })
+      Relays.assertOnce(kept, Relays.range(1, last))
+    }).pipe(Effect.provide(Relays.store(":memory:")))
+  )
+
+  it.scopedLive("says what it waits for while the server is gone, and goes on when it is back", () =>
+    Effect.gen(function* () {
+      const first = yield* Relays.write(2, 5)
+      yield* Relays.run("gone", outletOf("gone", 120))
+      yield* Relays.untilAt("gone", first)
+      yield* Effect.promise(() => server.kill())
+      const last = yield* Notes.note("note-0", "later")
+      const { live } = yield* Relays.until("gone", (row) => (row.live.failure?.attempts ?? 0) > 1)
+      assert.deepInclude(live.failure, { position: last, halted: false })
+      assert.include(live.failure?.error, "OutletUnavailable")
+      yield* Effect.promise(() => server.restart())
+      yield* Relays.untilAt("gone", last)
+      Relays.assertOnce(yield* NatsStream.read(server.url, "GONE"), Relays.range(1, last))
+    }).pipe(Effect.provide(Relays.store(":memory:")))
+  )
+
+  it("names a subject that a server takes, whatever the stream is called", () => {
+    assert.strictEqual(NatsOutlet.subjectOf("daybook", "account-42"), "daybook.account.42")
+    assert.strictEqual(NatsOutlet.subjectOf("daybook", "account-a.b *>"), "daybook.account.a%2Eb%20%2A%3E")
+    assert.strictEqual(NatsOutlet.subjectOf("daybook", "plain"), "daybook.plain")
+    assert.strictEqual(NatsOutlet.subjectOf("daybook", "note-"), "daybook.note._")
+  })
+})
