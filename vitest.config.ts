@@ -17,6 +17,7 @@ const programs = [
   "test/deno/*.test.ts",
   "test/http/{crashes,openapi,tour}.test.ts",
   "test/projection/{Kill,TimersKill}.test.ts",
+  "test/relay/*.test.ts",
   "test/release/*.test.ts"
 ]
 

@@ -50,7 +50,7 @@ describe("the pages", () => {
     const page = read("docs/install.md")
     const { devDependencies, peerDependencies } = JSON.parse(read("package.json"))
     const named = new Map(
-      [...page.matchAll(/(?<=\s)((?:@effect\/)?[a-z-]+)@(\d[\d.]*)/g)].map(([, name, at]) => [name, at])
+      [...page.matchAll(/(?<=\s)((?:@[a-z-]+\/)?[a-z-]+)@(\d[\d.]*)/g)].map(([, name, at]) => [name, at])
     )
     for (const name of Object.keys(peerDependencies)) assert.strictEqual(named.get(name), devDependencies[name], name)
   })

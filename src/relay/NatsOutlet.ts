@@ -3,7 +3,7 @@
  * a crash a batch is sent again. Each message has the event's id as `Nats-Msg-Id`: within its window of duplicates the server keeps the
  * first one alone; after it a consumer sees the same id twice, and drops what it has seen by stream and position.
  *
- * The subject is `TOPIC.AGGREGATE.ID`, as `daybook.account.42` of stream `account-42`; what a subject cannot hold is percent-encoded.
+ * The subject is `TOPIC.AGGREGATE.ID`, as `daybook.order.42` of stream `order-42`; what a subject cannot hold is percent-encoded.
  * Events of one stream are sent one after the other, each when the one before was acknowledged; those of different streams at once.
  */
 import type { NatsConnection } from "@nats-io/transport-node"
