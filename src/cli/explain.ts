@@ -9,6 +9,7 @@ import { Effect, Option } from "effect"
 import type * as ExplainCommand from "../core/ExplainCommand.ts"
 import type * as StateTree from "../core/StateTree.ts"
 import type { When } from "../core/TimeTravel.ts"
+import * as UtcTimeText from "../core/UtcTimeText.ts"
 import type { Application } from "../projection/Application.ts"
 import type { Sent } from "../projection/Conversation.ts"
 import * as Explanation from "../projection/Explanation.ts"
@@ -111,7 +112,11 @@ const options = {
   limit: Options.integer("limit").pipe(Options.withDefault(100), Options.withDescription("at most this many events"))
 }
 
-const momentOf = (text: string): When => (/^\d{1,15}$/.test(text) ? { version: Number(text) } : { at: new Date(text) })
+const momentOf = (text: string): Effect.Effect<When, UsageError> => {
+  if (/^\d{1,15}$/.test(text)) return Effect.succeed({ version: Number(text) })
+  if (UtcTimeText.isTime(text)) return Effect.succeed({ at: new Date(text) })
+  return new UsageError({ reason: `--at is neither a version nor ${UtcTimeText.expected}` })
+}
 
 export const command = (app: Application) =>
   Command.make("explain", options, ({ after, at, command: asked, db, field, json, limit, stream }) =>
@@ -130,13 +135,16 @@ export const command = (app: Application) =>
         app,
         Option.getOrElse(stream, () => "")
       )
+      const to = Option.isSome(at) ? yield* momentOf(at.value) : undefined
       const found = yield* history(definition, id, {
         after,
         limit,
         ...Option.match(field, { onNone: () => ({}), onSome: (path) => ({ field: path }) }),
-        ...Option.match(at, { onNone: () => ({}), onSome: (text) => ({ to: momentOf(text) }) })
+        ...(to !== undefined && { to })
       })
       const rest = found.next === null ? [] : [`more: --after ${found.next}`]
-      yield* Output.result(json, found, [...found.events.flatMap(describeEvent), ...rest])
+      const none = found.events.length === 0 && after > 0 ? [`no events after version ${after}`] : []
+      const text = [...found.events.flatMap(describeEvent), ...none, ...rest]
+      yield* Output.result(json, found, text.length === 0 ? ["no events up to then"] : text)
     }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(Command.withDescription("Tell how a state came to be, or why a command was refused."))

@@ -81,7 +81,7 @@ export interface Options {
 /** Most steps of one page. */
 export const maxSteps = 1_000
 
-/** Most text of the changes of one page, in UTF-16 code units; the first step comes however much it changed. */
+/** Most text of the changes and values of one page, in UTF-16 code units; the first step comes however much it tells. */
 const maxCharacters = 4 * 1_048_576
 
 export type ExplainError =
@@ -182,6 +182,7 @@ export const history = <S, E extends { readonly _tag: string }>(
       const form = yield* formOf(definition, committed.state)
       const { changes, more: moreChanges } = StateTree.compare(before, form)
       const { causationId, commandId, correlationId, position, principal, recordedAt, sequence, version } = event
+      const running = runningOf(field, before, form)
       steps.push({
         streamId,
         version,
@@ -190,7 +191,7 @@ export const history = <S, E extends { readonly _tag: string }>(
         ...formsOf(definition, event),
         changes,
         moreChanges,
-        running: runningOf(field, before, form),
+        running,
         sequence,
         commandId,
         command: entries.get(sequence)?.command ?? null,
@@ -199,7 +200,7 @@ export const history = <S, E extends { readonly _tag: string }>(
         principal
       })
       before = form
-      characters += JSON.stringify(changes).length
+      characters += JSON.stringify([changes, running]).length
       if (characters > maxCharacters) break
       if (steps.length % 20 === 0) yield* EventLoop.turn
     }

@@ -122,9 +122,18 @@ const applied = (
 
 const tagOf = (error: unknown): string => (error as { readonly _tag?: string } | null)?._tag ?? "an error without a tag"
 
-/** What is stored of events, to compare. */
-const contentOf = (events: ReadonlyArray<Pick<StoredEvent, "type" | "schemaVersion" | "data">>): string =>
-  Json.canonical(events.map(({ data, schemaVersion, type }) => [type, schemaVersion, JSON.parse(data)]))
+/** What would be stored of events today, to compare; undefined where one cannot be stored. */
+const contentOf = (definition: AnyDefinition, events: ReadonlyArray<{ readonly _tag: string }>): string | undefined =>
+  Either.all(events.map((event) => definition.codec.encode(event))).pipe(
+    Either.map((all) =>
+      Json.canonical(all.map(({ data, schemaVersion, type }) => [type, schemaVersion, JSON.parse(data)]))
+    ),
+    Either.getOrUndefined
+  )
+
+/** The text of an error in today's form. */
+const errorOf = (definition: AnyDefinition, command: string, error: unknown): string =>
+  definition.commands.writeAnswer(command, "refusal", error).text
 
 /** How a command would have been decided, if otherwise. */
 const otherwiseOf = (
@@ -133,15 +142,21 @@ const otherwiseOf = (
   again: Exclude<ExplainCommand.Redecided, { readonly _tag: "NotComputed" }>,
   stored: ReadonlyArray<StoredEvent>
 ): Pick<Otherwise, "wouldBe" | "error"> | undefined => {
+  // What an earlier release stored has another form, and may mean the same: both are compared in today's.
   if (again._tag === "Refused") {
     const error = tagOf(again.error)
     if (entry.outcome === "success") return { wouldBe: "refusal", error }
-    const { text } = definition.commands.writeAnswer(entry.command ?? "", "refusal", again.error)
-    return text === entry.answer ? undefined : { wouldBe: "other-error", error }
+    const command = entry.command ?? ""
+    const was = definition.commands.readAnswer(command, "refusal", { text: entry.answer, version: entry.answerVersion })
+    const isSame =
+      Either.isRight(was) && errorOf(definition, command, was.right) === errorOf(definition, command, again.error)
+    return isSame ? undefined : { wouldBe: "other-error", error }
   }
   if (entry.outcome === "refusal") return { wouldBe: "success", error: null }
-  const encoded = Either.all(again.events.map((event) => definition.codec.encode(event)))
-  const isSame = Either.isRight(encoded) && contentOf(encoded.right) === contentOf(stored)
+  // They were decoded when they were folded.
+  const were = stored.flatMap((event) => Either.getOrElse(definition.codec.decode(event), () => []))
+  const content = contentOf(definition, again.events)
+  const isSame = content !== undefined && content === contentOf(definition, were)
   return isSame ? undefined : { wouldBe: "other-events", error: null }
 }
 
@@ -154,7 +169,10 @@ export const run = (
     const store = yield* EventStore
     const streamId = definition.streamId(id)
     const head = yield* store.head(streamId)
-    const wrong = wrongEdits(edits, head.version)
+    const wrong =
+      head.version === 0
+        ? new InvalidArgument({ argument: "id", reason: `names no stream: ${streamId} has no events` })
+        : wrongEdits(edits, head.version)
     if (wrong !== undefined) return yield* wrong
     const left = new Set(edits.leaveOut)
     const changed = new Map(edits.change.map(({ data, version }) => [version, data]))
@@ -173,7 +191,6 @@ export const run = (
     })
     /** Folds one stored event into both. */
     const take = Effect.fnUntraced(function* (event: StoredEvent) {
-      if (event.version === 1) yield* putIn(0, event)
       actual = yield* Replay.fold(definition, actual, [event])
       const data = changed.get(event.version)
       if (!left.has(event.version)) {
@@ -192,6 +209,9 @@ export const run = (
       }
       return page[taken++]
     })
+    // Before the first command too, which would have been decided on them.
+    const [opening] = (yield* store.readStream(streamId, { from: 1, to: 1 })).events
+    if (opening !== undefined) yield* putIn(0, opening)
 
     const otherwise: Array<Otherwise> = []
     const notComputed: Partial<Record<ExplainCommand.NotComputed, number>> = {}

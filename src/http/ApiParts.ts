@@ -1,5 +1,6 @@
 /** `ApiParts` is what endpoints of any contract are made of: parameters, header fields, and the problems that all requests share. */
 import { Context, Schema } from "effect"
+import * as UtcTimeText from "../core/UtcTimeText.ts"
 import * as Problem from "./Problem.ts"
 
 /** A field that may be missing, and is not undefined. */
@@ -22,14 +23,10 @@ export const digits = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
 
 /** A time of RFC 3339 in UTC that exists. */
 export const UtcTime = Schema.String.pipe(
-  Schema.filter(
-    (text) => {
-      if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/.test(text)) return false
-      const time = Date.parse(text)
-      return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19))
-    },
-    { message: () => "is a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z", jsonSchema: { format: "date-time" } }
-  )
+  Schema.filter(UtcTimeText.isTime, {
+    message: () => `is ${UtcTimeText.expected}`,
+    jsonSchema: { format: "date-time" }
+  })
 )
 
 /** Entries of a page when the request does not say. */

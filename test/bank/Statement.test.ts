@@ -1,7 +1,7 @@
 /** Statements of accounts: they chain, add up, and say the same over HTTP and on the command line. */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger, TestClock } from "effect"
 import { Account } from "../../src/bank/account/Account.ts"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
 import { AccountId, HoldId } from "../../src/bank/account/AccountSchemas.ts"
@@ -120,6 +120,27 @@ describe("a statement", () => {
       }
       assert.isUndefined(yield* Statement.make("nobody"))
     }).pipe(Effect.provide(SqliteStore.layer({ filename: ":memory:" })))
+  )
+})
+
+describe("the holds of a statement", () => {
+  it.effect("end at their time, whether or not that is stored yet", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(Date.parse("2026-01-10T12:00:00Z"))
+      yield* Effect.gen(function* () {
+        const anna = (yield* Account)(AccountId.make("anna"))
+        yield* anna.Open({ owner: "Ada", currency: "EUR" })
+        yield* anna.Deposit({ amount: "100" })
+        yield* anna.Reserve({ amount: "7", holdId: HoldId.make("hotel"), expiresAt: "2026-01-20T12:00:00Z" })
+      }).pipe(Effect.provide(accounts))
+      const held = (to?: string) =>
+        Effect.map(Statement.make("anna", { to }), (found) => found?.holds.map(({ holdId }) => holdId))
+      assert.deepStrictEqual(yield* held(), ["hotel"])
+      yield* TestClock.setTime(Date.parse("2026-02-10T12:00:00Z"))
+      assert.deepStrictEqual(yield* held("2026-01-19"), ["hotel"])
+      assert.deepStrictEqual(yield* held("2026-01-20"), [])
+      assert.deepStrictEqual(yield* held(), [])
+    }).pipe(Effect.provide(SqliteStore.layer({ filename: ":memory:" })), Effect.scoped)
   )
 })
 

@@ -77,6 +77,14 @@ describe("daybook explain", () => {
 
         const paged = JSON.parse((yield* run("account-anna", "--after", "1", "--limit", "1", "--json")).stdout)
         assert.deepStrictEqual([paged.events.length, paged.events[0].version, paged.next], [1, 2, 2])
+        assert.strictEqual((yield* run("account-anna", "--after", "99")).stdout, "no events after version 99\n")
+        const long = yield* run("account-anna", "--at", "2020-01-01T00:00:00Z")
+        assert.deepStrictEqual([long.code, long.stdout], [0, "no events up to then\n"])
+        for (const at of ["foo 1", "2026-02-30T12:00:00Z", "2026-01-31", "-1", "1e3"]) {
+          const wrong = yield* run("account-anna", `--at=${at}`)
+          assert.strictEqual(wrong.code, 2, at)
+          assert.match(wrong.stderr, /--at is neither a version nor a time of RFC 3339/)
+        }
         const upTo = JSON.parse((yield* run("account-anna", "--at", "2", "--json")).stdout)
         assert.deepStrictEqual([upTo.events.length, upTo.next], [2, null])
 

@@ -146,6 +146,24 @@ describe("the history of a stream", () => {
     }).pipe(Effect.provide(store))
   )
 
+  it.scopedLive("counts the values of a field too, which may be the whole state", () =>
+    Effect.gen(function* () {
+      const events = ["a", "b"].map((each) => ({
+        type: "Knocked",
+        schemaVersion: 2,
+        data: JSON.stringify({ count: 1, how: each.repeat(1_100_000) })
+      }))
+      for (const [index, event] of events.entries()) {
+        yield* at(1_000, { commandId: `loud-${index}`, command: "Enter", events: [event] })
+      }
+      for (let number = 0; number < 4; number++) yield* knock(1_100 + number, 1)
+      const without = yield* Explain.history(definition, "front")
+      assert.deepStrictEqual([without.steps.length, without.next], [6, null])
+      const page = yield* Explain.history(definition, "front", { field: "by" })
+      assert.deepStrictEqual([page.steps.length, page.next], [2, 2])
+    }).pipe(Effect.provide(store))
+  )
+
   it.scopedLive("ends in a typed error that says where, at an event that is damaged (VR1)", () =>
     Effect.gen(function* () {
       for (const millis of [1_000, 1_100, 1_200]) yield* knock(millis, 1)

@@ -1,15 +1,37 @@
 /** What a stream would be with events otherwise, and which commands would have been decided otherwise. */
+import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Logger, Schema } from "effect"
 import { Account } from "../../src/bank/account/Account.ts"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
 import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
-import { EventStore } from "../../src/core/EventStore.ts"
+import * as Aggregate from "../../src/core/Aggregate.ts"
+import * as Event from "../../src/core/Event.ts"
+import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
+import * as KeptPayload from "../../src/core/KeptPayload.ts"
+import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as WhatIf from "../../src/core/WhatIf.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 
 const definition = Account.define(AccountBehaviour.behaviour)
+
+const Lit = Event.make("Lit", { watts: Schema.Int }).next({ lumens: Schema.Int }, ({ watts }) => ({
+  lumens: watts * 10
+}))
+/** Lights as brightly each time. */
+class Lamp extends Aggregate.make("Lamp", {
+  id: Schema.String,
+  state: Schema.Struct({ lumens: Schema.Int }),
+  initial: { lumens: 0 },
+  events: [Lit],
+  commands: [Rpc.make("Light", { success: Schema.Int })]
+}) {}
+const lamp = Lamp.define({
+  decide: { Light: () => Either.right([Lit.make({ lumens: 400 })]) },
+  evolve: { Lit: (_, { lumens }) => ({ lumens }) },
+  reply: { Light: ({ lumens }) => lumens }
+})
 
 const store = AccountBehaviour.layer.pipe(
   Layer.provideMerge(ActorSystemLocal.layer),
@@ -92,6 +114,48 @@ describe("what if", () => {
       }).pipe(Effect.provide(store))
   )
 
+  it.scopedLive("takes what an earlier release stored for what it means today", () =>
+    Effect.gen(function* () {
+      const streamId = Lamp.streamId("hall")
+      const log = yield* EventStore
+      const commit = (commandId: string, events: ReadonlyArray<Pick<StoredEvent, "type" | "schemaVersion" | "data">>) =>
+        appendOrFail(log, [
+          {
+            streamId,
+            expectedVersion: "any",
+            commands: [
+              {
+                commandId,
+                command: "Light",
+                payload: KeptPayload.write({ text: "", version: 1 }),
+                events,
+                isNew: true,
+                fingerprint: "f",
+                correlationId: commandId,
+                causationId: null,
+                traceparent: null,
+                outcome: "success",
+                answer: () => ({ text: "1", version: 1 })
+              }
+            ]
+          }
+        ])
+      yield* commit("one", [{ type: "Lit", schemaVersion: 1, data: '{"watts":40}' }])
+      yield* commit("two", [{ type: "Lit", schemaVersion: 1, data: '{"watts":40}' }])
+      const answer = yield* WhatIf.run(lamp, "hall", yield* Schema.decode(WhatIf.Edits)({ leaveOut: [1] }))
+      assert.deepStrictEqual([answer.compared, answer.otherwise], [1, []])
+    }).pipe(Effect.provide(store))
+  )
+
+  it.scopedLive("decides the first command on what is put in before it", () =>
+    Effect.gen(function* () {
+      yield* write
+      const opened = { owner: "Eve", currency: "EUR", overdraftLimit: "0.00" }
+      const answer = yield* ask({ putIn: [{ after: 0, type: "AccountOpened", data: opened }] })
+      assert.deepInclude(answer.otherwise[0], { commandId: "open", was: "success", wouldBe: "refusal" })
+    }).pipe(Effect.provide(store))
+  )
+
   it.scopedLive("refuses edits that name what is not there, twice, nothing, or what cannot be read", () =>
     Effect.gen(function* () {
       yield* write
@@ -106,6 +170,8 @@ describe("what if", () => {
         const answer = yield* Effect.either(ask(edits))
         assert.strictEqual(Either.isLeft(answer) && answer.left._tag, tag, JSON.stringify(edits))
       }
+      const edits = yield* Schema.decode(WhatIf.Edits)({ putIn: [{ after: 0, type: "Deposited", data: {} }] })
+      assert.strictEqual((yield* Effect.flip(WhatIf.run(definition, "nobody", edits)))._tag, "InvalidArgument")
     }).pipe(Effect.provide(store))
   )
 })

@@ -6,7 +6,7 @@
  * recorded. The opening balance is that of all events of earlier days, so that the statements of periods in a row chain, also where
  * something was booked for a day long past. Lines stand in the order of the stream.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import * as Explain from "../../core/Explain.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
@@ -123,15 +123,16 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
   let added = 0n
   let more = false
   const booked: Array<Booked> = []
-  const holds = new Map<string, bigint>()
+  const holds = new Map<string, { readonly minor: bigint; readonly expiresAt: string | undefined }>()
   const account = yield* Explain.fold(definition, accountId, definition.initial, (_, stored, events, before, now) => {
     const [first] = events
     const day = dayOf(first, stored)
     const minor = now.balance - before.balance
     if (to === undefined || day <= to) {
       for (const event of events) {
-        if (event._tag === "HoldPlaced") holds.set(event.holdId, event.amount.minor)
-        else if ("holdId" in event) holds.delete(event.holdId)
+        if (event._tag === "HoldPlaced") {
+          holds.set(event.holdId, { minor: event.amount.minor, expiresAt: event.expiresAt })
+        } else if ("holdId" in event) holds.delete(event.holdId)
       }
     }
     if (minor === 0n || (to !== undefined && day > to)) return now
@@ -151,6 +152,9 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
     return now
   })
 
+  // A hold ends at its time; that it did is stored when somebody next decides on the account.
+  const now = yield* Clock.currentTimeMillis
+  const end = to === undefined ? now : Math.min(now, Date.parse(`${to}T00:00:00Z`) + 86_400_000)
   const show = (minor: bigint): string => Money.format({ minor, decimals: account.decimals })
   const statement: Statement = {
     accountId,
@@ -168,7 +172,9 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
       balance: show(opening + upTo)
     })),
     next: more ? (booked.at(-1)?.version ?? null) : null,
-    holds: [...holds].map(([holdId, minor]) => ({ holdId, amount: show(minor) }))
+    holds: [...holds]
+      .filter(([, { expiresAt }]) => expiresAt === undefined || Date.parse(expiresAt) > end)
+      .map(([holdId, { minor }]) => ({ holdId, amount: show(minor) }))
   }
   return statement
 })
