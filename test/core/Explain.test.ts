@@ -151,7 +151,7 @@ describe("the history of a stream", () => {
       const events = ["a", "b"].map((each) => ({
         type: "Knocked",
         schemaVersion: 2,
-        data: JSON.stringify({ count: 1, how: each.repeat(1_100_000) })
+        data: JSON.stringify({ count: 1, how: each.repeat(800_000) })
       }))
       for (const [index, event] of events.entries()) {
         yield* at(1_000, { commandId: `loud-${index}`, command: "Enter", events: [event] })

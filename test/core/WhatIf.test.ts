@@ -150,7 +150,7 @@ describe("what if", () => {
   it.scopedLive("decides the first command on what is put in before it", () =>
     Effect.gen(function* () {
       yield* write
-      const opened = { owner: "Eve", currency: "EUR", overdraftLimit: "0.00" }
+      const opened = { accountId: "anna", owner: "Eve", currency: "EUR", overdraftLimit: "0.00" }
       const answer = yield* ask({ putIn: [{ after: 0, type: "AccountOpened", data: opened }] })
       assert.deepInclude(answer.otherwise[0], { commandId: "open", was: "success", wouldBe: "refusal" })
     }).pipe(Effect.provide(store))
