@@ -7,13 +7,14 @@ import { configDefaults, defineConfig } from "vitest/config"
 
 /** Files that start, kill and restart whole programs, of this release and of others: slow, and they rarely fail alone. */
 const programs = [
+  "test/alerts.test.ts",
   "test/bench.test.ts",
   "test/inside.test.ts",
   "test/outside.test.ts",
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
   "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,verbs}.test.ts",
-  "test/cluster/{processes,starvation}.test.ts",
+  "test/cluster/{conformance,processes,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/http/{crashes,openapi,tour}.test.ts",
   "test/projection/{Kill,TimersKill}.test.ts",
