@@ -59,6 +59,8 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   // Within node_modules, so that the build finds its packages; named after the process, so that two runs do not meet.
   const dist = join(root, "node_modules/.cache/daybook", String(process.pid))
   build(join(root, "src"), dist)
+  const page = join(root, "src/console/page/bundle.mjs")
+  await promisify(execFile)(process.execPath, [page, join(dist, "console")])
   project.provide("dist", dist)
   const [postgres, packed] = await Promise.all([starting, pack(project, root)])
   project.provide("postgres", postgres.url)

@@ -3,6 +3,7 @@ import * as Application from "../projection/Application.ts"
 import { Account } from "./account/Account.ts"
 import * as AccountBehaviour from "./account/AccountBehaviour.ts"
 import * as AccountSummary from "./account/AccountSummary.ts"
+import * as BankConsole from "./BankConsole.ts"
 import * as AccountRows from "./import/AccountRows.ts"
 import { Transfer } from "./transfer/Transfer.ts"
 import * as TransferBehaviour from "./transfer/TransferBehaviour.ts"
@@ -20,6 +21,7 @@ export const application = Application.make({
   services: Transfers.services,
   reactions: [TransferProcess.reaction],
   imports: [AccountRows.berka, AccountRows.commands],
+  console: BankConsole.words,
   verbs: () => import("./cli/statement.ts").then(({ verb }) => [verb]),
   // Loaded by the server alone: it is as much code as all else.
   http: () => import("./http/BankHttp.ts").then(({ part }) => part)

@@ -9,6 +9,7 @@ import * as ApplicationServer from "../http/ApplicationServer.ts"
 import { NodeServer } from "../http/NodeServer.ts"
 import type { Application } from "../projection/Application.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
+import * as ConsolePage from "./ConsolePage.ts"
 import * as Database from "./Database.ts"
 import * as Facts from "./Facts.ts"
 import * as Output from "./Output.ts"
@@ -41,6 +42,7 @@ export const run = (app: Application, { db, port }: Settings) =>
     const server = ApplicationServer.layer(app, { host, port, tokens: null, readOnly: true }).pipe(
       Layer.provide(domain),
       Layer.provide(Facts.layer({ db: db.address, prefix: db.prefix, port }, null)),
+      Layer.provide(ConsolePage.layer),
       Layer.provide(Database.layer(db, "readOnly"))
     )
     return yield* Effect.gen(function* () {

@@ -14,6 +14,7 @@ import * as ProjectionConfig from "../projection/ProjectionConfig.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import { SqlDatabase } from "../sql/SqlDatabase.ts"
 import * as AccessLines from "./AccessLines.ts"
+import * as ConsolePage from "./ConsolePage.ts"
 import * as Database from "./Database.ts"
 import * as Facts from "./Facts.ts"
 import * as Output from "./Output.ts"
@@ -122,6 +123,7 @@ export const run = (app: Application, settings: Settings) =>
       Layer.provide(domain),
       Layer.provide(ProgramFigures.layer({ isNode: cluster._tag === "Some" })),
       Layer.provide(Facts.layer({ ...settings, db: db.address, prefix: db.prefix }, Option.getOrNull(cluster))),
+      Layer.provide(ConsolePage.layer),
       Layer.provideMerge(Database.layer(db, "create", durability)),
       Layer.provide(AccessLines.layer),
       Layer.provide(Telemetry.layer),

@@ -260,7 +260,7 @@ const HeadView = Schema.Struct({
   ]
 })
 
-const StoreView = Schema.Struct({
+export const StoreView = Schema.Struct({
   backend: orNull(text),
   database: orNull(text),
   release: orNull(text),
@@ -288,6 +288,7 @@ const StoreView = Schema.Struct({
     }
   ]
 })
+export type StoreView = typeof StoreView.Type
 
 const Nodes = Schema.Struct({
   clustered: Schema.Boolean,

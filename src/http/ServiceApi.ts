@@ -163,7 +163,7 @@ const OperationPage = Schema.Struct({
 const sums = { events: Schema.Int, bytes: Schema.Int }
 const streamEnd = { streamId: Schema.String, version: Schema.Int }
 /** What the log is made of. */
-const LogStats = Schema.Struct({
+export const LogStats = Schema.Struct({
   ...sums,
   position: Schema.Int,
   types: Schema.Array(
@@ -194,6 +194,7 @@ const LogStats = Schema.Struct({
     }
   ]
 })
+export type LogStats = typeof LogStats.Type
 
 export class Operations extends HttpApiGroup.make("operations")
   .annotate(OpenApi.Description, "What those who run the service ask: health, metrics, documents.")

@@ -1,6 +1,7 @@
 /** The public face of `daybook/projection`. Modules of this package never import it. */
 export * as Application from "./Application.ts"
 export * from "./CheckpointStore.ts"
+export type { ConsoleWords } from "./ConsoleWords.ts"
 export * as Conversation from "./Conversation.ts"
 export * as EventFilter from "./EventFilter.ts"
 export * from "./ExclusionStore.ts"

@@ -11,6 +11,29 @@ export const application = Application.make({
   aggregates: [show, reservation],
   projections: [occupancy],
   reactions: [seating],
+  // How the console calls its things, and which of their parts it lists.
+  console: {
+    title: "Reservations",
+    aggregates: {
+      Show: {
+        plural: "Shows",
+        numbers: [{ path: "seats", title: "Seats" }],
+        columns: [
+          { path: "status", title: "Status" },
+          { path: "seats", title: "Seats" }
+        ]
+      },
+      Reservation: {
+        plural: "Reservations",
+        numbers: [{ path: "seats", title: "Seats" }],
+        columns: [
+          { path: "show", title: "Show" },
+          { path: "seats", title: "Seats" },
+          { path: "status", title: "Status" }
+        ]
+      }
+    }
+  },
   // Loaded by the server alone.
   http: () => import("./OccupancyHandlers.js").then(({ part }) => part)
 })

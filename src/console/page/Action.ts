@@ -1,0 +1,129 @@
+/**
+ * `Action` is what an operator may do: it says what it will do, asks for a reason, shows the same as a line of the command line and of
+ * curl, and tells what became of it. Only where the session is an administrator's, and only when it is confirmed, anything is sent.
+ */
+import { createContext } from "preact"
+import { useContext, useEffect, useRef, useState } from "preact/hooks"
+import type { SessionView } from "../../http/SessionApi.ts"
+import * as Api from "./Api.ts"
+import * as Format from "./Format.ts"
+import { type Element, html } from "./Html.ts"
+import { Copied, Trouble } from "./Parts.ts"
+
+export const Session = createContext<SessionView | null>(null)
+
+export const useMayAct = (): boolean => {
+  const session = useContext(Session)
+  return session?.scope === "admin" && !session.readOnly
+}
+
+/** A word of a shell, as it is. */
+export const quoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+export interface Act {
+  readonly title: string
+  /** What it will do, in a sentence. */
+  readonly says: string
+  readonly path: string
+  /** Beside the reason; null where the service takes neither. */
+  readonly body: Readonly<Record<string, unknown>> | null
+  /** Words of the command line after `daybook`. */
+  readonly cli: ReadonlyArray<string>
+  /** What it would do, asked of the service before anything is sent. */
+  readonly look?: () => Promise<string>
+  readonly onDone: () => void
+  readonly isDangerous?: boolean
+}
+
+const curlOf = (path: string, body: object | null, key: string, hasTokens: boolean): string =>
+  [
+    "curl -X POST",
+    ...(hasTokens ? ['-H "Authorization: Bearer $TOKEN"'] : []),
+    `-H 'Idempotency-Key: ${key}'`,
+    ...(body === null ? [] : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`]),
+    quoted(`${location.origin}${path}`)
+  ].join(" ")
+
+const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void }): Element => {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const session = useContext(Session)
+  const [key] = useState(() => crypto.randomUUID())
+  const [reason, setReason] = useState("")
+  const [seen, setSeen] = useState<string>()
+  const [problem, setProblem] = useState<Api.Problem>()
+  const [isSending, setSending] = useState(false)
+  const [isDone, setDone] = useState(false)
+  useEffect(() => {
+    dialog.current?.showModal()
+    let isGone = false
+    act.look?.().then(
+      (text) => !isGone && setSeen(text),
+      (error: unknown) => !isGone && setProblem(Api.problemOf(error))
+    )
+    return () => {
+      isGone = true
+    }
+  }, [])
+  const body = act.body === null ? null : { ...act.body, reason: reason.trim() }
+  const why = body === null ? [] : ["--reason", body.reason || "…"]
+  const mayConfirm = !isSending && (body === null || body.reason !== "")
+  const send = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    setSending(true)
+    try {
+      await Api.post(act.path, body, key)
+      setProblem(undefined)
+      setDone(true)
+      act.onDone()
+    } catch (error) {
+      setProblem(Api.problemOf(error))
+    } finally {
+      setSending(false)
+    }
+  }
+  return html`<dialog ref=${dialog} onClose=${close} aria-labelledby="act-title">
+    <form onSubmit=${(event: Event) => void send(event)}>
+      <h2 id="act-title">${act.title}</h2>
+      <p>${act.says}</p>
+      ${act.look !== undefined && html`<p class="look" role="status">${seen ?? (problem === undefined ? "Looking what it would do…" : "")}</p>`}
+      ${
+        body === null
+          ? html`<p class="quiet">It changes nothing that is stored of the application, and keeps no reason.</p>`
+          : html`<label>Reason, for the journal
+        <input name="reason" required maxlength="4096" autocomplete="off" value=${reason} disabled=${isDone}
+          onInput=${(event: InputEvent) => setReason((event.target as HTMLInputElement).value)} />
+      </label>`
+      }
+      <${Copied} label="CLI" text=${["daybook", ...act.cli, ...why].map(quoted).join(" ")} />
+      <${Copied} label="curl" text=${curlOf(act.path, body, key, session?.tokens === true)} />
+      ${problem !== undefined && html`<${Trouble} problem=${problem} />`}
+      ${isDone && html`<p class="done" role="status">${body === null ? "Done: it was asked for, and begins now." : "Done: it is in the journal, with your reason."}</p>`}
+      <div class="buttons">
+        <button type="button" onClick=${() => dialog.current?.close()}>${isDone ? "Close" : "Cancel"}</button>
+        ${!isDone && html`<button class=${act.isDangerous ? "danger" : "primary"} disabled=${!mayConfirm}>${act.title}</button>`}
+      </div>
+    </form>
+  </dialog>`
+}
+
+/** The buttons of what may be done; none where nothing may. */
+export const Actions = ({ acts }: { readonly acts: ReadonlyArray<Act> }): Element => {
+  const mayAct = useMayAct()
+  const [chosen, setChosen] = useState<Act>()
+  return html`<div class="acts">
+    ${mayAct && acts.map((act) => html`<button type="button" onClick=${() => setChosen(act)}>${act.title}…</button>`)}
+    ${chosen !== undefined && html`<${Dialog} act=${chosen} close=${() => setChosen(undefined)} />`}
+  </div>`
+}
+
+export const planned = async (name: string): Promise<string> => {
+  const plan = await Api.get<{ readonly events: number; readonly estimatedSeconds?: number | null }>(
+    `/projections/${encodeURIComponent(name)}/rebuild`
+  )
+  const time =
+    typeof plan.estimatedSeconds === "number"
+      ? `about ${Format.duration(plan.estimatedSeconds)}`
+      : "a time that is not known yet"
+  return `Dry run: it reads ${Format.plural(plan.events, "position")} of the log, which takes ${time}. Queries are answered from the present tables until the new ones are ready.`
+}

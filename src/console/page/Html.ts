@@ -1,0 +1,16 @@
+/** `html` makes elements from a template: `html`<p>${text}</p>``. What is put in is always text or an element, never markup. */
+import htm from "htm"
+import { type ComponentChildren, h, type VNode } from "preact"
+
+export type Children = ComponentChildren
+export type Element = VNode
+
+type Make = (type: unknown, props: Record<string, unknown>, ...children: unknown[]) => unknown
+
+/** Its types say that it is CommonJS, where what is bundled is not. */
+const { bind } = htm as unknown as { readonly bind: (make: Make) => (...template: unknown[]) => unknown }
+const bound = bind.call(htm, h as unknown as Make)
+
+/** Templates of one root: several are put in a list by whoever has them. */
+export const html = (strings: TemplateStringsArray, ...values: ReadonlyArray<unknown>): VNode =>
+  bound(strings, ...values) as VNode

@@ -1,0 +1,33 @@
+/** What a service has before somebody looks at it: accounts of the bank with a history, transfers, and a command that was refused. */
+import { Effect } from "effect"
+import * as Service from "../http/Service.ts"
+
+const accounts = ["anna", "ben", "carla", "dora", "emil"]
+
+export const correlation = "order-4711"
+
+/** The same each time; `headers` for a service that asks for a token. */
+export const bank = (url: string, headers: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const post = (path: string, key: string, body: object) =>
+      Effect.flatMap(Service.ask(`${url}${path}`, { body, key, headers }), (answer) =>
+        answer.status < 500 ? Effect.succeed(answer) : Effect.die(new Error(`${path} ${answer.text}`))
+      )
+    for (const [index, accountId] of accounts.entries()) {
+      const owner = `${accountId[0]?.toUpperCase()}${accountId.slice(1)} Example`
+      yield* post("/accounts", `open-${accountId}`, { accountId, owner, currency: "EUR", overdraftLimit: "100" })
+      yield* post(`/accounts/${accountId}/deposits`, `salary-${accountId}`, {
+        amount: `${1_200 + index * 150}.00`,
+        reference: "salary"
+      })
+    }
+    for (let day = 1; day <= 24; day++) {
+      const amount = `${((day * 37) % 90) + 5}.${String((day * 13) % 100).padStart(2, "0")}`
+      const kind = day % 4 === 0 ? "deposits" : "withdrawals"
+      yield* post(`/accounts/anna/${kind}`, `day-${day}`, { amount, reference: `receipt ${day}` })
+    }
+    yield* post("/transfers", "rent-1", { transferId: "rent-1", from: "anna", to: "ben", amount: "250" })
+    yield* post("/transfers", "rent-2", { transferId: "rent-2", from: "carla", to: "dora", amount: "75.50" })
+    yield* post("/transfers", "too-much", { transferId: "too-much", from: "ben", to: "nobody", amount: "10" })
+    yield* post("/accounts/emil/withdrawals", "refused-1", { amount: "99999" })
+  })
