@@ -21,6 +21,8 @@ const intervalMs = 100
 /** Measures how late the event loop is, until the scope closes. Keeps no process from ending. */
 export const watchEventLoop: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
+    // There from the start, and not from the first delay on.
+    delays.unsafeValue([])
     let due = performance.now() + intervalMs
     const timer = setInterval(() => {
       const now = performance.now()

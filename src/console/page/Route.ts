@@ -2,7 +2,7 @@
  * `Route` is the place in the console that the address names, behind its `#`: `#/aggregate/Order/4711?version=3`. Each view has one, so
  * that it can be kept, sent to somebody and gone back to.
  */
-import { useEffect, useState } from "preact/hooks"
+import { useLayoutEffect, useState } from "preact/hooks"
 
 export interface Route {
   readonly path: ReadonlyArray<string>
@@ -53,7 +53,7 @@ export const amend = (changed: Query): void => {
 
 export const useRoute = (): Route => {
   const [hash, setHash] = useState(location.hash)
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = () => setHash(location.hash)
     addEventListener("hashchange", changed)
     return () => removeEventListener("hashchange", changed)

@@ -2,7 +2,7 @@
  * One aggregate: its state at a version, which the slider and the arrow keys choose; its history beside it; and, as views of their own,
  * the difference of two versions, the chart of a number, and the documents that the application has of it.
  */
-import { useEffect } from "preact/hooks"
+import { useLayoutEffect } from "preact/hooks"
 import type { History } from "../../../http/ExplainApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
@@ -42,9 +42,9 @@ const chooseVersion = (version: number, head: number): void => {
   Route.amend({ version: within === head ? undefined : within })
 }
 
-/** ← and → go through the versions, wherever nothing is typed. */
+/** ← and → go through the versions, wherever nothing is typed: from the one that is shown, however fast they are pressed. */
 const useArrows = (version: number, head: number): void => {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0
       const target = event.target as HTMLElement
