@@ -44,9 +44,17 @@ const follow = async (url: URL, query: string, wanted: number) => {
     })
     response.on("error", () => {})
   })
+  let isOpen = true
+  response.once("close", () => {
+    isOpen = false
+  })
   request.on("error", () => {})
   await once(response, "data")
-  return { done, close: () => request.destroy() }
+  const close = () => {
+    if (!isOpen) throw new Error("a client of the feed was cut off")
+    request.destroy()
+  }
+  return { done, close }
 }
 
 const contestant = (name: string, clients: number, count: number, readAll: boolean): Contestant => ({

@@ -78,8 +78,7 @@ export const make = Effect.gen(function* () {
         )
         return goesOn && place.position !== null ? Stream.concat(told, messages(place.position)) : told
       }
-      return Subscription.log(after, filter).pipe(
-        Stream.filter(({ streamId }) => maySee(streams, streamId)),
+      return Subscription.log(after, streams === null ? filter : { ...filter, streams }).pipe(
         Stream.chunks,
         Stream.mapConcat(messagesOf),
         Stream.mapEffect((message) => message),

@@ -89,7 +89,7 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     readonly rewind: (relay: string, position: number) => Written<boolean>
     /** Whoever is sent the log knows of the rewind. */
     readonly endRewind: (at: Checkpoint) => Written<void, CheckpointMoved>
-    /** Forgets that models halted, so that they try again. */
-    readonly clearFailures: (projection: string) => Written
+    /** Forgets that models halted, so that they try again. Those of a later version are a newer release's to try. */
+    readonly clearFailures: (projection: string, version: number) => Written
   }
 >() {}

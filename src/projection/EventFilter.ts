@@ -1,6 +1,6 @@
 /**
- * `EventFilter` says which events of the log a follower wants: by stored type, by aggregate, by the beginning of the stream's
- * id. All that it names must hold; what it leaves out, anything does.
+ * `EventFilter` says which events of the log a follower wants: by stored type, by aggregate, by stream or the beginning of its id.
+ * All that it names must hold; what it leaves out, anything does.
  */
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as StreamId from "../core/StreamId.ts"
@@ -12,15 +12,19 @@ export interface EventFilter {
   readonly aggregates?: ReadonlySet<string>
   /** Only events of streams whose id begins so, taken literally. Default: all. */
   readonly streamPrefix?: string
+  /** Only events of these streams. Default: all. */
+  readonly streams?: ReadonlySet<string>
 }
 
 /** The same as beginnings of stream ids and types: an event fits where one of each does. Null: any. */
 export interface Wanted {
   readonly prefixes: ReadonlyArray<string>
   readonly types: ReadonlySet<string> | null
+  /** The whole ids, which are the beginnings too, where it wants single streams. Null: any that begins so. */
+  readonly streams: ReadonlySet<string> | null
 }
 
-export const all: Wanted = { prefixes: [""], types: null }
+export const all: Wanted = { prefixes: [""], types: null, streams: null }
 
 /** The narrower of two beginnings, or nothing where no id has both. */
 const both = (one: string, other: string): ReadonlyArray<string> => {
@@ -28,27 +32,42 @@ const both = (one: string, other: string): ReadonlyArray<string> => {
   return other.startsWith(one) ? [other] : []
 }
 
-export const wantedOf = ({ aggregates, streamPrefix = "", types }: EventFilter): Wanted => ({
-  prefixes:
+/** Those of the streams that begin in one of these ways. */
+const ofStreams = (streams: ReadonlySet<string>, prefixes: ReadonlyArray<string>) => {
+  const found = [...streams].filter((streamId) => prefixes.some((prefix) => streamId.startsWith(prefix)))
+  return { prefixes: found, streams: new Set(found) }
+}
+
+export const wantedOf = ({ aggregates, streamPrefix = "", streams, types }: EventFilter): Wanted => {
+  const prefixes =
     aggregates === undefined
       ? [streamPrefix]
-      : [...aggregates].flatMap((name) => both(StreamId.prefixOf(name), streamPrefix)),
-  types: types ?? null
-})
-
-/** What both want. */
-export const narrow = (one: Wanted, other: Wanted): Wanted => {
-  const { types } = one
+      : [...aggregates].flatMap((name) => both(StreamId.prefixOf(name), streamPrefix))
   return {
-    prefixes: one.prefixes.flatMap((prefix) => other.prefixes.flatMap((each) => both(prefix, each))),
-    types:
-      types === null || other.types === null
-        ? (types ?? other.types)
-        : new Set([...types].filter((type) => other.types?.has(type)))
+    types: types ?? null,
+    ...(streams === undefined ? { prefixes, streams: null } : ofStreams(streams, prefixes))
   }
 }
 
+/** What both want. */
+export const narrow = (one: Wanted, other: Wanted): Wanted => {
+  const types =
+    one.types === null || other.types === null
+      ? (one.types ?? other.types)
+      : new Set([...one.types].filter((type) => other.types?.has(type)))
+  const prefixes = one.prefixes.flatMap((prefix) => other.prefixes.flatMap((each) => both(prefix, each)))
+  const { streams } = one
+  if (streams === null || other.streams === null) {
+    const single = streams ?? other.streams
+    return { types, ...(single === null ? { prefixes, streams: null } : ofStreams(single, prefixes)) }
+  }
+  const shared = [...streams].filter((streamId) => other.streams?.has(streamId))
+  return { types, prefixes: shared, streams: new Set(shared) }
+}
+
 export const fits = (
-  { prefixes, types }: Wanted,
+  { prefixes, streams, types }: Wanted,
   { streamId, type }: Pick<StoredEvent, "streamId" | "type">
-): boolean => (types === null || types.has(type)) && prefixes.some((prefix) => streamId.startsWith(prefix))
+): boolean =>
+  (types === null || types.has(type)) &&
+  (streams === null ? prefixes.some((prefix) => streamId.startsWith(prefix)) : streams.has(streamId))

@@ -300,7 +300,7 @@ export const run = Effect.fnUntraced(function* (
     if (!begun) {
       yield* generations.register(name, "projection")
       // Whoever starts anew may have brought what was missing.
-      yield* checkpoints.clearFailures(name)
+      yield* checkpoints.clearFailures(name, version)
       begun = true
     }
     const row = Option.getOrNull(yield* generations.find(name))

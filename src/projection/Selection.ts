@@ -117,7 +117,7 @@ export const make = <E extends Event.Any>(
     reach: () => {
       const found = resolve()
       const prefixes = new Set([...found.values()].flat().map(({ prefix }) => prefix))
-      return { prefixes: prefixes.has("") ? [""] : [...prefixes], types: new Set(found.keys()) }
+      return { prefixes: prefixes.has("") ? [""] : [...prefixes], types: new Set(found.keys()), streams: null }
     },
     check: () => void resolve(),
     within: (aggregates) => {

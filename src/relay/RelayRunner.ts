@@ -199,10 +199,10 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
   const begin = Effect.gen(function* () {
     const birth = { name, startFrom: relay.startFrom, formerNames: [] }
     yield* Registration.register(birth)
-    // Whoever starts it again may have brought what was missing.
-    yield* checkpoints.clearFailures(name)
     const row = yield* find
     if (row === undefined) return
+    // Whoever starts it again may have brought what was missing.
+    yield* checkpoints.clearFailures(name, row.live.version)
     for (const { streamId } of yield* checkpoints.deadLetters(row.live))
       yield* checkpoints.release(name, streamId, "retry")
   })

@@ -34,6 +34,22 @@ const shownNow = (connection: Connection, projection: string) =>
       row === undefined ? [] : Object.keys(TableNames.parse(row[2] as string, row[0] as number, row[1] as number))
   )
 
+/** The tables that models of other projections have for views of these names; of several the newest one's. */
+const heirsOf = (connection: Connection, projection: string, views: ReadonlyArray<string>) =>
+  Effect.map(
+    connection.executeValues(
+      `SELECT version, generation, tables FROM projection_models WHERE projection <> ? AND live = ${states.live}
+       ORDER BY started_at`,
+      [projection]
+    ),
+    (rows): ReadonlyMap<string, string> =>
+      new Map(
+        rows
+          .flatMap((row) => Object.entries(TableNames.parse(row[2] as string, row[0] as number, row[1] as number)))
+          .filter(([view]) => views.includes(view))
+      )
+  )
+
 /** Who has what it waits for, for the operator. */
 const selectReaders = `SELECT format('pid %s, user %s%s, %s since %s', a.pid, a.usename,
     CASE WHEN a.application_name = '' THEN '' ELSE ', ' || a.application_name END, a.state, a.xact_start::timestamptz(0))
@@ -94,10 +110,14 @@ const make = Effect.gen(function* () {
       const before = yield* shownNow(connection, projection)
       const own = new Set(shown.map(({ view }) => view))
       views = [...new Set([...before, ...own])]
-      const gone = before.filter((view) => !own.has(view))
+      const left = before.filter((view) => !own.has(view))
+      // A projection that was renamed took them along, and its queries go on.
+      const heirs = yield* heirsOf(connection, projection, left)
+      const gone = left.filter((view) => !heirs.has(view))
+      const inherited = Array.from(heirs, ([view, table]) => ({ view, table }))
       const checkpoint = before.length === 0 && shown.length > 0 ? [TableNames.checkpointOf(projection)] : []
       yield* ModelViews.assertFree(connection, dialect, [...own, ...checkpoint])
-      yield* ModelViews.replace(dialect)(connection, shown, gone)
+      yield* ModelViews.replace(dialect)(connection, [...shown, ...inherited], gone)
     })
     const isOwn = (error: unknown): error is SqlError | ViewFailed =>
       error instanceof SqlError || error instanceof ModelViews.ViewsDepend || error instanceof ModelViews.NameTaken

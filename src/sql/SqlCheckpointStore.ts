@@ -267,8 +267,10 @@ const make = Effect.gen(function* () {
           connection.executeRaw("UPDATE projections SET rebuild_requested = 0 WHERE name = ?", [at.projection])
         )
       ),
-    clearFailures: (projection) =>
-      Effect.asVoid(run("UPDATE projection_models SET failure = NULL WHERE projection = ?", [projection]))
+    clearFailures: (projection, version) =>
+      Effect.asVoid(
+        run("UPDATE projection_models SET failure = NULL WHERE projection = ? AND version <= ?", [projection, version])
+      )
   })
 })
 

@@ -11,7 +11,8 @@ import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Projections } from "../../projection/Projections.ts"
 import * as ProjectionsLocal from "../../projection/ProjectionsLocal.ts"
 import type { Case } from "../Conformance.ts"
-import { caughtUp, fast, model, note, notes, running } from "../Notes.ts"
+import { caughtUp, fast, halted, model, note, notes, running, status, until } from "../Notes.ts"
+import { poison } from "./Poison.ts"
 
 /** A process of the release whose projection has this version, until the scope ends. Its lease outlasts the case. */
 const process = (version: number) =>
@@ -53,6 +54,19 @@ export const RollingDeployConformance: ReadonlyArray<Case<EventStore | Projectio
       const end = yield* note("c", "seven")
       yield* running([notes({ version: 2 })], caughtUp(end))
       deepStrictEqual(yield* model(), { a: "3: one two three", b: "3: four five six", c: "1: seven" })
+    })
+  },
+  {
+    name: "a release that is rolled back leaves the newer one's failure as it is, so that an operator sees why nothing goes on (RD2)",
+    run: Effect.gen(function* () {
+      const end = yield* note("a", "one", "bad")
+      yield* running([notes({ ...poison("bad"), version: 2 })], until(halted))
+      const back = yield* running(
+        [notes(), notes({ name: "other" })],
+        // Both have begun by then.
+        Effect.zipRight(caughtUp(end, "other"), status())
+      )
+      deepStrictEqual([back.status, back.lastError?.version], ["halted", 2])
     })
   }
 ]

@@ -21,9 +21,10 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
           const isPostgres = other.kind === "postgres"
           if (isPostgres) {
             yield* other.run("GRANT SELECT ON notes TO PUBLIC")
-            yield* other.run("GRANT UPDATE (count) ON notes TO PUBLIC WITH GRANT OPTION").pipe(Effect.ignore)
+            yield* other.run("GRANT UPDATE (count) ON notes TO PUBLIC")
           }
-          const rights = "SELECT relacl::text FROM pg_class WHERE oid = to_regclass('notes')"
+          const rights = `SELECT relacl::text, attname, attacl::text FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+            WHERE pg_class.oid = to_regclass('notes') AND attname = 'count'`
           const before = isPostgres ? yield* other.run(rights) : []
           yield* rebuilt("notes")
           const later = yield* note("a", "three")
@@ -34,6 +35,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
           )
           if (isPostgres) {
             ok(String(before[0]?.[0]).includes("=r/"), String(before[0]?.[0]))
+            ok(String(before[0]?.[2]).includes("=w/"), String(before[0]?.[2]))
             deepStrictEqual(yield* other.run(rights), before)
           }
           yield* other.run("DROP VIEW report")
@@ -48,7 +50,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       const end = yield* note("a", "one", "two")
       yield* running([counting("model"), notes({ name: "other" })], caughtUp(end, "model"))
       const isPostgres = other.kind === "postgres"
-      if (isPostgres) yield* other.run("GRANT SELECT ON model TO PUBLIC")
+      if (isPostgres) yield* other.run("GRANT SELECT ON model TO PUBLIC; GRANT UPDATE (count) ON model TO PUBLIC")
       const wider = counting("model", {
         version: 2,
         columns: "more INTEGER, count INTEGER NOT NULL, one TEXT NOT NULL"
@@ -58,8 +60,12 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
         Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "20 seconds"))
       )
       if (isPostgres) {
-        const [row] = yield* other.run("SELECT relacl::text FROM pg_class WHERE oid = to_regclass('model')")
+        const [row] = yield* other.run(
+          `SELECT relacl::text, attacl::text FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+           WHERE pg_class.oid = to_regclass('model') AND attname = 'count'`
+        )
         ok(String(row?.[0]).includes("=r/"), String(row?.[0]))
+        ok(String(row?.[1]).includes("=w/"), String(row?.[1]))
       }
       yield* other.run("CREATE VIEW depends_on_it AS SELECT more, one FROM model")
       const narrow = counting("model", { version: 3 })
@@ -181,6 +187,31 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       // Declared again, it is built from the start.
       yield* running([notes()], caughtUp(end))
       deepStrictEqual(yield* model(), { a: "1: one" })
+    })
+  },
+  {
+    name: "a table that a renamed projection took along stays when its former name is removed, and goes back when it is (RD2)",
+    run: Effect.gen(function* () {
+      const end = yield* note("a", "one")
+      const former = counting("former", { table: "shared" })
+      // Of another version, since tables are named after it.
+      const renamed = counting("renamed", { table: "shared", version: 2 })
+      yield* running([former], caughtUp(end, "former"))
+      const later = yield* note("a", "two")
+      yield* running([renamed], caughtUp(later, "renamed"))
+      deepStrictEqual(yield* counted("shared"), [2, 2])
+      const removed = (name: string) =>
+        beside(
+          [],
+          Effect.flatMap(service, (asked) => asked.remove(name))
+        )
+      yield* removed("former")
+      deepStrictEqual(yield* counted("shared"), [2, 2])
+      yield* running([former], caughtUp(later, "former"))
+      yield* removed("renamed")
+      deepStrictEqual(yield* counted("shared"), [2, 2])
+      yield* removed("former")
+      ok(Exit.isFailure(yield* Effect.exit(query("SELECT * FROM shared"))))
     })
   }
 ]

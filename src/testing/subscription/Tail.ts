@@ -115,6 +115,14 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
           ({ streamId, type }) => streamId.startsWith("order-") && type === "Noted"
         ],
         [{ aggregates: new Set(["order"]), streamPrefix: "invoice-" }, () => false],
+        [
+          { streams: new Set(["order-1", "invoice-1", "order-2"]) },
+          ({ streamId }) => streamId === "order-1" || streamId === "invoice-1"
+        ],
+        [
+          { streams: new Set(["order-1", "invoice-1"]), aggregates: new Set(["order"]) },
+          ({ streamId }) => streamId === "order-1"
+        ],
         [{ types: new Set() }, () => false],
         [{}, () => true]
       ]
