@@ -1,9 +1,10 @@
 /**
  * Question: how large a machine does the service need?
- * Method: deposits over HTTP from 64 connections to 1,000 accounts, each with an idempotency key of its own, the read model running
- * beside; server and clients are two processes on one machine. Processor time and memory are what the server's own `/metrics` say of
- * it before and after. Then it is killed and started on its log, until it listens. The size is that of the database after
- * that, its write-ahead log played in, for each command with all that is kept of it: event, journal, answer, payload, read model.
+ * Method: deposits over HTTP from 64 connections to 1,000 accounts, each with an idempotency key of its own, the
+ * read model running beside; server and clients are two processes on one machine. Processor time and memory are what
+ * the server's own `/metrics` say of it before and after. Then it is killed and started on its log, until it
+ * listens. The size is that of the database after that, its write-ahead log played in, for each command with all
+ * that is kept of it: event, journal, answer, payload, read model.
  * Not measured: networks, TLS, slow clients, commands that are larger than a deposit.
  */
 import { spawn } from "node:child_process"

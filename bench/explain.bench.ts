@@ -1,9 +1,10 @@
 /**
- * Question: how long does the first page of the history of a long stream take, does its memory depend on the stream's length, and how
- * fast is one pass over the log for its statistics, against the least that any scan of the rows does (`raw`)?
- * Method: one account of 1,000,000 events in SQLite, in transactions of 10,000, read through a client that only reads. The first page has 100
- * events and the running balance; milliseconds, warm. `raw` pages all columns of the events and adds up the bytes of their data.
- * Contestants of the scan in turn on the same file, medians.
+ * Question: how long does the first page of the history of a long stream take, does its memory depend on the
+ * stream's length, and how fast is one pass over the log for its statistics, against the least that any scan of the
+ * rows does (`raw`)?
+ * Method: one account of 1,000,000 events in SQLite, in transactions of 10,000, read through a client that only
+ * reads. The first page has 100 events and the running balance; milliseconds, warm. `raw` pages all columns of the
+ * events and adds up the bytes of their data. Contestants of the scan in turn on the same file, medians.
  * Not measured: snapshots (the first page needs none); a running service beside it.
  */
 import process from "node:process"

@@ -35,7 +35,7 @@ export const toBy = ({ by, key, reason }: Given): Operation.By => ({
   key: Option.getOrNull(key)
 })
 
-/** The line that tells of an operation. */
+/** What an operator is shown of an operation that is done. */
 export const told = ({ replayed }: Operation.Done, text: string): string =>
   replayed ? `${text} (done before, under this key)` : text
 

@@ -97,7 +97,7 @@ const onOne = <E>(
       }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
   ).pipe(Command.withDescription(description))
 
-/** How often, and how long, whoever removes a model waits for those who read it. */
+/** Pauses between attempts to remove a model that others read, and when to give up. */
 const patience = Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("10 seconds"))
 
 const remove = (app: Application) =>

@@ -40,7 +40,7 @@ const list = Effect.fnUntraced(function* (json: boolean, limit: number) {
   ])
 })
 
-/** The timers of a database, beside whoever drives them: of two who write to one at once the first in the log holds. */
+/** The timers of a database, while another process may drive them: of two writes to one timer, the first in the log counts. */
 const own = (db: Database.Place) =>
   Timers.part.layer.pipe(Layer.provide(ActorSystemLocal.layer), Layer.provideMerge(Database.layer(db, "existing")))
 

@@ -1,8 +1,9 @@
 /** What SQLite does its own way: its codes of errors, its lock that nobody queues for, and its own words in statements. */
 import { Buffer } from "node:buffer"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Effect, Predicate, Schedule } from "effect"
+import { Effect, LogLevel, Predicate, Schedule } from "effect"
 import * as Backoff from "../core/Backoff.ts"
+import * as Fault from "../core/Fault.ts"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 import { directly } from "./SqliteClient.ts"
@@ -61,7 +62,13 @@ export const make = (prefix: string): Dialect => {
     begin: (connection, lockTimeout) => {
       const begin = patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE"))
       // The caller has the connection to itself: an application left its own transaction open, as after a commit that failed.
-      return Effect.catchIf(begin, isOpen, () => Effect.zipRight(run(connection, "ROLLBACK"), begin))
+      const message = "A transaction that the application left open is rolled back: end it before the next command."
+      return Effect.catchIf(begin, isOpen, () =>
+        Fault.report(LogLevel.Warning, message, {}).pipe(
+          Effect.zipRight(run(connection, "ROLLBACK")),
+          Effect.zipRight(begin)
+        )
+      )
     },
     beside: null,
     commit: (connection) => patiently()(run(connection, "COMMIT")),

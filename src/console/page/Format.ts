@@ -1,4 +1,4 @@
-/** How numbers, times and values are written. Times are in UTC; what they are here is for whoever points at them. */
+/** How numbers, times and values are written. Times are in UTC; the local time is shown on hover. */
 
 const grouped = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 })
 export const count = (value: number): string => grouped.format(value)

@@ -11,6 +11,6 @@ type Make = (type: unknown, props: Record<string, unknown>, ...children: unknown
 const { bind } = htm as unknown as { readonly bind: (make: Make) => (...template: unknown[]) => unknown }
 const bound = bind.call(htm, h as unknown as Make)
 
-/** Templates of one root: several are put in a list by whoever has them. */
+/** Templates that have one root each. A caller with several elements puts them in a list. */
 export const html = (strings: TemplateStringsArray, ...values: ReadonlyArray<unknown>): VNode =>
   bound(strings, ...values) as VNode
