@@ -261,7 +261,11 @@ const make = Effect.gen(function* () {
       ),
     identity: Effect.map(end, ({ epoch, logId }) => ({ logId, epoch })),
     journalHead: end,
-    commits: Stream.merge(writer.commits, database.commitsElsewhere)
+    // Each side of a merge holds one that its reader has not taken, so that whoever was busy would be woken once for each side
+    // and once for what came after.
+    commits: Stream.merge(writer.commits, database.commitsElsewhere).pipe(
+      Stream.buffer({ capacity: 1, strategy: "sliding" })
+    )
   })
 })
 
