@@ -9,22 +9,14 @@ import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import * as Mutants from "../../src/testing/mutants/Mutants.ts"
 import * as Suites from "../../src/testing/Suites.ts"
 import * as Tampering from "../../src/testing/Tampering.ts"
-import { local, readSides } from "../conformance/stores.ts"
+import { databases, local, readSides } from "../conformance/stores.ts"
 import { isLong, random } from "../Random.ts"
 
 /** Suites of which nothing shows yet what they find. One that is added belongs into `Mutants.ts`, not here. */
 const open: ReadonlyArray<string> = [
-  "BirthConformance",
-  "BytesConformance",
-  "CommandConformance",
-  "OperationAtomicity",
-  "OperationConformance",
-  "OperatorConformance",
-  "PrincipalConformance",
   "ProjectionConformance",
   "ReadSideConformance",
   "RollingDeployConformance",
-  "TimerConformance",
   "VerifiedReadSideConformance"
 ]
 
@@ -37,17 +29,18 @@ const suites = Mutants.suites({
   snapshots: SnapshotStoreMemory.layer,
   system: local,
   readSide: Layer.orDie(readSides.memory),
+  database: Layer.orDie(databases["sqlite::memory:"]),
   tampered: Layer.effectContext(Tampering.overMemory).pipe(Layer.provide(EventStoreMemory.layer))
 })
 const trials = suites.flatMap((suite) => suite.trials)
 const rules = suites.flatMap((suite) => suite.rules)
 
 describe("mutants", () => {
-  it(`are ${trials.length}, for ${rules.length} rules, one at least for each`, () => {
-    const missing = suites.flatMap((suite) =>
-      suite.rules.filter((rule) => !suite.trials.some((trial) => trial.rule === rule))
-    )
-    assert.deepStrictEqual(missing, [])
+  const undetected = suites.flatMap((suite) =>
+    suite.rules.filter((rule) => !suite.trials.some((trial) => trial.rule === rule))
+  )
+  it(`${rules.length} rules, ${trials.length} mutants, ${undetected.length} undetected`, () => {
+    assert.deepStrictEqual(undetected, [])
   })
   it("are of every suite but those that wait for theirs", () => {
     const known = new Set(rules)

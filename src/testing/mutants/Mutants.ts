@@ -10,23 +10,38 @@ import { Neighbours } from "../actor/Neighbours.ts"
 import type { Case } from "../Conformance.ts"
 import {
   ActorSystemConformance,
+  BirthConformance,
+  BytesConformance,
+  CommandConformance,
   EventStoreConformance,
   JournalConformance,
+  OperationAtomicity,
+  OperationConformance,
+  OperatorConformance,
+  PrincipalConformance,
   SnapshotStoreConformance,
   SubscriptionConformance,
+  TimerConformance,
   UpcastConformance,
   VerifiedLogConformance
 } from "../Suites.ts"
 import type { SystemUnderTest } from "../SystemUnderTest.ts"
 import type { Tampering } from "../Tampering.ts"
 import { ActorSystemMutants } from "./ActorSystemMutants.ts"
+import { BirthMutants } from "./BirthMutants.ts"
+import { BytesMutants } from "./BytesMutants.ts"
+import { CommandMutants } from "./CommandMutants.ts"
 import { EventStoreMutants } from "./EventStoreMutants.ts"
 import * as ModelMutants from "./ModelMutants.ts"
 import { declared, failing, type Mutant } from "./Mutant.ts"
 import { NeighbourMutants } from "./NeighbourMutants.ts"
 import { OldEventMutants } from "./OldEventMutants.ts"
+import { OperationAtomicityMutants, OperationMutants } from "./OperationMutants.ts"
+import { OperatorMutants } from "./OperatorMutants.ts"
+import { PrincipalMutants } from "./PrincipalMutants.ts"
 import { SnapshotStoreMutants } from "./SnapshotStoreMutants.ts"
 import { SubscriptionMutants } from "./SubscriptionMutants.ts"
+import { TimerMutants } from "./TimerMutants.ts"
 import { VerifiedLogMutants } from "./VerifiedLogMutants.ts"
 
 /** A mutant of a sound implementation. */
@@ -72,11 +87,20 @@ export interface Sound {
   readonly system: Layer.Layer<SystemUnderTest>
   /** A log and the store of projections beside it. */
   readonly readSide: Layer.Layer<EventStore | ProjectionStore>
+  /** The same over one database, in whose transactions both are. */
+  readonly database: Layer.Layer<EventStore | ProjectionStore>
   /** An event store, and a hand that changes its rows. */
   readonly tampered: Layer.Layer<EventStore | Tampering>
 }
 
-export const suites = ({ events, readSide, snapshots, system, tampered }: Sound): ReadonlyArray<TestedSuite> => {
+export const suites = ({
+  database,
+  events,
+  readSide,
+  snapshots,
+  system,
+  tampered
+}: Sound): ReadonlyArray<TestedSuite> => {
   const actors = Layer.mergeAll(events, snapshots, system)
   return [
     tested("an event store", [...EventStoreConformance, ...JournalConformance], EventStoreMutants, events),
@@ -86,6 +110,14 @@ export const suites = ({ events, readSide, snapshots, system, tampered }: Sound)
     tested("a reader of old events", UpcastConformance, OldEventMutants, actors),
     tested("a followed log", SubscriptionConformance, SubscriptionMutants, events),
     tested("a log that is verified", VerifiedLogConformance, VerifiedLogMutants, Layer.merge(tampered, snapshots)),
+    tested("an actor system of bounded memory", BytesConformance, BytesMutants, actors),
+    tested("an actor system of several releases", CommandConformance, CommandMutants, actors),
+    tested("an actor system of several principals", PrincipalConformance, PrincipalMutants, actors),
+    tested("a journal of operations", OperationConformance, OperationMutants, readSide),
+    tested("a database of operations", OperationAtomicity, OperationAtomicityMutants, database),
+    tested("a read side of operators", OperatorConformance, OperatorMutants, readSide),
+    tested("a read side of reactions", BirthConformance, BirthMutants, readSide),
+    tested("a read side of timers", TimerConformance, TimerMutants, readSide),
     tested("a store of projections", ModelMutants.rules, ModelMutants.ModelMutants, readSide)
   ]
 }

@@ -112,7 +112,12 @@ export const Births: ReadonlyArray<BirthCase> = [
         greeting({}, sent),
         Effect.flatMap(note("a", "one"), (end) => reached("welcome", end))
       )
-      yield* Effect.all([one, running(greeting({}, []), Effect.void)], { concurrency: 2 })
+      const both = yield* Effect.all([one, running(greeting({}, []), Effect.void)], { concurrency: 2 })
+      deepStrictEqual(
+        both.map(({ _tag }) => _tag),
+        ["Right", "Right"],
+        "neither is asked where to start"
+      )
       ok(sent.includes("one"))
       strictEqual((yield* registrations).length, 1)
     })
