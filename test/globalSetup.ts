@@ -1,6 +1,6 @@
 /**
  * What is made once for each run: a build of the package, for tests that need processes of their own (Node 20 runs no
- * TypeScript), and where a test file needs them a PostgreSQL server and the packed package.
+ * TypeScript), and where a test file needs them a PostgreSQL server, a NATS server and the packed package.
  */
 import { execFile } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -10,6 +10,7 @@ import process from "node:process"
 import { promisify } from "node:util"
 import type { TestProject } from "vitest/node"
 import { build } from "./Build.ts"
+import * as NatsServer from "./NatsServer.ts"
 import * as PostgresServer from "./PostgresServer.ts"
 
 declare module "vitest" {
@@ -18,6 +19,8 @@ declare module "vitest" {
     readonly dist: string
     /** The address of a PostgreSQL server, whose `public` schema no test uses. Empty where no file needs it. */
     readonly postgres: string
+    /** The addresses of a NATS server with JetStream. Empty where no file needs it, or none can be had. */
+    readonly nats: { readonly url: string; readonly monitorUrl: string }
     /** The tarball that `npm pack` made. Empty where no file needs it. */
     readonly tarball: string
   }
@@ -42,6 +45,14 @@ const startPostgres = async (project: TestProject) => {
   return needed ? PostgresServer.start() : { url: "", stop: async () => {} }
 }
 
+/** For the files that import `Nats.ts`, or the list of stores that does. */
+const startNats = async (project: TestProject) => {
+  const isWanted = await isNeeded(project, "Nats.ts", "stores.ts")
+  return isWanted && NatsServer.found !== undefined
+    ? NatsServer.start()
+    : { url: "", monitorUrl: "", stop: async () => {} }
+}
+
 /** As a release is made: `prepack` builds what is packed. */
 const pack = async (project: TestProject, root: string) => {
   if (!(await isNeeded(project, "Package.ts"))) return { tarball: "", remove: () => {} }
@@ -62,11 +73,13 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   const page = join(root, "src/console/page/bundle.mjs")
   await promisify(execFile)(process.execPath, [page, join(dist, "console")])
   project.provide("dist", dist)
-  const [postgres, packed] = await Promise.all([starting, pack(project, root)])
+  const [postgres, nats, packed] = await Promise.all([starting, startNats(project), pack(project, root)])
   project.provide("postgres", postgres.url)
+  project.provide("nats", { url: nats.url, monitorUrl: nats.monitorUrl })
   project.provide("tarball", packed.tarball)
   return async () => {
     await postgres.stop()
+    await nats.stop()
     packed.remove()
     rmSync(dist, { recursive: true })
   }

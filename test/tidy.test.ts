@@ -8,12 +8,13 @@ const floors: Record<string, ReadonlyArray<string>> = {
   core: [],
   projection: ["core"],
   sql: ["core", "projection"],
+  nats: ["core", "projection", "sql"],
   cluster: ["core"],
   http: ["core", "projection"],
   relay: ["core", "projection"],
   // The page has the service's types, and none of its code but what compares two states.
   console: ["core", "projection", "http"],
-  cli: ["core", "projection", "sql", "http", "testing", "cluster", "relay", "console"],
+  cli: ["core", "projection", "sql", "nats", "http", "testing", "cluster", "relay", "console"],
   testing: ["core", "projection"],
   bank: ["core", "projection", "sql", "cluster", "http", "cli", "testing", "relay"]
 }
@@ -23,6 +24,7 @@ const withoutAccounts: ReadonlySet<string> = new Set([
   "core",
   "projection",
   "sql",
+  "nats",
   "cluster",
   "http",
   "relay",

@@ -1,6 +1,8 @@
 /** `--db` and `--prefix`: which database a verb works on, and by what names its tables go there. */
 import * as Options from "@effect/cli/Options"
 import { Config, Effect, Layer, Option } from "effect"
+import * as NatsAddress from "../nats/NatsAddress.ts"
+import * as NatsStore from "../nats/NatsStore.ts"
 import * as PostgresStore from "../sql/PostgresStore.ts"
 import * as SqliteStore from "../sql/SqliteStore.ts"
 import * as Setting from "./Setting.ts"
@@ -10,7 +12,7 @@ const addressOption = Options.text("db").pipe(
   Options.withFallbackConfig(Config.string("DAYBOOK_DB")),
   Options.withDefault("sqlite:daybook.db"),
   Options.withDescription(
-    Setting.described("sqlite:FILE, sqlite::memory: or postgres://…", {
+    Setting.described("sqlite:FILE, sqlite::memory:, postgres://… or nats://HOST:PORT/STREAM", {
       variable: "DAYBOOK_DB",
       standard: "sqlite:daybook.db"
     })
@@ -47,6 +49,11 @@ export const fileOf = ({ address }: Place): string | undefined => {
 
 export const isPostgres = ({ address }: Place): boolean => /^postgres(?:ql)?:\/\/./.test(address)
 
+export const isNats = ({ address }: Place): boolean => NatsAddress.isNats(address)
+
+/** Whether several processes may serve it, so that one of them must keep its read models. */
+export const isShared = (place: Place): boolean => isPostgres(place) || isNats(place)
+
 /** Its stores. */
 export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = "full") =>
   Layer.unwrapEffect(
@@ -58,9 +65,22 @@ export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = 
         ...Option.match(place.prefix, { onNone: () => ({}), onSome: (prefix) => ({ prefix }) })
       }
       if (isPostgres(place)) return PostgresStore.layer({ url: address, ...options })
+      if (isNats(place)) {
+        const parsed = NatsAddress.parse(address)
+        if (typeof parsed === "string")
+          return yield* new UsageError({ reason: `--db is not an address of NATS: ${parsed}` })
+        if (Option.isSome(place.prefix)) {
+          return yield* new UsageError({
+            reason: "--prefix is for tables beside others, and the local file of NATS has none"
+          })
+        }
+        return NatsStore.layer({ url: address, mode, durability })
+      }
       const filename = /^sqlite:(.+)$/.exec(address)?.[1]
       if (filename === undefined) {
-        return yield* new UsageError({ reason: "--db is not a database's address; give sqlite:FILE or postgres://…" })
+        return yield* new UsageError({
+          reason: "--db is not a database's address; give sqlite:FILE, postgres://… or nats://…"
+        })
       }
       return SqliteStore.layer({ filename, ...options })
     })

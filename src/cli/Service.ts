@@ -61,7 +61,7 @@ const actorSystem = (db: Database.Place, address: Option.Option<string>) =>
     })
   )
 
-/** Several processes may serve one PostgreSQL database: one of them keeps its read models and runs its reactions. */
+/** Several processes may serve one database: one of them keeps its read models and runs its reactions. */
 const lease = Duration.seconds(6)
 
 /** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
@@ -113,7 +113,7 @@ export const run = (app: Application, settings: Settings) =>
         Layer.provide(ActorConfig.layer({ shutdownTimeout, payloadRetention: Duration.days(payloadDays) }))
       ),
       ProjectionsLocal.layer(app.projections, app.reactions)
-    ).pipe(Layer.provide(ProjectionConfig.layer(Database.isPostgres(db) ? { lease } : {})))
+    ).pipe(Layer.provide(ProjectionConfig.layer(Database.isShared(db) ? { lease } : {})))
     const server = ApplicationServer.layer(app, {
       host,
       port,

@@ -32,7 +32,9 @@ const fromFile = (db: Database.Place, file: string, above: number) =>
       return yield* new UsageError({
         reason: Database.isPostgres(db)
           ? "a PostgreSQL database is put back with pg_restore, and then daybook restore --in-place notes the new epoch"
-          : "--db is not the file of a database; give sqlite:FILE"
+          : Database.isNats(db)
+            ? "a log on JetStream is put back with daybook copy --from sqlite:FILE into a new stream, and then daybook restore --in-place notes the new epoch"
+            : "--db is not the file of a database; give sqlite:FILE"
       })
     }
     if (Option.isSome(db.prefix)) {

@@ -7,7 +7,7 @@
  */
 import { Either } from "effect"
 import type { KeptAnswer } from "./EventStore.ts"
-import type { ProposedOperation } from "./Journal.ts"
+import type { JournalEntry, ProposedOperation } from "./Journal.ts"
 import * as Json from "./Json.ts"
 import { sha256 } from "./Platform.ts"
 
@@ -46,10 +46,15 @@ export const read = (kept: string, payloadDigest: string | null): Either.Either<
   }
 }
 
+const removalName = "payloads.remove"
+
 /** The operation that removes them, for the journal. */
 export const removal = (before: number, removed: number): ProposedOperation => ({
   kind: "operation",
-  name: "payloads.remove",
+  name: removalName,
   detail: Json.canonical({ before: new Date(before).toISOString(), removed }),
   principal: null
 })
+
+/** Whether the entry is that of such an operation. */
+export const isRemoval = ({ command, kind }: JournalEntry): boolean => kind === "operation" && command === removalName

@@ -70,7 +70,7 @@ const plan = Effect.fnUntraced(function* (
   const commands: Map<string, ReturnType<AppendPlan.LogState["command"]>> = commandIds.length === 0
     ? new Map()
     : yield* log.selectCommands(connection, commandIds)
-  let { hash, position, recordedAt, sequence } = yield* log.selectEnd(connection, undefined)
+  let { hash, lastPosition: position, recordedAt, sequence } = yield* log.selectEnd(connection, undefined)
 
   const heads = new Map<string, Head>()
   const events: Array<StoredEvent> = []

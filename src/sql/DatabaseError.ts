@@ -46,6 +46,20 @@ const problems = {
     "restore a backup, or go on with the release that wrote it"
   ],
   noDriver: ["has no driver", "install that package, in the version that daybook names as its peer"],
+  oldNats: ["is on a NATS server older than 2.12, which has no atomic batches", "upgrade the server"],
+  noJetStream: ["is on a NATS server without JetStream", "turn JetStream on"],
+  smallMessages: ["is on a server that takes too short messages", "set max_payload to 8MB"],
+  foreignStream: ["is a stream with other settings than a log needs", "give another name, or correct the setting"],
+  notSynced: [
+    "does not show that it syncs each message to disk",
+    "set sync_interval: always and give its monitoring address, or ask for durability normal"
+  ],
+  halfCopied: ["holds the beginning of a copy that was not ended", "remove the stream, and copy again"],
+  otherLog: ["does not belong to the local file that is given for it", "give another file, or move that one away"],
+  behindFile: [
+    "has lost what it acknowledged: its local file has more",
+    "restore the stream; or move the local file away and go on without what was lost"
+  ],
   unreachable: ["cannot be reached", "check the address and that the server runs"],
   unopenable: ["cannot be opened", "see the cause"]
 } as const

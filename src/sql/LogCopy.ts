@@ -133,20 +133,26 @@ export const rows: Stream.Stream<LogRow, ReadError, EventStore | SqlDatabase> = 
 const refuse = (reason: string, at: { readonly streamId: string; readonly version: number } | null = null) =>
   new RestoreRefused({ reason, streamId: at?.streamId ?? null, version: at?.version ?? null })
 
-/** What the database itself finds wrong with its file, such as an index that misses a row; for `verify`. */
+/**
+ * What the database itself finds wrong with its file, such as an index that misses a row, and with what it follows; for
+ * `verify`.
+ */
 export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, SqlDatabase> = Effect.flatMap(
   SqlDatabase,
-  ({ dialect, read }) =>
-    dialect.integrity === null
-      ? Effect.succeed([])
-      : Effect.mapBoth(read(dialect.integrity, []), {
-          onFailure: asUnavailable,
-          onSuccess: (rows) => rows.map(([text]) => String(text)).filter((text) => text !== "ok")
-        })
+  ({ damagesElsewhere = Effect.succeed([]), dialect, read }) => {
+    const here =
+      dialect.integrity === null
+        ? Effect.succeed([])
+        : Effect.mapBoth(read(dialect.integrity, []), {
+            onFailure: asUnavailable,
+            onSuccess: (rows) => rows.map(([text]) => String(text)).filter((text) => text !== "ok")
+          })
+    return Effect.zipWith(here, damagesElsewhere, (own, elsewhere) => [...own, ...elsewhere])
+  }
 )
 
-/** What is refused of a journal and its events, read back as they were written. */
-const firstProblem = Effect.fnUntraced(function* (
+/** The first that is wrong with a journal and its events, read back as they were written. */
+export const firstProblem = Effect.fnUntraced(function* (
   query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>,
   identity: LogIdentity,
   maxClockLead: number,

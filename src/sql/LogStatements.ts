@@ -23,6 +23,8 @@ export interface Known {
 export interface LogEnd extends Journal.JournalHead {
   /** Hash of the last event. */
   readonly eventHash: string
+  /** What the next event's position is counted on from: that of the last event, or of what is stored behind it. */
+  readonly lastPosition: number
 }
 
 export interface LogStatements {
@@ -71,7 +73,8 @@ export const toEnd = (row: ReadonlyArray<unknown> = []): LogEnd => {
     position: (position ?? 0) as number,
     hash: sequence == null ? Journal.genesis(String(logId)) : (hash as string),
     recordedAt: (recordedAt ?? 0) as number,
-    eventHash: position == null ? EventHash.genesis : (eventHash as string)
+    eventHash: position == null ? EventHash.genesis : (eventHash as string),
+    lastPosition: (position ?? 0) as number
   }
 }
 

@@ -201,6 +201,7 @@ export const make = ({
       const cause = innermost(error)
       return Predicate.hasProperty(cause, "severity") && cause.severity === "ERROR"
     },
+    isOvertaken: () => false,
     isMistake,
     // Not that of the transaction, which may have waited for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",

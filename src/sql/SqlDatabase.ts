@@ -6,6 +6,7 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Context, type Duration, type Effect, type Stream } from "effect"
+import type { StoreUnavailable } from "../core/StoreError.ts"
 import type { words } from "./JournalTables.ts"
 import type { LogStatements } from "./LogStatements.ts"
 import type { Table } from "./LogTables.ts"
@@ -50,6 +51,8 @@ export interface Dialect {
   readonly isFault: (error: unknown) => boolean
   /** Of a commit that failed: it did not happen for certain, and will not once the transaction is rolled back. */
   readonly isUndone: (error: unknown) => boolean
+  /** Of a commit that failed: another process wrote first, and nothing is written. What was to be written is planned again. */
+  readonly isOvertaken: (error: unknown) => boolean
   /** The statement or its parameters are wrong, or it writes where it may only read: trying it again gives the same. */
   readonly isMistake: (error: unknown) => boolean
   /** An expression for the time by the clock of the database, in milliseconds since 1970-01-01 UTC. */
@@ -82,6 +85,10 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     readonly name: string
     readonly dialect: Dialect
     readonly log: LogStatements
+    /** Most rows of one transaction of appends, where it takes fewer than `Limits.group.rows`. */
+    readonly groupRows?: number
+    /** What is wrong with the log where it is kept elsewhere and the database only follows it. Default: it is kept here. */
+    readonly damagesElsewhere?: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** Steps of migrations that opening it has made; 0 of a new one, which was made whole. */
     readonly migrated: number
     /**

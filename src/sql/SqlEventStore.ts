@@ -136,8 +136,8 @@ const make = Effect.gen(function* () {
       : again
   }
   const end = Effect.map(read(selectEnd, []), ([row]): JournalHead => {
-    const { eventHash: _, ...head } = LogStatements.toEnd(row)
-    return head
+    const { epoch, hash, logId, position, recordedAt, sequence } = LogStatements.toEnd(row)
+    return { logId, epoch, sequence, position, hash, recordedAt }
   })
 
   const entryPage = (sql: string, after: number, limit: number) =>

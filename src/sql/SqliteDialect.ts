@@ -86,6 +86,7 @@ export const make = (prefix: string): Dialect => {
       /^SQLITE_(BUSY|LOCKED|IOERR|FULL|NOMEM|READONLY|CORRUPT|CANTOPEN|PROTOCOL|NOTADB)/.test(codeOf(error)),
     // The frame that makes it a commit could not be written. A sync that fails comes after it.
     isUndone: (error) => /^SQLITE_(?:FULL|BUSY|READONLY|CONSTRAINT)/.test(codeOf(error)),
+    isOvertaken: () => false,
     isMistake,
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     follows: null,

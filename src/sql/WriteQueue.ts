@@ -63,7 +63,10 @@ export const begin = (job: Job): boolean => {
 const isAlone = (job: Job): boolean => job._tag === "Transact" || (job._tag === "Append" && job.hasStatements)
 
 /** Cuts the jobs into transactions, in order: `Transact` and appends with statements alone, the others together up to the bounds of a group. */
-export const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>> => {
+export const groupsOf = (
+  jobs: Iterable<Job>,
+  mostRows: number = Limits.group.rows
+): ReadonlyArray<ReadonlyArray<Job>> => {
   const groups: Array<Array<Job>> = []
   let rows = 0
   let characters = 0
@@ -71,7 +74,7 @@ export const groupsOf = (jobs: Iterable<Job>): ReadonlyArray<ReadonlyArray<Job>>
     const group = groups.at(-1)
     rows += job.rows
     characters += job.characters
-    const fits = rows <= Limits.group.rows && characters <= Limits.group.characters
+    const fits = rows <= mostRows && characters <= Limits.group.characters
     if (group?.[0] !== undefined && fits && !isAlone(job) && !isAlone(group[0])) {
       group.push(job)
     } else {

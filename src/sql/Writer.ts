@@ -54,6 +54,9 @@ const limitsOf = ({ lockTimeout, queueCapacity }: WriterOptions): WriterLimits =
     ...(lockTimeout !== undefined && { lockTimeout: Duration.decode(lockTimeout) })
   })
 
+/** How often a group is planned again where other processes write first, before its calls fail. */
+const mostOvertaken = 100
+
 /** What runs within a transaction of the writer, on its connection. */
 export type Work<A, E, R> = (connection: Connection) => Effect.Effect<A, E, R>
 
@@ -151,7 +154,7 @@ const writeTogether = Effect.fnUntraced(function* (
 
 const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: WriterLimits, maxClockLead: number) {
   const database = yield* SqlDatabase
-  const { assertDurable, dialect, log, writeClient } = database
+  const { assertDurable, dialect, groupRows, log, writeClient } = database
   const isTraced = yield* Traces.Traced
   const commits = yield* PubSub.sliding<void>(1)
 
@@ -207,7 +210,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         return Effect.flatMap(rollBack(connection), () => {
           const fault: StoreUnavailable | OutcomeUnknown =
             isUndone && stopped === undefined ? unavailable(error) : new OutcomeUnknown({ cause: innermost(error) })
-          return Effect.zipRight(report(fault), Effect.fail(fault))
+          return dialect.isOvertaken(error) ? Effect.fail(fault) : Effect.zipRight(report(fault), Effect.fail(fault))
         })
       })
     )
@@ -244,9 +247,13 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       })
     )
 
+  /** Another process wrote first, and nothing is written. */
+  const isOvertaken = (error: unknown): boolean => error instanceof StoreUnavailable && dialect.isOvertaken(error.cause)
+
   const alone = (client: SqlClient.SqlClient, job: WriteQueue.WorkJob) => {
     WriteQueue.begin(job)
-    return Effect.map(Effect.exit(transaction(client, job.work)), job.done)
+    const written = Effect.retry(transaction(client, job.work), { times: mostOvertaken, while: isOvertaken })
+    return Effect.map(Effect.exit(written), job.done)
   }
 
   /** Whatever else the database says, it says of a row. */
@@ -255,7 +262,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   const together = (
     client: SqlClient.SqlClient,
     all: ReadonlyArray<WriteQueue.Job>,
-    again = false
+    again = false,
+    overtaken = 0
   ): Effect.Effect<unknown> => {
     let jobs = all
     const written = transaction(
@@ -286,6 +294,9 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         },
         onFailure: (cause) => {
           const error = Option.getOrUndefined(Cause.failureOption(cause))
+          if (isOvertaken(error) && overtaken < mostOvertaken) {
+            return Effect.zipRight(EventLoop.turn, together(client, jobs, again, overtaken + 1))
+          }
           // A row that cannot be written: each call is planned again and alone, so that only the command at fault fails.
           if (error instanceof SqlError && isOfRow(error) && !again) {
             return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), EventLoop.turn))
@@ -335,7 +346,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
         yield* waitForWork
         // Who was answered by the last group gets into this one; and sockets and timers are served in between.
         yield* EventLoop.turn
-        for (const jobs of WriteQueue.groupsOf(queue.takeAll())) {
+        for (const jobs of WriteQueue.groupsOf(queue.takeAll(), groupRows)) {
           const [only] = jobs
           yield* only?._tag === "Transact" ? alone(client, only) : together(client, jobs)
           yield* EventLoop.turn

@@ -1,41 +1,45 @@
 /** What the read side promises about itself, on every store that has one, beside another program on its database. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Record } from "effect"
+import * as NatsStore from "../../src/nats/NatsStore.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import { Writer } from "../../src/sql/Writer.ts"
 import { OtherSession } from "../../src/testing/projection/OtherSession.ts"
 import { ReadSideConformance, RollingDeployConformance } from "../../src/testing/Suites.ts"
+import * as Nats from "../nats/Nats.ts"
 import { client, schema } from "../sql/Postgres.ts"
 import * as Tampering from "../sql/Tampering.ts"
 import { databases, onEach } from "./stores.ts"
 
 /** Writes as the store does, since SQLite has one connection that may; reads a file through another. */
-const besideSqlite = Layer.effect(
-  OtherSession,
-  Effect.gen(function* () {
-    const database = yield* SqlDatabase
-    const writer = yield* Writer
-    const within = yield* Effect.context<SqlDatabase | Writer>()
-    return {
-      kind: "sqlite",
-      run: (sql) => writer.transact((connection) => connection.executeValues(sql, [])),
-      reading: (sql) =>
-        database.name === ":memory:"
-          ? Effect.void
-          : Effect.acquireRelease(
-              Effect.sync(() => {
-                const reader = new Sqlite(database.name, { readonly: true })
-                reader.exec("BEGIN")
-                reader.prepare(sql).all()
-                return reader
-              }),
-              (reader) => Effect.sync(() => reader.close())
-            ),
-      cutLog: (position) => Effect.provide(Tampering.cut(position), within)
-    }
-  })
-)
+const besideFile = (file?: string) =>
+  Layer.effect(
+    OtherSession,
+    Effect.gen(function* () {
+      const { name } = yield* SqlDatabase
+      const filename = file ?? name
+      const writer = yield* Writer
+      const within = yield* Effect.context<SqlDatabase | Writer>()
+      return {
+        kind: "sqlite",
+        run: (sql) => writer.transact((connection) => connection.executeValues(sql, [])),
+        reading: (sql) =>
+          filename === ":memory:"
+            ? Effect.void
+            : Effect.acquireRelease(
+                Effect.sync(() => {
+                  const reader = new Sqlite(filename, { readonly: true })
+                  reader.exec("BEGIN")
+                  reader.prepare(sql).all()
+                  return reader
+                }),
+                (reader) => Effect.sync(() => reader.close())
+              ),
+        cutLog: (position) => Effect.provide(Tampering.cut(position), within)
+      }
+    })
+  )
 
 const besidePostgres = (url: string) =>
   Layer.scoped(
@@ -59,11 +63,16 @@ const besidePostgres = (url: string) =>
     })
   )
 
-const { postgres: _, ...sqlite } = databases
+const { nats: _, postgres: __, ...sqlite } = databases
 const stores = {
-  ...Record.map(sqlite, (layer) => Layer.provideMerge(besideSqlite, layer)),
+  ...Record.map(sqlite, (layer) => Layer.provideMerge(besideFile(), layer)),
   postgres: Layer.unwrapScoped(
     Effect.map(schema, (url) => Layer.provideMerge(besidePostgres(url), PostgresStore.layer({ url })))
+  ),
+  nats: Layer.unwrapScoped(
+    Effect.map(Nats.address, ({ file, of }) =>
+      Layer.provideMerge(besideFile(file("local.db")), NatsStore.layer({ url: of() }))
+    )
   )
 }
 

@@ -9,6 +9,8 @@ import * as ProjectionStoreMemory from "../../src/sql/ProjectionStoreMemory.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import type { Case } from "../../src/testing/Conformance.ts"
 import { SystemUnderTest } from "../../src/testing/SystemUnderTest.ts"
+import * as Nats from "../nats/Nats.ts"
+import { isLong } from "../Random.ts"
 import { postgresStore } from "../sql/Postgres.ts"
 import { temporaryStore } from "../sql/TemporaryFolder.ts"
 
@@ -16,7 +18,8 @@ import { temporaryStore } from "../sql/TemporaryFolder.ts"
 export const databases = {
   sqlite: temporaryStore,
   "sqlite::memory:": SqliteStore.layer({ filename: ":memory:" }),
-  postgres: postgresStore()
+  postgres: postgresStore(),
+  nats: Nats.natsStore()
 }
 /** A log and snapshots. */
 export const stores = { memory: Layer.merge(EventStoreMemory.layer, SnapshotStoreMemory.layer), ...databases }
@@ -33,14 +36,21 @@ export const local = Layer.succeed(SystemUnderTest, {
 /** The cases provoke errors that are logged. */
 const quiet = Logger.remove(Logger.defaultLogger)
 
-/** Runs each case on each store, which is a new one each time, under the name of both. */
+/** What runs on NATS in `npm test`, where each test waits for a server's disk: the rest is read in a SQLite file, as elsewhere. */
+const quickOnNats: ReadonlySet<string> = new Set(["EventStore", "SnapshotStore"])
+
+/**
+ * Runs each case on each store, which is a new one each time, under the name of both. On NATS where there is a server, and most
+ * suites with `DAYBOOK_LONG=1` alone.
+ */
 export const onEach = <R, S, E>(
   subject: string,
   stores: Readonly<Record<string, Layer.Layer<S, E>>>,
   cases: ReadonlyArray<Case<R & (S | SystemUnderTest)>>
 ): void => {
   for (const [store, layer] of Object.entries(stores)) {
-    describe(`${subject} on ${store}`, () => {
+    const isLeftOut = store === "nats" && !(Nats.isThere && (isLong || quickOnNats.has(subject)))
+    describe.skipIf(isLeftOut)(`${subject} on ${store}`, () => {
       for (const { name, run } of cases) {
         it(name, () => run.pipe(Effect.provide(Layer.mergeAll(local, layer, quiet)), Effect.scoped, Effect.runPromise))
       }

@@ -4,7 +4,7 @@ import { Cause, Effect, Layer } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import type { ActorSystem } from "../../core/ActorSystem.ts"
 import type * as Aggregate from "../../core/Aggregate.ts"
-import { EventStore } from "../../core/EventStore.ts"
+import { type EventPage, EventStore } from "../../core/EventStore.ts"
 import * as HeldValue from "../../core/HeldValue.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import { SystemUnderTest } from "../SystemUnderTest.ts"
@@ -54,5 +54,16 @@ const plain = ({ outcome }: Aggregate.Reply<unknown, unknown>): object => ({
 export const failureOf = <A, X, R>(asked: Effect.Effect<A, X, R>): Effect.Effect<unknown, A, R> =>
   Effect.map(Effect.flip(Effect.sandbox(asked)), (cause) => Cause.squash(cause))
 
-/** The end of the log: what was refused has not moved it. */
-export const end = Effect.flatMap(EventStore, ({ lastPosition }) => lastPosition)
+/** How many events the log has: what was refused has added none. */
+export const end = Effect.flatMap(EventStore, (store) =>
+  Effect.gen(function* () {
+    let count = 0
+    for (let after = 0, more = true; more; ) {
+      const page: EventPage = yield* store.readAll(after)
+      count += page.events.length
+      after = page.events.at(-1)?.position ?? after
+      more = page.more
+    }
+    return count
+  })
+)

@@ -75,6 +75,11 @@ const problems = (against?: Journal.JournalHead) =>
     return found
   })
 
+/** Where the events of the log are: a store may leave places between them. */
+const positions = Effect.flatMap(EventStore, (store) =>
+  Effect.map(store.readAll(0), ({ events }) => events.map(({ position }) => position))
+)
+
 export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
   {
     name: "a success, a kept refusal and a success without events are one entry each, chained from the log's id; what is not kept is none (JR1)",
@@ -86,6 +91,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
       yield* Effect.flip(append(request("a", 1, command("c-7", 1))))
       yield* append(request("a", 4, command("c-1", 2)))
       const entries = yield* journal
+      const places = yield* positions
       deepStrictEqual(
         entries.map(({ commandId, events, outcome, position, sequence, streamId, version }) => [
           sequence,
@@ -97,11 +103,11 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
           position
         ]),
         [
-          [1, "c-1", "a", "success", 2, 2, 2],
-          [2, "c-2", "a", "success", 1, 3, 3],
+          [1, "c-1", "a", "success", 2, 2, places[1]],
+          [2, "c-2", "a", "success", 1, 3, places[2]],
           [3, "c-3", "b", "refusal", 0, 0, 0],
           [4, "c-4", "b", "success", 0, 0, 0],
-          [5, "c-5", "a", "success", 1, 4, 4]
+          [5, "c-5", "a", "success", 1, 4, places[3]]
         ]
       )
       let end: Journal.JournalEnd = { sequence: 0, hash: Journal.genesis((yield* identity).logId) }
@@ -143,13 +149,14 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
       deepStrictEqual(yield* identity, { logId: before.logId, epoch: 2 })
       yield* append(request("a", 1, command("c-2", 1)))
       const entries = yield* journal
+      const [first, second] = yield* positions
       deepStrictEqual(
         entries.map(({ command, kind, position, version }) => [kind, command, version, position]),
         [
           ["operation", "pause", 0, 0],
-          ["command", "Note", 1, 1],
-          ["epoch", "restore", 2, 1],
-          ["command", "Note", 2, 2]
+          ["command", "Note", 1, first],
+          ["epoch", "restore", 2, first],
+          ["command", "Note", 2, second]
         ]
       )
       deepStrictEqual(raised, entries[2])
