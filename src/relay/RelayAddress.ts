@@ -15,6 +15,8 @@ const mechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const
 
 const isCount = (text: string | null): boolean => text === null || /^[1-9]\d{0,3}$/.test(text)
 
+const isEncoded = (credentials = ""): boolean => !/%(?![\da-f]{2})/i.test(credentials)
+
 /** The outlet, or why the text is not an address, which does not repeat it. */
 export const parse = (text: string): Outlet | string => {
   const found = pattern.exec(text)
@@ -27,6 +29,7 @@ export const parse = (text: string): Outlet | string => {
   }
   const port = kind === "kafka" ? 9_092 : 4_222
   const servers = hosts.split(",").map((host) => (/:\d+$/.test(host) ? host : `${host}:${port}`))
+  if (!isEncoded(credentials)) return "a % in its user or password is written %25"
   const [user, ...rest] = (credentials ?? "").split(":").map(decodeURIComponent)
   const common = {
     ...(topic !== undefined && { topic }),
