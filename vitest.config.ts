@@ -16,7 +16,7 @@ const programs = [
   "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,verbs}.test.ts",
   "test/cluster/{conformance,processes,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
-  "test/nats/{cli,kills}.test.ts",
+  "test/nats/{cli,kills,processes}.test.ts",
   "test/http/{crashes,openapi,tour}.test.ts",
   "test/projection/{Kill,TimersKill}.test.ts",
   "test/relay/*.test.ts",
