@@ -26,6 +26,7 @@ import * as replay from "./replay.bench.ts"
 import { type Kept, render } from "./report.ts"
 import * as sockets from "./sockets.bench.ts"
 import * as startup from "./startup.bench.ts"
+import * as stores from "./stores.bench.ts"
 import * as subscribers from "./subscribers.bench.ts"
 import * as swap from "./swap.bench.ts"
 import * as transfers from "./transfers.bench.ts"
@@ -53,6 +54,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   memory,
   growth,
   postgres,
+  stores,
   swap,
   startup,
   deno
