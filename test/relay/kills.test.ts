@@ -86,4 +86,38 @@ describe.skipIf(!isLong)("a relay that is killed, and its server", () => {
       }),
     900_000
   )
+
+  it.scopedLive.skipIf(NatsServer.found === undefined)(
+    "NATS: one that stood still past its lease finds another in its place, and each position is there once",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Effect.acquireRelease(
+          Effect.promise(() => NatsServer.start()),
+          ({ stop }) => Effect.promise(stop)
+        )
+        const db = join(yield* Cli.folder, "log.db")
+        yield* Effect.gen(function* () {
+          const last = yield* Relays.write(streams, each / 10)
+          const args = ["relay", "--db", `sqlite:${db}`, "--to", `${server.url}/log`, "--from", "beginning"]
+          const start = Effect.acquireRelease(
+            Effect.sync(() => Cli.start(args)),
+            ({ child, ended }) =>
+              Effect.promise(() => {
+                child.kill("SIGKILL")
+                return ended
+              })
+          )
+          const former = yield* start
+          const { live } = yield* Relays.untilAt("main", last / 10)
+          former.child.kill("SIGSTOP")
+          yield* start
+          // It can go on alone, once the lease is over.
+          yield* Relays.untilAt("main", Math.max(live.position + 500, last / 2))
+          former.child.kill("SIGCONT")
+          yield* Relays.untilAt("main", last)
+        }).pipe(Effect.provide(Relays.store(db)))
+        Relays.assertOnce(yield* NatsStream.read(server.url, "LOG"), Relays.range(1, (streams * each) / 10))
+      }),
+    300_000
+  )
 })
