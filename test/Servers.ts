@@ -8,7 +8,8 @@ import { createServer } from "node:net"
 import { delimiter, dirname, join } from "node:path"
 import process from "node:process"
 
-const cache = join(import.meta.dirname, "../node_modules/.cache/servers")
+/** Tests and benchmarks run in the folder of the package, wherever they are built to. */
+const cache = join(process.cwd(), "node_modules/.cache/servers")
 
 /** Oldest servers that have what the product asks for: atomic batches, and a broker without ZooKeeper. */
 const oldest = { nats: [2, 12], kafka: [4, 0] } as const
