@@ -1,9 +1,13 @@
-/** `Bank` is the application: accounts, transfers between them, the summary of accounts, and their API over HTTP. */
+/**
+ * `Bank` is the application: accounts, transfers between them, that money is conserved, the summary of accounts, and
+ * their API over HTTP.
+ */
 import * as Application from "../projection/Application.ts"
 import { Account } from "./account/Account.ts"
 import * as AccountBehaviour from "./account/AccountBehaviour.ts"
 import * as AccountSummary from "./account/AccountSummary.ts"
 import * as BankConsole from "./BankConsole.ts"
+import * as Conservation from "./Conservation.ts"
 import * as AccountRows from "./import/AccountRows.ts"
 import { Transfer } from "./transfer/Transfer.ts"
 import * as TransferBehaviour from "./transfer/TransferBehaviour.ts"
@@ -20,6 +24,7 @@ export const application = Application.make({
   projections: [AccountSummary.projection],
   services: Transfers.services,
   reactions: [TransferProcess.reaction],
+  invariants: [Conservation.invariant],
   imports: [AccountRows.berka, AccountRows.commands],
   console: BankConsole.words,
   verbs: () => import("./cli/statement.ts").then(({ verb }) => [verb]),

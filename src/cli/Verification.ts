@@ -1,6 +1,8 @@
 /**
  * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events and of the journal's
- * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are not what their events give.
+ * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are
+ * not what their events give. The invariants of the application follow the same reading, and what they say is under way is compared with
+ * the reactions that are to end it.
  */
 import { Clock, Duration, Effect, Either } from "effect"
 import { UnstorableState } from "../core/ActorError.ts"
@@ -24,6 +26,7 @@ import type { Application } from "../projection/Application.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
 import * as ReadTransaction from "../sql/ReadTransaction.ts"
 import * as UnverifiedLog from "../sql/UnverifiedLog.ts"
+import * as LogInvariants from "./LogInvariants.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as TakenOut from "./TakenOut.ts"
 
@@ -117,6 +120,16 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     } else if (foreign.size < maxKept) foreign.set(name, { first: event, streams, events: 1 })
   }
 
+  const invariants = LogInvariants.follow(app)
+  const followWith = (event: StoredEvent, isSound: boolean) => {
+    if (isSound) for (const wrong of invariants.next(event)) found(event, wrong)
+    const { streamId, version } = event
+    for (const name of isSound ? [] : invariants.end()) {
+      const problem = `the invariant ${name} is not checked from here on, since the event is not sound`
+      if (notes.length < maxKept) notes.push({ streamId, version, sequence: null, problem })
+    }
+  }
+
   let last: JournalEntry | undefined
   const { entries: commands, events } = yield* JournalCheck.run({
     identity: yield* store.identity,
@@ -125,7 +138,9 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     readEvents: (after) => Effect.map(UnverifiedLog.readAll(after), ({ events }) => events),
     onEvent: (event) => {
       if (app.ofStream(event.streamId) === undefined) noteForeign(event)
-      found(event, problemOf(app, event, heads.get(event.streamId) ?? noHead))
+      const problem = problemOf(app, event, heads.get(event.streamId) ?? noHead)
+      found(event, problem)
+      followWith(event, problem === undefined)
       heads.set(event.streamId, event)
     },
     onEntry: (entry) => {
@@ -158,7 +173,12 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     const wrong = yield* ModelVerification.verify(projection)
     if (wrong !== undefined) found({ streamId: projection.name, version: wrong.model.position }, wrong.problem)
   }
-  for (const note of yield* TakenOut.notes) if (notes.length < maxKept) notes.push(note)
+  const undriven = yield* LogInvariants.undriven(app, invariants.underWay())
+  for (const problem of undriven.problems) found(problem, problem.problem)
+  const late = yield* LogInvariants.lateTimers(app, Math.floor(yield* Clock.currentTimeMillis))
+  for (const note of [...(yield* TakenOut.notes), ...undriven.notes, ...late]) {
+    if (notes.length < maxKept) notes.push(note)
+  }
   for (const reason of yield* LogCopy.damages) found({ streamId: "database", version: 0 }, reason)
   return {
     problems,
@@ -168,7 +188,8 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     streams: heads.size,
     commands,
     snapshots,
-    models: app.projections.length
+    models: app.projections.length,
+    invariants: app.invariants.map(({ name }) => name)
   }
 })
 

@@ -29,14 +29,12 @@ export const command = (app: Application) =>
         const head = Option.isSome(against)
           ? yield* NotedHead.read(against.value, Option.getOrUndefined(publicKey))
           : undefined
-        const { commands, events, notes, problemCount, problems, snapshots, streams } = yield* Verification.run(
-          app,
-          head
-        )
+        const { commands, events, invariants, notes, problemCount, problems, snapshots, streams } =
+          yield* Verification.run(app, head)
         const counts = `${events} events in ${streams} streams, ${commands} kept answers, ${snapshots} snapshots`
         yield* Output.result(
           json,
-          { ok: problemCount === 0, events, streams, commands, snapshots, problemCount, problems, notes },
+          { ok: problemCount === 0, events, streams, commands, snapshots, invariants, problemCount, problems, notes },
           [
             ...problems.map(Verification.describe),
             ...notes.map((note) => `note: ${Verification.describe(note)}`),
@@ -49,5 +47,7 @@ export const command = (app: Application) =>
         }
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(
-    Command.withDescription("Check every event, entry, snapshot and read model; exit code 1 when anything is wrong.")
+    Command.withDescription(
+      "Check every event, entry, snapshot, read model and invariant; exit code 1 when anything is wrong."
+    )
   )

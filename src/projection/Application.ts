@@ -1,6 +1,6 @@
 /**
- * `Application` names the parts of a program once: aggregates with their behaviour, projections, reactions, formats of import,
- * and an HTTP API of its own. The command line, the HTTP server and verification take the parts from here and know none by
+ * `Application` names the parts of a program once: aggregates with their behaviour, projections, reactions, invariants, formats of
+ * import, and an HTTP API of its own. The command line, the HTTP server and verification take the parts from here and know none by
  * name.
  */
 import type * as HttpApi from "@effect/platform/HttpApi"
@@ -15,6 +15,7 @@ import type * as Metadata from "../core/Metadata.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { ConsoleWords } from "./ConsoleWords.ts"
 import type { ImportFormat } from "./ImportFormat.ts"
+import type * as Invariant from "./Invariant.ts"
 import * as PendingTimers from "./PendingTimers.ts"
 import type * as Projection from "./Projection.ts"
 import type { StartRequired } from "./ProjectionError.ts"
@@ -70,6 +71,8 @@ export interface Application<in P = never> {
   readonly aggregates: ReadonlyArray<AggregatePart>
   readonly projections: ReadonlyArray<Projection.Any>
   readonly reactions: ReadonlyArray<Reaction.Any>
+  /** What `daybook verify` has hold at every place of the log. */
+  readonly invariants: ReadonlyArray<Invariant.Any>
   /** The aggregate whose stream it is; undefined where the stream is of none of them. */
   readonly ofStream: (streamId: string) => AggregatePart | undefined
   /** Aggregates and services alone, for whoever only looks: nothing reacts. */
@@ -119,6 +122,8 @@ export interface Parts<Aggregates extends ReadonlyArray<AggregatePart>, S> {
   readonly services?: Layer.Layer<S, never, ServiceOf<Aggregates[number]> | Runtime>
   // biome-ignore lint/suspicious/noExplicitAny: the events are contravariant; no other bound takes every reaction.
   readonly reactions?: ReadonlyArray<Reaction.Reaction<any, ServiceOf<Aggregates[number]> | NoInfer<S> | Runtime>>
+  /** What holds over several aggregates, at every place of the log. `daybook verify` looks. */
+  readonly invariants?: ReadonlyArray<Invariant.Any>
   /** What may be noted with each command. Default: nothing. Over HTTP it comes in the field `Daybook-Metadata`. */
   readonly metadata?: Metadata.Any
   readonly imports?: ReadonlyArray<ImportFormat<ServiceOf<Aggregates[number]> | ActorSystem>>
@@ -162,6 +167,10 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     ...each,
     selection: each.selection.within(contracts)
   }))
+  const invariants = (parts.invariants ?? []).map((each) => ({
+    ...each,
+    selection: each.selection.within(contracts)
+  }))
   const byName = new Map(aggregates.map((part) => [nameIn(part.definition.streamId("")), part]))
   check(
     "aggregates",
@@ -174,6 +183,10 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   check(
     "tables",
     projections.flatMap(({ tables }) => tables)
+  )
+  check(
+    "invariants",
+    invariants.map(({ name }) => name)
   )
   check(
     "formats of import",
@@ -198,6 +211,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
     aggregates,
     projections,
     reactions,
+    invariants,
     ofStream: (streamId) => byName.get(nameIn(streamId)),
     services: withoutReactions,
     layer: Layer.provideMerge(ofReactions, withoutReactions),

@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Ref } from "effect"
-import * as Conservation from "../../src/bank/testing/Conservation.ts"
+import * as Conservation from "../../src/bank/Conservation.ts"
 import { type EventPage, EventStore } from "../../src/core/EventStore.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"

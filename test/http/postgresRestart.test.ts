@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Option, Schedule } from "effect"
-import * as Conservation from "../../src/bank/testing/Conservation.ts"
+import * as Conservation from "../../src/bank/Conservation.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as PostgresServer from "../PostgresServer.ts"

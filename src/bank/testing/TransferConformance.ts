@@ -19,11 +19,11 @@ import { SystemUnderTest } from "../../testing/SystemUnderTest.ts"
 import { Account } from "../account/Account.ts"
 import { AccountNotFound } from "../account/AccountError.ts"
 import { AccountId, TransferId } from "../account/AccountSchemas.ts"
+import * as Conservation from "../Conservation.ts"
 import * as TransferConfig from "../transfer/TransferConfig.ts"
 import { SameAccount } from "../transfer/TransferError.ts"
 import * as TransferProcess from "../transfer/TransferProcess.ts"
 import * as Transfers from "../transfer/Transfers.ts"
-import * as Conservation from "./Conservation.ts"
 
 type Stores = EventStore | SnapshotStore | ProjectionStore
 export type TransferCase = Case<Stores | SystemUnderTest>

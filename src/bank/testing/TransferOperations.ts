@@ -15,10 +15,10 @@ import * as ProjectionsLocal from "../../projection/ProjectionsLocal.ts"
 import { SystemUnderTest } from "../../testing/SystemUnderTest.ts"
 import { Account } from "../account/Account.ts"
 import { AccountId, TransferId } from "../account/AccountSchemas.ts"
+import * as Conservation from "../Conservation.ts"
 import * as TransferConfig from "../transfer/TransferConfig.ts"
 import * as TransferProcess from "../transfer/TransferProcess.ts"
 import * as Transfers from "../transfer/Transfers.ts"
-import * as Conservation from "./Conservation.ts"
 import type { TransferCase } from "./TransferConformance.ts"
 
 const [anna, bert] = [AccountId.make("anna"), AccountId.make("bert")]
