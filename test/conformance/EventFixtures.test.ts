@@ -168,7 +168,7 @@ const followers: Record<string, Reader<Stores | ProjectionStore>> = {
           })
       })
       const end = yield* Effect.flatMap(EventStore, ({ lastPosition }) => lastPosition)
-      yield* Effect.flatMap(Projections, (projections) => projections.awaitPosition("diary", end, "20 seconds")).pipe(
+      yield* Effect.flatMap(Projections, (projections) => projections.awaitPosition("diary", end, "100 seconds")).pipe(
         Effect.provide(ProjectionsLocal.layer([projection]))
       )
       return seen

@@ -59,7 +59,7 @@ describe.each(Object.entries(databases))("a projection on %s whose process is ki
             assert.isAtLeast(position, events)
             events = position
             const projections = yield* Projections
-            yield* projections.awaitPosition("account_summary", position, "20 seconds")
+            yield* projections.awaitPosition("account_summary", position, "100 seconds")
             yield* projections.awaitRebuilt("account_summary")
             yield* Summaries.assertExact
           }).pipe(Effect.provide(Layer.provideMerge(ProjectionsLocal.layer([AccountSummary.projection]), store)))

@@ -133,7 +133,7 @@ describe("a projection", () => {
         yield* Effect.gen(function* () {
           const asked = yield* Projections
           const { query } = yield* ReadModels
-          yield* asked.awaitPosition("positions", 1_000, "20 seconds")
+          yield* asked.awaitPosition("positions", 1_000, "100 seconds")
           assert.deepStrictEqual((yield* asked.status("positions")).lag, { events: 0, seconds: 0 })
           yield* asked.requestRebuild("positions")
           yield* asked.awaitRebuilt("positions")

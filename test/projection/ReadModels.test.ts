@@ -235,7 +235,7 @@ describe("an operator's verbs", () => {
         yield* run(
           Effect.gen(function* () {
             const projections = yield* Projections
-            yield* projections.awaitPosition("account_summary", 3, "20 seconds")
+            yield* projections.awaitPosition("account_summary", 3, "100 seconds")
             const [row] = yield* (yield* ReadModels).query("SELECT current_balance FROM account_summary", [])
             assert.deepStrictEqual(row, ["200"])
           })
@@ -305,7 +305,7 @@ describe("a rebuild during continuous deposits", () => {
           yield* Fiber.interrupt(reading)
           // Each after what its account had accepted before.
           for (const id of ids) last = (yield* account(id).Deposit({ amount: "1" })).position
-          yield* projections.awaitPosition("account_summary", last, "20 seconds")
+          yield* projections.awaitPosition("account_summary", last, "100 seconds")
           yield* Summaries.assertExact
           console.log(`${rebuilds} rebuilds during ${milliseconds / 1_000} s of deposits, ${last} events at the end`)
           assert.isAbove(rebuilds, 0)

@@ -228,7 +228,7 @@ describe("a question within a transaction (NB5)", () => {
         add(1)
       )
       assert.strictEqual((yield* add(1)).version, 2)
-    }).pipe(Effect.provide(counters()), Effect.timeout("20 seconds"))
+    }).pipe(Effect.provide(counters()), Effect.timeout("100 seconds"))
   )
 
   it("of another store is not refused", () =>

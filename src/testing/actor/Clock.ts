@@ -3,7 +3,8 @@ import { ok, strictEqual } from "node:assert"
 import { Duration, Effect, type Clock as EffectClock, Fiber, Option, TestClock } from "effect"
 import { StoreUnavailable } from "../../core/StoreError.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { add, running, tagOf, until, virtual } from "./Counter.ts"
+import { add, running, tagOf, virtual } from "./Counter.ts"
+import { pass, until } from "./Passing.ts"
 
 /** As `virtual`, and on a wall clock that can be set: by milliseconds to what the clock that is waited by has gone. */
 const onWallClock = <A, E, R>(run: (set: (by: number) => void) => Effect.Effect<A, E, R>) =>
@@ -34,7 +35,7 @@ export const Clock: ReadonlyArray<ActorSystemCase> = [
         let hanging = false
         const fault = new StoreUnavailable({ operation: "read", cause: new Error("injected") })
         const answered = <A, E>(fiber: Fiber.Fiber<A, E>) =>
-          Effect.zipRight(TestClock.adjust("1 second"), Effect.map(Fiber.poll(fiber), Option.isSome))
+          Effect.zipRight(pass("1 second"), Effect.map(Fiber.poll(fiber), Option.isSome))
         yield* running(
           {
             limits: { minBackoff: Duration.seconds(1), recoveryAttempts: 1, idleTimeout: Duration.minutes(1) },

@@ -1,11 +1,12 @@
 /** What an actor does about events that another writer stored, and about a stream that is another than it knew. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Duration, Effect, Fiber, Option, TestClock } from "effect"
+import { Duration, Effect, Fiber, Option } from "effect"
 import type { ProposedCommand } from "../../core/EventStore.ts"
 import type { Snapshot } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { add, count, running, stored, until, virtual } from "./Counter.ts"
+import { add, count, running, stored, virtual } from "./Counter.ts"
+import { pass, until } from "./Passing.ts"
 
 /** What another writer appends. */
 const rival = (commandId: string): ProposedCommand => ({
@@ -49,10 +50,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
         let appends = 0
         const program = Effect.gen(function* () {
           const fiber = yield* Effect.fork(Effect.flip(add("a", 1)))
-          yield* until(
-            "a conflict",
-            Effect.zipRight(TestClock.adjust("1 second"), Effect.map(Fiber.poll(fiber), Option.isSome))
-          )
+          yield* until("a conflict", Effect.zipRight(pass("1 second"), Effect.map(Fiber.poll(fiber), Option.isSome)))
           strictEqual((yield* Fiber.join(fiber))._tag, "VersionConflict")
         })
         yield* running(
@@ -158,7 +156,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
             hang = true
             const fiber = yield* Effect.fork(add("a", 1))
             const done = Effect.map(Fiber.poll(fiber), Option.isSome)
-            yield* until("the answer", Effect.zipRight(TestClock.adjust("1 second"), done))
+            yield* until("the answer", Effect.zipRight(pass("1 second"), done))
             strictEqual((yield* Fiber.join(fiber)).count, 12)
           })
         )

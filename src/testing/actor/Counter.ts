@@ -9,9 +9,11 @@ import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
 import { EventStore } from "../../core/EventStore.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
+import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { StoreUnavailable } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import { SystemUnderTest } from "../SystemUnderTest.ts"
+import { watched, watchedSnapshots } from "./Passing.ts"
 
 export const Added = Event.make("Added", { by: Schema.Int })
 export type Added = Event.Of<typeof Added>
@@ -71,8 +73,8 @@ type Program<A> = Effect.Effect<A, unknown, Aggregate.Service<"Counter"> | Event
 export const running = <A>({ limits = {}, ...setting }: Setting, program: Program<A>) =>
   Effect.gen(function* () {
     const { layer } = yield* SystemUnderTest
-    const store = yield* EventStore
-    const snapshots = yield* SnapshotStore
+    const store = watched(yield* EventStore)
+    const snapshots = watchedSnapshots(yield* SnapshotStore)
     const stores = Layer.merge(
       Layer.succeed(EventStore, { ...store, ...setting.store?.(store) }),
       Layer.succeed(SnapshotStore, { ...snapshots, ...setting.snapshots?.(snapshots) })
@@ -98,23 +100,19 @@ export const count = (id: string) =>
     ({ state }) => state.count
   )
 
+/** All events of a counter. */
 export const stored = (id: string) =>
-  Effect.map(
-    Effect.flatMap(EventStore, (store) => store.readStream(StreamId.make(`counter-${id}`))),
-    ({ events }) => events
-  )
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const all: Array<StoredEvent> = []
+    for (;;) {
+      const { events, more } = yield* store.readStream(StreamId.make(`counter-${id}`), { from: all.length + 1 })
+      all.push(...events)
+      if (!more) return all
+    }
+  })
 
 export const tagOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => (error as { readonly _tag?: string })._tag)
-
-/** Lets every other fiber run until it is so; fails the case when that takes for ever. */
-export const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =>
-  Effect.gen(function* () {
-    for (let turn = 0; turn < 100_000; turn++) {
-      if (yield* condition) return
-      yield* Effect.yieldNow()
-    }
-    throw new Error(`never: ${what}`)
-  })
 
 export const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })

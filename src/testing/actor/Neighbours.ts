@@ -14,6 +14,7 @@ import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import * as StoredText from "../../core/StoredText.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import { type ActorSystemCase, SystemUnderTest } from "../SystemUnderTest.ts"
+import { until } from "./Passing.ts"
 
 // ---- an aggregate whose commands say how they end --------------------------------------------------------------------
 
@@ -128,15 +129,6 @@ const running = <A>(setting: Setting, program: Program<A>) =>
       Layer.provide(stores)
     )
     return yield* Effect.provide(program, task)
-  })
-/** Lets every other fiber run until it is so; fails the case when that takes for ever. */
-const until = <R>(what: string, condition: Effect.Effect<boolean, unknown, R>) =>
-  Effect.gen(function* () {
-    for (let turn = 0; turn < 100_000; turn++) {
-      if (yield* condition) return
-      yield* Effect.yieldNow()
-    }
-    throw new Error(`never: ${what}`)
   })
 /** How an ask ended, in one word. */
 const wordOf = <A extends { readonly outcome: Either.Either<unknown, unknown> }, E>(exit: Exit.Exit<A, E>): string => {

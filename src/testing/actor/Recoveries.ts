@@ -11,6 +11,7 @@ import * as Event from "../../core/Event.ts"
 import { EventStore, maxPageBytes } from "../../core/EventStore.ts"
 import { StoreUnavailable } from "../../core/StoreError.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
+import { pass, until, watched } from "./Passing.ts"
 import { release } from "./Release.ts"
 
 const Counted = Event.make("Counted", { note: Schema.String })
@@ -55,7 +56,7 @@ const running = <A, X, R>(
 ) =>
   Effect.flatMap(EventStore, (store) =>
     release(Layer.fresh(tallies), program, { ...noSnapshots, ...limits }).pipe(
-      Effect.provideService(EventStore, EventStore.of({ ...store, ...change(store) }))
+      Effect.provideService(EventStore, EventStore.of({ ...watched(store), ...change(watched(store)) }))
     )
   )
 const unchanged = () => ({})
@@ -75,14 +76,10 @@ const idsOf = (kind: string, count: number) => Array.from({ length: count }, (_,
 const virtual = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, TestContext.TestContext)
 /** Lets time pass until the fiber ends. */
 const passing = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, step: Duration.DurationInput) =>
-  Effect.gen(function* () {
-    for (let turns = 0; turns < 100_000; turns++) {
-      if (Option.isSome(yield* Fiber.poll(fiber))) return yield* Fiber.await(fiber)
-      yield* TestClock.adjust(step)
-      yield* Effect.yieldNow()
-    }
-    throw new Error("it never ends")
-  })
+  Effect.zipRight(
+    until("the end", Effect.zipRight(pass(step), Effect.map(Fiber.poll(fiber), Option.isSome))),
+    Fiber.await(fiber)
+  )
 const errorOf = <A, E>(exit: Exit.Exit<A, E>) =>
   Exit.match(exit, { onFailure: (cause) => String(cause), onSuccess: () => "" })
 

@@ -4,7 +4,8 @@ import { Context, Deferred, Duration, Effect, Fiber, Logger, Option, TestClock }
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { Added, add, behaviour, count, type Decide, running, stored, tagOf, until, virtual } from "./Counter.ts"
+import { Added, add, behaviour, count, type Decide, running, stored, tagOf, virtual } from "./Counter.ts"
+import { pass, until } from "./Passing.ts"
 
 export const Residency: ReadonlyArray<ActorSystemCase> = [
   {
@@ -69,7 +70,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
           )
           const cold = yield* Effect.forEach(["a", "b", "c"], (id) => Effect.fork(add(id, 1)))
           const done = Effect.map(Fiber.poll(Fiber.all(cold)), Option.isSome)
-          yield* until("a place for each", Effect.zipRight(TestClock.adjust("1 second"), done))
+          yield* until("a place for each", Effect.zipRight(pass("1 second"), done))
           for (const { count } of yield* Effect.forEach(cold, Fiber.join)) strictEqual(count, 1)
           yield* Fiber.interruptAll(busy)
           for (const id of ["hot-1", "hot-2"]) {
@@ -115,7 +116,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
           yield* add("a", 1)
           const hangs = yield* Effect.fork(Effect.flip(add("b", 1)))
           const done = Effect.map(Fiber.poll(hangs), Option.isSome)
-          yield* until("the end of the append", Effect.zipRight(TestClock.adjust("1 second"), done))
+          yield* until("the end of the append", Effect.zipRight(pass("1 second"), done))
           reads = 0
           yield* TestClock.adjust("10 minutes")
           strictEqual((yield* add("a", 1)).count, 2)

@@ -90,7 +90,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     run: running(
       { store: () => ({ append: () => Effect.fail({ _tag: "Odd" } as never) }) },
       Effect.gen(function* () {
-        strictEqual(yield* Effect.timeout(tagOf(add("a", 1)), "10 seconds"), "OutcomeUnknown")
+        strictEqual(yield* Effect.timeout(tagOf(add("a", 1)), "100 seconds"), "OutcomeUnknown")
       })
     )
   },

@@ -1,9 +1,10 @@
 /** What a system does that stops, an aggregate whose layer was closed, and one that may not be registered. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Cause, Deferred, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
+import { Cause, Deferred, Effect, Either, Exit, Fiber, Option } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import { type ActorSystemCase, SystemUnderTest } from "../SystemUnderTest.ts"
-import { Added, add, behaviour, Counter, counter, type Decide, running, tagOf, until, virtual } from "./Counter.ts"
+import { Added, add, behaviour, Counter, counter, type Decide, running, tagOf, virtual } from "./Counter.ts"
+import { pass, until } from "./Passing.ts"
 
 export const Shutdown: ReadonlyArray<ActorSystemCase> = [
   {
@@ -64,7 +65,7 @@ export const Shutdown: ReadonlyArray<ActorSystemCase> = [
         )
         const asked = yield* Deferred.await(fibers)
         const done = Effect.map(Fiber.poll(system), Option.isSome)
-        yield* until("the deadline", Effect.zipRight(TestClock.adjust("1 second"), done))
+        yield* until("the deadline", Effect.zipRight(pass("1 second"), done))
         const tags = yield* Effect.forEach(asked, (fiber) => tagOf(Fiber.join(fiber)))
         deepStrictEqual(tags, ["OutcomeUnknown", "ShuttingDown"])
       })

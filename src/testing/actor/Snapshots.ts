@@ -5,7 +5,8 @@ import { noHead } from "../../core/AppendPlan.ts"
 import { checksum } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { add, count, running, type Setting, until, virtual } from "./Counter.ts"
+import { add, count, running, type Setting, virtual } from "./Counter.ts"
+import { until } from "./Passing.ts"
 
 export const Snapshots: ReadonlyArray<ActorSystemCase> = [
   {

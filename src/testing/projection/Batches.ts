@@ -88,7 +88,7 @@ export const Batches: ReadonlyArray<ProjectionCase> = [
         ok(read <= maxAheadCharacters + maxPageBytes, `${read} characters ahead`)
         yield* Deferred.succeed(gate, undefined)
         const projections = yield* Projections
-        yield* projections.awaitPosition("waits", end + 5, "20 seconds")
+        yield* projections.awaitPosition("waits", end + 5, "100 seconds")
       })
       yield* Effect.provide(running([notes()], program), layer)
       strictEqual(done, count + 5)

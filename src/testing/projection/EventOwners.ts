@@ -139,7 +139,7 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
       yield* Effect.provide(
         beside(
           [],
-          Effect.flatMap(service, (asked) => asked.awaitPosition("welcome", end, "20 seconds"))
+          Effect.flatMap(service, (asked) => asked.awaitPosition("welcome", end, "100 seconds"))
         ),
         Layer.provide(Reaction.layer(reaction), limits)
       )

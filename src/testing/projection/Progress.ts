@@ -48,8 +48,8 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
         projections,
         Effect.gen(function* () {
           const asked = yield* Projections
-          strictEqual(yield* asked.awaitPosition("notes", 0, "20 seconds"), 0)
-          const waiting = yield* Effect.fork(asked.awaitPosition("notes", 2, "20 seconds"))
+          strictEqual(yield* asked.awaitPosition("notes", 0, "100 seconds"), 0)
+          const waiting = yield* Effect.fork(asked.awaitPosition("notes", 2, "100 seconds"))
           const position = yield* note("a", "one", "two")
           strictEqual(yield* Fiber.join(waiting), position)
           const late = yield* Effect.flip(asked.awaitPosition("notes", 3, "1 second"))

@@ -27,7 +27,7 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
         deepStrictEqual([now.lag.events >= 0, now.lastError?.step, Status.stuckOf(now)], [true, "ahead", 1])
         const asked = yield* Projections
         for (const position of [0, kept, lost]) {
-          const refused = yield* Effect.flip(asked.awaitPosition("notes", position, "20 seconds"))
+          const refused = yield* Effect.flip(asked.awaitPosition("notes", position, "100 seconds"))
           ok(refused._tag === "ViewBehind" && refused.isAhead, refused.message)
         }
       })

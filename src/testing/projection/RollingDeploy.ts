@@ -30,12 +30,12 @@ export const RollingDeployConformance: ReadonlyArray<Case<EventStore | Projectio
         Effect.gen(function* () {
           const first = yield* note("a", "one", "two")
           const older = yield* process(1)
-          yield* older.awaitPosition("notes", first, "20 seconds")
+          yield* older.awaitPosition("notes", first, "100 seconds")
           deepStrictEqual(yield* model(), { a: "2: one two" })
 
           const newer = yield* process(2)
           const second = yield* note("a", "three")
-          yield* newer.awaitPosition("notes", second, "20 seconds")
+          yield* newer.awaitPosition("notes", second, "100 seconds")
           deepStrictEqual(yield* model(), { a: "3: one two three" })
           strictEqual((yield* newer.status("notes")).version, 2)
         })

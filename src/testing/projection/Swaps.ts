@@ -57,7 +57,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       })
       yield* running(
         [wider],
-        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "20 seconds"))
+        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "100 seconds"))
       )
       if (isPostgres) {
         const [row] = yield* other.run(
@@ -87,7 +87,7 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       ).pipe(Effect.ensuring(Effect.ignore(other.run("DROP VIEW depends_on_it"))))
       yield* running(
         [narrow],
-        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "20 seconds"))
+        Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "100 seconds"))
       )
       deepStrictEqual((yield* counted("model"))?.[0], 3)
     })

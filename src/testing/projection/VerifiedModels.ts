@@ -114,13 +114,13 @@ const reacting = (field: string): VerifiedReadSideCase => ({
             deepStrictEqual(sent, ["a one"])
           } else {
             // Its entry in the journal vouches for the place: its stream alone waits.
-            yield* (yield* service).awaitPosition("forward", end, "20 seconds")
+            yield* (yield* service).awaitPosition("forward", end, "100 seconds")
             strictEqual((yield* status("forward")).deadLetters[0]?.position, 2)
             deepStrictEqual(sent.toSorted(), ["a one", "b three"])
           }
           yield* edit(2, second)
           // By itself: it looks now and then.
-          yield* (yield* service).awaitPosition("forward", end, "20 seconds")
+          yield* (yield* service).awaitPosition("forward", end, "100 seconds")
           const then = yield* until(
             ({ deadLetters, status }) => status === "running" && deadLetters.length === 0,
             "forward"
@@ -226,7 +226,7 @@ export const VerifiedModels: ReadonlyArray<VerifiedReadSideCase> = [
         beside(
           [],
           Effect.gen(function* () {
-            yield* (yield* service).awaitPosition("forward", end, "20 seconds")
+            yield* (yield* service).awaitPosition("forward", end, "100 seconds")
             const [letter] = (yield* status("forward")).deadLetters
             deepStrictEqual([letter?.streamId, letter?.version, letter?.position], ["a", 2, 2])
             deepStrictEqual(sent.toSorted(), ["a one", "b four"])
@@ -265,7 +265,7 @@ export const VerifiedModels: ReadonlyArray<VerifiedReadSideCase> = [
             yield* until((now) => halted(now) && now.position === 1, "forward")
             const asked = yield* service
             yield* asked.abandon("forward", "elsewhere")
-            yield* asked.awaitPosition("forward", end, "20 seconds")
+            yield* asked.awaitPosition("forward", end, "100 seconds")
           })
         ),
         forwarding(sent)

@@ -49,7 +49,7 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
       yield* Effect.provide(
         beside(
           [],
-          Effect.flatMap(service, (asked) => asked.awaitPosition("forward", end, "20 seconds"))
+          Effect.flatMap(service, (asked) => asked.awaitPosition("forward", end, "100 seconds"))
         ),
         layer
       )
@@ -85,7 +85,7 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
           [],
           Effect.gen(function* () {
             const asked = yield* Projections
-            yield* asked.awaitPosition("forward", end, "20 seconds")
+            yield* asked.awaitPosition("forward", end, "100 seconds")
             const now = yield* until(({ deadLetters }) => deadLetters.length === 1, "forward")
             deepStrictEqual([now.kind, now.deadLetters[0]?.streamId], ["reaction", "a"])
             deepStrictEqual(sent, ["good"])
@@ -93,7 +93,7 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
             isBroken = false
             yield* until(({ deadLetters }) => deadLetters.length === 0, "forward")
             const last = yield* note("a", "last")
-            yield* asked.awaitPosition("forward", last, "20 seconds")
+            yield* asked.awaitPosition("forward", last, "100 seconds")
           })
         ),
         layer
