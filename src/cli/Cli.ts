@@ -10,8 +10,9 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Config, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Cause, Config, ConfigError, Effect, Exit, Layer, Option, Schema } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
+import { InvalidArgument } from "../core/StoreError.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Arguments from "./Arguments.ts"
 import * as backup from "./backup.ts"
@@ -118,7 +119,9 @@ const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   if (Cause.isInterruptedOnly(exit.cause)) return UntilSignal.isBegun() ? 0 : 130
   const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return failure instanceof UsageError || ValidationError.isValidationError(failure) ? 2 : 1
+  // An argument that a port below refuses is one of the verb's: what files say, their verbs tell apart.
+  const isUsage = failure instanceof UsageError || failure instanceof InvalidArgument
+  return isUsage || ValidationError.isValidationError(failure) || ConfigError.isConfigError(failure) ? 2 : 1
 }
 
 /**

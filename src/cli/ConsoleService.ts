@@ -13,7 +13,6 @@ import * as ConsolePage from "./ConsolePage.ts"
 import * as Database from "./Database.ts"
 import * as Facts from "./Facts.ts"
 import * as Output from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
 
 export interface Settings {
   readonly db: Database.Place
@@ -26,9 +25,6 @@ const host = "127.0.0.1"
 /** Serves until it is interrupted. */
 export const run = (app: Application, { db, port }: Settings) =>
   Effect.gen(function* () {
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-      return yield* new UsageError({ reason: `--port is a number from 0 to 65535, not ${port}` })
-    }
     const domain = Layer.mergeAll(
       app.services.pipe(
         Layer.provideMerge(ActorSystemLocal.layer),

@@ -11,7 +11,7 @@ import * as Text from "./Text.ts"
 
 /** Said of each option by the parser, and of no use. */
 const fluff =
-  /^(?:A user-defined piece of text\.|An integer\.|A true or false value\.|This setting is optional\.|This option can be set from environment variables\.)$/
+  /^(?:A user-defined piece of text\.|A true or false value\.|One of the following: .*|This setting is optional\.|This option can be set from environment variables\.)$/
 
 /** What the parser answers itself stands once, on the page of the program. */
 const config = CliConfig.make({ showBuiltIns: false })

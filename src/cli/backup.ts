@@ -11,6 +11,7 @@ import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const options = {
   db: Database.databaseOption,
@@ -19,7 +20,7 @@ const options = {
     Options.optional,
     Options.withDescription("a time such as '1 hour': a copy now and then each time, until a signal; FILE is a folder")
   ),
-  keep: Options.integer("keep").pipe(
+  keep: WholeNumber.option("keep", { least: 1 }).pipe(
     Options.optional,
     Options.withDescription("copies to keep in the folder FILE: older ones are removed once a new one is there")
   ),
@@ -66,7 +67,6 @@ export const command = Command.make("backup", options, ({ db, every, file, json,
     if (Option.isSome(interval) && Option.isNone(interval.value)) {
       return yield* new UsageError({ reason: "--every is a time such as '15 minutes' or '1 hour'" })
     }
-    if (Option.exists(keep, (count) => count < 1)) return yield* new UsageError({ reason: "--keep is 1 or more" })
     if (!isFolder(file)) {
       return yield* new UsageError({ reason: `${file} is not a folder; with --every or --keep the copies are in one` })
     }

@@ -7,6 +7,7 @@ import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 /** The database as it was given: a file may be by its path alone. */
 const placeOf = (given: string, { prefix }: Database.Place): Effect.Effect<Database.Place, UsageError> => {
@@ -21,7 +22,7 @@ const placeOf = (given: string, { prefix }: Database.Place): Effect.Effect<Datab
 
 const options = {
   db: Database.databaseOption,
-  port: Options.integer("port").pipe(
+  port: WholeNumber.option("port", WholeNumber.ports).pipe(
     Options.withDefault(0),
     Options.withDescription("port of this machine to listen on; 0 takes a free one")
   ),

@@ -6,6 +6,7 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Option } from "effect"
+import * as Explain from "../core/Explain.ts"
 import type * as ExplainCommand from "../core/ExplainCommand.ts"
 import type * as StateTree from "../core/StateTree.ts"
 import type { When } from "../core/TimeTravel.ts"
@@ -17,6 +18,7 @@ import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Stream from "./Stream.ts"
 import { Finding, UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const asText = (value: unknown): string => Output.plain(JSON.stringify(value) ?? "nothing")
 
@@ -105,11 +107,14 @@ const options = {
     Options.withDescription("a path of the state, as balance: its value after each event and what the event added")
   ),
   at: Options.text("at").pipe(Options.optional, Options.withDescription("up to this version, or this time")),
-  after: Options.integer("after").pipe(
+  after: WholeNumber.option("after", { least: 0 }).pipe(
     Options.withDefault(0),
     Options.withDescription("only events after this version")
   ),
-  limit: Options.integer("limit").pipe(Options.withDefault(100), Options.withDescription("at most this many events"))
+  limit: WholeNumber.option("limit", { least: 1, most: Explain.maxSteps }).pipe(
+    Options.withDefault(100),
+    Options.withDescription("at most this many events")
+  )
 }
 
 const momentOf = (text: string): Effect.Effect<When, UsageError> => {

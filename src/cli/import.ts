@@ -6,6 +6,7 @@ import * as Options from "@effect/cli/Options"
 import { Effect, Layer, Option, Record, Stream } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
+import { InvalidArgument } from "../core/StoreError.ts"
 import type { Application } from "../projection/Application.ts"
 import type { Given, ImportFormat, Refused, Tally } from "../projection/ImportFormat.ts"
 import * as LogCopy from "../sql/LogCopy.ts"
@@ -130,6 +131,10 @@ export const command = (app: Application) =>
           return yield* new UsageError({ reason: "--rejects is of rows; a log is taken as a whole or not at all" })
         }
         yield* Lines.check(source.file)
-        yield* format === undefined ? importLog(app, source) : importRows(app, format, source, given)
+        const run = format === undefined ? importLog(app, source) : importRows(app, format, source, given)
+        // What the file says is no part of how the verb was called.
+        yield* Effect.mapError(run, (error) =>
+          error instanceof InvalidArgument ? new Finding({ reason: `${source.file}: ${error.message}` }) : error
+        )
       })
   ).pipe(Command.withDescription("Apply rows of a file; doing it again changes nothing."))

@@ -2,9 +2,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect } from "effect"
+import { maxPage } from "../core/EventStore.ts"
 import * as Operation from "../core/Operation.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const describe = ({ detail, name, principal, reason, recordedAt, sequence }: Operation.Done): string => {
   const who = principal === null ? "" : `  by ${principal}`
@@ -17,11 +19,14 @@ export const command = Command.make(
   {
     db: Database.databaseOption,
     json: Output.jsonOption,
-    after: Options.integer("after").pipe(
+    after: WholeNumber.option("after", { least: 0 }).pipe(
       Options.withDefault(0),
       Options.withDescription("only those after this entry of the journal")
     ),
-    limit: Options.integer("limit").pipe(Options.withDefault(1_000), Options.withDescription("at most this many"))
+    limit: WholeNumber.option("limit", { least: 1, most: maxPage }).pipe(
+      Options.withDefault(maxPage),
+      Options.withDescription("at most this many")
+    )
   },
   ({ after, db, json, limit }) =>
     Effect.gen(function* () {

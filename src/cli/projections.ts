@@ -9,6 +9,7 @@ import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
 import * as OperatorOptions from "./OperatorOptions.ts"
 import * as Output from "./Output.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 export const describe = (status: ProjectionStatus): ReadonlyArray<string> => {
   const { abandoned, deadLetters, lag, lastError, name, position, rate, rebuild, skipped, version } = status
@@ -64,7 +65,7 @@ const onStream = <E>(
       ...OperatorOptions.options,
       name: Args.text({ name: "PROJECTION" }),
       stream: Args.text({ name: "STREAM" }),
-      version: Args.integer({ name: "VERSION" }).pipe(Args.optional)
+      version: WholeNumber.argument("VERSION", { least: 1 }).pipe(Args.optional)
     },
     ({ db, json, name, stream, version, ...given }) =>
       Effect.gen(function* () {

@@ -13,6 +13,7 @@ import * as Output from "./Output.ts"
 import * as Setting from "./Setting.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const several = (name: string, description: string) =>
   Options.text(name).pipe(Options.repeated, Options.withDescription(description))
@@ -72,7 +73,7 @@ const rewind = Command.make(
     json: Output.jsonOption,
     ...OperatorOptions.options,
     name: Args.text({ name: "RELAY" }),
-    position: Args.integer({ name: "POSITION" })
+    position: WholeNumber.argument("POSITION", { least: 0 })
   },
   ({ db, json, name, position, ...given }) =>
     Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as Restore from "../sql/Restore.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const options = {
   db: Database.databaseOption,
@@ -15,7 +16,7 @@ const options = {
   inPlace: Options.boolean("in-place").pipe(
     Options.withDescription("the database was put back by other means, such as pg_restore: only note the new epoch")
   ),
-  above: Options.integer("above-epoch").pipe(
+  above: WholeNumber.option("above-epoch", { least: 0 }).pipe(
     Options.withDefault(0),
     Options.withDescription("an epoch that the log has had, where the database that is replaced cannot be read")
   ),

@@ -6,6 +6,10 @@ import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 import * as Setting from "./Setting.ts"
 import * as UntilSignal from "./UntilSignal.ts"
+import * as WholeNumber from "./WholeNumber.ts"
+
+/** A thousand years. */
+const maxPayloadDays = 365_000
 
 /** Exported for the page of settings, which is made from them. */
 export const options = {
@@ -20,8 +24,7 @@ export const options = {
       })
     )
   ),
-  port: Options.integer("port").pipe(
-    Options.withFallbackConfig(Config.integer("DAYBOOK_PORT")),
+  port: WholeNumber.option("port", { ...WholeNumber.ports, variable: "DAYBOOK_PORT" }).pipe(
     Options.withDefault(8_080),
     Options.withDescription(
       Setting.described("port to listen on; 0 takes a free one", { variable: "DAYBOOK_PORT", standard: "8080" })
@@ -63,8 +66,7 @@ export const options = {
     Options.optional,
     Options.withDescription(Setting.described("whom its tokens must be for", { variable: "DAYBOOK_AUDIENCE" }))
   ),
-  rate: Options.integer("rate").pipe(
-    Options.withFallbackConfig(Config.integer("DAYBOOK_RATE")),
+  rate: WholeNumber.option("rate", { least: 1, variable: "DAYBOOK_RATE" }).pipe(
     Options.optional,
     Options.withDescription(
       Setting.described("requests a second that one token may make", {
@@ -86,8 +88,11 @@ export const options = {
       )
     )
   ),
-  payloadDays: Options.integer("payload-days").pipe(
-    Options.withFallbackConfig(Config.integer("DAYBOOK_PAYLOAD_DAYS")),
+  payloadDays: WholeNumber.option("payload-days", {
+    least: 0,
+    most: maxPayloadDays,
+    variable: "DAYBOOK_PAYLOAD_DAYS"
+  }).pipe(
     Options.withDefault(90),
     Options.withDescription(
       Setting.described("days for which payloads of keyed commands are kept, to explain refusals; 0 keeps none", {

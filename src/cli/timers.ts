@@ -14,6 +14,7 @@ import * as Database from "./Database.ts"
 import * as OperatorOptions from "./OperatorOptions.ts"
 import * as Output from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 
 const maxLimit = 1_000
 
@@ -25,8 +26,6 @@ const describe = ({ aggregate, command, due, id, key }: PendingTimers.Pending, n
 }
 
 const list = Effect.fnUntraced(function* (json: boolean, limit: number) {
-  if (limit < 1 || limit > maxLimit)
-    return yield* new UsageError({ reason: `--limit is 1 to ${maxLimit}, not ${limit}` })
   const now = yield* Clock.currentTimeMillis
   const timers = yield* PendingTimers.list({ after: null, limit })
   const { due, lateMillis, pending } = yield* PendingTimers.overview(now)
@@ -75,7 +74,10 @@ export const command = (app: Application) =>
     {
       db: Database.databaseOption,
       json: Output.jsonOption,
-      limit: Options.integer("limit").pipe(Options.withDefault(100), Options.withDescription("at most this many"))
+      limit: WholeNumber.option("limit", { least: 1, most: maxLimit }).pipe(
+        Options.withDefault(100),
+        Options.withDescription("at most this many")
+      )
     },
     ({ db, json, limit }) => Effect.provide(list(json, limit), Database.layer(db, "readOnly"))
   ).pipe(

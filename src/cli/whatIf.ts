@@ -70,7 +70,12 @@ export const command = (app: Application) =>
       Effect.gen(function* () {
         const edits = yield* readEdits(edit)
         const { definition, id } = yield* Stream.find(app, stream)
-        const answer = yield* WhatIf.run(definition, id, edits)
+        // What the file says is no part of how the verb was called.
+        const answer = yield* Effect.catchTag(
+          WhatIf.run(definition, id, edits),
+          "InvalidArgument",
+          ({ message }) => new Finding({ reason: `${edit}: ${message}` })
+        )
         yield* Output.result(json, { ...answer, written: false }, describe(answer))
       }).pipe(Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(Command.withDescription("Say what a stream would be with events left out, changed or put in. Writes nothing."))

@@ -124,7 +124,11 @@ export const Why = Schema.transform(
     }
   }),
   WhyFields,
-  { strict: true, decode: (body) => (body ?? {}) as typeof WhyFields.Encoded, encode: (why): unknown => why }
+  {
+    strict: true,
+    decode: (body) => (body === undefined ? {} : body) as typeof WhyFields.Encoded,
+    encode: (why): unknown => why
+  }
 )
 const OfStream = Schema.Struct({ streamId, reason }).annotations({
   identifier: "OfStream",

@@ -19,6 +19,7 @@ import { Problem } from "./Problem.ts"
 import * as Reach from "./Reach.ts"
 import * as Session from "./Session.ts"
 import * as SignIns from "./SignIns.ts"
+import * as TokenBuckets from "./TokenBuckets.ts"
 
 /** It stands in the journal as the principal; what Daybook sends for itself has names of these beginnings. */
 const Name = Schema.NonEmptyString.pipe(
@@ -139,7 +140,7 @@ const limitOf = Effect.gen(function* () {
           )
         })
       )
-}).pipe(Effect.provide(RateLimiter.layerStoreMemory))
+}).pipe(Effect.provide(TokenBuckets.layer))
 
 /** All that a bearer may do, to compare. */
 const reachOf = ({ aggregates, level, name }: Bearer): string =>

@@ -103,7 +103,7 @@ describe("daybook explain", () => {
           [["nothing-1"], /STREAM is no stream of daybook/, 2],
           [[], /give either a STREAM/, 2],
           [["account-anna", "--at", "9"], /account-anna/],
-          [["account-anna", "--limit", "0"], /limit/]
+          [["account-anna", "--limit", "0"], /--limit is a whole number from 1 to 1000/, 2]
         ] as const) {
           const ended = yield* run(...args)
           assert.strictEqual(ended.code, code, ended.stdout)

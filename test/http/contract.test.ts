@@ -1,7 +1,6 @@
-/** What holds for every request: keys, marks, versions, parameters, tags, cursors, times, and events of a newer release. */
+/** What holds for every request: keys, marks, versions, parameters, tags, cursors and times. */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { EventStore } from "../../src/core/EventStore.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -440,51 +439,5 @@ describe("cursors", () => {
       assert.deepStrictEqual([next.status, next.json.accounts.length], [200, 1])
       assertProblem(yield* on("second", list(`&cursor=${cursor}`)), "invalid-cursor")
     })
-  )
-})
-
-describe("an event of a newer release", () => {
-  it.scopedLive("is named as that by the older one, and not as damage", () =>
-    Effect.gen(function* () {
-      const url = yield* Url
-      const store = yield* EventStore
-      for (const [id, type, schemaVersion] of [
-        ["newer", "AccountOpened", 9],
-        ["unknown", "AccountFrozen", 1]
-      ] as const) {
-        const commandId = `by a newer release ${id}`
-        yield* store.append([
-          {
-            streamId: `account-${id}` as never,
-            expectedVersion: 0,
-            commands: [
-              {
-                commandId,
-                isNew: true,
-                command: "Open",
-                fingerprint: commandId,
-                correlationId: commandId,
-                causationId: null,
-                traceparent: null,
-                events: [{ type, schemaVersion, data: "{}" }],
-                outcome: "success",
-                answer: () => ({ text: "{}", version: 1 })
-              }
-            ]
-          }
-        ])
-        for (const asked of [
-          ask(`${url}/accounts/${id}`),
-          ask(`${url}/accounts/${id}?version=1`),
-          ask(`${url}/accounts/${id}/events`),
-          ask(`${url}/events`),
-          ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } })
-        ]) {
-          const answer = yield* asked
-          assertProblem(answer, "newer-release")
-          assert.match(problem(answer).detail, /^account-\w+ version 1 \(position \d+\) is of a newer release$/)
-        }
-      }
-    }).pipe(Effect.provide(Service.layer()))
   )
 })

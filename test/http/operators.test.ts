@@ -80,6 +80,12 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("operators over 
       assertProblem(yield* post("/projections/nothing/skip", { streamId }), "projection-not-found")
       assertProblem(yield* post("/projections/account_summary/skip", { streamId, more: 1 }), "invalid-request")
       assertProblem(yield* post("/projections/account_summary/pause", { reason: 1 }), "invalid-request")
+      // Nothing may be said, and `null` is something (HT1).
+      for (const verb of ["pause", "resume"]) {
+        for (const body of [null, [], "", 0]) {
+          assertProblem(yield* post(`/projections/account_summary/${verb}`, body), "invalid-request")
+        }
+      }
     })
   )
 })

@@ -84,7 +84,7 @@ export const HoldBody = Schema.Struct({ holdId: optional(HoldId), ...reserved })
   ...strict,
   identifier: "Hold",
   examples: [
-    { holdId: "order-7" as Terms.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2026-01-31T12:00:00Z" }
+    { holdId: "order-7" as Terms.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2150-01-31T12:00:00Z" }
   ]
 })
 export const HoldView = Schema.Struct({
