@@ -1,6 +1,6 @@
 /** HX10: who did it is in the event's view, the journal and the access log; and a kept answer is for the one who asked. */
 import { createHash } from "node:crypto"
-import { writeFileSync } from "node:fs"
+import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Either, Schedule } from "effect"
@@ -123,6 +123,70 @@ layer(service(SqliteStore.layer({ filename: ":memory:" }), tokens), { excludeTes
         assert.strictEqual(problem(answer).errors?.[0]?.path, path, noted)
       }
       assert.strictEqual((yield* entries).length, 1)
+    })
+  )
+})
+
+/** What was requested of `0012-principals.db`, and by whom; the first three before there were tokens. */
+const requested: ReadonlyArray<readonly [key: string, as: string | null, path: string, body: object, status: number]> =
+  [
+    ["before-1", null, "/accounts", { accountId: "bert", owner: "Bert", currency: "EUR" }, 201],
+    ["before-2", null, "/accounts/bert/deposits", { amount: "7" }, 200],
+    ["before-3", null, "/accounts/bert/withdrawals", { amount: "99" }, 409],
+    [
+      "k1",
+      "till",
+      "/accounts",
+      { accountId: "anna", owner: "Anna Liddell", currency: "EUR", overdraftLimit: "50" },
+      201
+    ],
+    ["k2", "till", "/accounts/anna/deposits", { amount: "12.50", reference: "first" }, 200],
+    ["k3", "clerk", "/accounts/anna/withdrawals", { amount: "500" }, 409],
+    ["k4", "clerk", "/accounts/anna/holds", { holdId: "h1", amount: "2" }, 201],
+    ["k5", "till", "/accounts/anna/holds/h1/capture", { amount: "1.50" }, 200],
+    ["k6", "till", "/transfers", { transferId: "t1", from: "anna", to: "bert", amount: "5" }, 201],
+    ["k7", "clerk", "/transfers", { transferId: "t2", from: "anna", to: "nobody", amount: "1" }, 409],
+    ["k8", "till", "/accounts", { owner: "Věra", currency: "JPY" }, 201],
+    ["k9", "clerk", "/projections/account_summary/pause", { reason: "a look at the disk" }, 202],
+    ["k10", "clerk", "/projections/account_summary/resume", {}, 202]
+  ]
+
+describe("a database of an earlier release with principals", () => {
+  it.scopedLive.runIf(isHere)("HX10 tells who did what, gives each the answers of their own, and goes on (ES36)", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* temporaryFolder, "d.db")
+      copyFileSync(join(import.meta.dirname, "../fixtures/databases/0012-principals.db"), filename)
+      yield* Effect.gen(function* () {
+        const url = yield* Url
+        const { json } = yield* ask(`${url}/events`, { headers: clerk })
+        const by = json.events.map(({ principal, streamId }: Record<string, string>) => `${streamId} ${principal}`)
+        assert.deepStrictEqual(by.slice(0, 8), [
+          ...Array(2).fill("account-bert null"),
+          ...Array(2).fill("account-anna till"),
+          "account-anna clerk",
+          ...Array(2).fill("account-anna till"),
+          "transfer-t1 till"
+        ])
+        const { operations } = (yield* ask(`${url}/operations`, { headers: clerk })).json
+        assert.deepStrictEqual(
+          operations.map(({ name, principal }: Record<string, string>) => `${name} ${principal}`),
+          ["reactions.register null", "projections.pause clerk", "projections.resume clerk"]
+        )
+        for (const [key, as, path, body, status] of requested) {
+          const send = (name: string) => ask(`${url}${path}`, { body, key, headers: bearer(name) })
+          for (const name of ["till", "clerk"]) {
+            const answer = yield* send(name)
+            if (as === null || as === name) {
+              assert.strictEqual(answer.status, status, `${key} ${answer.text}`)
+              assert.strictEqual(answer.headers.get("idempotency-replayed"), "true", key)
+            } else assertProblem(answer, "idempotency-key-reused")
+          }
+        }
+        const { status } = yield* ask(`${url}/accounts/anna/deposits`, { body: { amount: "1" }, headers: till })
+        assert.strictEqual(status, 200)
+        const events = (yield* ask(`${url}/accounts/anna/events?after=6`, { headers: clerk })).json.events
+        assert.strictEqual(events.at(-1).principal, "till")
+      }).pipe(Effect.provide(Service.layer({ filename, tokens })))
     })
   )
 })
