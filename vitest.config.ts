@@ -13,7 +13,7 @@ const programs = [
   "test/outside.test.ts",
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
-  "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,verbs}.test.ts",
+  "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,usage,verbs}.test.ts",
   "test/cluster/{conformance,processes,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/nats/{cli,kills,processes}.test.ts",

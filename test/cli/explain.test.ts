@@ -110,6 +110,6 @@ describe("daybook explain", () => {
           assert.match(ended.stderr, says)
         }
       }),
-    60_000
+    180_000
   )
 })
