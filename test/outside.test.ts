@@ -4,7 +4,7 @@
  * of one name.
  */
 import { execFileSync, spawn } from "node:child_process"
-import { mkdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { afterAll, assert, describe, it } from "@effect/vitest"
@@ -60,21 +60,81 @@ const ok = (program: Cli.Program, line: string, ...more: ReadonlyArray<string>) 
     return stdout
   })
 
+/** A release of the project whose shows take a seat too few. */
+const release = (): string => {
+  const path = join(folder, "dist/src/ShowBehaviour.js")
+  const source = readFileSync(path, "utf8").replace(
+    "[...state.taken, { reservation, seats }]",
+    "[...state.taken, { reservation, seats: seats - 1 }]"
+  )
+  writeFileSync(join(folder, "dist/src/NextShow.js"), source)
+  const next = join(folder, "dist/src/next.js")
+  const named = readFileSync(application, "utf8").replace("./ShowBehaviour.js", "./NextShow.js")
+  writeFileSync(next, named)
+  return next
+}
+
+/** The verbs that explain the log and what was done with it. */
+const questions = (program: Cli.Program, db: string, copies: string) =>
+  Effect.gen(function* () {
+    const on = ["--db", db] as const
+    const explained = yield* ok(program, "explain show-hamlet --field seats", ...on)
+    assert.match(explained, /^1 {2}Opened .*\n(?: {4}.*\n)+ {4}= 3 {2}\(3\)$/m)
+    assert.match(
+      yield* ok(program, "explain reservation-anna", ...on),
+      /so seating sent Take to show-hamlet: version 2/
+    )
+    const told = JSON.parse(yield* ok(program, "explain --json --command", "anna cancels", ...on))
+    assert.deepInclude(told, { outcome: "success", streamId: "reservation-anna", version: 3 })
+
+    // By its own aggregate: that of shows has an event of this name too.
+    const types = JSON.parse(yield* ok(program, "stats --json", ...on)).types as ReadonlyArray<Record<string, unknown>>
+    assert.deepStrictEqual(
+      types.filter(({ type }) => type === "Cancelled").map(({ events, prefix }) => [prefix, events]),
+      [["reservation", 1]]
+    )
+
+    const same = JSON.parse(yield* ok(program, `diff --json --with ${application}`, ...on))
+    assert.deepInclude(same, { events: 10, streams: 4, count: 0, differences: [] })
+    const other = yield* Cli.run(["diff", "--json", "--with", release(), ...on], { program, cwd: folder })
+    assert.strictEqual(other.code, 1, other.stderr)
+    const [difference] = JSON.parse(other.stdout).differences
+    assert.deepInclude(difference, { kind: "state", streamId: "show-hamlet", version: 2 })
+
+    const edit = join(copies, "edit.json")
+    writeFileSync(edit, JSON.stringify({ leaveOut: [3] }))
+    const whatIf = JSON.parse(yield* ok(program, `what-if reservation-anna --json --edit ${edit}`, ...on))
+    assert.deepInclude(whatIf, { whatIf: { status: "confirmed", show: "hamlet", seats: 2 }, written: false })
+
+    assert.deepInclude(JSON.parse(yield* ok(program, "timers --json", ...on)), { timers: [], pending: 0, due: 0 })
+    const fired = yield* Cli.run(["timers", "fire", "pick-up of anna", ...on], { program, cwd: folder })
+    assert.strictEqual(fired.code, 1, fired.stdout)
+    assert.match(fired.stderr, /^[a-z]+: .*"?pick-up of anna"?.*cancelled.*\n$/)
+    for (const verb of ["pause", "resume"]) yield* ok(program, `projections ${verb} occupancy --reason asked`, ...on)
+    const { operations } = JSON.parse(yield* ok(program, "operations --json", ...on))
+    assert.deepStrictEqual(
+      (operations as ReadonlyArray<{ readonly name: string; readonly reason: string | null }>)
+        .filter(({ reason }) => reason === "asked")
+        .map(({ name }) => name),
+      ["projections.pause", "projections.resume"]
+    )
+  })
+
 /** Every verb on a database that the visitor was at. */
 const verbs = (program: Cli.Program, db: string, name: string) =>
   Effect.gen(function* () {
     const on = ["--db", db] as const
     const verified = JSON.parse(yield* ok(program, "verify --json", ...on))
-    assert.deepInclude(verified, { ok: true, events: 8, streams: 3, problemCount: 0, notes: [] })
+    assert.deepInclude(verified, { ok: true, events: 10, streams: 4, problemCount: 0, notes: [] })
     assert.include(yield* ok(program, "inspect reservation-anna", ...on), '{"_tag":"Cancelled","by":"Anna"}')
     const listed = yield* ok(program, "projections", ...on)
-    assert.match(listed, /^occupancy v1 {2}running {2}position 8/m)
+    assert.match(listed, /^occupancy v1 {2}running {2}position 10/m)
     // Where it has come to is written now and then: what is not is only done again.
     assert.match(listed, /^seating v1 {2}running {2}position \d/m)
     const head = JSON.parse(yield* ok(program, "head", ...on))
-    assert.deepInclude(head, { position: 8 })
+    assert.deepInclude(head, { position: 10 })
     const rebuilt = JSON.parse(yield* ok(program, "rebuild occupancy --json", ...on))
-    assert.deepInclude(rebuilt, { name: "occupancy", events: 8, position: 8 })
+    assert.deepInclude(rebuilt, { name: "occupancy", events: 10, position: 10 })
 
     const copies = join(folder, name)
     mkdirSync(copies)
@@ -94,6 +154,18 @@ const verbs = (program: Cli.Program, db: string, name: string) =>
       assert.deepStrictEqual([refused.code, refused.stderr.trimEnd().split("\n").length], [1, 1], refused.stderr)
     }
     for (const file of made) yield* ok(program, `verify --db sqlite:${file}`)
+
+    yield* questions(program, db, copies)
+
+    const foreign = yield* Cli.run(["statement", "anna", ...on], { program, cwd: folder })
+    assert.strictEqual(foreign.code, 2, "statement is a verb of the bank alone")
+    const raised = JSON.parse(yield* ok(program, "restore --in-place --json", ...on))
+    assert.deepInclude(raised, { epoch: 2, position: 10 })
+    if (db.startsWith("sqlite:")) {
+      const restored = JSON.parse(yield* ok(program, `restore ${backup} --json`, ...on))
+      assert.deepInclude(restored, { epoch: 3, position: 10 })
+    }
+    yield* ok(program, "verify", ...on)
 
     // The rest asks no database.
     if (!db.startsWith("sqlite:")) return
@@ -136,7 +208,7 @@ describe("a project outside", () => {
           assert.deepStrictEqual((yield* ask(`${url}/aggregates/Reservation/anna`)).json, {
             state: { status: "cancelled", show: "hamlet", seats: 2 },
             version: 3,
-            position: 7
+            position: 8
           })
           assert.strictEqual((yield* ask(`${url}/accounts`)).json.code, "route-not-found")
           server.kill("SIGTERM")

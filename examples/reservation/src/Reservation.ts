@@ -9,8 +9,10 @@ export const Confirmed = Event.make("Confirmed", {})
 export const Declined = Event.make("Declined", { reason: Schema.String })
 /** Of another form than that of a show, and never mixed up with it. */
 export const Cancelled = Event.make("Cancelled", { by: Schema.String })
+/** The guest was there, and has the tickets. */
+export const Collected = Event.make("Collected", {})
 
-export const Status = Schema.Literal("none", "requested", "confirmed", "declined", "cancelled")
+export const Status = Schema.Literal("none", "requested", "confirmed", "declined", "cancelled", "collected")
 export const ReservationState = Schema.Struct({ status: Status, show: Schema.String, seats: Schema.Int })
 export type ReservationState = typeof ReservationState.Type
 
@@ -27,7 +29,7 @@ export class Reservation extends Aggregate.make("Reservation", {
   id: Schema.String.pipe(Schema.pattern(/^[a-z0-9-]{1,40}$/)),
   state: ReservationState,
   initial: { status: "none", show: "", seats: 0 },
-  events: [Requested, Confirmed, Declined, Cancelled],
+  events: [Requested, Confirmed, Declined, Cancelled, Collected],
   commands: [
     Rpc.make("Request", {
       payload: { show: Schema.String, seats: Seats, guest: Schema.String },
@@ -36,6 +38,9 @@ export class Reservation extends Aggregate.make("Reservation", {
     }),
     Rpc.make("Confirm", { success: Answer }),
     Rpc.make("Decline", { payload: { reason: Schema.String }, success: Answer }),
-    Rpc.make("Cancel", { payload: { by: Schema.String }, success: Answer, error: NotOpen })
+    Rpc.make("Cancel", { payload: { by: Schema.String }, success: Answer, error: NotOpen }),
+    Rpc.make("Collect", { success: Answer, error: NotOpen }),
+    // Sent by a timer.
+    Rpc.make("Lapse", { success: Answer })
   ]
 }) {}

@@ -5,6 +5,7 @@ import { Either } from "effect"
 import {
   AlreadyRequested,
   Cancelled,
+  Collected,
   Confirmed,
   Declined,
   NotOpen,
@@ -25,18 +26,23 @@ export const behaviour: Aggregate.BehaviourOf<typeof Reservation> = {
     Cancel: (command, { status }) =>
       status === "requested" || status === "confirmed"
         ? Either.right([Cancelled.make(command)])
-        : Either.left(new NotOpen({ status }))
+        : Either.left(new NotOpen({ status })),
+    Collect: (_, { status }) =>
+      status === "confirmed" ? Either.right([Collected.make({})]) : Either.left(new NotOpen({ status })),
+    // The guest may have come, or cancelled, in that moment.
+    Lapse: (_, { status }) => Either.right(status === "confirmed" ? [Cancelled.make({ by: "nobody came" })] : [])
   },
   evolve: {
     Requested: (_, { seats, show }) => ({ status: "requested", show, seats }),
     Confirmed: (state) => ({ ...state, status: "confirmed" }),
     Declined: (state) => ({ ...state, status: "declined" }),
-    Cancelled: (state) => ({ ...state, status: "cancelled" })
+    Cancelled: (state) => ({ ...state, status: "cancelled" }),
+    Collected: (state) => ({ ...state, status: "collected" })
   },
-  reply: { Request: answer, Confirm: answer, Decline: answer, Cancel: answer }
+  reply: { Request: answer, Confirm: answer, Decline: answer, Cancel: answer, Collect: answer, Lapse: answer }
 }
 
 export const reservation = Application.aggregate(Reservation, behaviour, {
-  public: ["Request", "Cancel"],
+  public: ["Request", "Cancel", "Collect"],
   statuses: { NotOpen: 410 }
 })

@@ -1,5 +1,5 @@
 /** The application: what `main.ts` runs, and what `npx daybook --app dist/src/application.js VERB` takes. */
-import { Application } from "daybook/projection"
+import { Application, Timers } from "daybook/projection"
 import { occupancy } from "./Occupancy.js"
 import { reservation } from "./ReservationBehaviour.js"
 import { seating } from "./Seating.js"
@@ -8,7 +8,7 @@ import { show } from "./ShowBehaviour.js"
 export const application = Application.make({
   name: "reservation",
   description: "Shows, and reservations for them.",
-  aggregates: [show, reservation],
+  aggregates: [show, reservation, Timers.part],
   projections: [occupancy],
   reactions: [seating],
   // How the console calls its things, and which of their parts it lists.
