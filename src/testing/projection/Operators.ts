@@ -165,7 +165,7 @@ export const Operators: ReadonlyArray<OperatorCase> = [
           if (isAsked) return Effect.void
           isAsked = true
           isBroken = false
-          return Effect.zipRight(exclusions.unskip(name, name), Deferred.succeed(arrived, undefined))
+          return Effect.asVoid(Effect.zipRight(exclusions.unskip(name, name), Deferred.succeed(arrived, undefined)))
         })
         const late = CheckpointStore.of({
           ...checkpoints,
