@@ -14,7 +14,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import process from "node:process"
-import { connect } from "@nats-io/transport-node"
+import { connect, headers } from "@nats-io/transport-node"
 import { Effect, Either, Layer } from "effect"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import * as EventHash from "../src/core/EventHash.ts"
@@ -111,6 +111,9 @@ const commandsOn = ({ name, open }: Store, load: Load): Contestant => ({
     )
 })
 
+/** Messages that are written at once. */
+const batchSize = 500
+
 /** A stream of these events alone, as JSON, and an ordered consumer that reads it from the beginning. */
 const bareConsumer = async (url: string) => {
   const nats = await connect({ servers: url })
@@ -119,16 +122,25 @@ const bareConsumer = async (url: string) => {
     const answer = (await nats.request(`$JS.API.${what}`, JSON.stringify(body))).json<{ error?: object }>()
     if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error))
   }
-  await ask(`STREAM.CREATE.${stream}`, { name: stream, subjects: [stream] })
+  await ask(`STREAM.CREATE.${stream}`, { name: stream, subjects: [stream], allow_atomic: true })
   for (let number = 0; number < replayed.commands; number++) {
     const { amount, reference } = deposit(number)
     const data = { amount: String(amount), reference }
     const event = { streamId: `ledger-${accountOf(number)}`, type: "Deposited", schemaVersion: 1, data }
     const message = JSON.stringify(event)
-    if (number % 500 === 499) await nats.request(stream, message)
-    else nats.publish(stream, message)
+    const head = headers()
+    const place = (number % batchSize) + 1
+    head.set("Nats-Batch-Id", `${stream}-${Math.floor(number / batchSize)}`)
+    head.set("Nats-Batch-Sequence", String(place))
+    if (place < batchSize && number < replayed.commands - 1) {
+      nats.publish(stream, message, { headers: head })
+      continue
+    }
+    head.set("Nats-Batch-Commit", "1")
+    const answer = await nats.request(stream, message, { headers: head, timeout: 60_000 })
+    const { error } = answer.json<{ error?: object }>()
+    if (error !== undefined) throw new Error(JSON.stringify(error))
   }
-  await nats.flush()
   const read = (): Promise<Omit<Work, "seconds">> =>
     new Promise((resolve, reject) => {
       const inbox = `_INBOX.${randomUUID()}`

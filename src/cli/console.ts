@@ -16,7 +16,7 @@ const placeOf = (given: string, { prefix }: Database.Place): Effect.Effect<Datab
     return new UsageError({ reason })
   }
   const place = { address: given, prefix }
-  const isAddress = Database.isPostgres(place) || given.startsWith("sqlite:")
+  const isAddress = Database.isShared(place) || given.startsWith("sqlite:")
   return Effect.succeed(isAddress ? place : { ...place, address: `sqlite:${given}` })
 }
 

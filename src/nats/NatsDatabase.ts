@@ -120,6 +120,7 @@ const open = ({ address, durability = "full", mode = "create", ...clock }: NatsO
     const database = SqlDatabase.of({
       ...file,
       name: address.name,
+      file: file.name,
       dialect: followed.dialect,
       log: followed.log,
       groupRows: Math.floor(maxBatch / 2),

@@ -33,9 +33,10 @@ const ofFile = (filename: string): Reading.Source =>
     ]
   })
 
-/** Of a file: its own size, that of its write-ahead log, and its disk; of PostgreSQL: the size of the database. */
-export const source = ({ dialect, name, read }: SqlDatabase["Type"]): Reading.Source => {
-  if (dialect.kind === "sqlite" && name !== ":memory:") return ofFile(name)
+/** Of a file, also one that follows a log elsewhere: its own size, that of its write-ahead log, and its disk; of PostgreSQL: the size of the database. */
+export const source = ({ dialect, file, name, read }: SqlDatabase["Type"]): Reading.Source => {
+  const filename = file ?? name
+  if (dialect.kind === "sqlite" && filename !== ":memory:") return ofFile(filename)
   const size =
     dialect.kind === "sqlite"
       ? "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"

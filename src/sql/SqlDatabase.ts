@@ -83,6 +83,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
   {
     /** For messages: an absolute path, `:memory:`, or an address without its password. */
     readonly name: string
+    /** The SQLite file, where `name` is not it. */
+    readonly file?: string
     readonly dialect: Dialect
     readonly log: LogStatements
     /** Most rows of one transaction of appends, where it takes fewer than `Limits.group.rows`. */

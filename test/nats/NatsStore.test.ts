@@ -6,7 +6,9 @@ import * as LogFile from "../../src/cli/LogFile.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as NatsStore from "../../src/nats/NatsStore.ts"
 import { DatabaseError } from "../../src/sql/DatabaseError.ts"
+import * as DatabaseFigures from "../../src/sql/DatabaseFigures.ts"
 import * as LogCopy from "../../src/sql/LogCopy.ts"
+import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as NatsServer from "../NatsServer.ts"
 import { append, log, problems, request } from "../sql/Log.ts"
@@ -207,6 +209,22 @@ describe("a log on JetStream", () => {
       )
       const refused = yield* refusal(on(of("new.db")))
       assert.deepStrictEqual([refused.problem, /entry 3 is missing/.test(refused.message)], ["damaged", true])
+    })
+  )
+
+  test(
+    "says how much room its local file takes",
+    Effect.gen(function* () {
+      const { of } = yield* Nats.address
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          yield* append("s", "c")
+          const readings = yield* DatabaseFigures.source(yield* SqlDatabase)
+          const size = readings.find(({ name }) => name === "daybook.database.size")?.value
+          assert.isAbove(size ?? 0, 0)
+        }),
+        on(of())
+      )
     })
   )
 

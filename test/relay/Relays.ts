@@ -20,8 +20,11 @@ const limits = ProjectionConfig.layer({
   maxBackoff: Duration.millis(500)
 })
 
-export const store = (filename: string) =>
-  Layer.mergeAll(SqliteStore.layer({ filename }), limits, Logger.remove(Logger.defaultLogger))
+export const store = (filename: string) => on(SqliteStore.layer({ filename }))
+
+/** The same on another store. */
+export const on = <A, E>(stores: Layer.Layer<A, E>) =>
+  Layer.mergeAll(stores, limits, Logger.remove(Logger.defaultLogger))
 
 /** Appends so many notes to each of so many streams, and gives the position of the last. */
 export const write = (streams: number, each: number) =>

@@ -2,10 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { EventStore } from "../../src/core/EventStore.ts"
 import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
 import * as NatsOutlet from "../../src/relay/NatsOutlet.ts"
 import * as Notes from "../../src/testing/Notes.ts"
 import * as NatsServer from "../NatsServer.ts"
+import * as Nats from "../nats/Nats.ts"
 import * as NatsStream from "./NatsStream.ts"
 import * as Relays from "./Relays.ts"
 
@@ -75,6 +77,21 @@ describe.skipIf(NatsServer.found === undefined)("a relay to NATS", () => {
       yield* Relays.untilAt("gone", last)
       Relays.assertOnce(yield* NatsStream.read(server.url, "GONE"), Relays.range(1, last))
     }).pipe(Effect.provide(Relays.store(":memory:")))
+  )
+
+  it.scopedLive("takes a log that is on JetStream itself, whose positions have gaps", () =>
+    Effect.gen(function* () {
+      const events = yield* EventStore
+      const positions: Array<number> = []
+      for (let index = 0; index < 5; index++) {
+        positions.push(yield* Notes.note(`note-${index % 2}`, "a"))
+        yield* events.record({ kind: "operation", name: "test", detail: "{}", principal: null })
+      }
+      yield* Relays.run("gaps", outletOf("gaps", 120))
+      yield* Relays.untilAt("gaps", positions.at(-1) ?? 0)
+      assert.isAbove(positions.at(-1) ?? 0, positions.length)
+      Relays.assertOnce(yield* NatsStream.read(server.url, "GAPS"), positions)
+    }).pipe(Effect.provide(Relays.on(Nats.natsStore())))
   )
 
   it("names a subject that a server takes, whatever the stream is called", () => {
