@@ -8,6 +8,7 @@ import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Neighbours } from "../actor/Neighbours.ts"
 import type { Case } from "../Conformance.ts"
+import { EventOwners } from "../projection/EventOwners.ts"
 import {
   ActorSystemConformance,
   BirthConformance,
@@ -38,6 +39,7 @@ import { NeighbourMutants } from "./NeighbourMutants.ts"
 import { OldEventMutants } from "./OldEventMutants.ts"
 import { OperationAtomicityMutants, OperationMutants } from "./OperationMutants.ts"
 import { OperatorMutants } from "./OperatorMutants.ts"
+import { OwnerMutants } from "./OwnerMutants.ts"
 import { PrincipalMutants } from "./PrincipalMutants.ts"
 import { SnapshotStoreMutants } from "./SnapshotStoreMutants.ts"
 import { SubscriptionMutants } from "./SubscriptionMutants.ts"
@@ -118,6 +120,7 @@ export const suites = ({
     tested("a read side of operators", OperatorConformance, OperatorMutants, readSide),
     tested("a read side of reactions", BirthConformance, BirthMutants, readSide),
     tested("a read side of timers", TimerConformance, TimerMutants, readSide),
+    tested("a log of several aggregates", EventOwners, OwnerMutants, readSide),
     tested("a store of projections", ModelMutants.rules, ModelMutants.ModelMutants, readSide)
   ]
 }
