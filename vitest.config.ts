@@ -10,6 +10,7 @@ const programs = [
   "test/alerts.test.ts",
   "test/bench.test.ts",
   "test/inside.test.ts",
+  "test/install.test.ts",
   "test/outside.test.ts",
   "test/package.test.ts",
   "test/bank/Crash.test.ts",

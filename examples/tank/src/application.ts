@@ -13,10 +13,11 @@ export class Tank extends Aggregate.make("Tank", {
   commands: [Rpc.make("Fill", { payload: { litres: Schema.Int }, success: Schema.Int })]
 }) {}
 
-const tank = Application.aggregate(Tank, {
+const behaviour: Aggregate.BehaviourOf<typeof Tank> = {
   decide: { Fill: ({ litres }) => Either.right([Filled.make({ litres })]) },
   evolve: { Filled: (state, { litres }) => ({ litres: state.litres + litres }) },
   reply: { Fill: ({ litres }) => litres }
-})
+}
+const tank = Application.aggregate(Tank, behaviour, { public: ["Fill"] })
 
 export const application = Application.make({ name: "tank", aggregates: [tank] })
