@@ -7,6 +7,8 @@ import { Chunk, Context, Duration, Effect, Either, Layer, Option, type ParseResu
 import { ActorConfig } from "./ActorConfig.ts"
 import { type RuntimeError, UnstorableState } from "./ActorError.ts"
 import { ActorSystem, type Answer } from "./ActorSystem.ts"
+import type { Ask, Methods } from "./AggregateRef.ts"
+import type { Behaviour } from "./Behaviour.ts"
 import { Causation } from "./Causation.ts"
 import * as CommandCodec from "./CommandCodec.ts"
 import * as CommandId from "./CommandId.ts"
@@ -27,10 +29,14 @@ import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import { CurrentStatements } from "./Statements.ts"
+import type { Storable, StorableCommands } from "./Storable.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 import * as TextCodec from "./TextCodec.ts"
 import * as Traces from "./Traces.ts"
+
+export type { Reply } from "./AggregateRef.ts"
+export type { Behaviour, BehaviourOf } from "./Behaviour.ts"
 
 /** Identifies the aggregate of this name in an Effect's requirements. */
 export interface Service<Name extends string> {
@@ -63,64 +69,28 @@ export interface CommandOptions {
   readonly causationId?: string
 }
 
-/** A command's own answer with where it came from. */
-export interface Reply<A, E> extends Place {
-  readonly outcome: Either.Either<A, E>
-  readonly commandId: string
-  /** Whether the answer was given before, to the same command id. */
-  readonly replayed: boolean
-}
-
-type Commands<R extends Rpc.Any> = {
-  readonly [K in R as K["_tag"]]: (
-    payload: Rpc.PayloadConstructor<K>,
-    options?: CommandOptions
-  ) => Effect.Effect<Rpc.Success<K>, Rpc.Error<K> | RuntimeError>
-}
-
 /** One aggregate, by its id: its commands under their names, and what can be read of it. */
-export type Ref<S, E, R extends Rpc.Any> = Commands<R> & {
-  /** Sends the command of this name; its answer tells also whether it was given before. */
-  readonly ask: <K extends R["_tag"]>(
-    command: K,
-    payload: Rpc.PayloadConstructor<Extract<R, { readonly _tag: K }>>,
-    options?: CommandOptions
-  ) => Effect.Effect<
-    Reply<Rpc.Success<Extract<R, { readonly _tag: K }>>, Rpc.Error<Extract<R, { readonly _tag: K }>>>,
-    RuntimeError
-  >
+export type Ref<S, E, R extends Rpc.Any> = RefOf<string, S, E, R>
+
+/** `Ref` with the name of the aggregate, which the compiler shows where a command is asked that it does not have. */
+export type RefOf<_Name extends string, S, E, R extends Rpc.Any> = Methods<R, CommandOptions, RuntimeError> & {
+  readonly ask: Ask<R, CommandOptions, RuntimeError>
   /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
   readonly state: Effect.Effect<Committed<S>, RuntimeError>
   /** Its events after a version (default: all), and then each new one as it is stored. */
   readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError>
 }
 
-export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any> {
-  readonly decide: {
-    readonly [K in R as K["_tag"]]: (
-      payload: Rpc.Payload<K>,
-      state: S,
-      context: DecideContext
-    ) => Decision<E, Rpc.Error<K>>
-  }
-  readonly evolve: { readonly [T in E["_tag"]]: (state: S, event: Extract<E, { readonly _tag: T }>) => S }
-  /** The answer is made from the state after evolve, so that nobody computes a total twice. */
-  readonly reply: { readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K> }
-}
-
-/** The behaviour that a contract asks for, to declare one in a module of its own: `Aggregate.BehaviourOf<typeof Order>`. */
-export type BehaviourOf<C extends { readonly define: (behaviour: never) => unknown }> = Parameters<C["define"]>[0]
-
 /** The tags of the errors that the commands declare. */
 export type ErrorTag<R extends Rpc.Any> =
   Rpc.Error<R> extends infer E ? (E extends { readonly _tag: infer T extends string } ? T : never) : never
 
-export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any> {
+export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any, Name extends string = string> {
   readonly id: Schema.Schema<Id, string>
-  readonly state: Schema.Schema<S, SI>
+  readonly state: Schema.Schema<S, SI> & Storable<SI, `the state of ${Name}`>
   readonly initial: NoInfer<S>
   readonly events: ReadonlyArray<E>
-  readonly commands: ReadonlyArray<R>
+  readonly commands: StorableCommands<Name, R>
   /** Errors, by tag, that are not an answer for ever: the same command id is decided again when it comes again. */
   readonly transientErrors?: ReadonlyArray<ErrorTag<R>>
   /**
@@ -143,7 +113,7 @@ export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any> {
 type Key<Name extends string> = `daybook/Aggregate/${Name}`
 
 export interface AggregateClass<Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>
-  extends Context.TagClass<Service<Name>, Key<Name>, (id: Id) => Ref<S, E, R>> {
+  extends Context.TagClass<Service<Name>, Key<Name>, (id: Id) => RefOf<Name, S, E, R>> {
   readonly aggregate: Name
   readonly id: Schema.Schema<Id, string>
   /** The state before the first event. */
@@ -163,10 +133,10 @@ export interface AggregateClass<Name extends string, Id, S, E extends { readonly
   readonly snapshot: Pick<SnapshotPolicy<S>, "fingerprint" | "version">
   readonly streamId: (id: Id) => StreamId.StreamId
   /** Contract and behaviour in one, for tools that work without an actor system: tests, verification. */
-  readonly define: (behaviour: Behaviour<S, E, R>) => Definition<S, E>
+  readonly define: (behaviour: Behaviour<S, E, R, Name>) => Definition<S, E>
   /** Runs the aggregate on an actor system. The behaviour may be an effect, where its decisions need services. */
   readonly toLayer: <X = never, Req = never>(
-    behaviour: Behaviour<S, E, R> | Effect.Effect<Behaviour<S, E, R>, X, Req>
+    behaviour: Behaviour<S, E, R, Name> | Effect.Effect<Behaviour<S, E, R, Name>, X, Req>
   ) => Layer.Layer<Service<Name>, X, ActorSystem | Req>
 }
 
@@ -273,7 +243,7 @@ const traceparentOf = (span: { readonly traceId: string; readonly spanId: string
  */
 export const make = <const Name extends string, Id, S, SI, E extends Event.Any, R extends Rpc.Any>(
   name: Name,
-  contract: Contract<Id, S, SI, E, R>
+  contract: Contract<Id, S, SI, E, R, Name>
 ): AggregateClass<Name, Id, S, Event.Of<E>, R> => {
   type Evt = Event.Of<E>
   if (!isName(name)) {
@@ -318,7 +288,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const lend = lender(stateSchema, stateCodec)
   const snapshot = snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
 
-  const define = (behaviour: Behaviour<S, Evt, R>): Definition<S, Evt> => {
+  const define = (behaviour: Behaviour<S, Evt, R, Name>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.
     const { decide, evolve, reply } = behaviour as unknown as {
       decide: Record<string, (payload: unknown, state: S, context: DecideContext) => Decision<Evt, unknown>>

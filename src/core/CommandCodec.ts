@@ -215,7 +215,7 @@ export const make = (
   const refuse = (tag: string, outcome: Outcome, { path, reason }: Json.Misfit): InvalidAnswer =>
     new InvalidAnswer(
       `the ${outcome} of ${aggregate}.${tag} cannot be kept${path === "" ? "" : `, at ${path}`}: ${reason}; ` +
-        "make the reply fit its schema"
+        (outcome === "success" ? "make the reply fit its schema" : "give an error that the command declares")
     )
 
   const writeAnswer: CommandCodec["writeAnswer"] = (tag, outcome, value) => {

@@ -11,6 +11,7 @@
  * `retired` (its facts no longer matter); a field that is added is a `next` with its default.
  */
 import { Schema } from "effect"
+import type { Storable } from "./Storable.ts"
 import type { EventMetadata } from "./StoredEvent.ts"
 import type { History, Upcast } from "./StoredForm.ts"
 
@@ -59,7 +60,7 @@ export interface EventOfFields<Tag extends string, F extends Fields>
   > {
   /** The next version, with the upcaster from this version's stored form to its own. */
   readonly next: <G extends Fields>(
-    fields: G,
+    fields: G & Storable<Schema.Struct.Encoded<G>, Tag>,
     upcast: (previous: Schema.Struct.Encoded<F>, metadata: EventMetadata) => Schema.Struct.Encoded<G>
   ) => EventOfFields<Tag, G>
   /** The same event under another name from now on. What was stored under the old one is read under the new one. */
@@ -121,5 +122,7 @@ const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): Even
 const form = (fields: Fields) => Schema.Struct(fields) as unknown as Schema.Schema.AnyNoContext
 
 /** Version 1 of an event. `tag` is what is stored as its type: the past tense of what happened. */
-export const make = <const Tag extends string, F extends Fields>(tag: Tag, fields: F): EventOfFields<Tag, F> =>
-  build<Tag, F>({ tag, fields, formerTags: [], forms: [form(fields)], upcasts: [] })
+export const make = <const Tag extends string, F extends Fields>(
+  tag: Tag,
+  fields: F & Storable<Schema.Struct.Encoded<F>, Tag>
+): EventOfFields<Tag, F> => build<Tag, F>({ tag, fields, formerTags: [], forms: [form(fields)], upcasts: [] })

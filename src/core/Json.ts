@@ -16,6 +16,20 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null
 }
 
+/** Codecs for what is often meant to be stored, by the name of its class. `Storable.ts` says the same in types. */
+const codecs: ReadonlyMap<string, string> = new Map([
+  ["Date", "Schema.Date"],
+  ["Map", "Schema.Map"],
+  ["Set", "Schema.Set"],
+  ["Uint8Array", "Schema.Uint8ArrayFromBase64"]
+])
+
+const ofClass = (value: object): string => {
+  const name = value.constructor?.name ?? ""
+  const codec = codecs.get(name)
+  return codec === undefined ? "only plain objects are JSON" : `${name} is not JSON; give it a codec, such as ${codec}`
+}
+
 /**
  * The first place where a value would not come back as it went in (NaN becomes null, undefined in a list too, a Date changes,
  * a bigint throws), or undefined when all would. -0 comes back as 0, and a key whose value is undefined not at all.
@@ -35,7 +49,7 @@ export const misfit = (value: unknown, path = "", depth = 0): Misfit | undefined
     }
     return undefined
   }
-  if (!isPlainObject(value)) return { path, reason: "only plain objects are JSON" }
+  if (!isPlainObject(value)) return { path, reason: ofClass(value) }
   for (const [key, child] of Object.entries(value)) {
     // An absent optional field and an undefined one are stored alike, as absent.
     const found = child === undefined ? undefined : misfit(child, at(key), depth + 1)

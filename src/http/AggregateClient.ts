@@ -13,6 +13,7 @@
 import type { Rpc } from "@effect/rpc"
 import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
 import type { AggregateClass, CommandOptions } from "../core/Aggregate.ts"
+import type { Ask, Methods } from "../core/AggregateRef.ts"
 import type { EventType } from "../core/Event.ts"
 import type { DecodeError } from "../core/EventError.ts"
 import * as PayloadDefaults from "../core/PayloadDefaults.ts"
@@ -71,17 +72,9 @@ export class Misfit extends Schema.TaggedError<Misfit>()("Misfit", {
 
 export type ClientError = RequestFailed | Unreachable | Misfit
 
-export type SendOptions = Pick<CommandOptions, "commandId" | "expectedVersion">
+export type { Reply } from "../core/AggregateRef.ts"
 
-/** A command's own answer with where it came from. */
-export interface Reply<A, E> {
-  readonly outcome: Either.Either<A, E>
-  readonly version: number
-  readonly position: number
-  readonly commandId: string
-  /** Whether the answer was given before, to the same command id. */
-  readonly replayed: boolean
-}
+export type SendOptions = Pick<CommandOptions, "commandId" | "expectedVersion">
 
 export interface RemoteState<S> {
   readonly state: S
@@ -113,24 +106,9 @@ export interface RemoteStep<E> {
   readonly stored: EventView
 }
 
-type Commands<R extends Rpc.Any> = {
-  readonly [K in R as K["_tag"]]: (
-    payload: Rpc.PayloadConstructor<K>,
-    options?: SendOptions
-  ) => Effect.Effect<Rpc.Success<K>, Rpc.Error<K> | ClientError>
-}
-
 /** One aggregate of the service, by its id. */
-export type RemoteRef<S, E, R extends Rpc.Any> = Commands<R> & {
-  /** Sends the command of this name; its answer tells also whether it was given before. */
-  readonly ask: <K extends R["_tag"]>(
-    command: K,
-    payload: Rpc.PayloadConstructor<Extract<R, { readonly _tag: K }>>,
-    options?: SendOptions
-  ) => Effect.Effect<
-    Reply<Rpc.Success<Extract<R, { readonly _tag: K }>>, Rpc.Error<Extract<R, { readonly _tag: K }>>>,
-    ClientError
-  >
+export type RemoteRef<S, E, R extends Rpc.Any> = Methods<R, SendOptions, ClientError> & {
+  readonly ask: Ask<R, SendOptions, ClientError>
   /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
   readonly state: Effect.Effect<RemoteState<S>, ClientError>
   /** Its events after a version (default: all), and then each new one as the service has it. */

@@ -98,7 +98,7 @@ export class InvalidApplication extends Error {
 /** The aggregate with what it does, and what clients may do with it: by default nothing but read. */
 export const aggregate = <Name extends string, Id, S, E extends { readonly _tag: string }, R extends Rpc.Any>(
   contract: Aggregate.AggregateClass<Name, Id, S, E, R>,
-  behaviour: NoInfer<Aggregate.Behaviour<S, E, R>>,
+  behaviour: NoInfer<Aggregate.Behaviour<S, E, R, Name>>,
   options: AggregateOptions<Name, NoInfer<R>> = {}
 ): AggregatePart<Aggregate.Service<Name>> => {
   const definition = contract.define(behaviour)

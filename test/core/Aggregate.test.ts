@@ -9,7 +9,7 @@ import * as Event from "../../src/core/Event.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 
-const fingerprint = <S, I>(state: Schema.Schema<S, I>, initial: NoInfer<S>, version?: number): string => {
+const fingerprint = (state: Schema.Schema.AnyNoContext, initial: object, version?: number): string => {
   const snapshot = version === undefined ? {} : { snapshot: { version } }
   const contract = { id: Schema.String, state, initial, events: [], commands: [], ...snapshot }
   return Aggregate.make("Tank", contract).define({ decide: {}, evolve: {}, reply: {} }).snapshot.fingerprint

@@ -387,7 +387,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
     run: Effect.gen(function* () {
       const Pealed = Event.make("Pealed", { strokes: Schema.Int, tone: Schema.String })
       const form = StoredForm.make({ strokes: Schema.Int })
-      const tower = <P extends Schema.Struct.Fields>(payload: Schema.Struct<P>, toneOf: (given: object) => string) => {
+      const tower = (payload: Schema.Schema.AnyNoContext, toneOf: (given: object) => string) => {
         class Tower extends Aggregate.make("Tower", {
           id: Schema.String,
           state: Schema.Struct({}),

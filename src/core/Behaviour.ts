@@ -1,0 +1,41 @@
+/**
+ * `Behaviour` is what an aggregate does: plain functions, one for each command and each event of its contract. The compiler finds
+ * what is missing or does not fit; the names of the types here are what its message begins with.
+ */
+import type { Rpc } from "@effect/rpc"
+import type { Effect, Either } from "effect"
+import type { DecideContext, Place } from "./Definition.ts"
+
+/** A `Decision` under a name whose first part the compiler shows where something else is given: what may be. */
+export type Decided<_Rule extends string, E, Failure> =
+  | Either.Either<ReadonlyArray<E>, Failure>
+  | Effect.Effect<ReadonlyArray<E>, Failure>
+
+type Decide<Name extends string, S, E, R extends Rpc.Any> = {
+  readonly [K in R as K["_tag"]]: (
+    payload: Rpc.Payload<K>,
+    state: S,
+    context: DecideContext
+  ) => Decided<
+    `${Name}.${K["_tag"]}: give Either.right of events that ${Name} declares, or Either.left of an error that ${K["_tag"]} declares`,
+    E,
+    Rpc.Error<K>
+  >
+}
+type Evolve<_Name extends string, S, E extends { readonly _tag: string }> = {
+  readonly [T in E["_tag"]]: (state: S, event: Extract<E, { readonly _tag: T }>) => S
+}
+type Replies<_Name extends string, S, R extends Rpc.Any> = {
+  readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K>
+}
+
+/** `Name` is that of the aggregate, for the messages of the compiler. */
+export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any, Name extends string = string> {
+  readonly decide: Decide<Name, S, E, R>
+  readonly evolve: Evolve<Name, S, E>
+  /** The answer is made from the state after evolve, so that nobody computes a total twice. */
+  readonly reply: Replies<Name, S, R>
+}
+
+/** The behaviour that a contract asks for, to declare one in a module of its own: `Aggregate.BehaviourOf<typeof Order>`. */
+export type BehaviourOf<C extends { readonly define: (behaviour: never) => unknown }> = Parameters<C["define"]>[0]
