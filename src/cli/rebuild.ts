@@ -1,11 +1,12 @@
 /**
  * `daybook rebuild PROJECTION`: builds a read model anew from the log while the old one serves. It asks the process that runs
- * the projections to do it, or does it itself where none runs or that one ends.
+ * the projections to do it, or does it itself where none runs or that one ends. That it was asked for is an operation of the journal.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Schema } from "effect"
+import * as Operation from "../core/Operation.ts"
 import type { Application } from "../projection/Application.ts"
 import { LeaseStore } from "../projection/LeaseStore.ts"
 import { ProjectionConfig } from "../projection/ProjectionConfig.ts"
@@ -13,6 +14,7 @@ import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import * as Database from "./Database.ts"
+import * as OperatorOptions from "./OperatorOptions.ts"
 import * as Output from "./Output.ts"
 
 /** Whether a process says that it runs the projections. A clock that jumped must not make an old word new. */
@@ -38,7 +40,12 @@ const progress = (name: string) =>
     )
   )
 
+/** What of the request stands in its entry, also where it was made before under the same key. */
+const Recorded = Schema.Struct({ events: Schema.Int })
+
 interface Settings {
+  /** Who asks for it, why, and under which key. Default: nothing is said. */
+  readonly by?: Operation.By
   /** Kept up to date while it waits, such as on a terminal. */
   readonly watch?: <A, E, R>(
     progress: Effect.Effect<string, unknown, Projections>,
@@ -47,11 +54,13 @@ interface Settings {
 }
 
 /** Builds the read model anew, here or in the process that runs the projections, and waits until the new one serves. */
-export const run = (app: Application, name: string, { watch = (_, waiting) => waiting }: Settings = {}) =>
+export const run = (app: Application, name: string, { by = {}, watch = (_, waiting) => waiting }: Settings = {}) =>
   Effect.gen(function* () {
     const projections = yield* Projections
     const start = yield* Clock.currentTimeMillis
-    const { events } = yield* projections.requestRebuild(name)
+    const work = Effect.map(projections.requestRebuild(name), ({ events }) => ({ name, events }))
+    const { detail } = yield* Operation.run("projections.rebuild", { projection: name }, by, work)
+    const { events } = yield* Schema.decodeUnknown(Recorded)(detail)
     const here = Effect.provide(untilRebuilt(name), ProjectionsLocal.layer(app.projections))
     const elsewhere = Effect.raceFirst(Effect.as(untilRebuilt(name), true), Effect.as(untilUnhosted, false))
     yield* watch(
@@ -76,12 +85,13 @@ export const command = (app: Application) =>
     {
       db: Database.databaseOption,
       json: Output.jsonOption,
+      ...OperatorOptions.options,
       dryRun: Options.boolean("dry-run").pipe(
         Options.withDescription("only say what would be done, and how long it takes")
       ),
       name: Args.text({ name: "PROJECTION" })
     },
-    ({ db, dryRun, json, name }) =>
+    ({ db, dryRun, json, name, ...given }) =>
       Effect.gen(function* () {
         if (dryRun) {
           const planned = yield* plan(app, name)
@@ -89,7 +99,7 @@ export const command = (app: Application) =>
           const time = estimatedSeconds === null ? "no time" : `about ${Output.seconds(estimatedSeconds)}`
           return yield* Output.result(json, planned, [`${name}: ${events} events to read, ${time}; nothing was done`])
         }
-        const rebuilt = yield* run(app, name, { watch: Output.withStatusLine })
+        const rebuilt = yield* run(app, name, { by: OperatorOptions.toBy(given), watch: Output.withStatusLine })
         const { events, position, seconds, skipped } = rebuilt
         const without = skipped === 0 ? "" : `, without ${skipped} that operators had skipped`
         yield* Output.result(json, rebuilt, [

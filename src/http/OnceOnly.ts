@@ -21,11 +21,14 @@ export interface Request {
   /** What it does it to: kind and name, as `projection` and `order_totals`. */
   readonly kind: string
   readonly name: string
+  /** Why; null where nothing is said, as in every request of an earlier release. */
+  readonly reason: string | null
 }
 
 /** An earlier release kept such a request as a command without events, of a stream of its own. */
-const keptAsCommand = ({ command, commandId, kind, name }: Request) =>
+const keptAsCommand = ({ command, commandId, kind, name, reason }: Request) =>
   Effect.gen(function* () {
+    if (reason !== null) return undefined
     const kept = yield* StoredCommands.find(yield* EventStore, commandId)
     const sender = yield* Principal.Principal
     const asking = { principal: sender?.name ?? null, isPersonal: sender?.isPersonal === true }
@@ -47,14 +50,14 @@ export const run = <A, I extends Readonly<Record<string, unknown>>>(
   work: Effect.Effect<A, Failure>
 ) =>
   Effect.gen(function* () {
-    const { command, commandId, kind, name } = request
+    const { command, commandId, kind, name, reason } = request
     const principal = (yield* Principal.Principal)?.name ?? null
     const read = (kept: unknown) =>
       Either.mapLeft(Schema.decodeUnknownEither(schema)(kept), (cause) => new Problem("answer-unreadable", { cause }))
     const done = yield* Operation.run(
       `${kind}s.${command.toLowerCase()}`,
       { [kind]: name },
-      { principal, key: commandId },
+      { principal, reason, key: commandId },
       Effect.map(work, Schema.encodeSync(schema))
     ).pipe(
       Effect.catchTags({

@@ -24,7 +24,6 @@ import * as OnceOnly from "./OnceOnly.ts"
 import * as OperationView from "./OperationView.ts"
 import { Problem } from "./Problem.ts"
 import { type ProjectionView, RebuildPlan } from "./ProjectionsApi.ts"
-import * as RequestBody from "./RequestBody.ts"
 import { ServiceApi } from "./ServiceApi.ts"
 
 /** Without the text of the error, which may quote what is stored: it is in `daybook projections`. */
@@ -163,13 +162,12 @@ export const layer = HttpApiBuilder.group(ServiceApi, "projections", (handlers) 
           })
         )
       )
-      .handle("rebuild", ({ path: { name }, request }) =>
+      .handle("rebuild", ({ path: { name }, payload: { reason = null } }) =>
         Effect.gen(function* () {
-          yield* RequestBody.none(request)
           const { commandId } = yield* CurrentCommand
           const plan = Effect.map(projections.requestRebuild(name), ({ events }) => ({ name, events }))
           const { answer, replayed } = yield* OnceOnly.run(
-            { commandId, command: "Rebuild", kind: "projection", name },
+            { commandId, command: "Rebuild", kind: "projection", name, reason },
             RebuildPlan,
             plan
           )
