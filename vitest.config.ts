@@ -15,6 +15,7 @@ const programs = [
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
   "test/cli/{application,berka,copy,head,import,postgresEnds,prefix,restore,terminal,timers,usage,verbs}.test.ts",
+  "test/console/screens.test.ts",
   "test/cluster/{conformance,processes,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/nats/{cli,kills,processes}.test.ts",

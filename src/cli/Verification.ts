@@ -189,7 +189,9 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
     commands,
     snapshots,
     models: app.projections.length,
-    invariants: app.invariants.map(({ name }) => name)
+    invariants: app.invariants.map(({ name }) => name),
+    /** The last entry of the journal that was read; before the first there is none. */
+    end: { sequence: last?.sequence ?? 0, hash: last?.hash ?? "" }
   }
 })
 

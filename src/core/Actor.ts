@@ -58,6 +58,8 @@ export class Actor implements Answering, Watched {
   private busySince = 0
   /** Where the append waits for its turn. */
   private place: QueuePlace | undefined
+  /** Whether a command of its own was stored: one that was only read has not. */
+  private hasStored = false
 
   constructor(host: Host, definition: AnyDefinition, id: string, streamId: StreamId) {
     this.host = host
@@ -130,11 +132,14 @@ export class Actor implements Answering, Watched {
     if (this.committed === from && this.mailbox.inFlight.length === 0) this.committed = to
   }
 
-  /** Leaves memory, but for what waits. Only between two batches. */
+  /**
+   * Leaves memory, but for what waits. Only between two batches. One that was only read saves nothing: whoever looks at a state writes
+   * nothing by it.
+   */
   passivate(): void {
-    const { committed, host, recovery } = this
+    const { committed, hasStored, host, recovery } = this
     const news = (committed?.version ?? 0) - recovery.snapshotVersion
-    if (committed !== undefined && news > 0 && news >= host.limits.snapshotMinEvents) {
+    if (committed !== undefined && hasStored && news > 0 && news >= host.limits.snapshotMinEvents) {
       host.saver.offer(this.streamId, this.definition, committed)
     }
     this.end()
@@ -329,6 +334,7 @@ export class Actor implements Answering, Watched {
   private commit({ committed, decided, isSpoilt }: Batch, { head, verdicts }: StreamResult): void {
     const { definition, host, recovery, streamId } = this
     const last = verdicts.findLastIndex(({ _tag }) => _tag === "Stored")
+    if (last >= 0) this.hasStored = true
     if (isSpoilt) return
     recovery.reset()
     const state = last < 0 ? committed.state : decided[last]?.after

@@ -101,3 +101,29 @@ export const page = (after: number, limit: number): Effect.Effect<Page, LookupEr
     }
     return { operations: entries.map((entry) => toDone(entry, false)), more }
   })
+
+/** Entries that are looked through at once for the newest of a name. */
+const searched = 1_000
+
+/**
+ * Follows the operations of this name: each time it is asked, it gives the newest there is by then, and null where there is none. It reads what
+ * came since it was asked last; an entry that is not what was stored is passed over.
+ */
+export const newest = (name: string): Effect.Effect<Effect.Effect<Done | null, LookupError>, never, EventStore> =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    let after = 0
+    let found: Done | null = null
+    return Effect.gen(function* () {
+      for (let more = true; more; ) {
+        const page = yield* store.readOperations(after, searched)
+        for (const entry of page.entries) {
+          if (entry.command === name && Journal.isIntact(entry)) found = toDone(entry, false)
+        }
+        after = page.entries.at(-1)?.sequence ?? after
+        more = page.more
+      }
+      return found
+    }).pipe(oneAtATime.withPermits(1))
+  })

@@ -265,6 +265,18 @@ export const StoreView = Schema.Struct({
   database: orNull(text),
   release: orNull(text),
   sizes: Schema.Array(Schema.Struct({ what: text, bytes: count })),
+  lastVerify: orNull(
+    Schema.Struct({
+      sequence: count,
+      events: count,
+      problems: count,
+      recordedAt: text,
+      principal: orNull(text),
+      reason: orNull(text)
+    })
+  ).annotations({
+    description: "The newest run of `verify` that was recorded, up to which entry of the journal; null where none was."
+  }),
   configuration: Schema.Array(
     Schema.Struct({
       name: text,
@@ -283,6 +295,14 @@ export const StoreView = Schema.Struct({
       database: "/var/lib/shop/shop.db",
       release: "0.1.0",
       sizes: [{ what: "database", bytes: 1_048_576 }],
+      lastVerify: {
+        sequence: 40,
+        events: 42,
+        problems: 0,
+        recordedAt: "2026-01-31T12:00:00.000Z",
+        principal: "anna",
+        reason: "before the audit"
+      },
       configuration: [{ name: "port", value: "8080", source: "default", variable: "DAYBOOK_PORT" }],
       limits: [{ name: "maxRate", value: "none", isDefault: true }]
     }

@@ -5,6 +5,7 @@ import { Duration, Effect } from "effect"
 import { EventStore } from "../core/EventStore.ts"
 import * as Journal from "../core/Journal.ts"
 import * as StreamId from "../core/StreamId.ts"
+import * as Verified from "../core/Verified.ts"
 import type { Application } from "../projection/Application.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as Console from "./Console.ts"
@@ -91,6 +92,7 @@ export const layer = (app: Application) =>
       const load = yield* Console.Console
       const overview = yield* Overview.make(app.name)
       const search = yield* Search.make(app)
+      const lastVerify = yield* Verified.last
       const files = load === null ? () => Effect.fail(new Problem("route-not-found")) : yield* filesOf(load)
       const parts = new Map(app.aggregates.map((part) => [part.published.name, part]))
 
@@ -171,14 +173,20 @@ export const layer = (app: Application) =>
           }).pipe(Effect.mapError(Failures.ofLookup))
         )
         .handle("store", () =>
-          Effect.map(Effect.mapError(facts.sizes, Failures.storeUnavailable), (sizes) => ({
-            backend: facts.backend,
-            database: facts.database,
-            release: facts.release,
-            sizes,
-            configuration: facts.settings,
-            limits: limitsOf(limits)
-          }))
+          Effect.gen(function* () {
+            const sizes = yield* Effect.mapError(facts.sizes, Failures.storeUnavailable)
+            const verified = yield* Effect.mapError(lastVerify, Failures.ofLookup)
+            return {
+              backend: facts.backend,
+              database: facts.database,
+              release: facts.release,
+              sizes,
+              lastVerify:
+                verified === null ? null : { ...verified, recordedAt: new Date(verified.recordedAt).toISOString() },
+              configuration: facts.settings,
+              limits: limitsOf(limits)
+            }
+          })
         )
         .handle("nodes", () =>
           Effect.map(Effect.mapError(facts.nodes, Failures.storeUnavailable), (nodes) => ({

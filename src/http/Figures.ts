@@ -1,5 +1,5 @@
 /**
- * `Figures` are the figures that are read when somebody asks: of projections and reactions, timers, the journal, the process, and what else the
+ * `Figures` are the figures that are read when somebody asks: of projections and reactions, timers, the journal and its last verify, the process, and what else the
  * program names in `MoreFigures`. `/metrics` reads them for each request; where a collector takes traces and metrics, they are read
  * for it every ten seconds, so that it gets all that `/metrics` has.
  *
@@ -10,6 +10,7 @@ import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Reading from "../core/Reading.ts"
 import * as Traces from "../core/Traces.ts"
+import * as Verified from "../core/Verified.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
@@ -77,6 +78,26 @@ const journalFigures = ({ journalHead }: EventStore["Type"]): Reading.Source =>
       recordedAt / 1_000
     )
   ])
+
+/** Of a log that nobody had a verify recorded of there are none. */
+const verifyFigures = Effect.map(
+  Verified.last,
+  (last): Reading.Source =>
+    Effect.map(last, (verified) =>
+      verified === null
+        ? []
+        : [
+            Reading.gauge(
+              "daybook.verify.sequence",
+              null,
+              "The entry up to which the log was verified",
+              verified.sequence
+            ),
+            Reading.gauge("daybook.verify.problems", null, "Problems that were found then", verified.problems),
+            Reading.gauge("daybook.verify.time", "s", "When that was recorded, since 1970", verified.recordedAt / 1_000)
+          ]
+    )
+)
 
 /** Reads one source, and says whether it could be read. */
 const read = (of: string, source: Reading.Source) =>
@@ -164,6 +185,7 @@ export const layer: Layer.Layer<Figures, never, EventStore | Projections | Proje
       journal: journalFigures(yield* EventStore),
       process: ProcessFigures.source,
       timers: yield* TimerFigures.source,
+      verify: yield* verifyFigures,
       ...(yield* MoreFigures)
     }
     yield* ProcessFigures.watchEventLoop

@@ -14,6 +14,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { HttpConfig } from "./HttpConfig.ts"
 import { LogHeader } from "./LogHeader.ts"
+import * as OriginGuard from "./OriginGuard.ts"
 
 /** One time that somebody signed in. */
 export interface SignIn {
@@ -75,20 +76,31 @@ const sealing = (key: Uint8Array, logId: () => string) => {
   }
 }
 
-/** The value of a cookie that stands there once: of two with one name nobody can tell whose is whose. */
-const textOf = (field: string, name: string): string | undefined => {
-  const found = field
+const valuesOf = (field: string, name: string): ReadonlyArray<string> =>
+  field
     .split(";")
     .map((pair) => pair.trim())
     .filter((pair) => pair.startsWith(`${name}=`))
-  return found.length === 1 ? found[0]?.slice(name.length + 1) : undefined
-}
+    .map((pair) => pair.slice(name.length + 1))
 
 type Fields = Readonly<Record<string, string | undefined>>
 
 /** Whether the browser speaks TLS, by what it or the proxy before the service says. */
 const isSecure = ({ origin, "x-forwarded-proto": proto }: Fields): boolean =>
   origin?.toLowerCase().startsWith("https://") === true || proto?.split(",")[0]?.trim().toLowerCase() === "https"
+
+/**
+ * The cookie of a request. Of two with one name nobody can tell whose is whose. Over TLS only the one counts that no other host can have
+ * set: a neighbour in the domain sets the plain one for all of it, and whoever works by it would work under the neighbour's name.
+ */
+const presentedIn = (headers: Fields): string | undefined => {
+  const field = headers.cookie ?? ""
+  const ofHost = valuesOf(field, secureName)
+  // What another page says of itself is no word about this one, whose request is refused as foreign.
+  const isTls = isSecure(headers) && OriginGuard.isOwnPage(headers)
+  const found = ofHost.length > 0 || isTls ? ofHost : valuesOf(field, cookieName)
+  return found.length === 1 ? found[0] : undefined
+}
 
 const cookie =
   (secure: boolean, value: string, life: Duration.Duration) => (response: HttpServerResponse.HttpServerResponse) =>
@@ -153,9 +165,8 @@ export const layer = (key: Uint8Array = randomBytes(keyBytes)): Layer.Layer<Sign
             const signIn = { id: secret(), token, csrf: secret(), until: now + Duration.toMillis(signInLife) }
             return { signIn, remember: cookie(isSecure(headers), seal(signIn), signInLife) }
           }),
-        of: ({ cookie: field }) => {
-          if (field === undefined) return Effect.succeed(undefined)
-          const value = textOf(field, secureName) ?? textOf(field, cookieName)
+        of: (headers) => {
+          const value = presentedIn(headers)
           const signIn = value === undefined ? undefined : open(value)
           if (signIn === undefined) return Effect.succeed(undefined)
           return Effect.map(Clock.currentTimeMillis, (now) => (isOver(signIn, now) ? undefined : signIn))

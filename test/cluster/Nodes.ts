@@ -19,9 +19,9 @@ export interface Node extends Serve.Running {
   readonly address: string
 }
 
-const join = Effect.fnUntraced(function* (program: Program, url: string) {
+const join = Effect.fnUntraced(function* (program: Program, url: string, more: ReadonlyArray<string>) {
   const address = `127.0.0.1:${yield* freePort}`
-  return { ...(yield* Serve.start(program, ["--db", url, "--cluster", address])), address } satisfies Node
+  return { ...(yield* Serve.start(program, ["--db", url, "--cluster", address, ...more])), address } satisfies Node
 })
 
 /** How many of the 300 shards each address holds. */
@@ -36,10 +36,15 @@ export const holders = (url: string) =>
     })
   )
 
-/** So many nodes on the log of the address, once each of them holds its part of the shards. */
-export const start = Effect.fnUntraced(function* (program: Program, url: string, count: number) {
+/** So many nodes on the log of the address, with `more` arguments, once each of them holds its part of the shards. */
+export const start = Effect.fnUntraced(function* (
+  program: Program,
+  url: string,
+  count: number,
+  more: ReadonlyArray<string> = []
+) {
   const nodes = yield* Effect.all(
-    Array.from({ length: count }, () => join(program, url)),
+    Array.from({ length: count }, () => join(program, url, more)),
     { concurrency: "unbounded" }
   )
   // A share is random, and hardly less than half of an equal one.

@@ -1,4 +1,4 @@
-/** What a service has before somebody looks at it: accounts of the bank with a history, transfers, and a command that was refused. */
+/** What services have before somebody looks at them: accounts of the bank with a history, transfers, and a command that was refused; shows. */
 import { Effect } from "effect"
 import * as Service from "../http/Service.ts"
 
@@ -30,4 +30,17 @@ export const bank = (url: string, headers: Readonly<Record<string, string>> = {}
     yield* post("/transfers", "rent-2", { transferId: "rent-2", from: "carla", to: "dora", amount: "75.50" })
     yield* post("/transfers", "too-much", { transferId: "too-much", from: "ben", to: "nobody", amount: "10" })
     yield* post("/accounts/emil/withdrawals", "refused-1", { amount: "99999" })
+  })
+
+/** Of `examples/reservation`: a show that is sold out, and what became of two who asked for it, once it is there. */
+export const reservation = (url: string) =>
+  Effect.gen(function* () {
+    const send = (path: string, body: object) => Service.ask(`${url}/aggregates/${path}`, { body, key: path })
+    yield* send("Show/hamlet/Open", { title: "Hamlet", seats: 3 })
+    const status = (id: string) =>
+      Effect.map(Service.ask(`${url}/aggregates/Reservation/${id}`), ({ json }) => json.state.status as string)
+    for (const guest of ["anna", "bert"]) {
+      yield* send(`Reservation/${guest}/Request`, { show: "hamlet", seats: 2, guest })
+      yield* Effect.repeat(status(guest), { until: (now) => now !== "requested" })
+    }
   })

@@ -84,6 +84,33 @@ layer(Service.layer(), { excludeTestServices: true })("every POST", (it) => {
     })
   )
 
+  it.effect("takes why a model is built again, for the journal, where somebody says so", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const key = `why ${yield* Service.open(url)}`
+      const rebuild = (body: unknown) =>
+        ask(`${url}/projections/account_summary/rebuild`, { method: "POST", body, key })
+      const first = yield* rebuild({ reason: "a column was wrong" })
+      assert.deepStrictEqual([first.status, Object.keys(first.json)], [202, ["name", "events"]], first.text)
+      const again = yield* rebuild({ reason: "a column was wrong" })
+      assert.deepStrictEqual(
+        [again.status, again.text, again.headers.get("idempotency-replayed")],
+        [202, first.text, "true"]
+      )
+      for (const other of [{}, undefined, { reason: "another" }]) {
+        assertProblem(yield* rebuild(other), "idempotency-key-reused")
+      }
+      for (const wrong of [{ reason: 1 }, { reason: "x".repeat(4_097) }, { more: 1 }, [], "x"]) {
+        assertProblem(yield* rebuild(wrong), "invalid-request")
+      }
+      const { operations } = (yield* ask(`${url}/operations`)).json
+      assert.deepStrictEqual(
+        operations.flatMap((each: Record<string, unknown>) => (each.key === key ? [[each.name, each.reason]] : [])),
+        [["projections.rebuild", "a column was wrong"]]
+      )
+    })
+  )
+
   it.effect("marks a refusal that is given again, whatever it is about (F60)", () =>
     Effect.gen(function* () {
       const url = yield* Url

@@ -216,15 +216,14 @@ describe.runIf(isHere)("a sign-in", () => {
           assertProblem(yield* send(`${url}/session`, "DELETE", headers), "foreign-page")
         }
         assert.strictEqual(yield* store.lastPosition, before)
-        const own = [
-          {},
-          { origin: `http://${host}` },
-          { "sec-fetch-site": "same-origin", origin: "https://renamed.example" }
-        ]
-        for (const headers of own) {
+        for (const headers of [{}, { origin: `http://${host}` }]) {
           assert.strictEqual((yield* send(`${url}/events`, "GET", { ...headers, cookie })).status, 200)
         }
-        assert.strictEqual((yield* send(`${url}/accounts`, "POST", { ...own[2], ...csrf, cookie }, body)).status, 201)
+        // Behind a proxy that ends TLS and renames the host.
+        const renamed = { "sec-fetch-site": "same-origin", origin: "https://renamed.example" }
+        const { reads, writes } = yield* signIn(url, "boss", renamed)
+        assert.strictEqual((yield* send(`${url}/events`, "GET", { ...reads, ...renamed })).status, 200)
+        assert.strictEqual((yield* send(`${url}/accounts`, "POST", { ...writes, ...renamed }, body)).status, 201)
       })
     )
 
@@ -266,6 +265,35 @@ describe.runIf(isHere)("a sign-in", () => {
           (yield* send(`${url}/events`, "GET", { ...ownPage, cookie: `a=b; ${cookie}; c=d` })).status,
           200
         )
+      })
+    )
+
+    it.effect("is of the host alone over TLS: a cookie that a neighbour can have set counts for nothing there", () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const { cookie } = yield* signIn(url, "boss")
+        const tls = { ...ownPage, "x-forwarded-proto": "https" }
+        const { cookie: ofHost } = yield* signIn(url, "eye", tls)
+        const whose = (sent: string, headers: Readonly<Record<string, string>>) =>
+          Effect.map(send(`${url}/session`, "GET", { ...headers, cookie: sent }), ({ json }) => json.principal)
+        for (const [sent, headers, principal] of [
+          [ofHost, tls, "eye"],
+          [ofHost, ownPage, "eye"],
+          [`${cookie}; ${ofHost}`, tls, "eye"],
+          [`${ofHost}; ${cookie}`, ownPage, "eye"],
+          [cookie, ownPage, "boss"],
+          [cookie, tls, null],
+          [cookie, { ...ownPage, "x-forwarded-proto": "HTTPS, http" }, null],
+          [cookie, { origin: url.replace("http:", "https:") }, null],
+          // Two of one name are nobody's, and no reason to take the other name's.
+          [`${ofHost}; ${ofHost}`, tls, null],
+          [`${ofHost}; ${cookie}; ${ofHost}x`, ownPage, null],
+          [`__Host-daybook-session=; ${cookie}`, ownPage, null],
+          [ofHost.replace("__Host-", "__host-"), tls, null],
+          [`${cookie}; ${cookie}`, ownPage, null]
+        ] as const) {
+          assert.strictEqual(yield* whose(sent, headers), principal, JSON.stringify([sent.length, headers]))
+        }
       })
     )
 

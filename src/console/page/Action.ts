@@ -26,8 +26,8 @@ export interface Act {
   /** What it will do, in a sentence. */
   readonly says: string
   readonly path: string
-  /** Beside the reason; null where the service takes neither. */
-  readonly body: Readonly<Record<string, unknown>> | null
+  /** Beside the reason. */
+  readonly body: Readonly<Record<string, unknown>>
   /** Words of the command line after `daybook`. */
   readonly cli: ReadonlyArray<string>
   /** What it would do, asked of the service before anything is sent. */
@@ -36,12 +36,13 @@ export interface Act {
   readonly isDangerous?: boolean
 }
 
-const curlOf = (path: string, body: object | null, key: string, hasTokens: boolean): string =>
+const curlOf = (path: string, body: object, key: string, hasTokens: boolean): string =>
   [
     "curl -X POST",
     ...(hasTokens ? ['-H "Authorization: Bearer $TOKEN"'] : []),
     `-H 'Idempotency-Key: ${key}'`,
-    ...(body === null ? [] : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`]),
+    "-H 'Content-Type: application/json'",
+    `-d ${quoted(JSON.stringify(body))}`,
     quoted(`${location.origin}${path}`)
   ].join(" ")
 
@@ -65,9 +66,9 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
       isGone = true
     }
   }, [])
-  const body = act.body === null ? null : { ...act.body, reason: reason.trim() }
-  const why = body === null ? [] : ["--reason", body.reason || "…"]
-  const mayConfirm = !isSending && (body === null || body.reason !== "")
+  const body = { ...act.body, reason: reason.trim() }
+  const why = ["--reason", body.reason || "…"]
+  const mayConfirm = !isSending && body.reason !== ""
   const send = async (event: Event): Promise<void> => {
     event.preventDefault()
     setSending(true)
@@ -87,18 +88,14 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
       <h2 id="act-title">${act.title}</h2>
       <p>${act.says}</p>
       ${act.look !== undefined && html`<p class="look" role="status">${seen ?? (problem === undefined ? "Looking what it would do…" : "")}</p>`}
-      ${
-        body === null
-          ? html`<p class="quiet">It changes nothing that is stored of the application, and keeps no reason.</p>`
-          : html`<label>Reason, for the journal
+      <label>Reason, for the journal
         <input name="reason" required maxlength="4096" autocomplete="off" value=${reason} disabled=${isDone}
           onInput=${(event: InputEvent) => setReason((event.target as HTMLInputElement).value)} />
-      </label>`
-      }
+      </label>
       <${Copied} label="CLI" text=${["daybook", ...act.cli, ...why].map(quoted).join(" ")} />
       <${Copied} label="curl" text=${curlOf(act.path, body, key, session?.tokens === true)} />
       ${problem !== undefined && html`<${Trouble} problem=${problem} />`}
-      ${isDone && html`<p class="done" role="status">${body === null ? "Done: it was asked for, and begins now." : "Done: it is in the journal, with your reason."}</p>`}
+      ${isDone && html`<p class="done" role="status">Done: it is in the journal, with your reason.</p>`}
       <div class="buttons">
         <button type="button" onClick=${() => dialog.current?.close()}>${isDone ? "Close" : "Cancel"}</button>
         ${!isDone && html`<button class=${act.isDangerous ? "danger" : "primary"} disabled=${!mayConfirm}>${act.title}</button>`}

@@ -91,15 +91,15 @@ export const signOut = async (): Promise<void> => {
 }
 
 /** Sends a command of an operator; repeated with the same key, it is done once. */
-export const post = async <A>(path: string, body: object | null, key: string): Promise<A> => {
+export const post = async <A>(path: string, body: object, key: string): Promise<A> => {
   const response = await ask(path, {
     method: "POST",
     headers: {
       ...csrf(),
       "idempotency-key": key,
-      ...(body !== null && { "content-type": "application/json" })
+      "content-type": "application/json"
     },
-    ...(body !== null && { body: JSON.stringify(body) })
+    body: JSON.stringify(body)
   })
   return (await response.json()) as A
 }

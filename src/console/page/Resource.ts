@@ -24,7 +24,11 @@ interface State<A> {
 const nothing = { value: undefined, problem: undefined, at: undefined }
 
 /** What the path answers, asked again every so many milliseconds while somebody looks. A path of null asks for nothing. */
-export const useResource = <A>(path: string | null, every = 0): Resource<A> => {
+export const useResource = <A>(path: string | null, every = 0): Resource<A> =>
+  useLoaded(path, (signal) => Api.get<A>(path ?? "", signal), every)
+
+/** The same of what several requests give together; `path` names it. */
+export const useLoaded = <A>(path: string | null, ask: (signal: AbortSignal) => Promise<A>, every = 0): Resource<A> => {
   const [state, setState] = useState<State<A>>({ path, ...nothing })
   const [round, setRound] = useState(0)
   useEffect(() => {
@@ -33,7 +37,7 @@ export const useResource = <A>(path: string | null, every = 0): Resource<A> => {
     let timer: ReturnType<typeof setTimeout> | undefined
     const load = async (): Promise<void> => {
       try {
-        const value = await Api.get<A>(path, abort.signal)
+        const value = await ask(abort.signal)
         if (!abort.signal.aborted) setState({ path, value, problem: undefined, at: Date.now() })
       } catch (error) {
         if (abort.signal.aborted) return

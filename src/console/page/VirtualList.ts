@@ -38,6 +38,7 @@ export const VirtualList = <Row>({ inSight, load, name, row, rowHeight, source, 
   const [window, setWindow] = useState({ top: 0, height: 480 })
   const [problem, setProblem] = useState<Api.Problem>()
   const [, setRound] = useState(0)
+  const [attempt, setAttempt] = useState(0)
   if (pages.current.source !== source) pages.current = { source, known: new Map(), asked: new Set() }
 
   const first = Math.max(Math.floor(window.top / rowHeight) - beside, 0)
@@ -103,7 +104,7 @@ export const VirtualList = <Row>({ inSight, load, name, row, rowHeight, source, 
       clearTimeout(timer)
       abort.abort()
     }
-  }, [firstPage, lastPage, source, total])
+  }, [firstPage, lastPage, source, total, attempt])
 
   const rows: Array<Element> = []
   for (let index = first; index < last; index++) {
@@ -112,7 +113,7 @@ export const VirtualList = <Row>({ inSight, load, name, row, rowHeight, source, 
       style=${{ top: `${index * rowHeight}px`, height: `${rowHeight}px` }}>${row(found, index)}</div>`)
   }
   return html`<div>
-    ${problem !== undefined && html`<${Trouble} problem=${problem} again=${() => setRound((round) => round + 1)} />`}
+    ${problem !== undefined && html`<${Trouble} problem=${problem} again=${() => setAttempt((count) => count + 1)} />`}
     <div class="virtual" ref=${box} tabindex="0" role="region" aria-label=${name}>
       <div class="rows" role="list" style=${{ height: `${total * rowHeight}px` }} data-rows>${rows}</div>
     </div>

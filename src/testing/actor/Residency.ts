@@ -39,6 +39,38 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
+    name: "an actor that was only read leaves memory and nothing behind: looking writes nothing",
+    run: virtual(
+      Effect.gen(function* () {
+        const saved = (id: string) =>
+          Effect.flatMap(SnapshotStore, (snapshots) =>
+            Effect.map(snapshots.load(StreamId.make(`counter-${id}`)), Option.isSome)
+          )
+        const limits = { idleTimeout: Duration.minutes(1), snapshotMinEvents: 1 }
+        yield* running(
+          { limits: { snapshotMinEvents: Number.MAX_SAFE_INTEGER } },
+          Effect.forEach([1, 2, 3], (by) => add("read", by))
+        )
+        yield* running(
+          { limits },
+          Effect.gen(function* () {
+            strictEqual(yield* count("read"), 6)
+            yield* TestClock.adjust("2 minutes")
+            // It goes later, and would be saved later.
+            yield* add("written", 1)
+            yield* TestClock.adjust("2 minutes")
+            yield* until("the snapshot of one that had a command", saved("written"))
+            strictEqual(yield* saved("read"), false)
+            // A command is no look.
+            yield* add("read", 1)
+            yield* TestClock.adjust("2 minutes")
+            yield* until("its snapshot after a command", saved("read"))
+          })
+        )
+      })
+    )
+  },
+  {
     name: "no command is lost while actors come and go (AC17)",
     run: running(
       { limits: { maxLiveActors: 3 } },

@@ -127,6 +127,36 @@ export const residency: ReadonlyArray<Mutant<Needs>> = [
     limited(() => ({ snapshotMinEvents: 1_000_000 }))
   ),
   mutant(
+    "saves a snapshot for whoever reads, where actors are let go",
+    ["an actor that was only read"],
+    asking(({ register, snapshots, state }, { idleTimeout }) => {
+      const known = new Map<string, AnyDefinition>()
+      return {
+        register: (definition) => {
+          known.set(definition.name, definition)
+          return register(definition)
+        },
+        state: (aggregate, id) =>
+          Effect.tap(state(aggregate, id), ({ hash: eventHash, position, state: held, version }) => {
+            const definition = known.get(aggregate)
+            if (definition === undefined || idleTimeout === undefined || version === 0) return Effect.void
+            const data = definition.snapshot.encode(held)
+            const { fingerprint } = definition.snapshot
+            const one = {
+              streamId: definition.streamId(id),
+              version,
+              position,
+              eventHash,
+              fingerprint,
+              data,
+              recordedAt: 0
+            }
+            return Effect.orDie(snapshots.save([{ ...one, checksum: checksum(one) }], 1))
+          })
+      }
+    })
+  ),
+  mutant(
     "loses each three hundredth command of another actor than the last one's",
     ["no command is lost"],
     asking(({ ask }) => {

@@ -1,12 +1,11 @@
 /** The journal: what was decided and what operators did, with its head and whether the newest entries are what was stored. */
 import type { EntryView } from "../../../http/ConsoleApi.ts"
-import type { OperationView } from "../../../http/OperationView.ts"
-import { useMayAct } from "../Action.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { aggregateLink, Badge, Copied, Json, shown, Tabs, Time, table } from "../Parts.ts"
+import { aggregateLink, Badge, Copied, shown, Tabs, Time, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
+import { Operations } from "./Operations.ts"
 
 interface Head {
   readonly head: {
@@ -91,45 +90,18 @@ const Entries = ({ at, head }: { readonly at: number | undefined; readonly head:
 const All = ({ at }: { readonly at: number | undefined }): Element =>
   shown(useResource<Head>("/console/head"), ({ head }) => html`<${Entries} at=${at} head=${head.sequence} />`)
 
-const Operations = (): Element => {
-  const resource = useResource<{ readonly operations: ReadonlyArray<OperationView> }>("/operations?limit=1000")
-  const mayAct = useMayAct()
-  if (!mayAct && resource.problem?.body.status === 403)
-    return html`<p class="empty">What operators did is for administrators.</p>`
-  return shown(resource, ({ operations }) =>
-    table(
-      "Operations",
-      operations.toReversed(),
-      [
-        {
-          title: "Entry",
-          isNumber: true,
-          cell: ({ sequence }) => html`<a data-row href=${Route.format(["journal"], { at: sequence })}>#${sequence}</a>`
-        },
-        { title: "When", cell: ({ recordedAt }) => html`<${Time} at=${recordedAt} />` },
-        { title: "What", cell: ({ name }) => name },
-        { title: "Who", cell: ({ principal }) => (principal === null ? "–" : Format.visible(principal)) },
-        {
-          title: "Why",
-          cell: ({ reason }) =>
-            reason === null ? html`<span class="quiet">no reason given</span>` : Format.visible(reason)
-        },
-        { title: "With", cell: ({ detail }) => html`<${Json} value=${detail} />` }
-      ],
-      "Operators did nothing yet."
-    )
-  )
-}
+/** An entry's number in the address. */
+const numberOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
 
 export const Journal = ({ route: { path, query } }: { readonly route: Route.Route }): Element => {
   const isOperations = path[0] === "operations"
-  const at = Number(query.at)
   return html`<section>
     <h1>${isOperations ? "Operations" : "Journal"}</h1>
     <${Tabs} name="Journal" chosen=${path[0] ?? ""} tabs=${[
       { id: "journal", title: "All entries", href: "#/journal" },
       { id: "operations", title: "What operators did", href: "#/operations" }
     ]} />
-    ${isOperations ? html`<${Operations} />` : html`<div><${HeadPanel} /><${All} at=${Number.isInteger(at) && at > 0 ? at : undefined} /></div>`}
+    ${isOperations ? html`<${Operations} before=${numberOf(query.before)} />` : html`<div><${HeadPanel} /><${All} at=${numberOf(query.at)} /></div>`}
   </section>`
 }

@@ -39,7 +39,7 @@ const actsOn = (view: ProjectionView, onDone: () => void): ReadonlyArray<Act> =>
     title: "Rebuild",
     says: `${name} is built anew from the whole log into new tables, which take the place of the present ones when they are whole.`,
     path: `/projections/${encodeURIComponent(name)}/rebuild`,
-    body: null,
+    body: {},
     cli: ["rebuild", name],
     look: () => planned(name),
     onDone
@@ -95,9 +95,18 @@ const actsAt = (
   return [retry, abandon]
 }
 
+/** Streams that wait, each with the event that failed: those beside which the others went on, and the one at which all of it halted. */
+const waiting = ({ lastError, status, stuck }: ProjectionView): ProjectionView["stuck"] => {
+  if (status !== "halted" || lastError === null) return stuck
+  const { attempts, position, streamId, type, version } = lastError
+  if (position === null || streamId === null || type === null || version === null) return stuck
+  return [{ attempts, position, streamId, type, version }, ...stuck]
+}
+
 const One = ({ onDone, view }: { readonly view: ProjectionView; readonly onDone: () => void }): Element => {
   const app = Words.useApplication()
-  const { abandoned, kind, lag, lastError, name, position, rebuild, skipped, status, stuck } = view
+  const { abandoned, kind, lag, lastError, name, position, rebuild, skipped, status } = view
+  const stuck = waiting(view)
   const linkTo = (streamId: string, version: number) => {
     const found = Words.subjectOf(app, streamId)
     return aggregateLink(found?.aggregate ?? null, found?.id ?? null, streamId, version)

@@ -36,17 +36,22 @@ export const Search = ({ q }: { readonly q: string }): Element => {
   const [problem, setProblem] = useState<Api.Problem>()
   const [isOlder, setOlder] = useState(false)
   const list = useRef<HTMLUListElement>(null)
+  const asked = useRef(q)
+  asked.current = q
   const search = async (before: number | undefined, known: ReadonlyArray<Hit>): Promise<void> => {
     try {
       const next = await Api.get<Found>(`/console/search${Route.queryOf({ q, before })}`)
+      // Somebody who looks for something else by now is not shown this.
+      if (asked.current !== q) return
       setProblem(undefined)
       setFound({ ...next, q, hits: [...known, ...next.hits] })
     } catch (error) {
-      setProblem(Api.problemOf(error))
+      if (asked.current === q) setProblem(Api.problemOf(error))
     }
   }
   useEffect(() => {
     setFound(undefined)
+    setProblem(undefined)
     if (q !== "") void search(undefined, [])
   }, [q])
   // Who searched goes on by the arrows and Enter.

@@ -4,8 +4,9 @@ import type { StoreView } from "../../../http/ConsoleApi.ts"
 import type { LogStats } from "../../../http/ServiceApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { Badge, Copied, shown, table } from "../Parts.ts"
+import { Badge, Copied, shown, Time, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
+import * as Route from "../Route.ts"
 
 const Made = (): Element =>
   shown(
@@ -44,6 +45,13 @@ const Made = (): Element =>
   </div>`
   )
 
+const verified = (last: StoreView["lastVerify"]): Element =>
+  last === null
+    ? html`<p>None was recorded. <code>verify</code> reads all that is stored and says what is wrong; with <code>--record</code> it leaves in the journal what it found.</p>`
+    : html`<p><${Badge} kind=${last.problems === 0 ? "good" : "error"}>${last.problems === 0 ? "all was well" : Format.plural(last.problems, "problem")}<//>
+        <${Time} at=${last.recordedAt} />${last.principal !== null && ` by ${Format.visible(last.principal)}`}${last.reason !== null && `: ${Format.visible(last.reason)}`}.
+        Read up to <a href=${Route.format(["journal"], { at: last.sequence })}>entry #${last.sequence}</a>, with ${Format.plural(last.events, "event")}; what came after it was not.</p>`
+
 export const Store = (): Element => {
   const resource = useResource<StoreView>("/console/store")
   const [isAsked, setAsked] = useState(false)
@@ -51,15 +59,16 @@ export const Store = (): Element => {
     <h1>Store</h1>
     ${shown(
       resource,
-      ({ backend, configuration, database, limits, release, sizes }) => html`<div>
+      ({ backend, configuration, database, lastVerify, limits, release, sizes }) => html`<div>
       <dl class="facts">
         <dt>Backend</dt><dd>${backend ?? "not known"}</dd>
         <dt>Database</dt><dd class="mono wrap">${database ?? "not known"}</dd>
         <dt>Release</dt><dd>${release ?? "not known"}</dd>
         ${sizes.map(({ bytes, what }) => html`<dt>Size, ${what}</dt><dd class="figure">${Format.bytes(bytes)}</dd>`)}
       </dl>
-      <p>Whether everything in it is whole is told by <code>verify</code>, which reads all of it:</p>
-      <${Copied} label="CLI" text="daybook verify" />
+      <h2>Last verify</h2>
+      ${verified(lastVerify)}
+      <${Copied} label="CLI" text="daybook verify --record" />
       <h2>What the log is made of</h2>
       ${isAsked ? html`<${Made} />` : html`<p><button type="button" onClick=${() => setAsked(true)}>Count</button> <span class="quiet">One pass over the whole log, beside which the service goes on.</span></p>`}
       <h2>Configuration</h2>

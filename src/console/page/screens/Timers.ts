@@ -3,7 +3,7 @@
 import { Actions } from "../Action.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { aggregateLink, Badge, Empty, shown, Time, table } from "../Parts.ts"
+import { aggregateLink, Badge, shown, Time, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 
@@ -31,16 +31,12 @@ const everyMillis = 5_000
 
 export const Timers = ({ route: { query } }: { readonly route: Route.Route }): Element => {
   const resource = useResource<Page>(`/timers${Route.queryOf({ limit: 100, cursor: query.cursor })}`, everyMillis)
-  const isUnknown = resource.problem?.body.status === 404
   const path = (key: string, verb: string) => `/timers/${encodeURIComponent(key)}/${verb}`
   return html`<section>
     <h1>Timers</h1>
-    ${
-      isUnknown
-        ? html`<${Empty}>This service has no timers.<//>`
-        : shown(
-            resource,
-            ({ due, lateSeconds, nextCursor, pending, timers }) => html`<div>
+    ${shown(
+      resource,
+      ({ due, lateSeconds, nextCursor, pending, timers }) => html`<div>
             <p>${Format.plural(pending, "timer")} wait${pending === 1 ? "s" : ""}; ${Format.count(due)} of them late${due > 0 ? `, by up to ${Format.duration(lateSeconds)}` : ""}.</p>
             ${table(
               "Timers",
@@ -87,7 +83,6 @@ export const Timers = ({ route: { query } }: { readonly route: Route.Route }): E
             )}
             ${nextCursor !== null && html`<a class="button" href=${Route.format(["timers"], { cursor: nextCursor })}>Later ones</a>`}
           </div>`
-          )
-    }
+    )}
   </section>`
 }
