@@ -114,6 +114,12 @@ const withExample = (content: Content, schemas: Schemas) =>
     })
   )
 
+/** Bodies that may be left out, by their schemas: `HttpApi` would ask for each. */
+const leftOut: ReadonlySet<string> = new Set(["Why"])
+
+const isRequired = (content: Content): boolean =>
+  Object.values(content).every(({ schema }) => !leftOut.has(nameOf(schema) ?? ""))
+
 const ifNoneMatch = {
   name: "if-none-match",
   in: "header",
@@ -159,12 +165,13 @@ const describe = (operation: Operation, fields: Fields, schemas: Schemas) => {
   const isDeclared = operation.parameters.some(({ name }) => name === ifNoneMatch.name)
   if (isTagged) responses.push(["304", { description: "The client has it.", headers: headersOf(fields, 304) }])
   const { requestBody } = operation
+  const body = requestBody?.content as Content | undefined
   return {
     ...operation,
     security: securityOf(operation.security),
     parameters: [...operation.parameters, ...(isTagged && !isDeclared ? [ifNoneMatch] : [])],
-    ...(requestBody !== undefined && {
-      requestBody: { ...requestBody, content: withExample(requestBody.content as Content, schemas) }
+    ...(body !== undefined && {
+      requestBody: { ...requestBody, required: isRequired(body), content: withExample(body, schemas) }
     }),
     responses: Object.fromEntries(responses)
   }
