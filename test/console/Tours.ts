@@ -49,10 +49,12 @@ const search = (q: string, shows: Stop["shows"]): Stop => ({
 const common = ({
   projection,
   reaction,
+  timer,
   event
 }: {
   readonly projection: string
   readonly reaction: string
+  readonly timer: string
   readonly event: string
 }): Tour => [
   menu("Live tail", event),
@@ -63,7 +65,7 @@ const common = ({
   press("Rebuild", "Rebuild…", /Dry run: it reads/),
   press("Projections, again", "Cancel", projection),
   menu("Reactions", reaction),
-  menu("Timers", "No timer waits."),
+  menu("Timers", timer),
   menu("Journal", "Newest entry"),
   follow("Operations", "What operators did", "register"),
   menu("Store", "DAYBOOK_PORT"),
@@ -85,7 +87,7 @@ export const bank: Tour = [
   follow("Statement", "Statement", "receipt 24"),
   search("refused-1", /^refusal$/),
   follow("A command", /refused-1/, "InsufficientFunds"),
-  ...common({ projection: "account_summary", reaction: "transfers", event: "Withdrawn" })
+  ...common({ projection: "account_summary", reaction: "transfers", timer: "No timer waits.", event: "Withdrawn" })
 ]
 
 export const reservation: Tour = [
@@ -100,7 +102,7 @@ export const reservation: Tour = [
   follow("A reservation", "bert", "declined"),
   search("anna", /^Reservation$/),
   follow("What was found", /anna/, "confirmed"),
-  ...common({ projection: "occupancy", reaction: "seating", event: "SeatsTaken" })
+  ...common({ projection: "occupancy", reaction: "seating", timer: "Lapse", event: "SeatsTaken" })
 ]
 
 /** Goes all the way. What `axe` finds serious ends it, where it looks. */
