@@ -6,6 +6,7 @@ import process from "node:process"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Contestant } from "./harness.ts"
 import { withFolder } from "./harness.ts"
+import * as rebuild from "./rebuild.bench.ts"
 import * as startup from "./startup.bench.ts"
 
 /** What the benchmarks of a commit export. */
@@ -15,12 +16,23 @@ interface Commands {
 interface Replay {
   readonly daybook: () => Contestant
 }
+type Rebuild = Pick<rebuild.Build, "daybook" | "makeLog">
+type RawLog = Pick<rebuild.Build, "writer">
 
 /** The loads that two commits can be compared by. */
 const loads: Readonly<Record<string, (folder: string) => Promise<Contestant>>> = {
   hot: async (folder) => (await commandsOf(folder)).daybook(1, 50_000),
   wide: async (folder) => (await commandsOf(folder)).daybook(1_000, 50_000),
   replay: async (folder) => ((await import(`${folder}/replay.bench.js`)) as Replay).daybook(),
+  rebuild: async (folder) => {
+    const { daybook, makeLog } = await rebuildOf(folder)
+    return following(daybook, (own) => makeLog(own, rebuild.count))
+  },
+  catchUp: async (folder) => {
+    const { daybook, makeLog } = await rebuildOf(folder)
+    const { writer } = (await import(`${folder}/RawLog.js`)) as RawLog
+    return following(daybook, (own) => rebuild.makeLogWithModel(own, rebuild.count, { daybook, makeLog, writer }))
+  },
   ...Object.fromEntries(
     startup.names.map((use) => [
       `start-${use}`,
@@ -31,6 +43,14 @@ const loads: Readonly<Record<string, (folder: string) => Promise<Contestant>>> =
 
 const commandsOf = async (folder: string): Promise<Commands> =>
   (await import(`${folder}/commands.bench.js`)) as Commands
+
+const rebuildOf = async (folder: string): Promise<Rebuild> => (await import(`${folder}/rebuild.bench.js`)) as Rebuild
+
+/** Follows a log that this commit makes in the folder, before the clock runs: what stores it may have changed. */
+const following = (daybook: Rebuild["daybook"], makeLog: (folder: string) => Promise<string>): Contestant => ({
+  name: "daybook",
+  run: async (folder) => daybook(await makeLog(folder), rebuild.count).run(folder)
+})
 
 const [build, name] = process.argv.slice(2)
 const load = loads[name ?? ""]

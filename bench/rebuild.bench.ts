@@ -6,7 +6,7 @@
  * checkpoint, 1,000 rows to a transaction, on a connection of its own; SQLite at synchronous=FULL.
  * Not measured: `raw` checks no hash, knows no upcaster, and lets nobody else run.
  */
-import { copyFileSync } from "node:fs"
+import { copyFileSync, mkdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
@@ -24,12 +24,12 @@ import * as RawLog from "./RawLog.ts"
 const Database = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3
 
 export const accounts = size(20, 1_000)
-const count = size(2_000, 200_000)
+export const count = size(2_000, 200_000)
 
 /** Adds the events of these positions to a log whose streams end at `heads`. */
-const extend = (filename: string, from: number, to: number, heads: Map<number, Head>) => {
+const extend = (filename: string, from: number, to: number, heads: Map<number, Head>, writer = RawLog.writer) => {
   const database = new Database(filename)
-  const insert = RawLog.writer(database)
+  const insert = writer(database)
   database.transaction(() => {
     for (let position = from; position <= to; position++) {
       const account = position <= accounts ? position - 1 : (position * 7_919) % accounts
@@ -72,13 +72,28 @@ export const makeLog = async (folder: string, count: number): Promise<string> =>
   return filename
 }
 
+/** What a commit makes such a log and such a model with. */
+export interface Build {
+  readonly makeLog: (folder: string, count: number) => Promise<string>
+  readonly daybook: (log: string, count: number) => Contestant
+  readonly writer: typeof RawLog.writer
+}
+
 /** The same log, of which the model has the openings. */
-const makeLogWithModel = async (folder: string, count: number): Promise<string> => {
-  const filename = await makeEmpty(folder, "behind.db")
+export const makeLogWithModel = async (
+  folder: string,
+  count: number,
+  build: Build = { makeLog, daybook, writer: RawLog.writer }
+): Promise<string> => {
   const heads = new Map<number, Head>()
-  extend(filename, 1, accounts, heads)
-  await followed(filename, accounts)
-  extend(filename, accounts + 1, count, heads)
+  const begun = join(folder, "begun")
+  mkdirSync(begun)
+  const empty = await build.makeLog(begun, 0)
+  extend(empty, 1, accounts, heads, build.writer)
+  await build.daybook(empty, accounts).run(begun)
+  const filename = join(folder, "behind.db")
+  copyFileSync(join(begun, "daybook.db"), filename)
+  extend(filename, accounts + 1, count, heads, build.writer)
   return filename
 }
 

@@ -60,7 +60,7 @@ const projectionFigures = ({ list }: Projections["Type"]): Reading.Source =>
             lastError?.attempts ?? 0
           )
         ),
-        of(Reading.gauge("daybook.projection.lag", null, "Positions behind the log", lag.events)),
+        of(Reading.gauge("daybook.projection.lag", null, "Events behind the log", lag.events)),
         of(Reading.gauge("daybook.projection.lag.duration", "s", "Seconds behind the log", lag.seconds))
       ]
     })

@@ -80,7 +80,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
             ...ok,
             log: log.value(),
             stuck: all.reduce((sum, status) => sum + Status.stuckOf(status), 0),
-            projections: { halted: namesOf(({ kind, status }) => kind === "projection" && status === "halted"), ahead },
+            projections: { halted: namesOf(({ isHalted, kind }) => kind === "projection" && isHalted), ahead },
             processes: { stuck: namesOf((status) => status.kind === "reaction" && Status.stuckOf(status) > 0) }
           }
         })

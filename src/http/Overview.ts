@@ -57,14 +57,12 @@ const ratesOf = (before: Look | undefined, now: Look): ConsoleApi.Overview["rate
 type Alarm = ConsoleApi.Overview["alarms"][number]
 
 const alarmsOf = (status: ProjectionStatus): ReadonlyArray<Alarm> => {
-  const { deadLetters, kind, name, status: state } = status
+  const { deadLetters, isHalted, kind, name, status: state } = status
   const what = kind === "reaction" ? "process" : "projection"
   const alarm = (severity: Alarm["severity"], detail: string): Alarm => ({ severity, what, name, detail })
   const found: Array<Alarm> = []
   if (state === "ahead") found.push(alarm("error", "it is ahead of the log, which was restored"))
-  if (state === "halted" && Status.stuckOf(status) > deadLetters.length) {
-    found.push(alarm("error", "it has halted at a failure and waits for somebody"))
-  }
+  if (isHalted) found.push(alarm("error", "it has halted at a failure and waits for somebody"))
   if (deadLetters.length > 0)
     found.push(alarm("error", `${deadLetters.length} streams wait behind an event that fails`))
   if (state === "backing off") found.push(alarm("warning", "its last attempt failed; it tries again"))

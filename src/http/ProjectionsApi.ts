@@ -21,7 +21,7 @@ const FailedEvent = Schema.Struct({
 })
 /** What went wrong last. Only where an event was applied there is one; tables are made and swapped without. */
 const Trouble = Schema.Struct({
-  step: Schema.Literal("apply", "create", "swap", "ahead"),
+  step: Schema.Literal("apply", "create", "swap", "ahead", "newer"),
   position: Schema.NullOr(Schema.Int),
   streamId: Schema.NullOr(Schema.String),
   version: Schema.NullOr(Schema.Int),

@@ -35,15 +35,19 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
      * that halted tried again.
      */
     readonly requestRebuild: (projection: string) => Written
-    /** Creates the tables of a new generation, empty, in place of one that was begun and not finished. */
-    readonly beginShadow: (projection: Any) => Written<Generation, CreateFailed>
     /**
-     * Lets the shadow serve, and removes the model that served. Fails with `CheckpointMoved` unless both are as given. Views that
+     * Creates the tables of a new generation, empty, in place of one that was begun and not finished. What `create` does holds up
+     * nobody who appends, where the database can do both at once. Fails with `CheckpointMoved` where another does the same.
+     */
+    readonly beginShadow: (projection: Any) => Written<Generation, CheckpointMoved | CreateFailed>
+    /**
+     * Lets the shadow serve, and removes the model that served; one of an earlier version stays among `formers` while a process of
+     * its release runs it. Fails with `CheckpointMoved` unless both are as given. Views that
      * others made on the model, and rights to it, stay. It waits at most a moment for those who read what is replaced, and
      * meanwhile nobody but new readers of the same model waits for it.
      */
     readonly swap: (shadow: Generation, live: Checkpoint | null) => Written<void, CheckpointMoved | SwapFailed>
-    /** Removes a model that is not to serve. */
+    /** Removes a model that does not serve. */
     readonly dropShadow: (shadow: Checkpoint) => Written
     /** Notes what keeps a model from being made or from serving, or with null that nothing does. */
     readonly noteBuild: (projection: string, failure: BuildFailure | null) => Written

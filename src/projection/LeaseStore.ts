@@ -14,6 +14,8 @@ export class LeaseStore extends Context.Tag("daybook/projection/LeaseStore")<
      * Gives whether it was free, expired, or the owner's own.
      */
     readonly lease: (name: string, owner: string, duration: Duration.DurationInput) => Written<boolean>
+    /** Whether somebody has it now. */
+    readonly isHeld: (name: string) => Effect.Effect<boolean, StoreUnavailable>
     /** Gives it back, where the owner has it. */
     readonly endLease: (name: string, owner: string) => Written
     /** Says that a process runs the projections of this database now. */

@@ -101,6 +101,8 @@ export interface ProjectionRow {
   /** The model that is being built. */
   readonly shadow: Model | null
   readonly build: BuildFailure | null
+  /** Models of earlier versions that answer for processes of an earlier release, and are kept up to date by these. */
+  readonly formers: ReadonlyArray<Model>
   /** Models that no longer serve, whose tables somebody still reads. */
   readonly retired: number
   readonly rebuildRequested: boolean

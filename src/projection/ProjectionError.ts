@@ -13,10 +13,15 @@ export class ViewBehind extends Schema.TaggedError<ViewBehind>()("ViewBehind", {
   position: Schema.NullOr(Schema.Int),
   minPosition: Schema.Int,
   /** Whether it has events that the log lacks. */
-  isAhead: Schema.optionalWith(Schema.Boolean, { default: () => false })
+  isAhead: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+  /** The version of the model that serves, where a newer release built it. */
+  newer: Schema.optionalWith(Schema.NullOr(Schema.Int), { default: () => null })
 }) {
   override get message() {
     if (this.isAhead) return `the read model ${this.projection} is ahead of the log, which was restored; rebuild it`
+    if (this.newer !== null) {
+      return `the read model ${this.projection} is of version ${this.newer}, which a newer release built and this one cannot read: ask that one`
+    }
     return this.position === null
       ? `the read model ${this.projection} is being built; ask again later`
       : `the read model ${this.projection} is at position ${this.position}, not yet at ${this.minPosition}; ask again later`

@@ -305,10 +305,11 @@ export const run = Effect.fnUntraced(function* (
     }
     const row = Option.getOrNull(yield* generations.find(name))
     if (row === null || row.paused) return "idle" as const
-    const { live } = row
     const turns: Array<Rebuild.Turn> = []
+    // Beside a newer release, whose model serves, the one of this version goes on for the processes of this release.
+    const own = [row.live, ...row.formers].find((model) => model?.version === version)
     // One that is ahead of the log would miss what came since the log was restored: it waits to be built anew.
-    if (live !== null && live.version === version && !live.isAhead) turns.push(yield* take(live, limits.maxBatch))
+    if (own != null && !own.isAhead) turns.push(yield* take(own, limits.maxBatch))
     turns.push(yield* rebuild.step(row))
     return turns.find((turned) => turned === "lost") ?? turns.find((turned) => turned === "moved") ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))

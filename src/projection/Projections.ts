@@ -27,12 +27,13 @@ export interface RebuildProgress {
 
 /**
  * What went wrong last, as whoever failed said it. `step` is what failed: an event that was applied, the making of tables, their
- * swap; or the model is ahead of the log. Only of the first there is an event.
+ * swap; or the model is ahead of the log, or a newer release's (with 0 attempts where that one is at work, and so nothing failed).
+ * Only of the first there is an event.
  */
 export type Trouble =
   | (Failure & { readonly step: "apply" })
   | {
-      readonly step: "create" | "swap" | "ahead"
+      readonly step: "create" | "swap" | "ahead" | "newer"
       readonly position: null
       readonly streamId: null
       readonly version: null
@@ -47,14 +48,16 @@ export interface ProjectionStatus {
   /** Of the model that serves; 0 where none does. */
   readonly version: number
   /**
-   * `halted`: it waits for an operator. `ahead`: the log was restored to an end before its checkpoint, or has another event there;
+   * `halted`: it waits for an operator, or a newer release has built its model. `ahead`: the log was restored to an end before its checkpoint, or has another event there;
    * it answers no query and does nothing until it is built anew, or a reaction is resumed.
    */
   readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused" | "ahead"
+  /** Whether it waits for an operator, also where it is paused. */
+  readonly isHalted: boolean
   /** Of the model that serves; 0 where none does. */
   readonly position: number
   readonly lag: {
-    /** Positions between the model and the end of the log; 0 where it is ahead. */
+    /** Events between the model and the end of the log, wanted or not; 0 where it is ahead. */
     readonly events: number
     /** Age of the oldest event that is not in the model, 0 where there is none. */
     readonly seconds: number

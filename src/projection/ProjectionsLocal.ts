@@ -12,9 +12,10 @@ import * as Batch from "./Batch.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import { ExclusionStore } from "./ExclusionStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
+import * as Lag from "./Lag.ts"
 import * as Lease from "./Lease.ts"
 import { LeaseStore } from "./LeaseStore.ts"
-import type { ProjectionRow } from "./Model.ts"
+import type { Model, ProjectionRow } from "./Model.ts"
 import * as Operators from "./Operators.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -23,6 +24,7 @@ import * as ProjectionRunner from "./ProjectionRunner.ts"
 import type { ProjectionStore } from "./ProjectionStore.ts"
 import { Projections } from "./Projections.ts"
 import type * as Reaction from "./Reaction.ts"
+import { ReadModels } from "./ReadModels.ts"
 import * as Status from "./Status.ts"
 import * as TableNames from "./TableNames.ts"
 
@@ -31,9 +33,6 @@ const lookInterval = Duration.millis(100)
 
 /** How much longer a batch takes with its transaction than to be read and decoded alone: the estimate of a dry run. */
 const applyFactor = 2
-
-/** Most events that are counted in one statement. */
-const countPage = 10_000
 
 const make = Effect.fnUntraced(function* (
   projections: ReadonlyArray<Any>,
@@ -45,7 +44,9 @@ const make = Effect.fnUntraced(function* (
   const exclusions = yield* ExclusionStore
   const generations = yield* GenerationStore
   const leases = yield* LeaseStore
+  const models = yield* ReadModels
   const limits = yield* ProjectionConfig
+  const lag = yield* Lag.make
   const declared = new Map(projections.map((projection) => [projection.name, projection]))
   // The views that queries use.
   const tables = projections.flatMap(({ name, tables }) => [...tables, TableNames.checkpointOf(name)])
@@ -78,6 +79,7 @@ const make = Effect.fnUntraced(function* (
                 live: null,
                 shadow: null,
                 build: null,
+                formers: [],
                 retired: 0,
                 rebuildRequested: false,
                 paused: false
@@ -93,6 +95,31 @@ const make = Effect.fnUntraced(function* (
       })
     )
 
+  /**
+   * The model that answers queries of this program: the one that serves, or beside a newer release the one of its own version.
+   * Null where neither is there.
+   */
+  const answering = ({ formers, kind, live, name }: ProjectionRow): Model | null => {
+    const version = declared.get(name)?.version
+    if (kind === "reaction" || live?.version === version) return live
+    return formers.find((former) => former.version === version) ?? null
+  }
+
+  /** The row as it is for this program: a newer release's model is not its concern while its own answers. */
+  const seenFrom = (row: ProjectionRow): ProjectionRow => {
+    const own = answering(row)
+    return own === null || own === row.live ? row : { ...row, live: own, shadow: null, build: null }
+  }
+
+  /** Whether a process of the newer release is at work whose model is there; undefined where none is. */
+  const isNewerRun = ({ live, name, shadow }: ProjectionRow) =>
+    Effect.gen(function* () {
+      const known = declared.get(name)?.version ?? Number.POSITIVE_INFINITY
+      const newer = [live, shadow].flatMap((model) => (model !== null && model.version > known ? [model.version] : []))
+      if (newer.length === 0) return undefined
+      return yield* Effect.exists(newer, (version) => leases.isHeld(Lease.nameOf(name, version)))
+    })
+
   /** The next event that can be read: of one that is damaged the time cannot be told. */
   const oldestAfter = (position: number): Effect.Effect<StoredEvent | undefined, LookupError> =>
     events.readAll(position, 1).pipe(
@@ -103,18 +130,21 @@ const make = Effect.fnUntraced(function* (
     )
 
   const toStatus = Effect.fnUntraced(
-    function* (row: ProjectionRow) {
+    function* (found: ProjectionRow) {
+      const row = seenFrom(found)
       const { live, name, shadow } = row
       const target = yield* events.lastPosition
       const oldest = yield* oldestAfter(live?.position ?? 0)
       return Status.of(row, {
         target,
+        lagEvents: yield* lag.between(name, live?.position ?? 0, target),
         lagMillis: oldest === undefined ? 0 : Math.max((yield* Clock.currentTimeMillis) - oldest.recordedAt, 0),
         letters: live === null ? [] : yield* checkpoints.deadLetters(live),
         lettersOfShadow: shadow === null ? [] : yield* checkpoints.deadLetters(shadow),
         skipped: yield* exclusions.skips(name),
         abandoned: yield* exclusions.abandonments(name),
-        known: declared.get(name)?.version
+        known: declared.get(name)?.version,
+        isNewerRun: yield* isNewerRun(row)
       })
     },
     Effect.catchTag("InvalidArgument", Effect.die)
@@ -125,7 +155,7 @@ const make = Effect.fnUntraced(function* (
     const start = live === null || live.isAhead ? { events: 0, position: 0 } : live
     let { events: total, position } = start
     while (position < target) {
-      const page = yield* generations.countEvents(position, target, countPage)
+      const page = yield* generations.countEvents(position, target, Lag.countPage)
       total += page.events
       position = page.to
       yield* EventLoop.turn
@@ -229,19 +259,23 @@ const make = Effect.fnUntraced(function* (
     awaitPosition: (name, minPosition, timeout = "2 seconds") =>
       Effect.suspend(() => {
         let position: number | null = null
-        const check = Effect.flatMap(rowOf(name), ({ kind, live }) => {
-          if (live?.isAhead === true) {
-            return new ViewBehind({ projection: name, position: live.position, minPosition, isAhead: true })
-          }
-          const serves = live !== null && (kind === "reaction" || live.version === declared.get(name)?.version)
-          position = serves ? live.position : null
+        let newer: number | null = null
+        const check = Effect.flatMap(rowOf(name), (row) => {
+          const { live } = row
+          const own = answering(row)
+          const { isAhead = false, position: at = 0 } = own ?? live ?? {}
+          if (isAhead) return new ViewBehind({ projection: name, position: at, minPosition, isAhead })
+          models.show(name, own === live ? null : own)
+          position = own?.position ?? null
+          newer =
+            own === null && live !== null && live.version > (declared.get(name)?.version ?? 0) ? live.version : null
           return Effect.succeed(
             position !== null && position >= minPosition ? Option.some(position) : Option.none<number>()
           )
         })
         return Effect.timeoutFail(until(check), {
           duration: timeout,
-          onTimeout: () => new ViewBehind({ projection: name, position, minPosition })
+          onTimeout: () => new ViewBehind({ projection: name, position, minPosition, newer })
         })
       })
   })

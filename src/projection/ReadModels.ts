@@ -1,6 +1,7 @@
 /** `ReadModels` is the port to what the models answer: all that a query of a read model needs. */
 import { Context, type Effect } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"
+import type { Generation } from "./Model.ts"
 
 export class ReadModels extends Context.Tag("daybook/projection/ReadModels")<
   ReadModels,
@@ -13,5 +14,10 @@ export class ReadModels extends Context.Tag("daybook/projection/ReadModels")<
       sql: string,
       params: ReadonlyArray<unknown>
     ) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, StoreUnavailable>
+    /**
+     * Has the queries of this process find this model where they name the views of its projection, and not the one that serves;
+     * with null that one again. It is for a process beside a newer release, whose model has other columns.
+     */
+    readonly show: (projection: string, model: Generation | null) => void
   }
 >() {}

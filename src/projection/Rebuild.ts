@@ -6,13 +6,15 @@
  * said it, and has a backoff of its own: the model that serves keeps its pace. What trying again would not mend halts, until an
  * operator asks for the rebuild once more or the process starts again.
  */
-import { Cause, Effect, LogLevel, Option, Random } from "effect"
+import { Cause, Duration, Effect, LogLevel, Option, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as Fault from "../core/Fault.ts"
 import * as Reason from "../core/Reason.ts"
 import { GenerationStore } from "./GenerationStore.ts"
+import * as Lease from "./Lease.ts"
+import { LeaseStore } from "./LeaseStore.ts"
 import type { BuildFailure, Model, ProjectionRow } from "./Model.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -38,6 +40,7 @@ export interface Options<E, R> {
 export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, projection, take }: Options<E, R>) {
   const events = yield* EventStore
   const generations = yield* GenerationStore
+  const leases = yield* LeaseStore
   const limits = yield* ProjectionConfig
   const { name, version } = projection
   const policy = Backoff.policyOf(limits)
@@ -49,6 +52,9 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
   let lastEnd = 0
   /** The events of the log up to where the shadow is, counted apart from it. */
   let counted = { generation: 0, position: 0, events: 0 }
+  /** When the models of earlier releases were looked at, and since when nobody was seen to run each. */
+  let lookedAt = Number.NEGATIVE_INFINITY
+  const idleSince = new Map<number, number>()
 
   const backOff = Effect.fnUntraced(function* (backoff: Backoff.Backoff) {
     backoff.fail(yield* Elapsed.millis, yield* Random.next)
@@ -135,16 +141,39 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     return "moved" as const
   })
 
+  const isRun = (at: number) => leases.isHeld(Lease.nameOf(name, at))
+
+  /** Removes the models of earlier releases that no process has run for as long as a lease lasts: the next one had taken it by then. */
+  const sweepFormers = Effect.fnUntraced(function* ({ formers, live }: ProjectionRow) {
+    const now = yield* Elapsed.millis
+    if (formers.length === 0 || live?.version !== version) return
+    if (now - lookedAt < Duration.toMillis(limits.pollInterval)) return
+    lookedAt = now
+    for (const former of formers) {
+      const since =
+        former.version < version && (yield* isRun(former.version)) ? now : (idleSince.get(former.generation) ?? now)
+      idleSince.set(former.generation, since)
+      if (now - since < Duration.toMillis(limits.lease)) continue
+      yield* generations.dropShadow(former)
+      idleSince.delete(former.generation)
+    }
+  })
+
   const step = Effect.fnUntraced(function* (row: ProjectionRow): Effect.fn.Return<Turn, unknown, R> {
     const { build, live, rebuildRequested, shadow } = row
+    yield* sweepFormers(row)
     if (row.retired > 0 && sweeps.notBefore <= (yield* Elapsed.millis)) {
       yield* generations.sweep(name)
       yield* backOff(sweeps)
     }
     const isWanted = rebuildRequested || live === null || live.version < version
     if (!isWanted && shadow === null) return "idle"
-    // A newer release is at work here, or was: its model is not ours to touch, and a rebuild that is asked for is its own.
-    if ([live, shadow].some((model) => model !== null && model.version > version)) return "idle"
+    // A newer release is at work here, or was. Its model is not ours to touch, and a rebuild that is asked for is its own, unless it
+    // was rolled back: then whoever asks wants a model of this version.
+    for (const model of [live, shadow]) {
+      if (model !== null && model.version > version && (!rebuildRequested || (yield* isRun(model.version))))
+        return "idle"
+    }
     if (build?.halted === true && build.version === version) return "idle"
     if (builds.notBefore > (yield* Elapsed.millis)) return "idle"
     if (shadow?.version !== version) return yield* begin(row)

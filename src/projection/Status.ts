@@ -6,6 +6,8 @@ import type { ProjectionStatus, Trouble } from "./Projections.ts"
 export interface Seen {
   /** Position of the log's end. */
   readonly target: number
+  /** Events between the model and the log's end. */
+  readonly lagEvents: number
   /** Age of the oldest event that is not in the model, in milliseconds. */
   readonly lagMillis: number
   readonly letters: ReadonlyArray<DeadLetter>
@@ -14,6 +16,8 @@ export interface Seen {
   readonly abandoned: ReadonlyArray<Abandonment>
   /** The version that this program declares. */
   readonly known: number | undefined
+  /** Of a model that a newer release made: whether a process of that release is at work. Undefined where there is none. */
+  readonly isNewerRun: boolean | undefined
 }
 
 const noEvent = { position: null, streamId: null, version: null, type: null }
@@ -24,22 +28,48 @@ const aheadError = ({ kind }: ProjectionRow, { position }: Model, target: number
     : `it has reacted to events up to position ${position}, of which this log lacks the last: it ends at ${target} and was restored. ` +
       "What it did for those that are gone is done; look it over, then `daybook projections resume` has it go on from the log's end"
 
-const troubleOf = (row: ProjectionRow, { letters, target }: Seen): Trouble | null => {
+/** A newer release has built the model, and this one does not touch it, unless it builds its own since somebody asked for that. */
+const newersOf = (
+  { live, shadow }: ProjectionRow,
+  { isNewerRun, known = Number.POSITIVE_INFINITY }: Seen
+): Model | undefined => {
+  const model = live ?? (isNewerRun === true ? null : shadow)
+  return model !== null && model.version > known && shadow?.version !== known ? model : undefined
+}
+
+const newerError = (name: string, { version }: Model, { isNewerRun, known }: Seen): string => {
+  const whose = `the model is of version ${version}, which a newer release built; this one has version ${known}`
+  return isNewerRun === true
+    ? `${whose}, and answers no queries of it while that one is at work`
+    : `${whose}, and no process of that one is at work: start it again, or where it was rolled back have a model of version ${known} ` +
+        `built in its place with \`daybook rebuild ${name}\``
+}
+
+const troubleOf = (row: ProjectionRow, seen: Seen): Trouble | null => {
   const { build, live, shadow } = row
+  const { letters, target } = seen
   if (live?.isAhead) return { step: "ahead", ...noEvent, attempts: 1, error: aheadError(row, live, target) }
   if (live?.failure != null) return { step: "apply", ...live.failure }
+  const newers = newersOf(row, seen)
+  if (newers !== undefined && newers.failure === null) {
+    const attempts = seen.isNewerRun === true ? 0 : 1
+    return { step: "newer", ...noEvent, attempts, error: newerError(row.name, newers, seen) }
+  }
   if (build !== null) return { step: build.step, ...noEvent, attempts: build.attempts, error: build.error }
   const failure = shadow?.failure ?? letters[0]
   return failure === undefined ? null : { step: "apply", ...failure }
 }
 
-const stateOf = (row: ProjectionRow, { known }: Seen): ProjectionStatus["status"] => {
+/** Whether it waits for a human, paused or not. */
+const isHalted = (row: ProjectionRow, seen: Seen): boolean =>
+  [row.live?.failure, row.shadow?.failure, row.build].some((failure) => failure?.halted === true) ||
+  (newersOf(row, seen) !== undefined && seen.isNewerRun !== true)
+
+const stateOf = (row: ProjectionRow, seen: Seen): ProjectionStatus["status"] => {
   const { build, live, paused, shadow } = row
   if (live?.isAhead) return "ahead"
   if (paused) return "paused"
-  const failures = [live?.failure, shadow?.failure, build]
-  // A newer release has built the model: this one does not touch it.
-  if (failures.some((failure) => failure?.halted) || (live?.version ?? 0) > (known ?? Infinity)) return "halted"
+  if (isHalted(row, seen) || newersOf(row, seen) !== undefined) return "halted"
   // A model that is built and waits for a reader to go is not failing.
   if (live?.failure != null || shadow?.failure != null || build?.step === "create") return "backing off"
   return shadow !== null || live === null ? "rebuilding" : "running"
@@ -52,17 +82,22 @@ const secondsLeft = ({ events, position, rate }: Model, target: number): number 
   return (Math.max(target - position, 0) * eventsPerPosition) / rate
 }
 
-export const of = (row: ProjectionRow, seen: Seen): ProjectionStatus => {
+export const of = (found: ProjectionRow, seen: Seen): ProjectionStatus => {
+  // One that a newer release began before it was rolled back is built by nobody.
+  const { known = Number.POSITIVE_INFINITY } = seen
+  const isLeft = found.live !== null && seen.isNewerRun === false && (found.shadow?.version ?? 0) > known
+  const row = isLeft && found.shadow?.failure === null ? { ...found, shadow: null } : found
   const { kind, live, name, shadow } = row
-  const { abandoned, lagMillis, letters, lettersOfShadow, skipped, target } = seen
+  const { abandoned, lagEvents, lagMillis, letters, lettersOfShadow, skipped, target } = seen
   const position = live?.position ?? 0
   return {
     name,
     kind,
     version: live?.version ?? 0,
     status: stateOf(row, seen),
+    isHalted: isHalted(row, seen),
     position,
-    lag: { events: Math.max(target - position, 0), seconds: lagMillis / 1_000 },
+    lag: { events: lagEvents, seconds: lagMillis / 1_000 },
     rate: live?.rate ?? 0,
     lastError: troubleOf(row, seen),
     deadLetters: [...letters, ...lettersOfShadow],
@@ -82,7 +117,7 @@ export const of = (row: ProjectionRow, seen: Seen): ProjectionStatus => {
 
 /**
  * How many things wait for a human: streams behind an event that failed too often, and a model that halted or is ahead. One that a
- * newer release took over has failed at nothing.
+ * newer release took over has failed at nothing, unless that release is gone.
  */
-export const stuckOf = ({ deadLetters, lastError, status }: ProjectionStatus): number =>
-  deadLetters.length + (status === "ahead" || (status === "halted" && lastError !== null) ? 1 : 0)
+export const stuckOf = ({ deadLetters, isHalted, status }: ProjectionStatus): number =>
+  deadLetters.length + (status === "ahead" || isHalted ? 1 : 0)

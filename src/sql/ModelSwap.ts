@@ -7,21 +7,18 @@
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Effect, LogLevel } from "effect"
-import * as Fault from "../core/Fault.ts"
+import { Effect } from "effect"
 import { type OutcomeUnknown, StoreUnavailable } from "../core/StoreError.ts"
-import { versionMark } from "../projection/Lease.ts"
+import * as Lease from "../projection/Lease.ts"
 import type { Checkpoint, Generation } from "../projection/Model.ts"
 import { CheckpointMoved, SwapFailed } from "../projection/ProjectionError.ts"
 import * as TableNames from "../projection/TableNames.ts"
+import * as BesideWriter from "./BesideWriter.ts"
 import * as ModelTables from "./ModelTables.ts"
 import * as ModelViews from "./ModelViews.ts"
 import { here, isAhead, keyOf, type Row, states } from "./ProjectionRows.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { Writer } from "./Writer.ts"
-
-/** Longest wait for one lock. */
-const patienceMs = 100
 
 /** The names of the views of the model that serves. */
 const shownNow = (connection: Connection, projection: string) =>
@@ -50,13 +47,14 @@ const heirsOf = (connection: Connection, projection: string, views: ReadonlyArra
       )
   )
 
-/** Who has what it waits for, for the operator. */
-const selectReaders = `SELECT format('pid %s, user %s%s, %s since %s', a.pid, a.usename,
+/** Who has a lock, for the operator. */
+const selectHolders = (condition: string) => `SELECT format('pid %s, user %s%s, %s since %s', a.pid, a.usename,
     CASE WHEN a.application_name = '' THEN '' ELSE ', ' || a.application_name END, a.state, a.xact_start::timestamptz(0))
   FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
-  WHERE l.granted AND l.relation = to_regclass(quote_ident(?)) ORDER BY a.xact_start LIMIT 5`
+  WHERE l.granted AND ${condition} ORDER BY a.xact_start LIMIT 5`
+const ofView = "l.relation = to_regclass(quote_ident(?))"
 
-/** Somebody reads what is to be replaced. */
+/** Somebody reads what is to be replaced, or writes for longer than the swap waits. */
 class Awaited extends Error {
   override readonly name = "Awaited"
 }
@@ -66,31 +64,34 @@ type ViewFailed = ModelViews.ViewsDepend | ModelViews.NameTaken
 const make = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
-  const { dialect, writeClient } = database
-  const { beside } = dialect
+  const { dialect } = database
+  const beside = BesideWriter.make(database)
 
-  const readersOf = (views: ReadonlyArray<string>) =>
-    Effect.forEach(views, (view) => database.read(selectReaders, [view])).pipe(
-      Effect.map((found) => [...new Set(found.flat().map((row: Row) => String(row[0])))]),
+  const holders = (condition: string, ...params: ReadonlyArray<string>) =>
+    Effect.map(database.read(selectHolders(condition), params), (rows) => rows.map((row: Row) => String(row[0])))
+
+  /** What it waits for: those who read the views, or, once it has these, those who write. */
+  const awaited = (views: ReadonlyArray<string>, isWritersTurn: boolean) => {
+    const found =
+      isWritersTurn && beside !== null
+        ? holders(beside.isWritersLock)
+        : Effect.map(
+            Effect.forEach(views, (view) => holders(ofView, view)),
+            (found) => [...new Set(found.flat())]
+          )
+    const what = isWritersTurn ? "write" : `read ${views.join(", ")}`
+    return found.pipe(
       // It is only told to the operator.
-      Effect.orElseSucceed((): ReadonlyArray<string> => [])
+      Effect.orElseSucceed((): ReadonlyArray<string> => []),
+      Effect.map((who) => `it waits for those who ${what}: ${who.length === 0 ? "nobody any more" : who.join("; ")}`)
     )
-
-  /** The swap failed for a reason of its own, which its caller gets; that the rollback failed too is for the log. */
-  const rollBack = (projection: string, connection: Connection) =>
-    Effect.catchAllCause(dialect.rollBack(connection), (cause) =>
-      Fault.report(LogLevel.Warning, "the swap of a read model could not be rolled back", { projection }, cause)
-    )
+  }
 
   /** What befell the exchange, as whoever asked for it is to take it. */
-  const failed = (projection: string, views: ReadonlyArray<string>, error: unknown) =>
+  const failed = (projection: string, views: ReadonlyArray<string>, isWritersTurn: boolean, error: unknown) =>
     Effect.gen(function* () {
       if (beside?.isLocked(error) === true) {
-        const readers = yield* readersOf(views)
-        const who = readers.length === 0 ? "nobody any more" : readers.join("; ")
-        const cause = new Awaited(`it waits for those who read ${views.join(", ")}: ${who}`, {
-          cause: innermost(error)
-        })
+        const cause = new Awaited(yield* awaited(views, isWritersTurn), { cause: innermost(error) })
         return yield* new SwapFailed({ projection, mayPass: true, cause })
       }
       if (error instanceof SqlError && !dialect.isMistake(error)) {
@@ -106,6 +107,7 @@ const make = Effect.gen(function* () {
     change: (connection: Connection) => Effect.Effect<A, E | SqlError>
   ): Effect.Effect<A, E | SwapFailed | StoreUnavailable | OutcomeUnknown> => {
     let views: ReadonlyArray<string> = []
+    let isWritersTurn = false
     const replace = Effect.fnUntraced(function* (connection: Connection) {
       const before = yield* shownNow(connection, projection)
       const own = new Set(shown.map(({ view }) => view))
@@ -122,11 +124,11 @@ const make = Effect.gen(function* () {
     const isOwn = (error: unknown): error is SqlError | ViewFailed =>
       error instanceof SqlError || error instanceof ModelViews.ViewsDepend || error instanceof ModelViews.NameTaken
     const told = <B, X>(effect: Effect.Effect<B, X | SqlError | ViewFailed>) =>
-      Effect.catchIf(effect, isOwn, (error) => failed(projection, views, error)) as Effect.Effect<
+      Effect.catchIf(effect, isOwn, (error) => failed(projection, views, isWritersTurn, error)) as Effect.Effect<
         B,
         Exclude<X, SqlError | ViewFailed> | SwapFailed | StoreUnavailable
       >
-    if (beside === null || writeClient === null) {
+    if (beside === null) {
       return Effect.suspend(() => {
         let result: A
         const ridden = writer.ride(0, (connection) =>
@@ -137,28 +139,34 @@ const make = Effect.gen(function* () {
         return Effect.map(ridden, () => result)
       }) as Effect.Effect<A, E | SwapFailed | StoreUnavailable | OutcomeUnknown>
     }
-    return Effect.scoped(
-      Effect.gen(function* () {
-        // The driver would lose a connection whose caller is interrupted while it connects.
-        const connection = dialect.own(dialect.adapt(yield* Effect.uninterruptible(writeClient.reserve)))
-        return yield* Effect.uninterruptible(
-          Effect.gen(function* () {
-            yield* beside.begin(connection, patienceMs)
-            const result = yield* Effect.onError(
-              Effect.gen(function* () {
-                yield* replace(connection)
-                yield* beside.lockWriters(connection)
-                return yield* change(connection)
-              }),
-              () => rollBack(projection, connection)
-            )
-            yield* Effect.tapError(dialect.commit(connection, false), () => rollBack(projection, connection))
-            return result
-          })
-        )
-      })
-    ).pipe(told) as Effect.Effect<A, E | SwapFailed | StoreUnavailable>
+    return beside
+      .transact(projection, (adapted) =>
+        Effect.gen(function* () {
+          const connection = dialect.own(adapted)
+          yield* replace(connection)
+          isWritersTurn = true
+          yield* beside.lockWriters(connection)
+          return yield* change(connection)
+        })
+      )
+      .pipe(told) as Effect.Effect<A, E | SwapFailed | StoreUnavailable>
   }
+
+  /** Removes the model that served, or keeps it for the processes of its release, which go on with it. */
+  const leave = Effect.fnUntraced(function* (connection: Connection, live: Checkpoint, isOlder: boolean) {
+    const { generation, projection, version } = live
+    const [run] = isOlder
+      ? yield* connection.executeValues(
+          `SELECT 1 FROM projection_leases WHERE projection = ? AND expires_at > ${dialect.now}`,
+          [Lease.nameOf(projection, version)]
+        )
+      : []
+    if (run === undefined) return void (yield* ModelTables.drop(connection, dialect, live))
+    yield* connection.executeRaw(
+      `UPDATE projection_models SET live = ${states.former} WHERE projection = ? AND generation = ?`,
+      [projection, generation]
+    )
+  })
 
   const swap = (shadow: Generation, live: Checkpoint | null) => {
     const shown = Object.entries(shadow.tables).map(([view, table]) => ({ view, table }))
@@ -182,7 +190,7 @@ const make = Effect.gen(function* () {
           keyOf(shadow)
         )
         if (swapped.length === 0) return yield* new CheckpointMoved({ projection, generation, expected })
-        if (live !== null) yield* ModelTables.drop(connection, dialect, live)
+        if (live !== null) yield* leave(connection, live, live.version < shadow.version && ahead === 0)
         // What an operator undid, this model has.
         const lifted = "projection = ? AND lifted_after < ?"
         yield* connection.executeRaw(
@@ -225,7 +233,7 @@ const make = Effect.gen(function* () {
         for (const table of ["projection_skips", "projection_skip_notes"]) {
           yield* connection.executeRaw(`DELETE FROM ${table} WHERE projection = ?`, [projection])
         }
-        const ofVersions = `${projection}${versionMark}`
+        const ofVersions = `${projection}${Lease.versionMark}`
         yield* connection.executeRaw(
           "DELETE FROM projection_leases WHERE projection = ? OR substr(projection, 1, CAST(? AS INTEGER)) = ?",
           [projection, [...ofVersions].length, ofVersions]

@@ -6,6 +6,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either } from "effect"
+import type { Generation } from "../projection/Model.ts"
 import * as TableNames from "../projection/TableNames.ts"
 import type { Dialect } from "./SqlDatabase.ts"
 
@@ -77,12 +78,18 @@ const replaceSqlite: Replace = Effect.fnUntraced(function* (connection, shown, g
 const selectColumns = `SELECT json_build_array(attname, format_type(atttypid, atttypmod), attcollation)::text
   FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`
 
-/** Views that read it, and what they read of it is as it is now. */
+/** What would go with it, or keep it: views that read it, and triggers and rules that others gave it. */
 const selectDependents = `SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend AS d
   JOIN pg_rewrite AS r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
-  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(?) AND r.ev_class <> d.refobjid ORDER BY 1`
+  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(?) AND r.ev_class <> d.refobjid
+  UNION SELECT format('trigger %I', tgname) FROM pg_trigger WHERE tgrelid = to_regclass(?) AND NOT tgisinternal
+  UNION SELECT format('rule %I', rulename) FROM pg_rewrite WHERE ev_class = to_regclass(?) AND rulename <> '_RETURN'
+  ORDER BY 1`
 
-/** Statements that give others the rights they have now, to the view and to those of its columns that stay. */
+/**
+ * Statements that give all who have rights to the view what they have now, to it and to those of its columns that stay; the owner too,
+ * unless nothing was ever said of rights.
+ */
 const selectGrants = `
   WITH given (columns, acl) AS (
     SELECT '', relacl FROM pg_class WHERE oid = to_regclass(?)
@@ -93,8 +100,16 @@ const selectGrants = `
   SELECT format('GRANT %s%s ON %s TO %s%s', right_.privilege_type, given.columns, to_regclass(?)::text,
     CASE right_.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(right_.grantee)) END,
     CASE WHEN right_.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-  FROM given CROSS JOIN LATERAL aclexplode(given.acl) AS right_
-  WHERE right_.grantee <> (SELECT relowner FROM pg_class WHERE oid = to_regclass(?))`
+  FROM given CROSS JOIN LATERAL aclexplode(given.acl) AS right_`
+
+/** Statements that take from all what a new view gives: default privileges may be wider than the rights that were there. */
+const selectRevokes = `SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', to_regclass(?)::text,
+    CASE right_.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(right_.grantee)) END)
+  FROM pg_class AS c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS right_
+  WHERE c.oid = to_regclass(?) AND (right_.grantee <> c.relowner OR ?::text = 'owner')`
+
+/** Of the view: its owner, and whether the owner's own rights were ever changed. */
+const selectOwner = `SELECT quote_ident(pg_get_userbyid(relowner)), relacl IS NOT NULL FROM pg_class WHERE oid = to_regclass(?)`
 
 const selectOptions =
   "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass(?) AND reloptions IS NOT NULL"
@@ -102,7 +117,7 @@ const selectComment = "SELECT d FROM obj_description(to_regclass(?), 'pg_class')
 
 /** Drops the view, which no other one may need. */
 const dropUnneeded = Effect.fnUntraced(function* (connection: Connection, view: string) {
-  const dependents = yield* texts(connection, selectDependents, [quoted(view)])
+  const dependents = yield* texts(connection, selectDependents, [quoted(view), quoted(view), quoted(view)])
   if (dependents.length > 0) return yield* Effect.fail(new ViewsDepend(dependents, view))
   yield* run(connection, `DROP VIEW IF EXISTS ${quoted(view)}`)
 })
@@ -117,10 +132,15 @@ const replaceOne = Effect.fnUntraced(function* (connection: Connection, shown: S
   if (before.every((column, index) => column === columns[index])) {
     return yield* create(connection, shown, options, "OR REPLACE ")
   }
-  const grants = yield* texts(connection, selectGrants, [view, view, table, view, view])
+  const grants = yield* texts(connection, selectGrants, [view, view, table, view])
+  const [[owner, isSaid] = []] = yield* connection.executeValues(selectOwner, [view])
   const [comment] = yield* texts(connection, selectComment, [view])
   yield* dropUnneeded(connection, shown.view)
   yield* create(connection, shown, options)
+  if (owner !== undefined) yield* run(connection, `ALTER VIEW ${view} OWNER TO ${owner}`)
+  for (const revoke of yield* texts(connection, selectRevokes, [view, view, isSaid === true ? "owner" : "others"])) {
+    yield* run(connection, revoke)
+  }
   for (const grant of grants) yield* run(connection, grant)
   if (comment !== undefined) yield* run(connection, `COMMENT ON VIEW ${view} IS ${literal(comment)}`)
 })
@@ -174,3 +194,26 @@ export const ensure = (
 /** A query that gives the position of the model that serves. A view takes no parameters. */
 export const checkpointQuery = (projection: string): string =>
   `SELECT position FROM projection_models WHERE projection = ${literal(projection)} AND live = 1`
+
+/** Whether a query may be about this model: its text has the name of one of the views. */
+export const namesViewsOf = ({ projection, tables }: Generation, sql: string): boolean =>
+  [TableNames.checkpointOf(projection), ...Object.keys(tables)].some((view) => sql.includes(view))
+
+const withWord = /^\s*WITH\s+(?:(RECURSIVE)\s+)?/i
+
+/** The query with these models in place of those that serve: within it their tables stand under the names of the views. */
+export const over = ({ rename }: Pick<Dialect, "rename">, models: ReadonlyArray<Generation>, sql: string): string => {
+  const stands = (name: string, query: string) => `${quoted(name)} AS NOT MATERIALIZED (${query})`
+  const parts = models.flatMap(({ generation, projection, tables }) => [
+    ...Object.entries(tables).map(([view, table]) => stands(view, `SELECT * FROM ${quoted(table)}`)),
+    stands(
+      TableNames.checkpointOf(projection),
+      rename(
+        `SELECT position FROM projection_models WHERE projection = ${literal(projection)} AND generation = ${generation}`
+      )
+    )
+  ])
+  const own = withWord.exec(sql)
+  const recursive = own?.[1] === undefined ? "" : "RECURSIVE "
+  return `WITH ${recursive}${parts.join(", ")}${own === null ? " " : ", "}${sql.slice(own?.[0].length ?? 0)}`
+}

@@ -10,13 +10,18 @@ import * as TablePrefix from "./TablePrefix.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
+/** "Dayb": the lock of the one who writes; and the next number: that of whoever makes tables for a projection. */
+const writersLock = 0x44617962
+const makersLock = writersLock + 1
+
 /**
- * "Dayb", and the schema that holds the events: stores in two schemas of one database do not wait for each other, and roles
- * that come to the same tables on different search paths do. Before there are tables, the schema that they will be made in.
+ * The schema that holds the events: stores in two schemas of one database do not wait for each other, and roles that come to the
+ * same tables on different search paths do. Before there are tables, the schema that they will be made in.
  */
-const lockOf = (prefix: string) => `SELECT pg_advisory_xact_lock(${0x44617962}, coalesce(
+const schemaOf = (prefix: string) => `coalesce(
   (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('${prefix}events')),
-  (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)::int4)`
+  (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)`
+const lockOf = (prefix: string) => `SELECT pg_advisory_xact_lock(${writersLock}, ${schemaOf(prefix)}::int4)`
 
 /** `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as functions. */
 const numbered = new StatementCache(500, (sql) => {
@@ -182,6 +187,17 @@ export const make = ({
           () => rollBack(connection)
         ),
       lockWriters: (connection) => run(connection, lock),
+      isWritersLock: `l.locktype = 'advisory' AND l.classid = ${writersLock} AND l.objsubid = 2
+        AND l.objid = ${schemaOf(prefix)}::oid
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      claim: (connection, projection) =>
+        Effect.map(
+          connection.executeValues(
+            `SELECT pg_try_advisory_xact_lock(${makersLock}, hashtext(${schemaOf(prefix)}::text || ?))`,
+            [projection]
+          ),
+          ([row]) => row?.[0] === true
+        ),
       isLocked: (error) => /^(?:55P03|40P01)$/.test(stateOf(error))
     },
     commit: (connection, hasEvents) =>

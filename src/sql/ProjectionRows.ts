@@ -16,8 +16,8 @@ import { type Work, Writer } from "./Writer.ts"
 
 export type Row = ReadonlyArray<unknown>
 
-/** What a row is, in its column `live`. Releases that do not know the last two pass them over. */
-export const states = { shadow: 0, live: 1, retired: 2, build: 3 }
+/** What a row is, in its column `live`. Releases that do not know the last three pass them over. */
+export const states = { shadow: 0, live: 1, retired: 2, build: 3, former: 4 }
 
 /**
  * Whether the log has no event at the checkpoint, or another one than was passed there. A release that moved the checkpoint

@@ -16,6 +16,10 @@ export interface Beside {
   readonly begin: (connection: Connection, lockTimeoutMs: number) => Effect.Effect<unknown, SqlError>
   /** Takes the lock of the one who writes. */
   readonly lockWriters: (connection: Connection) => Effect.Effect<unknown, SqlError>
+  /** A condition on `pg_locks AS l`: it is the lock of the one who writes. */
+  readonly isWritersLock: string
+  /** Takes the right to make tables for this projection, for as long as the transaction, or gives false where another has it. */
+  readonly claim: (connection: Connection, projection: string) => Effect.Effect<boolean, SqlError>
   /** A lock was not to be had in time. */
   readonly isLocked: (error: unknown) => boolean
 }

@@ -2,11 +2,13 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Clock, Effect, Layer, Option } from "effect"
+import { StoreUnavailable } from "../core/StoreError.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
-import type { Checkpoint, ProjectionRow } from "../projection/Model.ts"
+import type { Checkpoint, Generation, ProjectionRow } from "../projection/Model.ts"
 import type { Any } from "../projection/Projection.ts"
-import { CreateFailed } from "../projection/ProjectionError.ts"
+import { CheckpointMoved, CreateFailed } from "../projection/ProjectionError.ts"
 import * as TableNames from "../projection/TableNames.ts"
+import * as BesideWriter from "./BesideWriter.ts"
 import * as ModelSwap from "./ModelSwap.ts"
 import * as ModelTables from "./ModelTables.ts"
 import {
@@ -36,6 +38,7 @@ const toRows = (projections: ReadonlyArray<Row>, models: ReadonlyArray<Row>): Re
       kind,
       live: find(states.live),
       shadow: find(states.shadow),
+      formers: own.filter((model) => model[3] === states.former).map(toModel),
       build: find(states.build)?.failure ?? null,
       retired: own.filter((model) => model[3] === states.retired).length,
       rebuildRequested: rebuildRequested === 1,
@@ -70,16 +73,96 @@ const make = Effect.gen(function* () {
   const { dialect } = database
   const { remove, swap } = yield* ModelSwap.make
 
-  const created = (projection: Any, tables: TableNames.Tables<string>) =>
+  const beside = BesideWriter.make(database)
+
+  /** Makes the tables, on a connection for statements of the application. */
+  const created = (projection: Any, tables: TableNames.Tables<string>, connection: Connection) =>
     Effect.flatMap(
-      Effect.zip(
-        Effect.sync(() => projection.create(tables)),
-        applicationConnection
-      ),
-      ([statements, connection]) =>
+      Effect.sync(() => projection.create(tables)),
+      (statements) =>
         Effect.forEach(statements, (statement) => connection.executeRaw(dialect.definition(statement), []), {
           discard: true
         })
+    ).pipe(
+      Effect.catchAllCause((cause): Effect.Effect<never, SqlError | CreateFailed> => {
+        const error = Cause.squash(cause)
+        return error instanceof SqlError && !dialect.isMistake(error)
+          ? Effect.fail(error)
+          : new CreateFailed({ projection: projection.name, cause: innermost(error) })
+      })
+    )
+
+  /** The generations that there are, with their states, and the one that comes next. */
+  const generationsOf = (connection: Connection, name: string) =>
+    Effect.map(
+      connection.executeValues(
+        "SELECT generation, live FROM projection_models WHERE projection = ? ORDER BY generation",
+        [name]
+      ),
+      (rows) => ({ known: rows as ReadonlyArray<readonly [number, number]>, next: Number(rows.at(-1)?.[0] ?? 0) + 1 })
+    )
+
+  const nextOf = (projection: Any, generation: number): Generation => ({
+    projection: projection.name,
+    version: projection.version,
+    generation,
+    position: 0,
+    tables: TableNames.ofGeneration(projection, generation)
+  })
+
+  /** Notes a model that is begun, in place of one that was begun and not finished. */
+  const noteBegun = Effect.fnUntraced(function* (
+    connection: Connection,
+    begun: Generation,
+    known: ReadonlyArray<readonly [number, number]>
+  ) {
+    for (const [generation, state] of known) {
+      if (state !== states.shadow) continue
+      yield* ModelTables.drop(connection, dialect, { projection: begun.projection, generation })
+    }
+    yield* insertModel(connection, begun, states.shadow, begun.tables)
+  })
+
+  /** Within the writer's transaction: the database has one that writes. */
+  const beginWithin = (projection: Any) =>
+    ride(
+      Effect.fnUntraced(function* (connection) {
+        const { known, next } = yield* generationsOf(connection, projection.name)
+        const begun = nextOf(projection, next)
+        yield* noteBegun(connection, begun, known)
+        yield* created(projection, begun.tables, yield* applicationConnection)
+        return begun
+      })
+    )
+
+  /** What `create` does may take long, and nobody who appends waits for it. */
+  const beginBeside = ({ claim, isLocked, lockWriters, transact }: BesideWriter.BesideWriter, projection: Any) =>
+    transact(projection.name, (adapted) =>
+      Effect.gen(function* () {
+        const connection = dialect.own(adapted)
+        const isOurs = yield* claim(connection, projection.name)
+        const { next } = yield* generationsOf(connection, projection.name)
+        const begun = nextOf(projection, next)
+        const moved = new CheckpointMoved({ projection: projection.name, generation: next, expected: 0 })
+        if (!isOurs) return yield* moved
+        yield* created(projection, begun.tables, adapted)
+        yield* lockWriters(connection)
+        const now = yield* generationsOf(connection, projection.name)
+        if (now.next !== next) return yield* moved
+        yield* noteBegun(connection, begun, now.known)
+        return begun
+      })
+    ).pipe(
+      Effect.catchIf(
+        (error) => error instanceof SqlError,
+        (error) => {
+          const cause = innermost(error)
+          return new StoreUnavailable({
+            operation: "append",
+            cause: isLocked(error) ? new Error("its tables wait for a lock that others hold", { cause }) : cause
+          })
+        }
+      )
     )
 
   return GenerationStore.of({
@@ -167,34 +250,7 @@ const make = Effect.gen(function* () {
           )
         )
       ),
-    beginShadow: (projection) =>
-      ride(
-        Effect.fnUntraced(function* (connection) {
-          const { name, version } = projection
-          const rows = yield* connection.executeValues(
-            "SELECT generation, live FROM projection_models WHERE projection = ? ORDER BY generation",
-            [name]
-          )
-          const generation = ((rows.at(-1)?.[0] ?? 0) as number) + 1
-          for (const [begun, state] of rows) {
-            if (state !== states.shadow) continue
-            yield* ModelTables.drop(connection, dialect, { projection: name, generation: begun as number })
-          }
-          const tables = TableNames.ofGeneration(projection, generation)
-          const begun = { projection: name, version, generation, position: 0, tables }
-          yield* insertModel(connection, begun, states.shadow, tables)
-          yield* Effect.catchAllCause(
-            created(projection, tables),
-            (cause): Effect.Effect<never, SqlError | CreateFailed> => {
-              const error = Cause.squash(cause)
-              return error instanceof SqlError && !dialect.isMistake(error)
-                ? Effect.fail(error)
-                : new CreateFailed({ projection: name, cause: innermost(error) })
-            }
-          )
-          return begun
-        })
-      ),
+    beginShadow: (projection) => (beside === null ? beginWithin(projection) : beginBeside(beside, projection)),
     swap,
     remove,
     noteBuild: (projection, failure) =>

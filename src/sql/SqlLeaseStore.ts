@@ -21,6 +21,11 @@ const make = Effect.gen(function* () {
       const params = [name, owner, Math.ceil(Duration.toMillis(duration))]
       return ride((connection) => Effect.map(connection.executeValues(sql, params), (rows) => rows.length > 0))
     },
+    isHeld: (name) =>
+      Effect.map(
+        read(`SELECT 1 FROM projection_leases WHERE projection = ? AND expires_at > ${database.dialect.now}`, [name]),
+        (rows) => rows.length > 0
+      ),
     endLease: (name, owner) =>
       Effect.asVoid(run("DELETE FROM projection_leases WHERE projection = ? AND owner = ?", [name, owner])),
     beat: (owner) => Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.asVoid(run(upsertHost, [owner, now]))),

@@ -29,6 +29,7 @@ const make = Effect.sync(() => {
     live: { ...live, position },
     shadow: null,
     build: null,
+    formers: [],
     retired: 0,
     rebuildRequested: false,
     paused: false

@@ -5,7 +5,9 @@ import { EventStore } from "../../core/EventStore.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Projections } from "../../projection/Projections.ts"
 import { ReadModels } from "../../projection/ReadModels.ts"
-import { appendRaw, beside, caughtUp, note, notes, running, service, status, until } from "../Notes.ts"
+import * as Status from "../../projection/Status.ts"
+import { appendRaw, beside, caughtUp, halted, note, notes, running, service, status, until } from "../Notes.ts"
+import { poison } from "./Poison.ts"
 import type { ProjectionCase } from "./ProjectionCase.ts"
 
 /** A store whose wake-ups are lost. */
@@ -39,6 +41,19 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
         })
       )
     })
+  },
+  {
+    name: "a model that halted and is paused still waits for a human (RD2)",
+    run: running(
+      [notes(poison("bad"))],
+      Effect.gen(function* () {
+        yield* note("a", "bad")
+        yield* until(halted)
+        yield* Effect.flatMap(service, (asked) => asked.pause("notes"))
+        const now = yield* until((seen) => seen.status === "paused")
+        deepStrictEqual([now.isHalted, Status.stuckOf(now)], [true, 1])
+      })
+    )
   },
   {
     name: "waiting for a position ends when the model has it, or with ViewBehind (PR12)",

@@ -134,6 +134,11 @@ export const Restores: ReadonlyArray<ReadSideCase> = [
           strictEqual(yield* generationOf("notes"), 2)
           const now = yield* status()
           deepStrictEqual([now.status, now.lag.events, now.position], ["running", 0, end])
+          // What another process that has not looked before says of one that has taken nothing yet.
+          yield* beside(
+            [notes({ name: "late" })],
+            Effect.map(status("late"), ({ lag }) => strictEqual(lag.events, positions.length))
+          )
           deepStrictEqual(Object.keys(yield* model()).length, positions.length)
         }),
         ProjectionConfig.layer({ ...fast, maxBatch: 2 })

@@ -1,6 +1,7 @@
 /** A rebuild beside others who use the model: their rights and views stay, and what keeps it from its place is named. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
+import { GenerationStore } from "../../projection/GenerationStore.ts"
 import { Projections } from "../../projection/Projections.ts"
 import * as Status from "../../projection/Status.ts"
 import { beside, caughtUp, halted, model, note, notes, running, service, status, until } from "../Notes.ts"
@@ -90,6 +91,116 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
         Effect.flatMap(service, (asked) => asked.awaitPosition("model", end, "100 seconds"))
       )
       deepStrictEqual((yield* counted("model"))?.[0], 3)
+    })
+  },
+  {
+    name: "where the columns of a model change, nobody has more rights after the swap than before (RD2)",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one")
+      yield* running([counting("model")], caughtUp(end, "model"))
+      const wider = counting("model", { version: 2, columns: "count INTEGER NOT NULL, one TEXT NOT NULL" })
+      const isPostgres = other.kind === "postgres"
+      const rights = `SELECT pg_get_userbyid(relowner)::text, attname, grantee, privilege_type, is_grantable FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+        CROSS JOIN LATERAL aclexplode(coalesce(attacl, relacl)) WHERE pg_class.oid = to_regclass('model') ORDER BY 2, 3, 4`
+      if (isPostgres) {
+        yield* other.run(`DO $$ BEGIN EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, DELETE ON TABLES TO PUBLIC',
+          current_schema()); END $$`)
+        yield* other.run("GRANT SELECT ON model TO PUBLIC; GRANT INSERT ON model TO pg_monitor WITH GRANT OPTION")
+        yield* other.run("REVOKE TRUNCATE ON model FROM CURRENT_USER; GRANT UPDATE (count) ON model TO PUBLIC")
+      }
+      const before = isPostgres ? yield* other.run(rights) : []
+      yield* running([wider], caughtUp(end, "model"))
+      if (isPostgres) deepStrictEqual(yield* other.run(rights), before)
+      deepStrictEqual(
+        (yield* query("SELECT * FROM model")).map((row) => row.map(String)),
+        [["1", "one"]]
+      )
+    })
+  },
+  {
+    name: "a trigger of others on a model whose columns change halts the swap, and is named (RD2)",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one")
+      yield* running([counting("model"), notes({ name: "other" })], caughtUp(end, "model"))
+      // SQLite drops a view's triggers with it, and has no rights or functions that could hang on one.
+      if (other.kind !== "postgres") return
+      yield* other.run("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+      yield* other.run("CREATE TRIGGER kept INSTEAD OF INSERT ON model FOR EACH ROW EXECUTE FUNCTION nothing()")
+      const wider = counting("model", { version: 2, columns: "count INTEGER NOT NULL, one TEXT NOT NULL" })
+      yield* running(
+        [wider, notes({ name: "other" })],
+        Effect.gen(function* () {
+          const now = yield* until(halted, "model")
+          deepStrictEqual(now.lastError?.step, "swap")
+          ok(now.lastError?.error.includes("kept"), now.lastError?.error)
+          yield* other.run("DROP TRIGGER kept ON model")
+          yield* rebuilt("model")
+          deepStrictEqual(yield* counted("model"), [1, 1])
+        })
+      )
+    })
+  },
+  {
+    name: "a swap that waits for those who write names them, and not readers (RD2)",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      const end = yield* note("a", "one")
+      yield* running(
+        [notes()],
+        Effect.gen(function* () {
+          yield* caughtUp(end)
+          if (other.kind !== "postgres") return
+          const asked = yield* Projections
+          const generations = yield* GenerationStore
+          const row = Option.getOrThrow(yield* generations.find("notes"))
+          const shadow = yield* generations.beginShadow(notes())
+          yield* asked.pause("notes")
+          const failed = yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* other.reading(
+                `SELECT pg_advisory_xact_lock(${0x44617962}, relnamespace::int4) FROM pg_class WHERE oid = to_regclass('events')`
+              )
+              return yield* Effect.flip(generations.swap(shadow, row.live))
+            })
+          )
+          ok(/those who write: pid \d+/.test(String(failed)), String(failed))
+        })
+      )
+    })
+  },
+  {
+    name: "what `create` does holds up nobody who appends (RD2)",
+    run: Effect.gen(function* () {
+      const other = yield* OtherSession
+      // SQLite has one transaction that writes.
+      if (other.kind !== "postgres") return
+      const gate = 4_711
+      const slow = counting("model", {
+        more: () => [
+          `DO $$ BEGIN WHILE NOT pg_try_advisory_xact_lock(${gate}) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$`
+        ]
+      })
+      const rebuilding = yield* running(
+        [slow, notes({ name: "other" })],
+        Effect.gen(function* () {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* other.reading(`SELECT pg_advisory_xact_lock(${gate})`)
+              const creating = other.run(
+                "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DO $$%' AND state = 'active'"
+              )
+              yield* Effect.repeat(creating, { until: (rows) => rows.length > 0 })
+              for (let count = 0; count < 5; count++) yield* keepsUp
+            })
+          )
+          yield* caughtUp(yield* note("a", "last"), "model")
+          return yield* counted("model")
+        })
+      )
+      deepStrictEqual(rebuilding, [6, 6])
     })
   },
   {
