@@ -7,7 +7,7 @@ import { join } from "node:path"
 import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
 import type BetterSqlite3 from "better-sqlite3"
-import { Effect, Fiber, Layer, Logger } from "effect"
+import { Effect, Fiber, Layer, Logger, Schedule } from "effect"
 import { inject } from "vitest"
 import { Account } from "../../src/bank/account/Account.ts"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
@@ -221,7 +221,11 @@ describe("an operator's verbs", () => {
           Effect.provide(effect, Layer.provideMerge(summary, store))
         yield* run(
           Effect.flatMap(Projections, (projections) =>
-            Effect.repeat(projections.status("account_summary"), { until: ({ status }) => status === "halted" })
+            // With a pause: who asks again and again leaves the runner no turn of the event loop.
+            Effect.repeat(projections.status("account_summary"), {
+              until: ({ status }) => status === "halted",
+              schedule: Schedule.spaced("2 millis")
+            })
           )
         )
         const listed = yield* daybook(filename, "projections")
