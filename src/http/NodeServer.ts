@@ -18,6 +18,7 @@ import { Lifecycle } from "./Lifecycle.ts"
 import { LogHeader } from "./LogHeader.ts"
 import * as Problem from "./Problem.ts"
 import * as ProtectiveHeaders from "./ProtectiveHeaders.ts"
+import * as RequestTarget from "./RequestTarget.ts"
 
 export interface Address {
   readonly host: string
@@ -131,6 +132,7 @@ const make = (address: Address) =>
           refuse(log.value(), new Error("no host"), request.socket)
           return
         }
+        RequestTarget.toPath(request)
         if (lifecycle.isStopping()) response.setHeader("connection", "close")
         // It waits for a next request that is not to come.
         response.once("close", () => {

@@ -4,9 +4,9 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect } from "effect"
-import type { EventStore, OperationError, RecordError } from "../core/EventStore.ts"
-import type * as Operation from "../core/Operation.ts"
+import { Data, Effect } from "effect"
+import { EventStore, type OperationError, type RecordError } from "../core/EventStore.ts"
+import * as Operation from "../core/Operation.ts"
 import { Principal } from "../core/Principal.ts"
 import type { Failure } from "../projection/Model.ts"
 import type {
@@ -116,15 +116,33 @@ const operate = <E extends VerbError>(
   run: (by: Operation.By) => Effect.Effect<Operation.Done, E>
 ) => operateAs(given, run, problemOf)
 
+/** Ends the transaction in which a key was looked up. */
+class KeyIsFree extends Data.TaggedError("KeyIsFree") {}
+
+/**
+ * Refuses a key that the log has: a dry run writes nothing and leaves its key free, so what stands under one is another request. The key is
+ * looked up as that of any operation, by one that is not done.
+ */
+const refuseKnownKey = Effect.gen(function* () {
+  const { commandId: key, isKeyed } = yield* CurrentCommand
+  if (!isKeyed) return
+  yield* Operation.run("reactions.abandoning", {}, { key }, Effect.fail(new KeyIsFree())).pipe(
+    Effect.catchAll((error) => (error._tag === "KeyIsFree" ? Effect.void : Effect.fail(problemOf(error))))
+  )
+})
+
 export const reactions = HttpApiBuilder.group(ServiceApi, "reactions", (handlers) =>
-  Effect.map(Projections, (projections) =>
+  Effect.map(Effect.all([Projections, EventStore]), ([projections, store]) =>
     handlers
       .handle("retry", ({ path: { name }, payload }) =>
         operate(payload, (by) => projections.retry(name, payload.streamId, by))
       )
       .handle("abandon", ({ path: { name }, payload }) =>
         payload.dryRun === true
-          ? Effect.mapError(projections.abandoning(name, payload.streamId), problemOf)
+          ? Effect.zipRight(
+              Effect.provideService(refuseKnownKey, EventStore, store),
+              Effect.mapError(projections.abandoning(name, payload.streamId), problemOf)
+            )
           : operate(payload, (by) => projections.abandon(name, payload.streamId, by))
       )
       .handle("takeUp", ({ path: { name }, payload }) =>

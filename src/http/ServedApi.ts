@@ -1,13 +1,16 @@
 /** `ServedApi` is the contract of the service that runs: the application's own and the part that every service has, as one. */
 import * as HttpApi from "@effect/platform/HttpApi"
+import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import { Context, Effect } from "effect"
 import type * as Metadata from "../core/Metadata.ts"
 import { type Application, type HttpPart, InvalidApplication } from "../projection/Application.ts"
+import { Timer } from "../projection/Timer.ts"
 import * as AggregatesApi from "./AggregatesApi.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import * as Problem from "./Problem.ts"
 import * as Routes from "./Routes.ts"
 import { ServiceApi } from "./ServiceApi.ts"
+import * as TimersApi from "./TimersApi.ts"
 
 /** A contract whose groups are known to the router alone. */
 type Api = (typeof HttpApi.Api)["Service"]["api"]
@@ -41,6 +44,18 @@ const combined = (own: HttpApi.HttpApi.AnyWithProps | undefined): HttpApi.HttpAp
     .addHttpApi(anyOf(AggregatesApi.AggregatesApi))
 }
 
+/** Takes the place of the group of timers where an application has none. */
+const withoutTimers = TimersApi.listing as HttpApiGroup.HttpApiGroup.Any as HttpApiGroup.HttpApiGroup.AnyWithProps
+
+/** The contract as the document shows it: without verbs for what the application does not have. */
+const shown = (api: HttpApi.HttpApi.AnyWithProps, { aggregates }: Application): HttpApi.HttpApi.AnyWithProps => {
+  const hasTimers = aggregates.some(({ contract }) => contract === Timer)
+  return AggregatesApi.describe(
+    hasTimers ? api : anyOf(api.add(withoutTimers)),
+    aggregates.map(({ published }) => published)
+  )
+}
+
 /** The contract of an application. Throws `InvalidApplication` where its API has a group that every service has. */
 export const make = (app: Application, part: HttpPart | undefined): ServedApi["Type"] => {
   const api = combined(part?.api)
@@ -50,8 +65,7 @@ export const make = (app: Application, part: HttpPart | undefined): ServedApi["T
     routes: Routes.make(api),
     metadata: app.metadata,
     document: () => {
-      const aggregates = app.aggregates.map(({ published }) => published)
-      built ??= OpenApiDocument.make(AggregatesApi.describe(api, aggregates), {
+      built ??= OpenApiDocument.make(shown(api, app), {
         title: app.name,
         description: part?.description ?? app.description,
         codes: [...Object.keys(Problem.codes), ...(part?.problems ?? [])]

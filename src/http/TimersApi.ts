@@ -77,7 +77,8 @@ const verb = <const Name extends string>(name: Name, summary: string) =>
     )
     .middleware(Access.Admin)
 
-export class Timers extends HttpApiGroup.make("timers")
+/** What an application without timers has of them: a list of none, and nothing to cancel or fire. */
+export const listing = HttpApiGroup.make("timers")
   .annotate(OpenApi.Description, "Commands that wait for their time, and what an operator has them do.")
   .add(
     HttpApiEndpoint.get("list", "/timers")
@@ -87,5 +88,7 @@ export class Timers extends HttpApiGroup.make("timers")
       .addError(Schema.Union(every, Problem.schema("invalid-cursor")))
       .middleware(Access.Read)
   )
+
+export class Timers extends listing
   .add(verb("cancel", "Have a timer not fire"))
   .add(verb("fire", "Have a timer fire now, whatever its time")) {}

@@ -11,6 +11,7 @@ process.env.DAYBOOK_PROGRAM = JSON.stringify(daybook(tmpdir(), "--allow-net=127.
 // They register their tests here; after the line above, so not as static imports.
 await import("../http/contract.test.ts")
 await import("../http/newerRelease.test.ts")
+await import("../http/requestTarget.test.ts")
 await import("../http/tokens.test.ts")
 await import("../http/jwt.test.ts")
 await import("../http/principal.test.ts")

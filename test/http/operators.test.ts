@@ -66,6 +66,28 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("operators over 
     })
   )
 
+  it.effect("a dry run keeps no key, and is refused one that was used (HX2)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const post = (path: string, key: string, body: unknown) =>
+        ask(`${url}${path}`, { method: "POST", body, headers: as("anna", key) })
+      const dryRun = (key: string) =>
+        post("/reactions/transfers/abandon", key, { streamId: "transfer-1", dryRun: true })
+      const resume = (key: string) => post("/projections/account_summary/resume", key, {})
+      assert.strictEqual((yield* resume("dry-operation")).status, 202)
+      const opened = yield* post("/accounts", "dry-command", { owner: "A", currency: "EUR" })
+      assert.strictEqual(opened.status, 201, opened.text)
+      for (const key of ["dry-operation", "dry-command"]) {
+        assertProblem(yield* dryRun(key), "idempotency-key-reused")
+      }
+      const last = Effect.map(ask(`${url}/operations?limit=1000`, { headers: as("anna") }), ({ json }) => json)
+      const before = yield* last
+      for (const _ of [1, 2]) assertProblem(yield* dryRun("dry-free"), "nothing-to-do")
+      assert.deepStrictEqual(yield* last, before)
+      assert.strictEqual((yield* resume("dry-free")).status, 202)
+    })
+  )
+
   it.effect("what there is nothing to do for is 409, and what there is not 404 (RD7)", () =>
     Effect.gen(function* () {
       const url = yield* Url
