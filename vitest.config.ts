@@ -16,7 +16,7 @@ const programs = [
   "test/bank/Crash.test.ts",
   "test/cli/*.test.ts",
   "test/console/screens.test.ts",
-  "test/cluster/{conformance,processes,serve,starvation}.test.ts",
+  "test/cluster/{conformance,processes,roundRobin,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/nats/{cli,kills,processes}.test.ts",
   "test/http/{crashes,doors,faults,openapi,serve,tour}.test.ts",
