@@ -10,6 +10,7 @@ import {
   BalanceNotZero,
   InsufficientFunds,
   InvalidAmount,
+  TransfersUnreadable,
   UnknownCurrency
 } from "../../src/bank/account/AccountError.ts"
 import { AccountClosed, AccountOpened, Deposited, Withdrawn } from "../../src/bank/account/AccountEvents.ts"
@@ -203,7 +204,8 @@ describe("an account", () => {
     const unkept = [
       new AccountNotFound({ accountId }),
       new InvalidAmount({ field: "amount", reason: "is no amount" }),
-      new UnknownCurrency({ currency: "XXQ" })
+      new UnknownCurrency({ currency: "XXQ" }),
+      new TransfersUnreadable({ accountId, transferId: "t1" })
     ]
     for (const error of kept) assert.isTrue(isKept(error), error._tag)
     for (const error of unkept) assert.isFalse(isKept(error), error._tag)

@@ -7,7 +7,8 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Option } from "effect"
 import { Account } from "../../src/bank/account/Account.ts"
-import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
+import { DebitRefused } from "../../src/bank/account/AccountError.ts"
+import { AccountId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
 import { Transfer } from "../../src/bank/transfer/Transfer.ts"
 import * as Transfers from "../../src/bank/transfer/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
@@ -150,6 +151,35 @@ describe("what operators did under an earlier release", () => {
         found.skipped.map(({ reason, streamId, version }) => [streamId, version, reason]),
         [["account-carl", 2, "the row was imported twice"]]
       )
+    })
+  )
+})
+
+describe("refusals since transfers under way are bounded", () => {
+  it.scopedLive("0013-debit-refusals.db: a transfer that comes again gets the refusal that its source kept (CV9)", () =>
+    Effect.gen(function* () {
+      const filename = yield* fixture("0013-debit-refusals.db")
+      const refusals = yield* Effect.gen(function* () {
+        const anna = (yield* Account)(AccountId.make("anna"))
+        const leg = {
+          transferId: TransferId.make("t2"),
+          account: AccountId.make("bert"),
+          currency: "EUR",
+          amount: "500.00"
+        }
+        const debit = yield* anna.ask("Debit", leg, { commandId: "\u0001transfers:transfer-t2:1:0:0" })
+        const refuse = yield* (yield* Transfer)(leg.transferId).ask(
+          "Refuse",
+          { reason: "insufficient-funds" },
+          { commandId: "\u0001transfers:transfer-t2:1:0:4" }
+        )
+        return { debit, refuse }
+      }).pipe(Effect.provide(layer(filename)))
+      assert.isTrue(refusals.debit.replayed)
+      const refused = new DebitRefused({ accountId: "anna", reason: "insufficient-funds" })
+      assert.deepStrictEqual(refusals.debit.outcome, Either.left(refused))
+      assert.isTrue(refusals.refuse.replayed)
+      assert.isTrue(Either.isRight(refusals.refuse.outcome))
     })
   )
 })

@@ -1,7 +1,8 @@
 /** The promises of an account about transfers and holds. */
+import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Account, maxHolds } from "../../src/bank/account/Account.ts"
+import { Effect, Either, Schema } from "effect"
+import { Account, maxHolds, maxUnsettled } from "../../src/bank/account/Account.ts"
 import { behaviour, make } from "../../src/bank/account/AccountBehaviour.ts"
 import {
   BalanceNotZero,
@@ -15,7 +16,8 @@ import {
   InvalidAmount,
   NothingToRefund,
   TooManyHolds,
-  TransferPending
+  TransferPending,
+  TransfersUnreadable
 } from "../../src/bank/account/AccountError.ts"
 import {
   AccountClosed,
@@ -31,7 +33,12 @@ import {
   TransfersSettled,
   Withdrawn
 } from "../../src/bank/account/AccountEvents.ts"
-import { AccountId, HoldId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
+import { AccountId, HoldId, Leg, TransferId } from "../../src/bank/account/AccountSchemas.ts"
+import { hasEnded } from "../../src/bank/transfer/TransferEnd.ts"
+import * as CommandCodec from "../../src/core/CommandCodec.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
+import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
+import { StoreUnavailable } from "../../src/core/StoreError.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const AccountSpec = AggregateSpec.make(Account, behaviour)
@@ -46,6 +53,9 @@ const fields = { transferId, amount: euros(500n), reference: "rent" }
 const debited = TransferDebited.make({ ...fields, to: "bert" })
 const credited = TransferCredited.make({ ...fields, from: "bert" })
 const refunded = TransferRefunded.make(fields)
+
+const unavailable = Effect.fail(new StoreUnavailable({ operation: "read", cause: new Error("injected") }))
+const { isKept } = Account.define(behaviour)
 
 describe("the legs of a transfer", () => {
   it.effect("take what is available and no more, under the transfer's id", () =>
@@ -142,6 +152,80 @@ describe("the legs of a transfer", () => {
       assert.deepStrictEqual(asked, ["old-7"])
     })
   )
+
+  it.effect("are so many at most that have not ended, and refused beyond that", () =>
+    Effect.gen(function* () {
+      const ids = Array.from({ length: maxUnsettled }, (_, index) => `old-${index}`)
+      /** What the account decides on the leg with so many under way. A spec would fold each of them again and again. */
+      const decided = (unsettled: ReadonlyArray<string>, ended: ReadonlyArray<string> = [], untold?: string) => {
+        const { decide } = make((id) => (id === untold ? unavailable : Effect.succeed(ended.includes(id))))
+        const account = { ...Account.initial, status: "open", currency: "EUR", decimals: 2, balance: 500n } as const
+        const sender = { correlationId: "c", causationId: null, principal: null, metadata: null }
+        const at = { id: "spec", version: 1_000, now: 0, commandId: "c", ...sender }
+        return Effect.either(Effect.suspend(() => decide.Debit(leg, { ...account, unsettled }, at)))
+      }
+      const full = new DebitRefused({ accountId: "spec", reason: "too-many-transfers" })
+      assert.deepStrictEqual(yield* decided(ids), Either.left(full))
+      // More than that are of a release before.
+      assert.deepStrictEqual(yield* decided([...ids, "more"]), Either.left(full))
+      assert.deepStrictEqual(yield* decided(ids.slice(1)), Either.right([debited]))
+      // The debit of one of them was done.
+      assert.deepStrictEqual(yield* decided([...ids, "t1"]), Either.right([]))
+      // One that has ended makes room.
+      const settled = TransfersSettled.make({ transferIds: ["old-9"] })
+      assert.deepStrictEqual(yield* decided(ids, ["old-9"]), Either.right([settled, debited]))
+      assert.deepStrictEqual(yield* decided(ids, ["old-9"], "old-8"), Either.right([settled, debited]))
+      // One of which nobody can tell may have made room: nothing is refused for good.
+      const untold = new TransfersUnreadable({ accountId: "spec", transferId: "old-8" })
+      assert.deepStrictEqual(yield* decided(ids, [], "old-8"), Either.left(untold))
+      assert.isFalse(isKept(untold))
+      assert.isTrue(isKept(full))
+      // Below the bound nothing depends on it.
+      assert.deepStrictEqual(yield* decided(ids.slice(0, 64), [], "old-8"), Either.right([debited]))
+    })
+  )
+
+  it.effect("keep the account open, and refuse nothing for good, while it is not known whether they have ended", () =>
+    Effect.gen(function* () {
+      const spec = AggregateSpec.make(
+        Account,
+        make((id) => (id === "t1" ? unavailable : Effect.succeed(id === "ended")))
+      )
+      const other = (id: string) => TransferDebited.make({ transferId: id, amount: euros(1n), to: "bert" })
+      yield* spec
+        .given(opened, deposited(500n), debited)
+        .when("Close", undefined)
+        .failsWith(TransfersUnreadable, { transferId: "t1" })
+      yield* spec.given(opened, debited, other("ended")).when("Close", undefined).failsWith(TransfersUnreadable)
+      yield* spec.given(opened, debited, other("pending")).when("Close", undefined).failsWith(TransferPending)
+    })
+  )
+
+  it.effect("are not said to be under way by a log that cannot be read", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      assert.isFalse(yield* hasEnded(store)("t1"))
+      const error = yield* Effect.flip(hasEnded({ ...store, readStream: () => unavailable })("t1"))
+      assert.strictEqual(error._tag, "StoreUnavailable")
+    }).pipe(Effect.provide(EventStoreMemory.layer))
+  )
+
+  it("are refused in a form that a release without the bound names as newer, and in the one that it wrote", () => {
+    const reason = Schema.Literal("not-found", "closed", "currency-mismatch", "insufficient-funds")
+    const former = Schema.TaggedStruct("DebitRefused", { accountId: Schema.String, reason })
+    const before = CommandCodec.make("Account", [Rpc.make("Debit", { payload: Leg, error: former })])
+    const { commands } = Account.define(behaviour)
+    const full = new DebitRefused({ accountId: "spec", reason: "too-many-transfers" })
+    const { text, version } = commands.writeAnswer("Debit", "refusal", full)
+    const met = before.readAnswer("Debit", "refusal", { text, version })
+    assert.include(Either.isLeft(met) ? met.left.reason : "", "version 2 was written by newer code")
+    const closed = former.make({ accountId: "spec", reason: "closed" })
+    const kept = before.writeAnswer("Debit", "refusal", closed)
+    assert.deepStrictEqual(
+      commands.readAnswer("Debit", "refusal", { text: kept.text, version: kept.version }),
+      Either.right(new DebitRefused({ accountId: "spec", reason: "closed" }))
+    )
+  })
 })
 
 const holdId = HoldId.make("h1")

@@ -1,8 +1,9 @@
 /** The promises of a transfer's own stream: which steps it takes from where, and what it is then. */
-import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Rpc } from "@effect/rpc"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
 import { InvalidAmount, UnknownCurrency } from "../../src/bank/account/AccountError.ts"
-import { AccountId } from "../../src/bank/account/AccountSchemas.ts"
+import { AccountId, RefundReason } from "../../src/bank/account/AccountSchemas.ts"
 import { Transfer } from "../../src/bank/transfer/Transfer.ts"
 import { behaviour } from "../../src/bank/transfer/TransferBehaviour.ts"
 import { SameAccount, TransferExists, TransferNotFound, UnexpectedStep } from "../../src/bank/transfer/TransferError.ts"
@@ -14,6 +15,7 @@ import {
   TransferRefused,
   TransferRequested
 } from "../../src/bank/transfer/TransferEvents.ts"
+import * as CommandCodec from "../../src/core/CommandCodec.ts"
 import * as AggregateSpec from "../../src/testing/AggregateSpec.ts"
 
 const TransferSpec = AggregateSpec.make(Transfer, behaviour)
@@ -78,6 +80,25 @@ describe("a transfer", () => {
       yield* gone.when("RequestRefund", { reason: "target-unavailable" }).emitsNothing()
     })
   )
+
+  it("is refused in a form that a release without the bound names as newer, and refunded in the one that it knows", () => {
+    const payload = { reason: RefundReason }
+    const before = CommandCodec.make("Transfer", [
+      Rpc.make("Refuse", { payload }),
+      Rpc.make("RequestRefund", { payload })
+    ])
+    const { commands } = Transfer.define(behaviour)
+    const sent = (tag: "Refuse" | "RequestRefund", reason: string) =>
+      Either.flatMap(commands.writePayload(tag, { reason }), (stored) => before.readPayload(tag, stored))
+    const refused = sent("Refuse", "too-many-transfers")
+    assert.include(Either.isLeft(refused) ? refused.left.reason : "", "version 2 was written by newer code")
+    assert.deepStrictEqual(sent("RequestRefund", reason), Either.right({ reason }))
+    // What waits since that release is read here.
+    const kept = Either.flatMap(before.writePayload("Refuse", { reason: "source-closed" }), (stored) =>
+      commands.readPayload("Refuse", stored)
+    )
+    assert.deepStrictEqual(kept, Either.right({ reason: "source-closed" }))
+  })
 
   it.effect("tells no reason while it is under way, also where its refund has begun", () =>
     TransferSpec.given(requested)

@@ -2,13 +2,18 @@
 import { describe, it } from "@effect/vitest"
 import { type Clock, Effect, Layer, TestClock } from "effect"
 import * as AccountBehaviour from "../../src/bank/account/AccountBehaviour.ts"
-import { CreditRefused, DebitRefused, NothingToRefund } from "../../src/bank/account/AccountError.ts"
+import {
+  CreditRefused,
+  DebitRefused,
+  NothingToRefund,
+  TransfersUnreadable
+} from "../../src/bank/account/AccountError.ts"
 import * as PendingTransfers from "../../src/bank/transfer/PendingTransfers.ts"
 import * as TransferBehaviour from "../../src/bank/transfer/TransferBehaviour.ts"
 import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
 import { TransferRequested } from "../../src/bank/transfer/TransferEvents.ts"
 import * as TransferProcess from "../../src/bank/transfer/TransferProcess.ts"
-import { MailboxFull } from "../../src/core/ActorError.ts"
+import { MailboxFull, UnreadableAnswer } from "../../src/core/ActorError.ts"
 import { CommandIdReused, OutcomeUnknown } from "../../src/core/StoreError.ts"
 import { fails, make, refuses, type Sent } from "../../src/testing/ReactionSpec.ts"
 
@@ -51,6 +56,29 @@ describe("the process of a transfer", () => {
     )
       .when(requested)
       .sends(debit, refuse)
+  )
+
+  it.effect("refuses it where too many are under way, by a reason of that name", () =>
+    Effect.gen(function* () {
+      const full = new DebitRefused({ accountId: "anna", reason: "too-many-transfers" })
+      yield* TransferSpec.given(refuses("account-anna", "Debit", full))
+        .when(requested)
+        .sends(debit, refuse)
+    })
+  )
+
+  it.effect("asks again, and refuses nothing, where it is not known whether too many are under way", () =>
+    Effect.gen(function* () {
+      const untold = new TransfersUnreadable({ accountId: "anna", transferId: "old-1" })
+      yield* TransferSpec.given(refuses("account-anna", "Debit", untold))
+        .when(requested)
+        .failsAfter(debit)
+      // A newer release refused it, for what this one has no words for.
+      const newer = { aggregate: "Account", command: "Debit", outcome: "refusal", path: "", reason: "newer" } as const
+      yield* TransferSpec.given(fails("account-anna", "Debit", new UnreadableAnswer({ ...newer, answerVersion: 3 })))
+        .when(requested)
+        .failsAfter(debit)
+    })
   )
 
   it.effect("gives the money back when its target refuses it", () =>

@@ -2,6 +2,8 @@
 import process from "node:process"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
+import { maxUnsettled } from "../../src/bank/account/Account.ts"
+import { appendRaw } from "../../src/testing/Notes.ts"
 import { ask, open, problem, layer as service, Url } from "./Service.ts"
 
 const funded = (url: string, amount: string) =>
@@ -92,6 +94,29 @@ describe("transfers over HTTP", () => {
         }
         const closed = yield* ask(`${url}/transfers`, { body: { from: gone, to, amount: "1" } })
         assert.strictEqual(problem(closed).code, "account-closed")
+      })
+    )
+
+    it.effect("refuses one more where as many as may be are under way from its source", () =>
+      Effect.gen(function* () {
+        const url = yield* Url
+        const to = yield* open(url)
+        const opened = { accountId: "full", owner: "Ada", currency: "EUR", overdraftLimit: "50.00" }
+        const debited = Array.from({ length: maxUnsettled }, (_, index) => ({
+          type: "TransferDebited",
+          data: JSON.stringify({ transferId: `undone-${index}`, amount: "0.01", to })
+        }))
+        yield* appendRaw("account-full", [{ type: "AccountOpened", data: JSON.stringify(opened) }, ...debited])
+        const body = { transferId: "one-more", from: "full", to, amount: "1" }
+        const refused = yield* ask(`${url}/transfers`, { body, key: "one-more-key" })
+        assert.deepStrictEqual([refused.status, problem(refused).code], [409, "too-many-transfers"], refused.text)
+        const { json } = yield* ask(`${url}/transfers/one-more`)
+        assert.deepInclude(json, { status: "refused", reason: "too-many-transfers" })
+        const again = yield* ask(`${url}/transfers`, { body, key: "one-more-key" })
+        assert.deepStrictEqual([again.text, again.headers.get("idempotency-replayed")], [refused.text, "true"])
+        // What else the account does goes on.
+        const deposit = yield* ask(`${url}/accounts/full/deposits`, { body: { amount: "1" } })
+        assert.strictEqual(deposit.status, 200, deposit.text)
       })
     )
 

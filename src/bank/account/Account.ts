@@ -19,6 +19,12 @@ import {
 /** Most open holds of one account: its state holds them all. */
 export const maxHolds = 100
 
+/**
+ * Most transfers from one account that were debited and have not ended: its state holds their ids. 16 times the number at which it
+ * first looks which of them have ended, so that a refusal is rare; its cost, a look at each, is bounded.
+ */
+export const maxUnsettled = 1_024
+
 export const AccountState = Schema.Struct({
   /** `none` before it was opened. */
   status: Schema.Literal("none", "open", "closed"),

@@ -6,8 +6,9 @@ import { Effect, Either, type Layer } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import type * as Aggregate from "../../core/Aggregate.ts"
 import type { Place } from "../../core/Definition.ts"
+import type { ReadError } from "../../core/EventStore.ts"
 import { hasEnded } from "../transfer/TransferEnd.ts"
-import { Account, type AccountState, maxHolds } from "./Account.ts"
+import { Account, type AccountState, maxHolds, maxUnsettled } from "./Account.ts"
 import {
   AccountExists,
   AccountIsClosed,
@@ -22,8 +23,10 @@ import {
   InsufficientFunds,
   InvalidAmount,
   NothingToRefund,
+  type refusals,
   TooManyHolds,
   TransferPending,
+  TransfersUnreadable,
   UnknownCurrency
 } from "./AccountError.ts"
 import {
@@ -138,8 +141,19 @@ const withoutHold = (account: AccountState, { holdId }: { readonly holdId: strin
   holds: account.holds.filter((hold) => hold.holdId !== holdId)
 })
 
-/** Whether a transfer has ended, as far as is known; false where that cannot be told. */
-type HasEnded = (transferId: string) => Effect.Effect<boolean>
+/** Whether a transfer has ended. */
+type HasEnded = (transferId: string) => Effect.Effect<boolean, ReadError>
+
+/** Those of the transfers that have ended, and those of which the log cannot tell. */
+const endsOf = (transferIds: ReadonlyArray<string>, hasEnded: HasEnded) =>
+  Effect.map(
+    Effect.partition(transferIds, (id) =>
+      Effect.mapBoth(hasEnded(id), { onFailure: () => id, onSuccess: (isOver) => (isOver ? [id] : []) })
+    ),
+    ([untold, ended]) => ({ ended: ended.flat(), untold })
+  )
+
+type Decided<C extends keyof typeof refusals> = Either.Either<Events, (typeof refusals)[C]["Type"]>
 
 /** So many unsettled transfers, and each multiple, make the account ask which of them have ended. */
 const settleEvery = 64
@@ -179,11 +193,12 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
         return Either.left(new BalanceNotZero({ accountId, currency, balance: show(account, balance) }))
       })
       if (Either.isLeft(closing) || state.unsettled.length === 0) return ifEmpty
-      return Effect.filterOrFail(
-        Effect.forEach(state.unsettled, hasEnded),
-        (ended) => ended.every(Boolean),
-        () => new TransferPending({ accountId })
-      ).pipe(Effect.zipRight(ifEmpty))
+      const { length } = state.unsettled
+      return Effect.flatMap(endsOf(state.unsettled, hasEnded), ({ ended, untold }): Decided<"Close"> => {
+        const [transferId] = untold
+        if (ended.length + untold.length < length) return Either.left(new TransferPending({ accountId }))
+        return transferId === undefined ? ifEmpty : Either.left(new TransfersUnreadable({ accountId, transferId }))
+      })
     },
     Reserve: ({ amount, expiresAt, holdId, reference }, state, { id: accountId, now }) =>
       Either.gen(function* () {
@@ -235,12 +250,16 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
       if (fields.amount.minor > available(account)) return refused("insufficient-funds")
       const debited = [...events, TransferDebited.make({ ...fields, to: leg.account })]
       const { unsettled } = account
-      if (unsettled.length === 0 || unsettled.length % settleEvery !== 0) return Either.right(debited)
-      return Effect.map(
-        Effect.filter(unsettled, hasEnded),
-        (transferIds): Events =>
-          transferIds.length === 0 ? debited : [TransfersSettled.make({ transferIds }), ...debited]
-      )
+      const isFull = unsettled.length >= maxUnsettled
+      if (unsettled.length === 0 || (unsettled.length % settleEvery !== 0 && !isFull)) return Either.right(debited)
+      return Effect.flatMap(endsOf(unsettled, hasEnded), ({ ended: transferIds, untold }): Decided<"Debit"> => {
+        const [transferId] = untold
+        if (transferIds.length > 0) return Either.right([TransfersSettled.make({ transferIds }), ...debited])
+        if (!isFull) return Either.right(debited)
+        // Any of them may have made room, and a refusal is kept.
+        if (transferId !== undefined) return Either.left(new TransfersUnreadable({ accountId, transferId }))
+        return refused("too-many-transfers")
+      })
     },
     Credit: (leg, account, { id: accountId }) => {
       const refused = (reason: CreditRefused["reason"]) => Either.left(new CreditRefused({ accountId, reason }))

@@ -4,6 +4,7 @@
  * it.
  */
 import { Schema } from "effect"
+import * as StoredForm from "../../core/StoredForm.ts"
 
 const accountId = Schema.String
 
@@ -136,13 +137,34 @@ export class TooManyHolds extends Schema.TaggedError<TooManyHolds>()("TooManyHol
   }
 }
 
+/** Version 1, from before transfers under way were bounded. */
+const DebitRefused1 = Schema.TaggedStruct("DebitRefused", {
+  accountId,
+  reason: Schema.Literal("not-found", "closed", "currency-mismatch", "insufficient-funds")
+})
+
 /** The account does not pay for the transfer. Kept, so that the answer to one transfer never changes. */
 export class DebitRefused extends Schema.TaggedError<DebitRefused>()("DebitRefused", {
   accountId,
-  reason: Schema.Literal("not-found", "closed", "currency-mismatch", "insufficient-funds")
+  /** `too-many-transfers`: as many as may be are under way from the account. */
+  reason: Schema.Literal(...DebitRefused1.fields.reason.literals, "too-many-transfers")
 }) {
   override get message() {
     return `the account ${this.accountId} refuses the debit: ${this.reason}`
+  }
+}
+
+/**
+ * The log does not tell whether a transfer from the account has ended, and the answer depends on it. Not kept: try again, and where
+ * it stays so, look at the stream of the transfer.
+ */
+export class TransfersUnreadable extends Schema.TaggedError<TransfersUnreadable>()("TransfersUnreadable", {
+  accountId,
+  /** The first of which it is not known. */
+  transferId: Schema.String
+}) {
+  override get message() {
+    return `the log does not tell whether the transfer ${this.transferId} from the account ${this.accountId} has ended`
   }
 }
 
@@ -173,11 +195,14 @@ export const refusals = {
   Open: Schema.Union(AccountExists, InvalidAmount, UnknownCurrency),
   Deposit: Schema.Union(...usable, InvalidAmount, InvalidTime),
   Withdraw: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds),
-  Close: Schema.Union(...usable, BalanceNotZero, TransferPending, HoldOpen),
+  Close: Schema.Union(...usable, BalanceNotZero, TransferPending, TransfersUnreadable, HoldOpen),
   Reserve: Schema.Union(...usable, InvalidAmount, InvalidTime, InsufficientFunds, HoldExists, TooManyHolds),
   Capture: Schema.Union(...usable, InvalidAmount, HoldNotFound, HoldExceeded),
   Release: Schema.Union(...usable, HoldNotFound),
-  Debit: DebitRefused,
+  Debit: Schema.Union(
+    StoredForm.make(DebitRefused1).next(DebitRefused, (v1) => v1),
+    TransfersUnreadable
+  ),
   Credit: CreditRefused,
   Refund: NothingToRefund
 } as const
@@ -188,7 +213,8 @@ export type Refusal = (typeof refusals)[Exclude<keyof typeof refusals, "Debit" |
 export type FieldRefusal = Extract<Refusal, { readonly field: string }>
 
 /**
- * Mistakes in the request, and what may yet be opened: the same command may fare better later, so they are not kept.
+ * Mistakes in the request, what may yet be opened, and what the log does not tell at present: the same command may fare better
+ * later, so they are not kept.
  */
 export const transientErrors = [
   "AccountNotFound",
@@ -196,6 +222,7 @@ export const transientErrors = [
   "InvalidTime",
   "UnknownCurrency",
   "HoldNotFound",
+  "TransfersUnreadable",
   "CreditRefused",
   "NothingToRefund"
 ] as const

@@ -102,8 +102,8 @@ export const Leg = Schema.Struct({
   reference: optional(Reference)
 })
 
-/** Why no money changed hands. Those of the source before anything was taken, those of the target after all was given back. */
-export const Reason = Schema.Literal(
+/** Why money goes back. Reasons of a source are here because the stored form has them: where it refuses, nothing was taken. */
+export const RefundReason = Schema.Literal(
   "insufficient-funds",
   "source-not-found",
   "source-closed",
@@ -114,7 +114,18 @@ export const Reason = Schema.Literal(
   /** The target did not answer in time, or an operator gave it up. */
   "target-unavailable"
 )
+export type RefundReason = typeof RefundReason.Type
+
+/** Why no money changed hands. Those of the source before anything was taken, those of the target after all was given back. */
+export const Reason = Schema.Literal(
+  ...RefundReason.literals,
+  /** As many transfers as may be are under way from the source. */
+  "too-many-transfers"
+)
 export type Reason = typeof Reason.Type
+
+/** What a transfer is told when its source refuses. Version 1 is from before transfers under way were bounded. */
+export const Refused = StoredForm.make({ reason: RefundReason }).next({ reason: Reason }, (v1) => v1)
 
 /** An order of money from one account to another. */
 export const Request = Schema.Struct({

@@ -392,6 +392,7 @@ class Transfers extends HttpApiGroup.make("transfers")
           notFound,
           Problem.schema("account-closed"),
           Problem.schema("insufficient-funds"),
+          Problem.schema("too-many-transfers"),
           Problem.schema("transfer-exists"),
           Problem.schema("transfer-refused")
         )

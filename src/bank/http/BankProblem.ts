@@ -5,14 +5,15 @@
 import { Schema } from "effect"
 import * as StoredForm from "../../core/StoredForm.ts"
 import * as Problem from "../../http/Problem.ts"
-import type { FieldRefusal, Refusal } from "../account/AccountError.ts"
+import type { FieldRefusal, Refusal, TransfersUnreadable } from "../account/AccountError.ts"
 
 export * from "../../http/Problem.ts"
 
-type KindRefusal = Exclude<Refusal, FieldRefusal>
+type KindRefusal = Exclude<Refusal, FieldRefusal | TransfersUnreadable>
 
 /**
- * What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`.
+ * What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`, and what the
+ * log does not tell is `store-unavailable`.
  */
 const ofAccounts = {
   AccountNotFound: { code: "account-not-found", status: 404, title: "There is no such account." },
@@ -42,6 +43,7 @@ type RefusalCode = OfAccounts[keyof OfAccounts]["code"]
 const others = Problem.define({
   "transfer-not-found": { status: 404, title: "There is no such transfer." },
   "transfer-exists": { status: 409, title: "The transfer exists already." },
+  "too-many-transfers": { status: 409, title: "The account has as many transfers under way as it may." },
   "transfer-refused": { status: 409, title: "The transfer was refused, and no money changed hands." },
   "account-busy": { status: 503, title: "Too many commands wait for this account.", retryAfter: 1 }
 })
@@ -67,7 +69,11 @@ const kindOf = <C extends Code>(code: C): Problem.Kind<C> => codes[code] as Prob
 
 type OfKind<E> = E extends KindRefusal ? Problem.Problem<OfAccounts[E["_tag"]]["code"]> : never
 /** What a refusal becomes. */
-export type OfRefusal<E> = E extends FieldRefusal ? Problem.Problem<"invalid-request"> : OfKind<E>
+export type OfRefusal<E> = E extends FieldRefusal
+  ? Problem.Problem<"invalid-request">
+  : E extends TransfersUnreadable
+    ? Problem.Problem<"store-unavailable">
+    : OfKind<E>
 
 export const ofRefusal = (error: KindRefusal): Problem.Problem<RefusalCode> =>
   new Problem.Problem<RefusalCode>(ofAccounts[error._tag], {

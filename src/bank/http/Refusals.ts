@@ -7,14 +7,19 @@ import type { TransferNotFound } from "../transfer/TransferError.ts"
 import type { AskError, TransferRefusal } from "../transfer/Transfers.ts"
 import * as BankProblem from "./BankProblem.ts"
 
+const problemOf = (error: Refusal) => {
+  if ("field" in error) return Failures.invalid(error.field, error.reason)
+  if (error._tag === "TransfersUnreadable") return new Problem("store-unavailable", { detail: error.message })
+  return BankProblem.ofRefusal(error)
+}
+
 /** What an account's own refusal answers, with the header fields of a command's answer. */
 export const ofRefusal = <E extends Refusal>(
   refused: E,
   headers: Readonly<Record<string, string>>
 ): BankProblem.OfRefusal<E> => {
   // Which of them it is, is what it was before it was generic.
-  const error: Refusal = refused
-  const problem = "field" in error ? Failures.invalid(error.field, error.reason) : BankProblem.ofRefusal(error)
+  const problem: Problem = problemOf(refused)
   return problem.with({ headers }) as Problem as BankProblem.OfRefusal<E>
 }
 

@@ -38,6 +38,9 @@ const answer = (requested: Requested) => {
 /** The reasons for which the source would refuse a withdrawal have the code of that. */
 const refusal = (reason = "") => {
   if (reason === "insufficient-funds") return BankProblem.make("insufficient-funds", { detail: "the source has less" })
+  if (reason === "too-many-transfers") {
+    return BankProblem.make("too-many-transfers", { detail: "the source has as many transfers under way as it may" })
+  }
   if (reason === "source-closed") return BankProblem.make("account-closed", { detail: "the source is closed" })
   return BankProblem.make("transfer-refused", { detail: `the transfer was refused: ${reason}` })
 }

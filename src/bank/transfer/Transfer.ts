@@ -6,7 +6,7 @@ import { Rpc } from "@effect/rpc"
 import { Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import { InvalidAmount, UnknownCurrency } from "../account/AccountError.ts"
-import { Reason, Request, TransferId, TransferView } from "../account/AccountSchemas.ts"
+import { RefundReason, Refused, Request, TransferId, TransferView } from "../account/AccountSchemas.ts"
 import { SameAccount, TransferExists, TransferNotFound, UnexpectedStep } from "./TransferError.ts"
 import { events } from "./TransferEvents.ts"
 
@@ -51,8 +51,8 @@ export class Transfer extends Aggregate.make("Transfer", {
     // What the process has seen on the accounts. Each may come again, and then changes nothing.
     Rpc.make("NoteDebit", step),
     Rpc.make("Complete", step),
-    Rpc.make("Refuse", { ...step, payload: { reason: Reason } }),
-    Rpc.make("RequestRefund", { ...step, payload: { reason: Reason } }),
+    Rpc.make("Refuse", { ...step, payload: Refused }),
+    Rpc.make("RequestRefund", { ...step, payload: { reason: RefundReason } }),
     Rpc.make("NoteRefund", step)
   ],
   transientErrors: ["SameAccount", "InvalidAmount", "UnknownCurrency", "TransferNotFound", "UnexpectedStep"]

@@ -6,7 +6,7 @@
  * No transfer is both credited and refunded: the two commands share one id, of which the store keeps the first that
  * commits, in the transaction that stores its event. The other one gets `CommandIdReused`, which tells how the transfer
  * ended. So a timeout needs no certainty about the target, and nothing is compensated blindly. The debit has an id of its own
- * and a refusal of it is kept, so it too has one answer for ever.
+ * and a refusal of it is kept, so it too has one answer for ever; where the log cannot tell what that is, it is tried again.
  *
  * The timer is the time at which the request was stored, which lives through restarts, or how long this process has seen the
  * target not answer, whichever says first: a clock that is set back delays the refund by one timeout at most. Whatever the clocks
@@ -19,7 +19,7 @@ import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import * as Reaction from "../../projection/Reaction.ts"
 import { Account } from "../account/Account.ts"
 import type { CreditRefused, DebitRefused } from "../account/AccountError.ts"
-import { AccountId, type Reason, TransferId } from "../account/AccountSchemas.ts"
+import { AccountId, type Reason, type RefundReason, TransferId } from "../account/AccountSchemas.ts"
 import * as Money from "../account/Money.ts"
 import { PendingTransfers } from "./PendingTransfers.ts"
 import { Transfer } from "./Transfer.ts"
@@ -34,8 +34,8 @@ type Requested = ReturnType<typeof TransferRequested.make>
 const numbers = { debit: 0, settle: 1, noteDebit: 2, requestRefund: 3, end: 4 }
 
 const ofSource = (reason: DebitRefused["reason"]): Reason =>
-  reason === "insufficient-funds" ? reason : `source-${reason}`
-const ofTarget = (reason: CreditRefused["reason"]): Reason =>
+  reason === "insufficient-funds" || reason === "too-many-transfers" ? reason : `source-${reason}`
+const ofTarget = (reason: CreditRefused["reason"]): RefundReason =>
   reason === "currency-mismatch" ? reason : `target-${reason}`
 
 /** The steps of a transfer, each under its id. */
@@ -59,6 +59,7 @@ const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, com
     debit: Effect.gen(function* () {
       const { outcome } = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
       if (Either.isRight(outcome)) return true
+      if (outcome.left._tag === "TransfersUnreadable") return yield* outcome.left
       yield* transfer.Refuse({ reason: ofSource(outcome.left.reason) }, options("end"))
       return false
     }),
@@ -67,7 +68,7 @@ const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, com
     noteDebit: transfer.NoteDebit(undefined, options("noteDebit")),
     noteRefund: transfer.NoteRefund(undefined, options("end")),
     /** Gives the money back, unless the target has it. */
-    refund: (reason: Reason) =>
+    refund: (reason: RefundReason) =>
       Effect.gen(function* () {
         // After a restart the reason may be another one. By its id it is the same command, and the first reason stays.
         yield* transfer.RequestRefund({ reason }, options("requestRefund"))
