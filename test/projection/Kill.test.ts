@@ -1,4 +1,4 @@
-/** `kill -9` at random instants while the summary follows and is rebuilt: no row counts an event twice or never. */
+/** `kill -9` while the summary follows, is rebuilt and is put in place: no row counts an event twice or never. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
@@ -17,19 +17,33 @@ import { schema } from "../sql/Postgres.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import * as Summaries from "./Summaries.ts"
 
-const kills = isLong ? 20 : 4
+const phases = ["swapping", "projecting", "rebuilding"] as const
+type Phase = (typeof phases)[number]
+const kills = isLong ? 21 : 4
+/** The child may be through with what it said before the signal comes: the long form goes on until each phase was hit so often. */
+const hitsEach = 7
+const maxKills = 20 * kills
 
-/** Runs the child and kills it at a random instant after it began to deposit. */
-const killed = (database: string, seed: string, after: number) =>
+/** Runs the child, kills it when it begins this for the nth time, and gives what it was at then. */
+const killed = (database: string, seed: string, phase: Phase, nth: number) =>
   Effect.promise(async () => {
     const child = spawn(process.execPath, [join(import.meta.dirname, "child.mjs"), inject("dist"), database, seed], {
       stdio: ["ignore", "pipe", "inherit"]
     })
-    const ended = once(child, "exit")
-    await Promise.race([once(child.stdout, "data"), ended])
-    setTimeout(() => child.kill("SIGKILL"), after)
+    const ended = once(child, "close")
+    let rest = ""
+    let last: string | undefined
+    let seen = 0
+    child.stdout.on("data", (chunk: Buffer) => {
+      const lines = (rest + chunk).split("\n")
+      rest = lines.pop() ?? ""
+      seen += lines.filter((line) => line === phase).length
+      last = lines.at(-1) ?? last
+      if (seen >= nth) child.kill("SIGKILL")
+    })
     const [code, signal] = await ended
     assert.deepStrictEqual([code, signal], [null, "SIGKILL"])
+    return last
   })
 
 /** Where each lies, how the command line and the child name it, and the store on it. */
@@ -49,8 +63,13 @@ describe.each(Object.entries(databases))("a projection on %s whose process is ki
         const next = random("kill projection")
         const { db, named, store } = yield* database
         let events = 0
-        for (let kill = 0; kill < kills; kill++) {
-          yield* killed(named, `run-${kill}`, Math.floor(next() * 400))
+        const hits = { swapping: 0, projecting: 0, rebuilding: 0 }
+        const missed = () => (isLong ? phases.filter((phase) => hits[phase] < hitsEach) : phases)
+        for (let kill = 0; isLong ? missed().length > 0 : kill < kills; kill++) {
+          assert.isBelow(kill, maxKills, JSON.stringify(hits))
+          const phase = missed()[kill % missed().length] as Phase
+          const at = yield* killed(named, `run-${kill}`, phase, 1 + Math.floor(next() * 5))
+          if (at === "swapping" || at === "projecting" || at === "rebuilding") hits[at]++
           // As the kill left it: nothing is repaired yet.
           const { code, stdout } = yield* Cli.run(["verify", "--db", db, "--json"])
           assert.strictEqual(code, 0, stdout)
@@ -59,7 +78,7 @@ describe.each(Object.entries(databases))("a projection on %s whose process is ki
             assert.isAtLeast(position, events)
             events = position
             const projections = yield* Projections
-            yield* projections.awaitPosition("account_summary", position, "100 seconds")
+            yield* projections.awaitPosition("account_summary", position, "20 seconds")
             yield* projections.awaitRebuilt("account_summary")
             yield* Summaries.assertExact
           }).pipe(Effect.provide(Layer.provideMerge(ProjectionsLocal.layer([AccountSummary.projection]), store)))
