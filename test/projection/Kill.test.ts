@@ -78,13 +78,13 @@ describe.each(Object.entries(databases))("a projection on %s whose process is ki
             assert.isAtLeast(position, events)
             events = position
             const projections = yield* Projections
-            yield* projections.awaitPosition("account_summary", position, "20 seconds")
+            yield* projections.awaitPosition("account_summary", position, "100 seconds")
             yield* projections.awaitRebuilt("account_summary")
             yield* Summaries.assertExact
           }).pipe(Effect.provide(Layer.provideMerge(ProjectionsLocal.layer([AccountSummary.projection]), store)))
         }
         assert.isAbove(events, 0)
       }).pipe(Effect.scoped, Effect.provide(Logger.remove(Logger.defaultLogger)), Effect.runPromise),
-    isLong ? 600_000 : 120_000
+    isLong ? 1_200_000 : 300_000
   )
 })
