@@ -20,7 +20,10 @@ export interface Written {
   readonly command: Pick<StoredCommand, "command" | "fingerprint" | "answer">
 }
 
-/** Writes an event with its entry after what is there, within a transaction of the caller. Gives the new head of its stream. */
+/**
+ * Writes an event with its entry after what is there, within a transaction of the caller. Returns the new head of its
+ * stream.
+ */
 export const writer = (database: BetterSqlite3.Database) => {
   const statement = <A, C>(table: LogTables.Table<A, C>) => {
     const { bytes, columns, name, values } = table

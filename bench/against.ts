@@ -48,7 +48,7 @@ const round = (build: string, load: string): Work => {
   return JSON.parse(text.trim().split("\n").at(-1) ?? "") as Work
 }
 
-/** Prints, for each load, this commit's rate as so many times the other's, with the smallest and the largest pair. */
+/** Prints, for each load, this commit's rate as a multiple of the other's, with the smallest and the largest pair. */
 export const run = (commit: string, wanted: ReadonlyArray<string>, pairs = Number(process.env.PAIRS ?? 7)): void => {
   const unknown = wanted.find((name) => !loads.includes(name))
   if (unknown !== undefined) throw new Error(`no load is called ${unknown}; there are ${loads}`)

@@ -19,7 +19,7 @@ const balanceAt = (count: number): bigint => {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, number) => number)
 
-/** The next deposit to an account that has had so many, and how long it took in milliseconds. */
+/** The deposit with this number to an account, and how long it took in milliseconds. */
 const depositTo = (id: string, number: number, expected: bigint) =>
   Effect.gen(function* () {
     const start = performance.now()

@@ -93,7 +93,7 @@ const load = (
 const stored = `SELECT count(*), sum(CAST(data ->> 'amount' AS INTEGER)), max(position), (SELECT count(*) FROM commands)
   FROM events`
 
-/** Throws where what is stored is not what the load gives, whoever wrote it. */
+/** Throws where what is stored is not what the load gives, whatever wrote it. */
 const checksum = (
   found: ReadonlyArray<unknown> | undefined,
   { accounts, eventsEach }: Load,

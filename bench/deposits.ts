@@ -37,7 +37,7 @@ const all = async (url: URL, connections: number, count: number, text: (number: 
   await Promise.all(Array.from({ length: connections }, () => client(url, next)))
 }
 
-/** Opens so many accounts. */
+/** Opens this many accounts. */
 export const open = (url: URL, accounts: number): Promise<void> =>
   all(url, 64, accounts, (number) =>
     request("/accounts", { accountId: `account-${number}`, owner: "Anna", currency: "EUR" }, `open ${number}`)

@@ -19,7 +19,9 @@ export interface Work {
   /** How much was done, in the unit that the benchmark names. */
   readonly count: number
   readonly seconds: number
-  /** Of what came of it, such as all balances: shows that the work was done, and the same by each contestant. */
+  /**
+   * A sum over what came of it, such as all balances: shows that the work was done, and the same by each contestant.
+   */
   readonly checksum: string
 }
 
@@ -137,7 +139,7 @@ export const compare = async (
 const medianOf = (result: Result | undefined, name: string): number =>
   result?.measured.find((one) => one.name === name)?.median ?? Number.NaN
 
-/** The first's median as so many times the second's. */
+/** The first's median as a multiple of the second's. */
 export const ratio = (result: Result | undefined, name: string, against: string): number =>
   medianOf(result, name) / medianOf(result, against)
 

@@ -106,7 +106,7 @@ const checksumOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>): string =>
     )
     .toString()
 
-/** Folds a copy of the log, of so many events. */
+/** Folds a copy of the log, of this many events. */
 export const raw = (log: string, count: number): Contestant => ({
   name: "raw",
   run: async (folder) => {
@@ -170,7 +170,7 @@ export const raw = (log: string, count: number): Contestant => ({
   }
 })
 
-/** The summary has followed the log to there: in so many seconds, and with these sums. */
+/** The summary has followed the log to there: in how many seconds, and with these sums. */
 const followed = (filename: string, end: number): Promise<{ readonly seconds: number; readonly checksum: string }> => {
   const start = performance.now()
   return Effect.gen(function* () {

@@ -48,7 +48,7 @@ interface Store {
   readonly open: (folder: string) => Layer.Layer<EventStore | SnapshotStore, DatabaseError>
 }
 
-/** Sends so many commands, and gives the seconds that it took once all actors were there. */
+/** Sends this many commands, and returns the seconds that it took once all actors were there. */
 const send = ({ clients, commands }: Pick<Load, "clients" | "commands">) =>
   Effect.gen(function* () {
     const all = yield* Effect.map(Ledger, (ledgers) => Array.from({ length: accounts }, (_, id) => ledgers(String(id))))

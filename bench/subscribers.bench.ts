@@ -21,7 +21,10 @@ const depositsForReaders = size(50, 2_000)
 const quiet = isFull ? [0, 16, 64, 256] : [0, 8]
 const readers = size(8, 256)
 
-/** Follows the feed. `done` is kept when the client has so many events; it fails when one comes twice or out of order. */
+/**
+ * Follows the feed. `done` is kept when the client has all of its events; it fails when one comes twice or out of
+ * order.
+ */
 const follow = async (url: URL, query: string, wanted: number) => {
   const request = get(new URL(`/events/stream?${query}`, url), { agent: false })
   const [response] = (await once(request, "response")) as [IncomingMessage]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Question: is each commit synced once to the -wal file, and does no answer leave before its own sync?
-# Method: `syncs.js` sends so many commands, one after the other, and writes a line to standard output for each answer;
+# Method: `syncs.js` sends a number of commands, one after the other, and writes a line to standard output for each answer;
 # strace lists the syncs by file and the order of commits, syncs and answers. Checkpoints sync the database file itself and
 # are counted apart.
 # Needs strace; run `npx tsc -p tsconfig.bench.json` before.

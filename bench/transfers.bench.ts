@@ -27,7 +27,7 @@ const bank = (folder: string) =>
     ProjectionsLocal.layer([AccountSummary.projection])
   ).pipe(Layer.provideMerge(SqliteStore.layer({ filename: join(folder, "daybook.db") })))
 
-/** Does so many commands, each by whichever client is free. */
+/** Does this many commands, each by whichever client is free. */
 const contestant = (
   name: string,
   commands: number,

@@ -39,7 +39,7 @@ const valuesOf = (series: string, states: ReadonlyArray<ReadonlyMap<string, numb
   let before = states[0]?.get(series)
   for (const [at, count] of samples.entries()) {
     const now = states[at]?.get(series)
-    // A process that began anew counts from 0.
+    // A process that started again counts from 0.
     const from = now !== undefined && (before ?? 0) > now ? now : (before ?? 0)
     for (let n = 1; n <= count; n++) {
       values.push(now === undefined ? "_" : String(isCounter(series) ? from + ((now - from) * n) / count : now))

@@ -124,7 +124,7 @@ describe.skipIf(Promtool.promtool === undefined)("the alert rules", () => {
               try {
                 for (;;) writeSync(file, Buffer.alloc(size))
               } catch {
-                // No room for so much: then for half of it.
+                // No room for that much: then for half of it.
               }
             }
             closeSync(file)

@@ -41,7 +41,7 @@ export const databaseOption: Options.Options<Place> = Options.all({ address: add
 /** How a verb opens it: `create` also makes a missing one, `readOnly` works while another process writes. */
 export type Mode = "create" | "existing" | "readOnly"
 
-/** The file of an address of SQLite; undefined where it is no such address, or that of a database in memory. */
+/** The file of an address of SQLite; undefined where it is another address, or that of a database in memory. */
 export const fileOf = ({ address }: Place): string | undefined => {
   const file = /^sqlite:(.+)$/.exec(address)?.[1]
   return file === ":memory:" ? undefined : file

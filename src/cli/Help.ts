@@ -86,7 +86,7 @@ export const summaryOf = (command: AnyCommand): string => {
   return found?._tag === "Line" ? found.text : ""
 }
 
-/** How a verb is called. Of one with verbs below it the parser gives those too. */
+/** How a verb is called. For one with verbs below it the parser returns those too. */
 const usageOf = ({ command, path }: Verb, program: string): string => {
   const [first] = Usage.enumerate(Descriptor.getUsage(command), config)
   const own = first === undefined ? "" : spanText(first).replace(/^\S+ ?/, "")

@@ -160,7 +160,10 @@ const damageOf = (row: LogCopy.LogRow): string | undefined => {
   return undefined
 }
 
-/** The whole log, a page of lines at a time, damaged rows with the others. Gives the counts, and the first row that differs from its hash. */
+/**
+ * The whole log, a page of lines at a time, damaged rows with the others. Returns the counts, and the first row that
+ * differs from its hash.
+ */
 export const write = <E, R>(emit: (text: string) => Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
     const written = { events: 0, entries: 0, payloads: 0 }
@@ -205,7 +208,7 @@ export const rows = <E, R>(
         return wrong(number, "is not JSON")
       }
       const decoded = decode(json)
-      if (decoded._tag === "Left") return wrong(number, "is no line of an export")
+      if (decoded._tag === "Left") return wrong(number, "is not a line of an export")
       const found = decoded.right
       if ("end" in found) {
         ended = true

@@ -57,7 +57,7 @@ export const follow = (app: Application) => {
   }))
 
   return {
-    /** Takes the next event of the log, which is whole and can be read. Gives what does not hold with it. */
+    /** Takes the next event of the log, which is whole and can be read. Returns what does not hold with it. */
     next: (stored: StoredEvent): ReadonlyArray<string> => {
       const wrong: Array<string> = []
       for (const follower of followers) {
@@ -69,7 +69,7 @@ export const follow = (app: Application) => {
       return wrong
     },
     /**
-     * The next event is not what was stored: what holds with it, and behind it, cannot be told. Gives whose end that
+     * The next event is not what was stored: what holds with it, and behind it, cannot be told. Returns whose end that
      * is.
      */
     end: (): ReadonlyArray<string> => {

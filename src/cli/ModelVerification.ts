@@ -160,7 +160,7 @@ export const verify = Effect.fnUntraced(function* (projection: Any) {
       return { model, problem: `its checkpoint is ahead of the log, which ends at ${head} and has no such event` }
     }
   }
-  // One of another version is built anew by the next process that runs it.
+  // One of another version is rebuilt by the next process that runs it.
   if (live === null || live.version !== projection.version) return undefined
   return yield* Effect.gen(function* () {
     const target = yield* scratch

@@ -15,7 +15,7 @@ const Fields = Schema.Struct({
   position: whole,
   hash: digits(64),
   recordedAt: Schema.String.pipe(
-    Schema.filter((text) => new Date(text).getTime() >= 0 || "it is no time"),
+    Schema.filter((text) => new Date(text).getTime() >= 0 || "it is not a time"),
     Schema.filter((text) => new Date(text).toISOString() === text || "it is not a time in milliseconds of UTC")
   ),
   signature: Schema.optional(Schema.String)
@@ -54,7 +54,7 @@ export const read = Effect.fnUntraced(function* (file: string, keyFile: string |
   if (decoded._tag === "Left") {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(decoded.left)
     const where = issue === undefined || issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`
-    return yield* new Finding({ reason: `${file} is no head of a log${where}; daybook head prints one` })
+    return yield* new Finding({ reason: `${file} is not the head of a log${where}; daybook head prints one` })
   }
   const fields = decoded.right
   if (keyFile !== undefined) {

@@ -20,7 +20,7 @@ export const find = (app: Application, name: string) =>
   Effect.gen(function* () {
     const definition = app.ofStream(name)?.definition
     if (!isStreamId(name) || definition === undefined) {
-      return yield* new UsageError({ reason: `STREAM is no stream of ${app.name}; try ${exampleOf(app)}` })
+      return yield* new UsageError({ reason: `STREAM is not a stream of ${app.name}; try ${exampleOf(app)}` })
     }
     const { version } = yield* Effect.flatMap(EventStore, (store) => store.head(name))
     if (version > 0) return { definition, id: name.slice(definition.streamId("").length) } satisfies Found

@@ -15,7 +15,7 @@ export const layer: Layer.Layer<never, UsageError> = Layer.unwrapEffect(
     const endpoint = yield* Config.option(Config.url("OTEL_EXPORTER_OTLP_ENDPOINT"))
     if (endpoint._tag === "None") return Layer.empty
     const serviceName = yield* Config.withDefault(Config.string("OTEL_SERVICE_NAME"), "daybook")
-    // An optional package: whoever sends nothing need not have it.
+    // An optional package: a program that sends nothing need not have it.
     const [Otlp, FetchHttpClient] = yield* Effect.tryPromise({
       try: () => Promise.all([import("@effect/opentelemetry/Otlp"), import("@effect/platform/FetchHttpClient")]),
       catch: () => new UsageError({ reason: "OTEL_EXPORTER_OTLP_ENDPOINT needs the package @effect/opentelemetry" })
@@ -25,5 +25,5 @@ export const layer: Layer.Layer<never, UsageError> = Layer.unwrapEffect(
       resource: { serviceName, serviceVersion: (yield* Program).version },
       shutdownTimeout
     }).pipe(Layer.provide(FetchHttpClient.layer), Layer.merge(Layer.succeed(Traces.Traced, true)))
-  }).pipe(Effect.catchTag("ConfigError", () => new UsageError({ reason: "OTEL_EXPORTER_OTLP_ENDPOINT is no URL" })))
+  }).pipe(Effect.catchTag("ConfigError", () => new UsageError({ reason: "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL" })))
 )

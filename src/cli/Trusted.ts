@@ -27,7 +27,7 @@ const ofFile = (path: string): Effect.Effect<Tokens.Find, Finding, Scope.Scope> 
     Tokens.among
   )
 
-/** Whoever may change keys on their way makes tokens. */
+/** Someone who can change keys on their way can make tokens. */
 const isSafe = ({ hostname, protocol }: URL): boolean =>
   protocol === "https:" || (protocol === "http:" && OriginGuard.isLoopback(hostname.replace(/^\[|\]$/g, "")))
 

@@ -30,7 +30,7 @@ import * as LogInvariants from "./LogInvariants.ts"
 import * as ModelVerification from "./ModelVerification.ts"
 import * as TakenOut from "./TakenOut.ts"
 
-/** Of a read model the name and the position of its checkpoint; of the file below all of them `database` and 0. */
+/** The name of a read model and the position of its checkpoint; for the file below all of them `database` and 0. */
 export type Problem = JournalCheck.Problem
 
 /** Problems that are kept; one cause may have many. */
@@ -197,7 +197,7 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
 
 /**
  * All that is wrong with the database of these stores, as it is at one moment. Streams of no aggregate of the application are
- * noted: another program's are no damage. `against`: a head that was noted before, which the log must extend.
+ * noted: another program's are not damage. `against`: a head that was noted before, which the log must extend.
  */
 export const run = (app: Application, against?: JournalHead) =>
   // A model that is replaced at the very beginning is gone; the next transaction sees the one that took its place.

@@ -132,7 +132,7 @@ export const command = (app: Application) =>
         }
         yield* Lines.check(source.file)
         const run = format === undefined ? importLog(app, source) : importRows(app, format, source, given)
-        // What the file says is no part of how the verb was called.
+        // What the file says is not part of how the verb was called.
         yield* Effect.mapError(run, (error) =>
           error instanceof InvalidArgument ? new Finding({ reason: `${source.file}: ${error.message}` }) : error
         )

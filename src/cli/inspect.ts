@@ -76,7 +76,7 @@ export const command = (app: Application) =>
     ({ db, json, snapshot, stream }) =>
       Effect.gen(function* () {
         if (!isStreamId(stream))
-          return yield* new UsageError({ reason: `STREAM is no name of a stream; try ${Stream.exampleOf(app)}` })
+          return yield* new UsageError({ reason: `STREAM is not the name of a stream; try ${Stream.exampleOf(app)}` })
         if (snapshot) return yield* showSnapshot(app, stream, json)
         let head: { readonly version: number; readonly hash: string } = noHead
         let damaged: string | undefined

@@ -130,36 +130,36 @@ export const command = (app: Application) =>
         "retry",
         "Try the failed event of a stream again.",
         (projections, { by, name, stream }) => projections.retry(name, stream, by),
-        () => "is tried again by whoever runs it"
+        () => "is tried again by the process that runs it"
       ),
       onStream(
         app,
         "skip",
         "Pass over the failed event of a stream, for as long as the projection's version stays.",
         (projections, { by, name, stream }) => projections.skip(name, stream, by),
-        () => "is passed over by whoever runs it"
+        () => "is passed over by the process that runs it"
       ),
       onStream(
         app,
         "unskip",
-        "Undo a skip; a model that passed over the event is built anew.",
+        "Undo a skip; a model that passed over the event is rebuilt.",
         (projections, { by, name, stream, version }) => projections.unskip(name, stream, by, version),
         ({ detail }) =>
-          rebuilds(detail) ? "is taken in again: the model is built anew" : "is taken in again by whoever runs it"
+          rebuilds(detail) ? "is taken in again: the model is rebuilt" : "is taken in again by the process that runs it"
       ),
       onOne(
         app,
         "pause",
         "Stop one until it is resumed, also when the process starts again.",
         ({ pause }, name, by) => pause(name, by),
-        "pauses with whoever runs it"
+        "pauses in the process that runs it"
       ),
       onOne(
         app,
         "resume",
         "End a pause; have a reaction that is ahead of a restored log go on from its end.",
         ({ resume }, name, by) => resume(name, by),
-        "goes on with whoever runs it"
+        "goes on in the process that runs it"
       ),
       remove(app)
     ])

@@ -36,7 +36,7 @@ const verb = <E>(
   Command.make(called, named, ({ db, json, name, stream, ...given }) =>
     Effect.gen(function* () {
       const done = yield* run(yield* Projections, name, stream, OperatorOptions.toBy(given))
-      const text = `${name}: ${stream} is tried again by whoever runs it`
+      const text = `${name}: ${stream} is tried again by the process that runs it`
       yield* Output.result(json, done, [OperatorOptions.told(done, text)])
     }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
   ).pipe(Command.withDescription(description))
@@ -60,7 +60,7 @@ const abandon = (app: Application) =>
         const done = yield* projections.abandon(name, stream, by)
         const { detail } = done
         const undone = typeof detail === "object" && detail !== null && "undone" in detail ? String(detail.undone) : ""
-        const text = `${name}: ${stream} is given up by whoever runs it: ${Output.plain(undone)}`
+        const text = `${name}: ${stream} is given up by the process that runs it: ${Output.plain(undone)}`
         yield* Output.result(json, done, [OperatorOptions.told(done, text)])
       }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "existing")))
   ).pipe(

@@ -1,6 +1,7 @@
 /**
- * `daybook rebuild PROJECTION`: builds a read model anew from the log while the old one serves. It asks the process that runs
- * the projections to do it, or does it itself where none runs or that one ends. That it was asked for is an operation of the journal.
+ * `daybook rebuild PROJECTION`: rebuilds a read model from the log while the old one serves. It asks the process that
+ * runs the projections to do it, or does it itself where none runs or that one ends. That it was asked for is an
+ * operation of the journal.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -53,7 +54,7 @@ interface Settings {
   ) => Effect.Effect<A, E, R | Projections>
 }
 
-/** Builds the read model anew, here or in the process that runs the projections, and waits until the new one serves. */
+/** Rebuilds the read model, here or in the process that runs the projections, and waits until the new one serves. */
 export const run = (app: Application, name: string, { by = {}, watch = (_, waiting) => waiting }: Settings = {}) =>
   Effect.gen(function* () {
     const projections = yield* Projections
@@ -106,4 +107,4 @@ export const command = (app: Application) =>
           `${name}: rebuilt from ${events} events${without} in ${Output.seconds(seconds)}, now at position ${position}`
         ])
       }).pipe(Effect.provide(Database.layer(db, dryRun ? "readOnly" : "existing")))
-  ).pipe(Command.withDescription("Build a read model anew from the log, while the old one serves."))
+  ).pipe(Command.withDescription("Rebuild a read model from the log, while the old one serves."))

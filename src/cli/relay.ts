@@ -79,7 +79,7 @@ const rewind = Command.make(
     Effect.gen(function* () {
       const Rewind = yield* Effect.promise(() => import("../relay/Rewind.ts"))
       const done = yield* Rewind.to(name, position, OperatorOptions.toBy(given))
-      const text = `${name}: goes on behind position ${position} with whoever runs it`
+      const text = `${name}: goes on behind position ${position} in the process that runs it`
       yield* Output.result(json, done, [OperatorOptions.told(done, text)])
     }).pipe(Effect.provide(Database.layer(db, "existing")))
 ).pipe(

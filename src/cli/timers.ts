@@ -88,7 +88,7 @@ export const command = (app: Application) =>
         "fire",
         "Have a timer fire now, whatever its time.",
         Timers.operators.fire,
-        (key) => `${key}: it has fired, and its command is sent by whoever runs the application`
+        (key) => `${key}: it has fired, and its command is sent by the process that runs the application`
       ),
       verb(app, "cancel", "Have a timer not fire.", Timers.operators.cancel, (key) => `${key}: it will not fire`)
     ])

@@ -43,7 +43,8 @@ export const command = (app: Application) =>
           : undefined
         const { commands, end, events, invariants, notes, problemCount, problems, snapshots, streams } =
           yield* Effect.provide(Verification.run(app, head), Database.layer(db, "readOnly"))
-        // Of a database that is not sound the finding is told all the same, whether or not its journal takes one more entry.
+        // The finding about a database that is not sound is reported all the same, whether or not its journal takes one
+        // more entry.
         const recorded = record
           ? yield* Effect.either(
               Effect.provide(

@@ -70,7 +70,7 @@ export const command = (app: Application) =>
       Effect.gen(function* () {
         const edits = yield* readEdits(edit)
         const { definition, id } = yield* Stream.find(app, stream)
-        // What the file says is no part of how the verb was called.
+        // What the file says is not part of how the verb was called.
         const answer = yield* Effect.catchTag(
           WhatIf.run(definition, id, edits),
           "InvalidArgument",

@@ -48,7 +48,10 @@ import {
 import { Bursts } from "./Bursts.ts"
 
 export interface ClusterOptions {
-  /** Longest wait for one node before the command is asked again, of whoever owns the stream then. Default 5 seconds. */
+  /**
+   * Longest wait for one node before the command is asked again, of the node that owns the stream then. Default 5
+   * seconds.
+   */
   readonly attemptTimeout?: Duration.DurationInput
   /** Longest wait in all; then the answer is `OutcomeUnknown`. Default 30 seconds. */
   readonly deadline?: Duration.DurationInput

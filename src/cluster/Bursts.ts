@@ -1,7 +1,7 @@
 /**
- * `Bursts` lets so many go on at once before the event loop turns, and the others wait in their order. Many thousands of
- * commands sent at once would keep a node from its sockets for longer than the cluster waits for a sign of life, and it would take
- * the connection for dead.
+ * `Bursts` lets a bounded number go on at once before the event loop turns, and the others wait in their order. Many
+ * thousands of commands sent at once would keep a node from its sockets for longer than the cluster waits for a sign of
+ * life, and it would take the connection for dead.
  */
 import { setImmediate } from "node:timers"
 import { Effect } from "effect"

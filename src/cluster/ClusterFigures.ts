@@ -8,7 +8,7 @@ import * as Reading from "../core/Reading.ts"
 /** Nodes that have not been seen for longer are forgotten: one that was replaced comes back under another address. */
 const memory = "1 hour"
 
-/** For a lease given in seconds. A shard whose lease is over is held by nobody. */
+/** For a lease given in seconds. A shard whose lease is over is held by no node. */
 const select = `SELECT r.address, extract(epoch FROM localtimestamp - r.last_heartbeat)::float8,
     (SELECT count(*)::int FROM daybook_locks AS l
       WHERE l.address = r.address AND l.acquired_at > localtimestamp - make_interval(secs => ?))

@@ -29,7 +29,7 @@ export interface NodeOptions {
   readonly encodesAll?: boolean
 }
 
-/** The process is no part of the cluster, and nothing was changed. */
+/** The process is not part of the cluster, and nothing was changed. */
 export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
   host: Schema.String,
   port: Schema.Int,

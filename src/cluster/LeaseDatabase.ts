@@ -14,7 +14,7 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 /** Longest wait for a connection, whether it is new or in use. */
 const connectTimeout = "5 seconds"
 
-/** One holds the leases, one asks who is there, one tells the server to stop a statement that nobody waits for. */
+/** One holds the leases, one asks who is there, one tells the server to stop a statement that nothing waits for. */
 const maxConnections = 3
 
 /**
@@ -54,7 +54,7 @@ export const layer = (url: string, lease: Duration.Duration): Layer.Layer<SqlCli
         stream: () => attentive(Duration.toMillis(lease))
       })
       // The driver would lose a connection for ever whose caller is interrupted while it waits for it, as each is who takes too long
-      // to begin anew with the leases; after three of them the node would never have a lease again.
+      // to start again with the leases; after three of them the node would never have a lease again.
       return Object.assign(client, { reserve: Effect.uninterruptible(client.reserve) })
     }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
   )

@@ -62,7 +62,7 @@ export const steadfast = (
   })
 }
 
-/** The leases of one node, each for so long. */
+/** The leases of one node, each for this long. */
 export const layer = (url: string, lease: Duration.Duration): Layer.Layer<RunnerStorage, SqlError, ShardingConfig> =>
   Layer.effect(
     RunnerStorage,

@@ -104,7 +104,7 @@ export class Actor implements Answering, Watched {
     this.awake()
   }
 
-  /** Gives the committed state, once it is there. */
+  /** Returns the committed state, once it is there. */
   read(reader: Reader): void {
     const { failure } = this.recovery
     if (failure !== undefined) reader(failure)
@@ -133,8 +133,8 @@ export class Actor implements Answering, Watched {
   }
 
   /**
-   * Leaves memory, but for what waits. Only between two batches. One that was only read saves nothing: whoever looks at a state writes
-   * nothing by it.
+   * Leaves memory, except for what waits. Only between two batches. One that was only read saves nothing: to look at a
+   * state writes nothing.
    */
   passivate(): void {
     const { committed, hasStored, host, recovery } = this
@@ -386,7 +386,8 @@ export class Actor implements Answering, Watched {
       const most = Duration.toMillis(limits.maxBackoff)
       yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
     }
-    // A stream that ends before what was read of it, or there with another event, is another one, such as of a restored backup.
+    // A stream that ends before what was read of it, or there with another event, is another one, for example the
+    // stream of a restored backup.
     if (error.actual <= committed.version) this.committed = undefined
     if (this.committed !== undefined) this.committed = yield* this.recovery.catchUp(committed)
   }

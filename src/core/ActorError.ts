@@ -101,7 +101,9 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExc
   }
 }
 
-/** The effect that decides the command did not end in time and was interrupted. Nothing was stored: mend the decision. */
+/**
+ * The effect that decides the command did not end in time and was interrupted. Nothing was stored: fix the decision.
+ */
 export class DecisionTimedOut extends Schema.TaggedError<DecisionTimedOut>()("DecisionTimedOut", {
   streamId: Schema.String,
   command: Schema.String,

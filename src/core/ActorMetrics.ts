@@ -20,7 +20,7 @@ const update = (metric: Measured, value: number): void => {
   try {
     metric.unsafeUpdate(value, [])
   } catch {
-    // There is nobody to tell: a log line for each command would be worse than the gap in the figure.
+    // There is no caller to tell: a log line for each command would be worse than the gap in the figure.
   }
 }
 type Measured = Metric.Metric.Counter<number> | Metric.Metric.Gauge<number> | Metric.Metric.Histogram<number>
@@ -30,7 +30,7 @@ const recoveryFailures = counter("daybook.actor.recovery.failures", "Recoveries 
 const replayed = counter("daybook.actor.events.replayed", "Events read by recoveries and reloads")
 const passivations = counter("daybook.actor.passivations", "Actors that left memory")
 const conflicts = counter("daybook.actor.conflicts", "Batches that another writer came before")
-const rejections = counter("daybook.actor.rejections", "Commands refused for want of room")
+const rejections = counter("daybook.actor.rejections", "Commands refused because there was no room")
 const snapshotsSaved = counter("daybook.snapshots.saved", "Snapshots saved")
 const snapshotsDropped = counter("daybook.snapshots.dropped", "Snapshots given up: no room, or the store failed")
 const ahead = counter(

@@ -82,7 +82,7 @@ const make = Effect.gen(function* () {
     if (known?.definition === definition) {
       return use === "read" || !known.isGuest || places.promote(known) ? known : tooMany()
     }
-    // Of a layer that was closed: its state and its behaviour are not this one's, so they share no stream.
+    // An actor of a layer that was closed: its state and its behaviour are not this one's, so they share no stream.
     if (known !== undefined && !places.leave(known)) return new ShuttingDown()
     if (!isStreamId(streamId)) return new InvalidArgument({ argument: "id", reason: "makes no stream id" })
     const actor = new Actor(host, definition, id, streamId)
@@ -202,7 +202,7 @@ const make = Effect.gen(function* () {
     }
   })
 
-  /** Once a second or oftener: what was idle for too long leaves, and what takes too long is given up. */
+  /** Once a second or more often: what was idle for too long leaves, and what takes too long is given up. */
   const idleMillis = Duration.toMillis(limits.idleTimeout)
   const shortest = Math.min(
     idleMillis,

@@ -247,7 +247,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
 ): AggregateClass<Name, Id, S, Event.Of<E>, R> => {
   type Evt = Event.Of<E>
   if (!isName(name)) {
-    throw new InvalidAggregate(`${JSON.stringify(name)} is no name: give a letter, then letters and digits`)
+    throw new InvalidAggregate(`${JSON.stringify(name)} is not a name: give a letter, then letters and digits`)
   }
   const codec = EventCodec.make(contract.events, name) as EventCodec.EventCodec<Evt>
   const rpcs = contract.commands as ReadonlyArray<unknown> as ReadonlyArray<Rpc.AnyWithProps>
@@ -377,7 +377,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
           traceparent: span === undefined ? null : traceparentOf(span),
           principal: sender === null ? null : sender.name,
           isPersonal: sender?.isPersonal === true,
-          // Whoever chose no id cannot ask about it.
+          // A caller that chose no id cannot ask about it.
           kept: keepsPayloads && options?.commandId !== undefined ? KeptPayload.write(stored) : undefined,
           metadata: Context.get(fiber.currentContext, CurrentMetadata),
           statements: Context.get(fiber.currentContext, CurrentStatements) ?? undefined
@@ -400,7 +400,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError> =>
       Stream.suspend(() => {
         let version = Math.max(0, after)
-        // Of a place within the stream the hash is not known; what the first event says of it is taken.
+        // The hash at a place within the stream is not known; what the first event says of it is taken.
         let hash = version === 0 ? EventHash.genesis : undefined
         const next = Effect.gen(function* () {
           const events: Array<Step<Evt>> = []

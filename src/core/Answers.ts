@@ -109,7 +109,10 @@ export class Answers {
     return Fault.report(LogLevel.Error, "a command ended in a defect", annotations, first.cause)
   }
 
-  /** Nothing of the batch was stored, or nobody knows. All of it gets the same error, except commands that ended in a defect. */
+  /**
+   * Nothing of the batch was stored, or it is not known whether anything was. All of it gets the same error, except
+   * commands that ended in a defect.
+   */
   fail(decided: ReadonlyArray<Decided>, error: RuntimeError): void {
     this.of.mailbox.takeInFlight()
     for (const one of decided) {

@@ -33,7 +33,7 @@ type Replies<_Name extends string, S, R extends Rpc.Any> = {
 export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc.Any, Name extends string = string> {
   readonly decide: Decide<Name, S, E, R>
   readonly evolve: Evolve<Name, S, E>
-  /** The answer is made from the state after evolve, so that nobody computes a total twice. */
+  /** The answer is made from the state after evolve, so that no total is computed twice. */
   readonly reply: Replies<Name, S, R>
 }
 

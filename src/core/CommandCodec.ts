@@ -1,6 +1,6 @@
 /**
- * `CommandCodec` is the one way from commands and their answers to stored text and back: the twin of `EventCodec.ts`. Whoever
- * reads a payload, a kept answer or a kept refusal reads it here, through the upcasters of its `StoredForm`.
+ * `CommandCodec` is the one way from commands and their answers to stored text and back: the twin of `EventCodec.ts`. A
+ * payload, a kept answer and a kept refusal are read here, through the upcasters of its `StoredForm`.
  *
  * An answer is read back from its text before it is stored, so that the first caller gets what every later one gets.
  */
@@ -58,7 +58,7 @@ export interface CommandCodec {
     commandId: string,
     identifying?: Identifying
   ) => Either.Either<Received, InvalidArgument>
-  /** A payload in its stored form, for whoever keeps it or sends it elsewhere, and back. */
+  /** A payload in its stored form, for code that keeps it or sends it elsewhere, and back. */
   readonly writePayload: (tag: string, payload: unknown) => Either.Either<KeptAnswer, InvalidArgument>
   readonly readPayload: (tag: string, stored: KeptAnswer) => Either.Either<unknown, InvalidArgument>
   /** Throws `InvalidAnswer` where the value does not fit its schema, or could not be read again. */

@@ -5,7 +5,7 @@
  * A command is its aggregate, id and name, and the stored form of the fields that the caller supplied: neither the order of
  * fields nor a default that a later release adds is part of what was said. Where the caller has a fingerprint of its own, that
  * stands for the fields. For an id that Daybook derived from an event, the id says which command it is, and what a later
- * release puts into that command is no matter.
+ * release puts into that command does not matter.
  *
  * A stored fingerprint begins with the number of the rule that made it. One without a number was made by a release before
  * there were numbers: then the text depended on the order in which the payload's fields were declared.

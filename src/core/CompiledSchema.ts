@@ -18,7 +18,7 @@ interface Compiled {
   readonly step: Step
   /** Whether all that it gives is JSON. */
   readonly isJson: boolean
-  /** Whether what it encodes is also what the schema decodes from that, so that nobody need look. */
+  /** Whether what it encodes is also what the schema decodes from that, so that it need not be checked. */
   readonly isExact: boolean
   readonly admitsUndefined: boolean
 }
@@ -36,7 +36,7 @@ const isBoolean = passing((input) => typeof input === "boolean")
 const isBigInt = passing((input) => typeof input === "bigint", { isJson: false, isExact: false })
 const isUndefined = passing((input) => input === undefined, { admitsUndefined: true })
 const isNumber = passing((input) => typeof input === "number")
-/** NaN and the infinities are no JSON; -0 is 0 there. */
+/** NaN and the infinities are not JSON; -0 is 0 there. */
 const asNumber: Compiled = {
   ...isNumber,
   step: (input) => (typeof input === "number" && Number.isFinite(input) ? (input === 0 ? 0 : input) : unfit)
@@ -189,7 +189,10 @@ const list = (item: Compiled, { direction }: Context): Compiled => {
   }
 }
 
-/** Members that are no objects are tried in their order; objects are told apart by their literals, which the schema does. */
+/**
+ * Members that are not objects are tried in their order; objects are told apart by their literals, which the schema
+ * does.
+ */
 const isScalar = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isRefinement(ast)
     ? isScalar(ast.from)

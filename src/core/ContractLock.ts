@@ -29,7 +29,7 @@ const LockedCommand = Schema.Struct({
   removed: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   payload: Schema.Struct({
     /**
-     * Of a payload with many fields, the order in which they were declared when it was locked first: what was stored
+     * For a payload with many fields, the order in which they were declared when it was locked first: what was stored
      * before there were rules of identity depends on it.
      */
     order: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }),

@@ -46,7 +46,7 @@ export const ofLink = (after: Place, event: StoredEvent): StreamDamaged | undefi
   return event.previousHash === after.hash ? undefined : damaged(event, "it does not follow the event before it")
 }
 
-/** Both, of a row that nobody has checked. */
+/** Both, for a row that was not checked. */
 export const ofRow = (after: Place, event: StoredEvent): StreamDamaged | undefined =>
   ofLink(after, event) ?? ofEvent(event)
 

@@ -4,7 +4,7 @@
  *
  * - What a command decided is taken into the running state whole or not at all.
  * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is decided on the
- *   same state. Only where `evolve` threw it stops: what that may have left in the state, nobody knows.
+ *   same state. Only where `evolve` threw it stops: what that may have left in the state is not known.
  * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no mate makes it run again.
  * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a batch.
  *
@@ -66,7 +66,7 @@ export class Decisions {
   private readonly now: number
   private running: unknown
   private version: number
-  /** Of those that were decided, and of their data. */
+  /** How many events were decided, and the characters of their data. */
   private events = 0
   private characters = 0
   /** When the rest waits, in milliseconds of `Host.elapsed`. */

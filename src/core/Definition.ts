@@ -47,7 +47,7 @@ export interface Definition<S, E extends { readonly _tag: string }> {
   readonly streamId: (id: string) => StreamId
   readonly codec: EventCodec<E>
   readonly commands: CommandCodec
-  /** The state before the first event, frozen; what cannot be frozen is made anew for each who asks. */
+  /** The state before the first event, frozen; what cannot be frozen is made again for each caller. */
   readonly initial: S
   /** Throws where the behaviour does. */
   readonly evolve: (state: S, event: E) => S

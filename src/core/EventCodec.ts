@@ -22,7 +22,7 @@ export interface Storable<E> extends EncodedEvent {
 }
 
 export interface EventCodec<E extends { readonly _tag: string }> {
-  /** Refuses what could not be read again too, so that nobody meets it first when it stands in the log. */
+  /** Refuses what could not be read again too, so that it is not first met when it stands in the log. */
   readonly encode: (event: E) => Either.Either<Storable<E>, UnencodableEvent>
   /**
    * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in
@@ -171,7 +171,7 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>, aggregate?: 
         const known = types.get(type)
         // The targets were looked at when the codec was made; this one is not among them.
         if (known === undefined || known.type.fate !== undefined || known.type.version < schemaVersion) {
-          return undecodable(stored, "", `${type} v${schemaVersion} is no piece of it`)
+          return undecodable(stored, "", `${type} v${schemaVersion} is not a piece of it`)
         }
         const found = current(stored, known, schemaVersion, form)
         if (Either.isLeft(found)) return found
@@ -202,7 +202,7 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>, aggregate?: 
     if (schemaVersion < latest || known.type.fate !== undefined || !isObject(form)) {
       return current(stored, known, schemaVersion, form)
     }
-    // It was parsed here and is nobody else's: a copy would cost as much as the rest.
+    // It was parsed here and nothing else holds it: a copy would cost as much as the rest.
     form._tag = known.type.tag
     return decoded(stored, known, form)
   }

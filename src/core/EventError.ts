@@ -24,7 +24,7 @@ export class FutureVersion extends Schema.TaggedError<FutureVersion>()("FutureVe
 /** No event of the aggregate has this name. Declare it, rename an event from it, or retire it. */
 export class UnknownEvent extends Schema.TaggedError<UnknownEvent>()("UnknownEvent", where) {
   override get message() {
-    return `${describe(this)} is no event of this aggregate`
+    return `${describe(this)} is not an event of this aggregate`
   }
 }
 

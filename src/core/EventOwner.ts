@@ -6,7 +6,7 @@ import type * as Event from "./Event.ts"
 
 /** By the event as it was declared. One that no aggregate uses has none. */
 const owners = new WeakMap<Event.Any, ReadonlySet<string>>()
-/** By the event as an aggregate gives it out: it stays that aggregate's, whoever uses it to declare another. */
+/** By the event as an aggregate gives it out: it stays that aggregate's when another is declared with it. */
 const named = new WeakMap<Event.Any, ReadonlySet<string>>()
 
 const none: ReadonlySet<string> = new Set()

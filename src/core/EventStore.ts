@@ -205,7 +205,7 @@ export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
   readonly from?: number
   readonly to?: number
-  /** At most so many events, 0 to `maxPage`. Default `maxPage`. */
+  /** At most this many events, 0 to `maxPage`. Default `maxPage`. */
   readonly limit?: number
   readonly direction?: "forwards" | "backwards"
 }
@@ -229,7 +229,7 @@ export interface ListStreamsOptions {
   readonly prefix?: string
   /** Only streams after this id. Default: from the first. */
   readonly after?: string
-  /** At most so many, 0 to `maxPage`. Default `maxPage`. */
+  /** At most this many, 0 to `maxPage`. Default `maxPage`. */
   readonly limit?: number
 }
 
@@ -343,13 +343,16 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      */
     readonly readDecided: (streamId: StreamId, after: number, limit?: number) => Effect.Effect<DecidedPage, LookupError>
     /**
-     * Removes the payloads of entries that were recorded before this time, the oldest first and so many at most, and adds the
-     * entry of that operation in the same transaction. Gives how many; of none there is no entry.
+     * Removes the payloads of entries that were recorded before this time, the oldest first and at most `most`, and
+     * adds the entry of that operation in the same transaction. Returns how many; for none there is no entry.
      */
     readonly removePayloads: (before: number, most: number) => Effect.Effect<number, RecordError | OperationError>
-    /** Sums over the next events after a position, so many at most, for `LogShape.ts`. Unverified. */
+    /** Sums over the next events after a position, at most `most`, for `LogShape.ts`. Unverified. */
     readonly shapeOf: (after: number, most: number, top: number) => Effect.Effect<LogShape.Part, LookupError>
-    /** The newest snapshots of streams after this id, in the order of ids, so many at most. None where it keeps no snapshots. */
+    /**
+     * The newest snapshots of streams after this id, in the order of ids, at most `most`. None where it keeps no
+     * snapshots.
+     */
     readonly snapshotDistances: (
       after: string,
       most: number

@@ -30,7 +30,7 @@ export interface Form {
 export interface Running {
   readonly before: unknown
   readonly after: unknown
-  /** What the event added, as decimal text; null where the value is no number. */
+  /** What the event added, as decimal text; null where the value is not a number. */
   readonly contribution: string | null
 }
 
@@ -47,7 +47,7 @@ export interface Step {
   readonly changes: ReadonlyArray<StateTree.Change>
   /** How many changes there are beyond those. */
   readonly moreChanges: number
-  /** Of the path that was asked for. */
+  /** The value at the path that was asked for. */
   readonly running: Running | null
   /** Its entry in the journal, which vouches for it. */
   readonly sequence: number

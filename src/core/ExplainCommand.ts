@@ -1,7 +1,8 @@
 /**
- * `ExplainCommand` tells of a command, by its id, what became of it; of a refusal with the state on which it was decided, and after
- * which event it would have passed. For that it decides the command again, on the state after each later event, in memory: it needs
- * the payload, which is kept for a time (`KeptPayload.ts`). A decision that is an effect is not run.
+ * `ExplainCommand` reports, by the id of a command, what became of it; for a refusal also the state on which it was
+ * decided, and after which event it would have passed. For that it decides the command again, on the state after each
+ * later event, in memory: it needs the payload, which is kept for a time (`KeptPayload.ts`). A decision that is an
+ * effect is not run.
  */
 import { Effect, Either } from "effect"
 import type { UnreadableAnswer, UnstorableState } from "./ActorError.ts"
@@ -56,9 +57,9 @@ export interface Explained {
   readonly principal: string | null
   readonly correlationId: string
   readonly causationId: string | null
-  /** Of a refusal: the state on which it was decided, in its stored form. */
+  /** Only for a refusal: the state on which it was decided, in its stored form. */
   readonly decidedOn: unknown
-  /** Of a refusal. */
+  /** Only for a refusal. */
   readonly wouldPass: WouldPass | null
 }
 
@@ -112,7 +113,7 @@ export const redecide = (
   }
 }
 
-/** What a decision may know, as it was told of the command then, at another version and time. */
+/** What a decision may know, as it was given with the command then, at another version and time. */
 export const contextOf = (entry: Journal.JournalEntry, id: string, version: number, now: number): DecideContext => {
   const { causationId, commandId, correlationId, metadata, principal } = entry
   const own = commandId ?? ""

@@ -10,7 +10,7 @@ import * as SchemaPath from "./SchemaPath.ts"
 import * as StoreError from "./StoreError.ts"
 import * as StoreFault from "./StoreFault.ts"
 
-/** Errors whose messages are made of ids, places and numbers of versions; that of a driver says what befell the database. */
+/** Errors whose messages are made of ids, places and numbers of versions; that of a driver says what happened to the database. */
 const discreet = [...Object.values(ActorError), ...Object.values(EventError), ...Object.values(StoreError)].filter(
   // Its message is that of its cause, whatever that is.
   (type) => type !== ActorError.RecoveryFailed
@@ -79,7 +79,7 @@ export const describe = (cause: Cause.Cause<unknown>): string => {
   return errors.length === 0 ? "an interruption" : errors.map(ofAll).join("\nand ")
 }
 
-/** Logs what went wrong. A logger that throws ends nobody who has something to report. */
+/** Logs what went wrong. A logger that throws ends no fiber that has something to report. */
 export const report = (
   level: LogLevel.LogLevel,
   message: string,

@@ -6,7 +6,7 @@ interface Kind {
   told: number
   untold: number
   since: number
-  /** Of the last one that was told. */
+  /** The mark of the last one that was reported. */
   mark: string
 }
 
@@ -83,7 +83,9 @@ export class Flood {
     return due
   }
 
-  /** Everything that was counted and not told, whether its window is over or not: for the end, after which nobody asks. */
+  /**
+   * Everything that was counted and not told, whether its window is over or not: for the end, after which nothing asks.
+   */
   rest(now: number): ReadonlyArray<Summary> {
     const rest = [...this.kinds].flatMap(([kind, found]) => (found.untold === 0 ? [] : [summaryOf(kind, found, now)]))
     this.kinds.clear()

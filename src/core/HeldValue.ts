@@ -1,6 +1,6 @@
 /**
  * `HeldValue` keeps what memory holds equal to what a recovery would give: a state has no key whose value is undefined and no
- * -0, since no text has them, and nobody changes one in place, since what was decided on it may yet fail to be stored.
+ * -0, since no text has them, and no code changes one in place, since what was decided on it may yet fail to be stored.
  *
  * It looks into plain objects and lists. What else a schema may decode (dates, maps, instances of classes) is left alone.
  */
@@ -153,8 +153,9 @@ const roomBehind = (room: number, value: unknown, depth: number): number => {
 }
 
 /**
- * Whether the value is larger than so many characters, by a look at it that ends there: a text of tens of megabytes holds the
- * process for too long to make it only to see its length. At least what it finds is in the text of a plain value.
+ * Whether the value is larger than this many characters, by a look at it that ends there: a text of tens of megabytes
+ * holds the process for too long to make it only to see its length. At least what it finds is in the text of a plain
+ * value.
  */
 export const isLargerThan = (characters: number, value: unknown): boolean => roomBehind(characters, value, 0) < 0
 

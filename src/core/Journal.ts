@@ -5,7 +5,7 @@
  * Guarantees:
  *
  * - sequences run from 1 without a hole, and each entry's hash covers all of it and the hash of the entry before, back to the
- *   log's own id: whoever noted one head finds every entry up to it as it was, or sees where the log parts from it;
+ *   log's own id: anyone who noted one head finds every entry up to it as it was, or sees where the log parts from it;
  * - an entry vouches for its events by the hash of the last one, which is chained to all before it in their stream, and by
  *   their number: none can be added, dropped or swapped;
  * - the rule of a hash never changes: an entry names its own.
@@ -33,7 +33,7 @@ export interface JournalEntry {
   readonly sequence: number
   readonly rule: Rule
   readonly kind: Kind
-  /** Of an operation, the key under which it is done once; null where it has none. */
+  /** The key under which an operation is done once; null where it has none. */
   readonly commandId: string | null
   /** Null in an entry of another kind, as the outcome is. */
   readonly streamId: StreamId | null

@@ -80,7 +80,7 @@ const otherHead = (
     : ofLog(sequence, `entry ${sequence} is not the one of the noted head: they part there or before`)
 }
 
-/** Gives how many entries and events were read. */
+/** Returns how many entries and events were read. */
 export const run = Effect.fnUntraced(function* <E, R>(options: Options<E, R>) {
   const { against, found, identity, maxClockLead, onEntry, onEvent, readEntries, readEvents } = options
   const count = { entries: 0, events: 0 }

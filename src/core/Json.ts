@@ -58,7 +58,7 @@ export const misfit = (value: unknown, path = "", depth = 0): Misfit | undefined
   return undefined
 }
 
-/** The same text for values that differ only in the order of keys, at any depth. Of a value that fits; see `misfit`. */
+/** The same text for values that differ only in the order of keys, at any depth. For values that fit; see `misfit`. */
 export const canonical = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`

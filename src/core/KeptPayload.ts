@@ -3,7 +3,8 @@
  * version of that form. The entry vouches for the text by its digest and stays when the text is removed, so that personal data
  * need not be kept for as long as the log; a digest of little data can be guessed.
  *
- * Whoever asks later why a command was refused, or what it would do now, decides it again from here: see `ExplainCommand.ts`, `WhatIf.ts`.
+ * What asks later why a command was refused, or what it would do now, decides it again from here: see
+ * `ExplainCommand.ts`, `WhatIf.ts`.
  */
 import { Either } from "effect"
 import type { KeptAnswer } from "./EventStore.ts"
@@ -19,7 +20,7 @@ export interface Row {
 
 /**
  * Longest stored form that is kept, in UTF-16 code units. A transaction holds the commands of many actors, and what is kept of
- * them is no part of what it counts: one of 1,000 commands writes so many times 16 KiB more at most.
+ * them is not part of what it counts: one of 1,000 commands writes at most 1,000 times 16 KiB more.
  */
 export const maxLength = 16_384
 

@@ -7,7 +7,7 @@ import { Duration } from "effect"
 /** What each limit may be, both ends included: counts are whole numbers, durations are compared in milliseconds. */
 export type Ranges<L> = { readonly [K in keyof L]: readonly [least: number, most: number] }
 
-/** A limit of another module, or one that nobody can change. Durations in milliseconds. */
+/** A limit of another module, or one that cannot be changed. Durations in milliseconds. */
 export interface Bound {
   readonly name: string
   readonly value: number

@@ -52,7 +52,7 @@ export class Loading {
 
   private readonly page = Effect.suspend(() => {
     const { limits, patience, snapshots, store } = this.host
-    // From when it has its turn: a cold start of many is no fault of the last one.
+    // From when it has its turn: a cold start of many is not the fault of the last one.
     this.deadline ??= this.host.elapsed() + Duration.toMillis(limits.recoveryTimeout)
     const step = Replay.step(store, snapshots, this.definition, this.streamId, this.progress)
     return patience.until(this.deadline, step, () => new NoAnswer(limits))

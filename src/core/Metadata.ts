@@ -5,8 +5,9 @@
  *     const Noted = Metadata.make(Schema.Struct({ tenant: Schema.String, channel: Schema.Literal("web", "pump") }))
  *     yield* tanks("north").Fill({ litres: 40 }).pipe(Noted.provide({ tenant: "acme", channel: "pump" }))
  *
- * As `Principal.ts` it stands in the context of whoever asks, travels with the command and is in its entry of the journal, under
- * the entry's hash. It is no part of which command it is: a retry with other metadata is the same command, and the first stays.
+ * As `Principal.ts` it stands in the caller's context, travels with the command and is in its entry of the journal,
+ * under the entry's hash. It is not part of which command it is: a retry with other metadata is the same command, and
+ * the first stays.
  */
 import { Context, Effect, Either, type Schema } from "effect"
 import * as StoredText from "./StoredText.ts"

@@ -1,6 +1,6 @@
 /**
  * `MissingPackage` recognizes that a package is not installed. Those that only some uses need are optional peers, so
- * that whoever embeds Daybook on SQLite installs none for a server or a command line.
+ * that an application with Daybook on SQLite inside installs none for a server or a command line.
  */
 
 /** The package that could not be loaded; undefined where something else went wrong. */

@@ -31,7 +31,7 @@ export const removeOlder = (age: Duration.DurationInput) =>
 export const layer: Layer.Layer<never, never, EventStore> = Layer.scopedDiscard(
   Effect.gen(function* () {
     const { payloadRetention } = yield* ActorConfig
-    // Forever is no number of milliseconds before now.
+    // Forever is not a number of milliseconds before now.
     if (!Number.isFinite(Duration.toMillis(payloadRetention))) return
     yield* removeOlder(payloadRetention).pipe(
       Effect.catchAllCause((cause) =>

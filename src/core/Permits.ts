@@ -1,6 +1,7 @@
 /**
- * `Permits` lets so many effects run at once and the others wait in their order. Each release wakes one of them; Effect's
- * semaphore wakes all that wait, so that 10,000 actors that start together would cost it a hundred million steps.
+ * `Permits` lets a bounded number of effects run at once; the others wait in their order. Each release wakes one of
+ * them; Effect's semaphore wakes all that wait, so that 10,000 actors that start together would cost it a hundred
+ * million steps.
  */
 import { Effect } from "effect"
 
@@ -14,7 +15,7 @@ export class Permits {
       this.free--
       grant()
     } else this.waiting.add(grant)
-    // Whoever is interrupted in the instant in which it was let in gives its place to the next.
+    // One that is interrupted in the instant in which it was let in gives its place to the next.
     return Effect.sync(() => {
       if (!this.waiting.delete(grant)) this.release()
     })

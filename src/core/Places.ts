@@ -1,6 +1,6 @@
 /**
- * `Places` says which actors are in memory. There is room for so many; what is idle for longest leaves for the next one, and where
- * nothing is idle the next one waits for a place.
+ * `Places` says which actors are in memory. There is room for a bounded number; what is idle for longest leaves for the
+ * next one, and where nothing is idle the next one waits for a place.
  *
  * An actor that only was read is a guest: it leaves before any that had a command, and never has one of these leave for it. So
  * readers of many ids, known or not, cost the actors that work nothing. Where all places are taken, a few guests come beside

@@ -1,6 +1,6 @@
 /**
- * `Principal` is who sends commands. It stands in the context of whoever asks an aggregate, travels with the command, also to
- * another node, and is in its entry of the journal, in the views of its events, and in what `decide` is told:
+ * `Principal` is who sends commands. It stands in the context of the caller of an aggregate, travels with the command,
+ * also to another node, and is in its entry of the journal, in the views of its events, and in what `decide` is told:
  *
  *     yield* tanks("north").Fill({ litres: 40 }).pipe(Principal.as("pump-3"))
  *

@@ -54,7 +54,7 @@ export class RecoveryQueue {
       const grant = () => resume(Effect.void)
       queue.add(grant)
       this.pump()
-      // Whoever is interrupted in the instant in which it was let in gives its place to the next.
+      // One that is interrupted in the instant in which it was let in gives its place to the next.
       return Effect.sync(() => {
         if (!queue.delete(grant)) this.release()
       })
@@ -82,7 +82,7 @@ export class RecoveryQueue {
     return this.isReading || this.begun >= mostInTurn || performance.now() - this.began >= slice
   }
 
-  /** Lets in whoever may begin in this turn of the event loop, and comes back in the next one. */
+  /** Lets in those that may begin in this turn of the event loop, and comes back in the next one. */
   private pump(): void {
     if (this.free === 0 || (this.isArmed && this.isOver)) return
     const grant = this.next()

@@ -97,7 +97,7 @@ const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
     const found: Option.Option<Snapshot> = yield* snapshots.load(streamId, below)
     if (Option.isNone(found)) return undefined
     const snapshot = found.value
-    // All of them are of an older form of the state, which is no fault: the next one is of this form.
+    // All of them are of an older form of the state, which is not a fault: the next one is of this form.
     if (snapshot.fingerprint !== policy.fingerprint) return undefined
     const decoded = Either.try((): S => {
       if (checksum(snapshot) !== snapshot.checksum) throw new Error("checksum")
@@ -110,7 +110,7 @@ const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
   }
 })
 
-/** What is kept is not changed in place. While events are folded the state is nobody else's. */
+/** What is kept is not changed in place. While events are folded nothing else holds the state. */
 const kept = <S>(committed: Committed<S>): Committed<S> => {
   HeldValue.freeze(committed.state)
   return committed
@@ -139,7 +139,7 @@ export interface Recovered<S> {
   readonly snapshotVersion: number
 }
 
-/** How far a recovery has come. Whoever keeps it goes on from there after a fault. */
+/** How far a recovery has come. What keeps it goes on from there after a fault. */
 export interface Progress<S> extends Recovered<S> {
   readonly isDone: boolean
 }

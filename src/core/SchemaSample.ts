@@ -14,7 +14,7 @@ type Condition = Readonly<Record<string, unknown>>
 
 /** Samples of one schema. A lock is read by people. */
 const most = 6
-/** Of a text without conditions two say all. */
+/** For a text without conditions two say all. */
 const mostTexts = 2
 /** How often a schema that contains itself is gone into. */
 const maxSuspended = 3
@@ -203,7 +203,7 @@ const candidates = (ast: SchemaAST.AST, suspended: number): Samples => {
 }
 
 /**
- * Of a schema behind another one, such as a struct in a text of JSON, the stored forms of the inner one lead to those
+ * For a schema behind another one, such as a struct in a text of JSON, the stored forms of the inner one lead to those
  * of both.
  */
 const encodedOfTarget = (ast: SchemaAST.Transformation, suspended: number): Samples => {

@@ -56,7 +56,7 @@ export class SnapshotStore extends Context.Tag("daybook/core/SnapshotStore")<
   {
     /** The latest snapshot of the stream, or the latest with a version up to `maxVersion`. */
     readonly load: (streamId: StreamId, maxVersion?: number) => Effect.Effect<Option.Option<Snapshot>, StoreUnavailable>
-    /** Saves all or none; one of the same stream and version is replaced. Of each stream the latest `keep` remain. */
+    /** Saves all or none; one of the same stream and version is replaced. The latest `keep` of each stream remain. */
     readonly save: (snapshots: ReadonlyArray<Snapshot>, keep: number) => Effect.Effect<void, StoreUnavailable>
     /** Removes the stream's snapshots with versions `from` to `to`, both included. Default: all. */
     readonly remove: (

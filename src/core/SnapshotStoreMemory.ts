@@ -5,7 +5,7 @@ import { type Snapshot, SnapshotStore } from "./SnapshotStore.ts"
 import * as StreamId from "./StreamId.ts"
 
 const make = (): SnapshotStore["Type"] => {
-  /** Of each stream its snapshots by rising version. */
+  /** The snapshots of each stream by rising version. */
   const streams = new Map<string, ReadonlyArray<Snapshot>>()
   const of = (streamId: string): ReadonlyArray<Snapshot> => streams.get(streamId) ?? []
 

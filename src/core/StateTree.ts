@@ -85,7 +85,7 @@ const format = ({ digits, scale }: Decimal): string => {
   return scale === 0 ? sign + text : `${sign}${text.slice(0, -scale)}.${text.slice(-scale)}`
 }
 
-/** `after` less `before`, as decimal text; null where one of them is no number. Nothing counts as 0. */
+/** `after` less `before`, as decimal text; null where one of them is not a number. Nothing counts as 0. */
 export const difference = (before: unknown, after: unknown): string | null => {
   if (before === undefined && after === undefined) return null
   const [left, right] = [before ?? 0, after ?? 0].map(decimal)

@@ -1,7 +1,7 @@
 /**
  * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
  * `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are faults it
- * waits out, and `StreamDamaged` and `EntryDamaged` are those that waiting does not mend.
+ * waits out, and `StreamDamaged` and `EntryDamaged` are those that waiting does not fix.
  */
 import { Schema } from "effect"
 

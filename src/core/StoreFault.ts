@@ -1,5 +1,5 @@
 /**
- * `StoreFault` names what befell a database, in words that one can act on, from what its driver said: on each store the same
+ * `StoreFault` names what happened to a database, in words that one can act on, from what its driver said: on each store the same
  * fault has the same name. It looks at codes alone, so nothing that is stored gets into the name.
  */
 import { Predicate } from "effect"
@@ -28,7 +28,7 @@ const codes: ReadonlyArray<readonly [StoreFault, RegExp]> = [
   ["unreachable", /^(?:08[0-9A-Z]{3}|57P0[1-3]|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/]
 ]
 
-/** What befell the database, where the error or a cause of it says so. */
+/** What happened to the database, where the error or a cause of it says so. */
 export const of = (error: unknown): StoreFault | undefined => {
   for (const each of Reason.chain(error)) {
     const code = Predicate.hasProperty(each, "code") ? String(each.code) : ""

@@ -54,7 +54,7 @@ export const historyOf = (schema: Schema.Schema.AnyNoContext): History => {
 
 /**
  * Whether a stored form with several versions stands within one of the forms. What is stored has one version, that of the
- * whole, so nobody would know which one such a part was.
+ * whole, so it would not be known which one such a part was.
  */
 export const isNested = ({ forms }: History): boolean =>
   forms.some(({ ast }) =>
@@ -160,8 +160,8 @@ export interface Upcaster {
   /** The number of the last version. */
   readonly version: number
   /**
-   * From the stored form of a version (1 to `version`) to that of the last one, which whoever decodes it checks. `checkLast`
-   * has it checked here too, where nobody decodes it.
+   * From the stored form of a version (1 to `version`) to that of the last one, which its decoder checks. `checkLast`
+   * has it checked here too, where nothing decodes it.
    */
   readonly upcast: (
     form: unknown,

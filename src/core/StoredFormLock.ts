@@ -15,15 +15,15 @@ import * as ValueForm from "./ValueForm.ts"
 
 const Example = Schema.Struct({
   stored: Schema.Unknown,
-  /** Of a version that has a next one, what its upcaster makes of it. */
+  /** For a version that has a next one, what its upcaster makes of it. */
   becomes: Schema.optionalWith(Schema.Unknown, { exact: true }),
-  /** Of the last version, the value that it is read as, as `ValueForm` writes it. */
+  /** For the last version, the value that it is read as, as `ValueForm` writes it. */
   reads: Schema.optionalWith(Schema.Unknown, { exact: true }),
   /** Set in place of `reads` where it is read as it is stored. */
   asStored: Schema.optionalWith(Schema.Literal(true), { exact: true }),
-  /** Of an event that is no longer written, the events that it is read as. */
+  /** For an event that is no longer written, the events that it is read as. */
   pieces: Schema.optionalWith(Schema.Unknown, { exact: true }),
-  /** Of a payload, as what it is compared with that of an earlier command, where that is not what is stored. */
+  /** For a payload, as what it is compared with that of an earlier command, where that is not what is stored. */
   identity: Schema.optionalWith(Schema.Unknown, { exact: true })
 })
 type Example = typeof Example.Type

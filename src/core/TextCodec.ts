@@ -1,7 +1,7 @@
 /**
- * `TextCodec` is the one way from a value to the text that is stored of it, and back. Whoever writes gets the value again as
- * it reads from that text, so that nobody acts on anything that the log does not hold: no `undefined`, no -0, nothing that
- * its schema changes on the way.
+ * `TextCodec` is the one way from a value to the text that is stored of it, and back. The writer gets the value again
+ * as it reads from that text, so that nothing acts on anything that the log does not hold: no `undefined`, no -0,
+ * nothing that its schema changes on the way.
  *
  * What would not read back (NaN, a bigint or a Date where the schema has no text for it) is refused before it is stored.
  */
@@ -17,7 +17,7 @@ export interface Written<A> {
   readonly text: string
   /** What the text was made of. */
   readonly form: unknown
-  /** The value as every reader will find it, and nobody else's: a change of what was written does not reach it. */
+  /** The value as every reader will find it, held by nothing else: a change of what was written does not reach it. */
   readonly asRead: A
 }
 
@@ -99,7 +99,7 @@ export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): 
       const path = longerField(form, maxLength)
       if (path !== undefined) return Either.left({ path, reason: `is over ${maxLength} characters` })
     }
-    // The quick way gives what its own text would be parsed to, and nobody else has a part of it.
+    // The quick way gives what its own text would be parsed to, and nothing else holds a part of it.
     if (isJson && form !== CompiledSchema.unfit) {
       const text = toText(form)
       return isExact ? Either.right({ text, form, asRead: form as A }) : reread(text, form, form)

@@ -129,7 +129,7 @@ export const stateAt = <S, E extends { readonly _tag: string }>(
       return yield* new InvalidArgument({ argument: "version", reason: "is a whole number from 1" })
     }
     if ("at" in when && Number.isNaN(when.at.getTime())) {
-      return yield* new InvalidArgument({ argument: "at", reason: "is no time" })
+      return yield* new InvalidArgument({ argument: "at", reason: "is not a time" })
     }
     const version = "version" in when ? when.version : yield* versionAt(store, streamId, when.at.getTime())
     if (version === 0) return Replay.initial(definition)

@@ -27,7 +27,7 @@ export const record = (found: Found, by: Operation.By) => Operation.run(name, fo
 
 const isFound = Schema.is(Found)
 
-/** Gives, each time it is asked, the newest there is by then; null where nobody had one recorded. */
+/** Gives, each time it is asked, the newest there is by then; null where none was recorded. */
 export const last = Effect.map(Operation.newest(name), (newest) =>
   Effect.map(newest, (done): Verified | null => {
     if (done === null || !isFound(done.detail)) return null

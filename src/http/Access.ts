@@ -1,5 +1,6 @@
 /**
- * What a request needs a token for: `read`, `write` or `admin`. Without tokens the service trusts whoever reaches it.
+ * What a request needs a token for: `read`, `write` or `admin`. Without tokens the service trusts anyone who reaches
+ * it.
  *
  * A token may be for some aggregates alone. Then it reaches only what an endpoint says that it is about, by `About`: an endpoint that
  * says nothing is not for such a token.

@@ -1,13 +1,13 @@
 /**
- * `AccessLog` is told of each request that was answered: what an operator may know of it, and nothing that a client sent but its
- * method. No path, since ids stand in it, no key, no body.
+ * `AccessLog` is notified of each request that was answered: what an operator may know of it, and nothing that a client
+ * sent but its method. No path, since ids stand in it, no key, no body.
  */
 import { Context } from "effect"
 import type { Refused } from "./Session.ts"
 
 export interface Line {
   readonly method: string
-  /** As the contract writes it, `/things/:id`; `none` where there is no such. */
+  /** As the contract writes it, `/things/:id`; `none` where it has no such route. */
   readonly route: string
   readonly status: number
   /** To the header of the answer. */
@@ -22,7 +22,7 @@ export interface Line {
   readonly correlationId: string | null
 }
 
-/** Nobody listens, unless a program provides one. It must not throw, and not wait. */
+/** Nothing listens, unless a program provides one. It must not throw, and not wait. */
 export class AccessLog extends Context.Reference<AccessLog>()("daybook/http/AccessLog", {
   defaultValue: (): ((line: Line) => void) | null => null
 }) {}

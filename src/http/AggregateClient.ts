@@ -7,8 +7,8 @@
  *     const { litres } = yield* tanks("7").Fill({ litres: 40 })
  *
  * A command fails with its own error, as in the process; with `RequestFailed` where the service says why it has no
- * answer; or with `Unreachable`, and then nobody knows whether it was done: both have its id, and the same command with
- * that id is safe.
+ * answer; or with `Unreachable`, and then it is not known whether it was done: both have its id, and the same command
+ * with that id is safe.
  */
 import type { Rpc } from "@effect/rpc"
 import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
@@ -217,7 +217,7 @@ const sentOf = (rpc: Rpc.AnyWithProps): Sent => ({
 })
 
 /**
- * What the service shows of an event, as the codec of the contract reads it: in the form of today, but for one that is
+ * What the service shows of an event, as the codec of the contract reads it: in today's form, except one that is
  * no more.
  */
 const toStored = (view: EventView, type: EventType<string, never, never> | undefined): StoredEvent => {

@@ -62,7 +62,7 @@ export const layer = (app: Application) =>
         const isOne = encoded !== "." && encoded !== ".." && StreamId.isStreamId(part.definition.streamId(encoded))
         return Either.isRight(id) && isOne
           ? Either.right({ part, encoded, id: id.right })
-          : Either.left(Failures.invalid("id", `is no id of ${part.published.name}`))
+          : Either.left(Failures.invalid("id", `is not an id of ${part.published.name}`))
       }
       const refOf = ({ id, part }: Addressed) =>
         Context.unsafeGet(services as Context.Context<unknown>, part.published.service)(id)

@@ -33,7 +33,10 @@ import * as TimerHandlers from "./TimerHandlers.ts"
 import * as Tokens from "./Tokens.ts"
 
 export interface Options extends NodeServer.Address {
-  /** The tokens, or how a token's bearer is found. Null: whoever reaches the address may do everything, except the web pages of others. */
+  /**
+   * The tokens, or how a token's bearer is found. Null: anyone who reaches the address may do everything, except the
+   * web pages of others.
+   */
   readonly tokens: ReadonlyArray<Tokens.Token> | Tokens.Find | null
   /** Nothing is changed for anybody, whatever the token. Default: what tokens allow. */
   readonly readOnly?: boolean

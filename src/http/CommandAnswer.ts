@@ -35,7 +35,7 @@ export const headersOf = ({
   replayed: boolean
   version: number
 }) => ({
-  // Of what does not exist there is none: the boundary gives the log's end.
+  // What does not exist has none: the boundary sends the log's end.
   ...(position > 0 && { "daybook-position": String(position) }),
   etag: `"${version}"`,
   ...(replayed && { "idempotency-replayed": "true" })

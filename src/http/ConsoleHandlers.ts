@@ -20,7 +20,7 @@ import * as Search from "./Search.ts"
 import { ServiceApi } from "./ServiceApi.ts"
 import { ServiceFacts } from "./ServiceFacts.ts"
 
-/** Entries at the end of the journal that are checked for whoever looks at the head. */
+/** Entries at the end of the journal that are checked when somebody looks at the head. */
 const checked = 1_000
 
 const viewOf = (app: Application, entry: Journal.JournalEntry): EntryView => ({

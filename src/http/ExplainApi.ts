@@ -39,7 +39,7 @@ const ExplainedEvent = Schema.Struct({
       before: Schema.Unknown,
       after: Schema.Unknown,
       contribution: Schema.NullOr(Schema.String).annotations({
-        description: "what it added; null where it is no number"
+        description: "what it added; null where it is not a number"
       })
     })
   ),

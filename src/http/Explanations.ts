@@ -51,7 +51,8 @@ export interface Asked {
 }
 
 /**
- * Events after a refusal on which a service decides it again. `daybook explain --command` goes further: it holds up nobody.
+ * Events after a refusal on which a service decides it again. `daybook explain --command` goes further: it holds up no
+ * request.
  */
 const maxEvents = 10_000
 

@@ -18,7 +18,7 @@ export const invalid = (path: string, reason: string) =>
   new Problem("invalid-request", { detail: `${path} ${reason}`, errors: [{ path, reason }] })
 
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
-/** Damage is no outage: waiting does not end it. */
+/** Damage is not an outage: waiting does not end it. */
 export const storeUnavailable = (cause: StoreUnavailable) => {
   const fault = StoreFault.of(cause)
   if (fault === "damaged") return new Problem("data-damaged", { detail: StoreFault.faults.damaged, cause })

@@ -37,7 +37,8 @@ export const maySee = (streams: ReadonlySet<string> | null, streamId: string): b
 
 /**
  * Which event is damaged, and nothing of what is stored of it. Under its position only for a client that goes on behind it:
- * any other one comes again where it was, and is told again. Of a stream that is not for the reader it has the position alone.
+ * any other one comes again where it was, and is told again. For a stream that the reader may not see it has the
+ * position alone.
  */
 const toDamage = ({ position, streamId, version }: Place, { skipDamaged, streams }: Reader) => {
   const id = skipDamaged ? `id: ${position}\n` : ""

@@ -33,7 +33,7 @@ export class Figures extends Context.Tag("daybook/http/Figures")<
   }
 >() {}
 
-/** Longest wait for one source: whoever asks for metrics gives up soon. */
+/** Longest wait for one source: a client that asks for metrics gives up soon. */
 const patience = "4 seconds"
 /** How often they are read for a collector, which is as often as they are sent. */
 const interval = "10 seconds"
@@ -79,7 +79,7 @@ const journalFigures = ({ journalHead }: EventStore["Type"]): Reading.Source =>
     )
   ])
 
-/** Of a log that nobody had a verify recorded of there are none. */
+/** None for a log of which no verify was recorded. */
 const verifyFigures = Effect.map(
   Verified.last,
   (last): Reading.Source =>
@@ -156,7 +156,7 @@ const seriesOf = ({ description, kind, labels, name, unit }: Reading.Reading): S
   }
 }
 
-/** Hands readings to whoever exports Effect's metrics, where a series that is gone stays, at 0. */
+/** Hands readings to the exporter of Effect's metrics, where a series that is gone stays, at 0. */
 const makeHandOver = () => {
   const names = new Set<string>()
   const known = new Map<string, Series>()

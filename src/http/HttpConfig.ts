@@ -51,7 +51,7 @@ export interface HttpLimits {
   readonly viewTimeout: Duration.Duration
   /** Questions for past versions at once, which read up to a whole stream each; further ones wait. */
   readonly maxTimeTravels: number
-  /** A command that took longer to answer is told of in the log, with its route. */
+  /** A command that took longer to answer is reported in the log, with its route. */
   readonly slowCommand: Duration.Duration
   /** Longest wait for accepted requests when the server stops; then their connections end. */
   readonly stopTimeout: Duration.Duration

@@ -58,5 +58,5 @@ export const waits = Metric.gauge("daybook.http.waits", {
   description: "Requests that wait for a position, for the past, or for the end of a process"
 })
 
-// There from the start, as whoever draws them expects.
+// There from the start, as dashboards expect.
 for (const gauge of [subscribers, waits]) gauge.unsafeUpdate(0, [])

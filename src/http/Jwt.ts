@@ -26,13 +26,13 @@ export interface Options {
 
 const KeySetText = Schema.parseJson(Schema.Struct({ keys: Schema.NonEmptyArray(Schema.Object) }))
 
-/** The keys of a file's text; undefined where it is no JSON Web Key Set. */
+/** The keys of a file's text; undefined where it is not a JSON Web Key Set. */
 export const parse = (text: string): KeySet | undefined => {
   const decoded = Schema.decodeUnknownEither(KeySetText)(text)
   return decoded._tag === "Right" ? decoded.right : undefined
 }
 
-/** Asymmetric ones alone: with a shared secret whoever checks a token could make one. `none` is not among them. */
+/** Asymmetric ones alone: with a shared secret anyone who checks a token could make one. `none` is not among them. */
 const algorithms = ["RS256", "ES256", "EdDSA"]
 
 /** How far the issuer's clock may be from this one. */

@@ -7,7 +7,7 @@ import type { ViewBehind } from "../projection/ProjectionError.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as Places from "./Places.ts"
 
-/** Connections bound how many wait so long, since each has one request at work. */
+/** Connections bound how many wait that long, since each has one request at work. */
 const short = Duration.millis(50)
 
 export interface Options {

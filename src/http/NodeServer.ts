@@ -2,7 +2,8 @@
  * `NodeServer` serves the contract on a port of Node's own HTTP server: with time limits on everything that a client may do
  * slowly, bounds on what it may send and leave unread (`Connections.ts`), and a stop that answers what was accepted.
  *
- * What Node refuses before there is a request (a header that is too large or too slow, or is no HTTP) is a problem as well.
+ * What Node refuses before there is a request (a header that is too large or too slow, or is not HTTP) is a problem as
+ * well.
  */
 import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
@@ -179,7 +180,7 @@ const make = (address: Address) =>
     )
     return { url }
   }).pipe(
-    // Whoever reads traces is not to learn what lets one retry, or be, another client.
+    // A reader of traces is not to learn what lets one retry, or be, another client.
     Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, "idempotency-key"])
   )
 

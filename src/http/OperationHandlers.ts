@@ -73,7 +73,7 @@ export const layer = HttpApiBuilder.group(ServiceApi, "operations", (handlers) =
           const namesOf = (which: (status: ProjectionStatus) => boolean) => all.filter(which).map(({ name }) => name)
           const ahead = namesOf(({ status }) => status === "ahead")
           if (ahead.length > 0) {
-            const detail = `ahead of the log, which was restored: ${ahead.join(", ")}; build models anew, resume reactions`
+            const detail = `ahead of the log, which was restored: ${ahead.join(", ")}; rebuild models, resume reactions`
             return yield* Effect.fail(new Problem("not-ready", { detail }))
           }
           return {

@@ -1,11 +1,11 @@
 /**
  * `OriginGuard` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
- * without tokens trusts whoever reaches it, and a browser on the same machine reaches it for any page: by the address, which
- * `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. Of a request without `Origin`, such
- * as that of an image, `Sec-Fetch-Site` tells whose page it comes from.
+ * without tokens trusts anyone who reaches it, and a browser on the same machine reaches it for any page: by the
+ * address, which `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. For a
+ * request without `Origin`, such as that of an image, `Sec-Fetch-Site` says whose page it comes from.
  *
- * A cookie is as bad a witness: a browser sends it along whoever made the request. So what a cookie vouches for comes from a page of
- * the service itself.
+ * A cookie is as bad a witness: a browser sends it along whichever page made the request. So what a cookie vouches for
+ * comes from a page of the service itself.
  */
 
 /** Whether only this machine reaches the address. */
@@ -26,7 +26,7 @@ const isOriginOf = (origin: string, host: string): boolean => origin.replace(/^h
 
 /**
  * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send both
- * fields, each `Origin` of another place included; who sends none is no browser.
+ * fields, each `Origin` of another place included; a client that sends none is not a browser.
  */
 export const refusal = (host: string, headers: Fields): string | undefined => {
   const field = headers.host?.toLowerCase()

@@ -21,7 +21,7 @@ interface Look {
   readonly commits: MetricReader.Distribution
 }
 
-/** Looks are kept for so long, and are that far apart at least: so there are few, whoever looks how often. */
+/** How long looks are kept, and how far apart they are at least: so there are few, however often somebody looks. */
 const windowMs = 60_000
 const intervalMs = 1_000
 
@@ -107,7 +107,7 @@ export const make = (name: string) =>
         commits: metrics.distribution("daybook.commit.duration")
       }
       keep(look)
-      // Of a moment no rate can be told.
+      // One moment alone has no rate.
       const before = looks.find(({ at }) => now - at >= intervalMs)
       const failed = metrics.sum("daybook.actor.recovery.failures")
       const ahead = metrics.sum("daybook.log.recorded.ahead")

@@ -1,6 +1,7 @@
 /**
  * `Places` bounds what waits on behalf of clients: requests that wait for something to happen, and readers of the feed. Each has
- * a place while it waits. There are only so many, and one token has only a part of them, so that it keeps no other from waiting.
+ * a place while it waits. Their number is bounded, and one token has only a part of them, so that it keeps no other
+ * from waiting.
  */
 import { Context, Effect, Layer, Metric, type Scope } from "effect"
 import { HttpConfig } from "./HttpConfig.ts"

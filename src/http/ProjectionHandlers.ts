@@ -1,6 +1,6 @@
 /**
- * The answers to requests about projections and reactions: how they are, to build one anew, and what an operator has them do, under
- * the name of the caller's token.
+ * The answers to requests about projections and reactions: how they are, to rebuild one, and what an operator has them
+ * do, under the name of the caller's token.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

@@ -61,7 +61,7 @@ export const ProjectionView = Schema.Struct({
   kind: Schema.Literal("projection", "reaction"),
   status: Schema.Literal("running", "rebuilding", "backing off", "halted", "paused", "ahead").annotations({
     description:
-      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is built anew."
+      "`halted`: it waits for an operator. `ahead`: the log was restored to an end before its position; it answers no query until it is rebuilt."
   }),
   position: Schema.Int,
   lag: Schema.Struct({ events: Schema.Number, seconds: Schema.Number }),
@@ -132,7 +132,7 @@ export const Why = Schema.transform(
 )
 const OfStream = Schema.Struct({ streamId, reason }).annotations({
   identifier: "OfStream",
-  examples: [{ streamId: "order-7", reason: "the address was mended" }],
+  examples: [{ streamId: "order-7", reason: "the address was corrected" }],
   ...strict
 })
 const OneEvent = Schema.Struct({
@@ -221,7 +221,7 @@ export class Projections extends HttpApiGroup.make("projections")
   .add(
     HttpApiEndpoint.post("rebuild", "/projections/:name/rebuild")
       .annotate(AnswerFields, ["operation"])
-      .annotate(OpenApi.Summary, "Build a read model anew")
+      .annotate(OpenApi.Summary, "Rebuild a read model")
       .setPath(path)
       .setHeaders(keyed)
       .setPayload(Why)
@@ -233,7 +233,7 @@ export class Projections extends HttpApiGroup.make("projections")
   .add(verb("resume", "End a pause", Why))
   .add(verb("retry", "Try the event at which a stream is stuck again, now", OfStream))
   .add(verb("skip", "Pass over the event at which a stream is stuck", OfStream))
-  .add(verb("unskip", "Undo a skip; a model that passed over the event is built anew", OneEvent)) {}
+  .add(verb("unskip", "Undo a skip; a model that passed over the event is rebuilt", OneEvent)) {}
 
 export class Reactions extends HttpApiGroup.make("reactions")
   .annotate(OpenApi.Description, "Processes that are stuck, and what an operator has them do.")

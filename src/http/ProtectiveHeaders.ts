@@ -28,13 +28,13 @@ export const always: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY"
 }
 
-/** Of a page: it shares no process with pages that it opens or that open it, and asks for no device. */
+/** For a page: it shares no process with pages that it opens or that open it, and asks for no device. */
 const ofPage = {
   "cross-origin-opener-policy": "same-origin",
   "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 }
 
-/** Of the console: its own files and nothing else, so that no text of an event can become a script. */
+/** For the console: its own files and nothing else, so that no text of an event can become a script. */
 export const ofConsole: Readonly<Record<string, string>> = {
   ...ofPage,
   [policyField]: policy({
@@ -47,8 +47,8 @@ export const ofConsole: Readonly<Record<string, string>> = {
 }
 
 /**
- * Of the documentation, whose script comes within the page and makes more of it: it loads nothing from anywhere else, so that it works
- * without a network and tells nobody of its reader.
+ * For the documentation, whose script comes within the page and makes more of it: it loads nothing from anywhere else,
+ * so that it works without a network and tells nobody of its reader.
  */
 export const ofDocs: Readonly<Record<string, string>> = {
   ...ofPage,

@@ -84,7 +84,7 @@ export const none = (request: HttpServerRequest.HttpServerRequest): Effect.Effec
     const isObject = typeof body === "object" && body !== null && !Array.isArray(body)
     const [path] = isObject ? Object.keys(body) : [""]
     if (path === undefined) return Effect.void
-    const reason = isObject ? "is unknown" : "is no empty object"
+    const reason = isObject ? "is unknown" : "is not an empty object"
     return Effect.fail(
       new Problem("invalid-request", { detail: `${path || "The body"} ${reason}`, errors: [{ path, reason }] })
     )

@@ -59,7 +59,7 @@ const ofParameters = (
 /** A segment of a path that is a step in it: clients that follow the rules of URLs never send it as it is. */
 const step = /\/(?:\.|%2e){1,2}(?=\/|$)/i
 
-/** Of a service that notes nothing with its commands, or of a request that is none. */
+/** For a service that notes nothing with its commands, or a request that is none. */
 const nothing = Either.right(null)
 
 /** What is to be noted with a command, as the application declares it: JSON in the field `Daybook-Metadata`. */

@@ -247,7 +247,7 @@ export class Operations extends HttpApiGroup.make("operations")
       .addError(always)
   ) {}
 
-/** The same for each application: its name is no part of the contract. */
+/** The same for each application: its name is not part of the contract. */
 export class ServiceApi extends HttpApi.make("daybook")
   .add(Log)
   .add(Projections)

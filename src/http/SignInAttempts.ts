@@ -1,7 +1,8 @@
 /**
- * `SignInAttempts` bounds how many tokens one address may try: of those that failed so many in a window, counted from the first of them;
- * one more waits for its end. An attempt counts while it is under way, so that many at once are no way around it. Behind a proxy all
- * clients have one address, and share what may fail; the tokens themselves are taken as ever.
+ * `SignInAttempts` bounds how many tokens one address may try: a number of failures in a window, counted from the first
+ * of them; one more waits for its end. An attempt counts while it is under way, so that many at once are not a way
+ * around it. Behind a proxy all clients have one address, and share what may fail; the tokens themselves are taken as
+ * ever.
  */
 
 export interface Bounds {
@@ -18,7 +19,7 @@ interface Tried {
 /** Addresses that are told apart at once: beyond that the one is forgotten that has been known for longest. */
 const maxAddresses = 4_096
 
-/** Whoever has an address of IPv6 has a network of them. */
+/** Anyone with an IPv6 address has a whole network of them. */
 const networkOf = (address: string): string => {
   if (!address.includes(":") || address.startsWith("::ffff:")) return address
   const [before = "", after] = address.split("::")

@@ -1,9 +1,9 @@
 /**
  * `SignIns` lets a browser hold a token's rights without holding the token: a cookie that no script reads, for some hours. The cookie has
- * the token in it, sealed with a key that only the service has, and so each request is asked of the token anew: one that was removed, is over
- * or may do less now takes its cookies along, on every node that has the key.
+ * the token in it, sealed with a key that only the service has, so that the token is checked again with each request:
+ * one that was removed, is over or may do less now takes its cookies along, on every node that has the key.
  *
- * - A cookie is sealed, not signed: whoever reads it does not have the token, and nobody can make or change one.
+ * - A cookie is sealed, not signed: someone who reads it does not have the token, and nobody can make or change one.
  * - It ends with its time, whatever the browser does, and at once when its holder signs out.
  * - It reads; only one of an administrator's token does more. What it changes comes with a second secret, which the page was told and
  *   no other page can read.
@@ -47,7 +47,7 @@ const tagBytes = 16
 
 const isText = (value: unknown): value is string => typeof value === "string"
 
-/** Of one log: a cookie of another one that is sealed with the same key is none here. */
+/** For one log: a cookie of another one that is sealed with the same key is none here. */
 const sealing = (key: Uint8Array, logId: () => string) => {
   const about = () => Buffer.from(`${cookieName} ${logId()}`)
   return {
@@ -91,12 +91,13 @@ const isSecure = ({ origin, "x-forwarded-proto": proto }: Fields): boolean =>
 
 /**
  * The cookie of a request. Of two with one name nobody can tell whose is whose. Over TLS only the one counts that no other host can have
- * set: a neighbour in the domain sets the plain one for all of it, and whoever works by it would work under the neighbour's name.
+ * set: a neighbour in the domain sets the plain one for all of it, and someone who works by it would work under the
+ * neighbour's name.
  */
 const presentedIn = (headers: Fields): string | undefined => {
   const field = headers.cookie ?? ""
   const ofHost = valuesOf(field, secureName)
-  // What another page says of itself is no word about this one, whose request is refused as foreign.
+  // What another page says of itself says nothing about this one, whose request is refused as foreign.
   const isTls = isSecure(headers) && OriginGuard.isOwnPage(headers)
   const found = ofHost.length > 0 || isTls ? ofHost : valuesOf(field, cookieName)
   return found.length === 1 ? found[0] : undefined

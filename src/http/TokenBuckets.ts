@@ -29,7 +29,7 @@ export class TokenBuckets {
   /** The one that was asked longest ago first. */
   private readonly buckets = new Map<string, Bucket>()
 
-  /** What is left after taking; below 0, and nothing was taken, where there was not so much. */
+  /** What is left after taking; below 0, and nothing was taken, where there was not enough. */
   take({ key, limit, refill, tokens }: Taking, now: number): number {
     this.forgetFull(limit * refill, now)
     const { at, left } = this.buckets.get(key) ?? { left: limit, at: now }

@@ -58,7 +58,7 @@ const errors = { noStream: 10_059, wrongLastSequence: 10_071, noMessage: 10_037 
 
 const refusedBy = ({ description }: ApiError) => new NatsFault("refused", `the NATS server refuses it: ${description}`)
 
-/** Gives the answer of the API, or its error. */
+/** Returns the answer of the API, or its error. */
 const ask = (connection: NatsConnection.NatsConnection, subject: string, body?: object) =>
   Effect.flatMap(NatsConnection.request(connection, `$JS.API.${subject}`, body && JSON.stringify(body)), (answer) => {
     if (answer.headers?.code === 503) return Effect.fail(new NatsFault("unreachable", "JetStream does not answer"))
@@ -104,7 +104,7 @@ export interface NewMessage {
 
 /**
  * Appends the messages behind the last sequence, all or none. The fence is the server's: where the stream has gone on, nothing
- * is written. A single message is no batch, which costs the server a tenth.
+ * is written. A single message is not a batch, which costs the server a tenth.
  */
 export const append = (
   connection: NatsConnection.NatsConnection,

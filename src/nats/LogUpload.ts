@@ -25,7 +25,7 @@ const pageSize = 64
 
 const empty: LogMessage.Part = { entries: [] }
 
-/** Gives the sequence of the last message. */
+/** Returns the sequence of the last message. */
 export const run = Effect.fnUntraced(function* (
   nats: NatsConnection,
   stream: string,

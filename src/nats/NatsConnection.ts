@@ -8,7 +8,9 @@ import { DatabaseError } from "../sql/DatabaseError.ts"
 import type { NatsAddress } from "./NatsAddress.ts"
 import { NatsFault } from "./NatsFault.ts"
 
-/** Of a message that came: its code and what that says, where the server sent one, and its named values. */
+/**
+ * What is read of a message that came: its code and what that says, where the server sent one, and its named values.
+ */
 export interface Headers {
   readonly code: number
   readonly description: string

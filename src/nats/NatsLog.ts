@@ -75,7 +75,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     /** The file has come so far. */
     let known = 0
 
-    /** Of the open transaction: where it began, what it adds to the log, and whether that is a whole log. */
+    /** What the open transaction is: where it began, what it adds to the log, and whether that is a whole log. */
     let mark = 0
     let events = new Map<number, LogMessage.Rows["events"][number]>()
     let entries = new Map<number, LogMessage.Rows["entries"][number]>()
@@ -118,7 +118,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       }
     })
 
-    /** Follows the stream to the target, or by so many pages. */
+    /** Follows the stream to the target, or by this many pages. */
     const catchUp = Effect.fnUntraced(function* (connection: Connection) {
       for (let pages = 0, waited = 0; mark < target && pages < pagesAtOnce; ) {
         if (yield* takePage(connection)) {
@@ -154,7 +154,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       }
     })
 
-    /** Stores what the transaction adds in the stream. Gives where the stream then ends. */
+    /** Stores what the transaction adds in the stream. Returns where the stream then ends. */
     const store = Effect.fnUntraced(function* (connection: Connection) {
       if (isReadOnly) return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("readOnly", "it was opened to read")))
       if (copied !== undefined) {

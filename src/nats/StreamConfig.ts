@@ -113,7 +113,7 @@ const ask = (monitor: string): Effect.Effect<Monitored, unknown> =>
     return (await answer.json()) as Monitored
   }).pipe(Effect.timeout(monitorTimeoutMs))
 
-/** Fails unless the servers are fit for a log. Gives how many messages a batch may have. */
+/** Fails unless the servers are fit for a log. Returns how many messages a batch may have. */
 export const assertServers = Effect.fnUntraced(function* (
   { client }: NatsConnection,
   { monitors, name }: NatsAddress,

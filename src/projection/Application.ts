@@ -75,7 +75,7 @@ export interface Application<in P = never> {
   readonly invariants: ReadonlyArray<Invariant.Any>
   /** The aggregate whose stream it is; undefined where the stream is of none of them. */
   readonly ofStream: (streamId: string) => AggregatePart | undefined
-  /** Aggregates and services alone, for whoever only looks: nothing reacts. */
+  /** Aggregates and services alone, for programs that only look: nothing reacts. */
   readonly services: Layer.Layer<P, never, Runtime>
   /** Aggregates, services and reactions, which run while the layer's scope is open; fails where one does not say where to begin. */
   readonly layer: Layer.Layer<P, StartRequired, Runtime>

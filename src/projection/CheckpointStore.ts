@@ -22,7 +22,7 @@ export interface Move {
   readonly events: number
   readonly rate: number
   /**
-   * Streams that the mover left out because they are parked. Where there are no longer so many, one was taken up beside it,
+   * Streams that the mover left out because they are parked. Where there are fewer by now, one was taken up beside it,
    * and the move fails with `CheckpointMoved`: it would pass over that stream's events.
    */
   readonly parked?: number
@@ -51,7 +51,10 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
       move: Move,
       change: Effect.Effect<void, ApplyFailed, SqlClient>
     ) => Written<void, ApplyFailed | CheckpointMoved>
-    /** Notes what a model is stuck at, or with null that it no longer is. An event that was skipped meanwhile is no failure. */
+    /**
+     * Notes what a model is stuck at, or with null that it no longer is. An event that was skipped meanwhile is not a
+     * failure.
+     */
     readonly noteFailure: (at: Checkpoint, failure: Model["failure"]) => Written<void, CheckpointMoved>
     /** Makes a dead letter of the event's stream and moves the checkpoint, or leaves it where it is. */
     readonly park: (from: Checkpoint, move: Move, failure: Failure) => Written<DeadLetter, CheckpointMoved>
@@ -71,8 +74,8 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     /** Positions that an operator had skipped, as far as that holds for this model. */
     readonly skipped: (of: Checkpoint) => Effect.Effect<ReadonlySet<number>, StoreUnavailable>
     /**
-     * Has the failed event of this stream tried again, or passed over for as long as the version stays. Gives the events that
-     * there were. Remembered until the runner comes to it.
+     * Has the failed event of this stream tried again, or passed over for as long as the version stays. Returns the
+     * events that there were. Remembered until the runner comes to it.
      */
     readonly release: (
       projection: string,
@@ -80,14 +83,15 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
       how: "retry" | "skip",
       by?: Operation.By
     ) => Written<ReadonlyArray<Failure>>
-    /** Has a reaction that is ahead of the log go on from the log's end. Gives whether there was one. */
+    /** Has a reaction that is ahead of the log go on from the log's end. Returns whether there was one. */
     readonly toEnd: (reaction: string) => Written<boolean>
     /**
-     * Has a relay go on behind the event at this position, wherever it was: in a generation of its own, so that nobody moves on from
-     * where it was, and without its dead letters. The row's `rebuildRequested` says so until `endRewind`. Gives whether there is one.
+     * Has a relay go on behind the event at this position, wherever it was: in a generation of its own, so that no
+     * process moves on from where it was, and without its dead letters. The row's `rebuildRequested` says so until
+     * `endRewind`. Returns whether there is one.
      */
     readonly rewind: (relay: string, position: number) => Written<boolean>
-    /** Whoever is sent the log knows of the rewind. */
+    /** The destination of the log knows of the rewind. */
     readonly endRewind: (at: Checkpoint) => Written<void, CheckpointMoved>
     /** Forgets that models halted, so that they try again. Those of a later version are a newer release's to try. */
     readonly clearFailures: (projection: string, version: number) => Written

@@ -32,7 +32,7 @@ export class EventRing {
     this.bounds = bounds
   }
 
-  /** Begins anew after a position, without an event. */
+  /** Starts again after a position, without an event. */
   reset(position: number): void {
     this.events = []
     this.head = 0
@@ -90,7 +90,7 @@ export class EventRing {
     return this.events.slice(this.indexAfter(after))
   }
 
-  /** The first of them, at most so many, in a page that is bounded in bytes as those of the store are. */
+  /** The first of them, at most `limit`, in a page that is bounded in bytes as those of the store are. */
   page(after: number, limit: number): ReadonlyArray<StoredEvent> {
     const from = this.indexAfter(after)
     const count = Math.min(limit, this.events.length - from)

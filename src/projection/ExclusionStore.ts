@@ -16,7 +16,7 @@ import type { Abandonment, Skip, Written } from "./Model.ts"
 /** What an operator undid. */
 export interface Unskipped {
   readonly events: ReadonlyArray<Skip>
-  /** Whether a model had passed one of them, and is built anew. */
+  /** Whether a model had passed one of them, and is rebuilt. */
   readonly rebuilds: boolean
 }
 
@@ -31,8 +31,8 @@ export class ExclusionStore extends Context.Tag("daybook/projection/ExclusionSto
     /** What the reaction tries no more, by position. */
     readonly abandonments: (reaction: string) => Effect.Effect<ReadonlyArray<Abandonment>, StoreUnavailable>
     /**
-     * Has the reaction give up the event at which this stream is stuck, if it is the one at this position. Gives whether it was, and
-     * was not given up before. Remembered until the reaction comes to it.
+     * Has the reaction give up the event at which this stream is stuck, if it is the one at this position. Returns
+     * whether it was, and was not given up before. Remembered until the reaction comes to it.
      */
     readonly abandon: (
       reaction: string,
@@ -40,9 +40,9 @@ export class ExclusionStore extends Context.Tag("daybook/projection/ExclusionSto
       undone: string | null,
       by: Operation.By
     ) => Written<boolean>
-    /** All is done that is done instead. Gives false where it was taken up meanwhile. */
+    /** All is done that is done instead. Returns false where it was taken up meanwhile. */
     readonly endAbandonment: (reaction: string, position: number, undone: string | null) => Written<boolean>
-    /** Has the reaction try again what it gave up of this stream, from the first of these events on. Gives them. */
+    /** Has the reaction try again what it gave up of this stream, from the first of these events on. Returns them. */
     readonly takeUp: (reaction: string, streamId: string) => Written<ReadonlyArray<Abandonment>>
   }
 >() {}

@@ -18,11 +18,15 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
   {
     /** Makes its row where there is none. */
     readonly register: (name: string, kind: "projection" | "reaction") => Written
-    /** Makes the row of a reaction with a checkpoint at this position, where there is none. Gives whether there was none. */
+    /**
+     * Makes the row of a reaction with a checkpoint at this position, where there is none. Returns whether there was
+     * none.
+     */
     readonly begin: (reaction: string, position: number) => Written<boolean>
     /**
-     * Gives all that is kept of a reaction another name. Gives whether there was one, and none of the new name. The old name stays
-     * taken, without a checkpoint: a process that runs the reaction under it stands still, where it would begin from the start.
+     * Gives all that is kept of a reaction another name. Returns whether there was one, and none of the new name. The
+     * old name stays taken, without a checkpoint: a process that runs the reaction under it stands still, where it
+     * would begin from the start.
      */
     readonly rename: (former: string, name: string) => Written<boolean>
     readonly find: (name: string) => Effect.Effect<Option.Option<ProjectionRow>, StoreUnavailable>
@@ -37,14 +41,14 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
     readonly requestRebuild: (projection: string) => Written
     /**
      * Creates the tables of a new generation, empty, in place of one that was begun and not finished. What `create` does holds up
-     * nobody who appends, where the database can do both at once. Fails with `CheckpointMoved` where another does the same.
+     * no writer, where the database can do both at once. Fails with `CheckpointMoved` where another does the same.
      */
     readonly beginShadow: (projection: Any) => Written<Generation, CheckpointMoved | CreateFailed>
     /**
      * Lets the shadow serve, and removes the model that served; one of an earlier version stays among `formers` while a process of
      * its release runs it. Fails with `CheckpointMoved` unless both are as given. Views that
      * others made on the model, and rights to it, stay. It waits at most a moment for those who read what is replaced, and
-     * meanwhile nobody but new readers of the same model waits for it.
+     * meanwhile only new readers of the same model wait for it.
      */
     readonly swap: (shadow: Generation, live: Checkpoint | null) => Written<void, CheckpointMoved | SwapFailed>
     /** Removes a model that does not serve. */
@@ -53,12 +57,12 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
     readonly noteBuild: (projection: string, failure: BuildFailure | null) => Written
     /** Drops the tables of retired models that nobody reads any more. */
     readonly sweep: (projection: string) => Written
-    /** Removes a projection with all its models, as far as nobody reads them. Gives whether there was one. */
+    /** Removes a projection with all its models, as far as nobody reads them. Returns whether there was one. */
     readonly remove: (projection: string) => Written<boolean, SwapFailed>
 
     /**
-     * Counts the events of the log after one position and up to another, at most so many, and says up to which position they
-     * reach: `to` where they are all. Reads them: ask for few thousand at once.
+     * Counts the events of the log after one position and up to another, at most `most`, and says up to which position
+     * they reach: `to` where they are all. Reads them: ask for few thousand at once.
      */
     readonly countEvents: (
       after: number,

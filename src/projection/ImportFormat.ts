@@ -31,7 +31,7 @@ export interface ImportSource {
   readonly lines: Stream.Stream<Line, Error>
   /** Counted up as rows are done. */
   readonly tally: Tally
-  /** To be told of each row that its aggregate refused, also when it had done so before. */
+  /** Gets each row that its aggregate refused, also when it had done so before. */
   readonly onRefused: (refused: Refused) => void
 }
 

@@ -27,7 +27,7 @@ export interface UnderWay {
 
 /** One reading of a log. */
 export interface Reading<E> {
-  /** Takes the next event. Gives what does not hold with it, in words without a customer's data, or undefined. */
+  /** Takes the next event. Returns what does not hold with it, in words without a customer's data, or undefined. */
   readonly next: (recorded: Recorded<E>) => string | undefined
   /** What is under way behind the last event. Default: nothing is known to be. */
   readonly underWay?: () => Iterable<UnderWay>

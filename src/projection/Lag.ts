@@ -22,7 +22,7 @@ export const make = Effect.gen(function* () {
   const counts = new Map<string, Counted>()
   const one = yield* Effect.makeSemaphore(1)
 
-  /** Counts from one position to another and tells of each page. */
+  /** Counts from one position to another and reports each page. */
   const count = Effect.fnUntraced(function* (from: number, to: number, tell: (events: number, to: number) => void) {
     for (let at = from; at < to; ) {
       const page = yield* generations.countEvents(at, to, countPage)

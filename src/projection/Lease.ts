@@ -2,8 +2,8 @@
  * `Lease` keeps a projection or a reaction to one of the processes that could run it: it runs where a lease is held, which
  * expires by the clock of the database, and which others take over when its holder died or left.
  *
- * It saves work and is no fence. A process that stands still past its lease goes on for a moment beside the next holder; then
- * the checkpoint lets one of the two through.
+ * It saves work and is not a fence. A process that stands still past its lease goes on for a moment beside the next
+ * holder; then the checkpoint lets one of the two through.
  */
 import { randomUUID } from "node:crypto"
 import { Duration, Effect, LogLevel, Schedule } from "effect"
@@ -14,8 +14,9 @@ import { ProjectionConfig } from "./ProjectionConfig.ts"
 
 /**
  * The lease of one version of a projection. A release that raised the version builds its model while the release before holds
- * the lease of its own: were there one for both, the newer would wait until no process of the older is left, and whoever stops
- * those only once the newer is ready would wait for ever. The first version has the name that the leases of all versions had.
+ * the lease of its own: were there one for both, the newer would wait until no process of the older is left, and a
+ * deployment that stops those only once the newer is ready would wait for ever. The first version has the name that the
+ * leases of all versions had.
  */
 export const nameOf = (projection: string, version: number): string =>
   version === 1 ? projection : `${projection}${versionMark}${version}`
@@ -34,7 +35,7 @@ export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effe
   const leases = yield* LeaseStore
   const owner = randomUUID()
 
-  /** Takes or keeps it. Gives when it is over at the earliest, or undefined where another process has it. */
+  /** Takes or keeps it. Returns when it is over at the earliest, or undefined where another process has it. */
   const take = Effect.gen(function* () {
     // From before it is asked for, so that it is over here no later than there.
     const asked = yield* Elapsed.millis

@@ -10,8 +10,8 @@ export class LeaseStore extends Context.Tag("daybook/projection/LeaseStore")<
   LeaseStore,
   {
     /**
-     * Takes the right to run this projection or reaction, or keeps it, for so long from now by the clock of the database.
-     * Gives whether it was free, expired, or the owner's own.
+     * Takes the right to run this projection or reaction, or keeps it, for this long from now by the clock of the
+     * database. Returns whether it was free, expired, or the owner's own.
      */
     readonly lease: (name: string, owner: string, duration: Duration.DurationInput) => Written<boolean>
     /** Whether somebody has it now. */

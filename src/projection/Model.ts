@@ -89,7 +89,7 @@ export interface Abandonment {
   readonly abandonedAt: number | null
   /** Whether all is done that is done instead. */
   readonly ended: boolean
-  /** What stays undone, for whoever must do it; null where nothing does. */
+  /** What stays undone, for the person who must do it; null where nothing does. */
   readonly undone: string | null
 }
 

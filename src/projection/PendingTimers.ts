@@ -1,6 +1,7 @@
 /**
  * `PendingTimers` is the read model of the timers that wait for their time, in the order of their times: what the driver looks into, so
- * that no process has them all in memory, and what operators see. It follows from the log like any model, and is built anew like any.
+ * that no process has them all in memory, and what operators see. It follows from the log like any model, and is
+ * rebuilt like any.
  *
  * It may be behind the log. So nothing is decided by it: a timer decides itself whether it fires.
  */

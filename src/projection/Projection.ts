@@ -5,7 +5,7 @@
  * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is that
  * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it. One more view,
  * `NAME_checkpoint`, has one row with one column, `position`: the last event in the model, for a query to read with its rows.
- * (Of a name of more than 52 bytes it is what `TableNames.checkpointOf` gives.)
+ * (For a name of more than 52 bytes it is what `TableNames.checkpointOf` returns.)
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"
@@ -20,7 +20,7 @@ export type { Tables }
 export interface Options<E extends Event.Any, T extends string> {
   /** Small letters, digits and underscores, at most 63 bytes; not that of another projection or reaction. */
   readonly name: string
-  /** Raise it when `create` or `apply` change: the model is then built anew from the log. From 1. */
+  /** Raise it when `create` or `apply` change: the model is then rebuilt from the log. From 1. */
   readonly version: number
   /**
    * The events that it wants, of the aggregate that has them: `Order.event(opened)`, `Order.events`, or `opened` where one

@@ -9,7 +9,10 @@ export interface ProjectionLimits {
   readonly maxBatchCharacters: number
   /** The same of a rebuild while commands are done: bounds how long it holds the writer, and so a command's latency. */
   readonly busyBatch: number
-  /** How often a projection looks for what no wake-up told of: commits, requests and the ends of leases of other processes. */
+  /**
+   * How often a projection looks for what no wake-up announced: commits, requests and the ends of leases of other
+   * processes.
+   */
   readonly pollInterval: Duration.Duration
   /** Failures on one event after which a projection halts or parks the event's stream. */
   readonly maxAttempts: number
@@ -22,7 +25,7 @@ export interface ProjectionLimits {
   readonly heartbeat: Duration.Duration
   /**
    * How long a process that runs a projection or a reaction keeps it from the others, renewed in time; after its death
-   * another takes over. 0: all who run it do, whoever moves a checkpoint first wins, and no commits are spent on leases.
+   * another takes over. 0: all who run it do, the first to move a checkpoint wins, and no commits are spent on leases.
    */
   readonly lease: Duration.Duration
   /**
@@ -35,7 +38,7 @@ export interface ProjectionLimits {
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
   readonly maxAhead: number
-  /** The same in characters of their data: with so many it reads no further page before the first one is done. */
+  /** The same in characters of their data: at this many it reads no further page before the first one is done. */
   readonly maxAheadCharacters: number
 }
 
@@ -82,7 +85,7 @@ const relations: ReadonlyArray<Limits.Relation<ProjectionLimits>> = [
   ["maxInFlight", "<=", "maxAhead", "what a reaction may have under way, it could not read"]
 ]
 
-/** Longest single attempt of a reaction. What it asks others must end before, to be told of as what it is. */
+/** Longest single attempt of a reaction. What it asks others must end before, to be reported as what it is. */
 export const attemptTimeout: Duration.Duration = Duration.seconds(30)
 
 export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("daybook/projection/ProjectionConfig", {

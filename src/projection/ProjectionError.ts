@@ -5,7 +5,7 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 
 /**
  * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all the
- * same: ask again later. Or it is of a log that was restored since, and answers when it was built anew.
+ * same: ask again later. Or it is of a log that was restored since, and answers when it was rebuilt.
  */
 export class ViewBehind extends Schema.TaggedError<ViewBehind>()("ViewBehind", {
   projection: Schema.String,
@@ -112,12 +112,12 @@ export class RebuildHalted extends Schema.TaggedError<RebuildHalted>()("RebuildH
 }) {
   override get message() {
     return this.streamId === null
-      ? `the rebuild of ${this.projection} halted: ${this.reason}; mend it, then \`daybook rebuild\` again`
-      : `the rebuild of ${this.projection} halted at ${this.streamId} version ${this.version} (${this.reason}); mend it, then \`daybook projections retry\` or \`skip\``
+      ? `the rebuild of ${this.projection} halted: ${this.reason}; fix it, then \`daybook rebuild\` again`
+      : `the rebuild of ${this.projection} halted at ${this.streamId} version ${this.version} (${this.reason}); fix it, then \`daybook projections retry\` or \`skip\``
   }
 }
 
-/** The tables of a new model could not be made, for want of a statement that the database takes. Nothing was written. */
+/** The tables of a new model could not be made: the database refused a statement. Nothing was written. */
 export class CreateFailed extends Schema.TaggedError<CreateFailed>()("CreateFailed", {
   projection: Schema.String,
   cause: Schema.Defect
@@ -146,7 +146,7 @@ export class NotRemovable extends Schema.TaggedError<NotRemovable>()("NotRemovab
 }) {
   override get message() {
     return this.kind === "projection"
-      ? `${this.projection} is still declared; take it out of the program first, or build it anew with \`daybook rebuild\``
+      ? `${this.projection} is still declared; take it out of the program first, or rebuild it with \`daybook rebuild\``
       : `${this.projection} is a reaction, and its checkpoint is all that keeps it from reacting to the whole log again`
   }
 }
@@ -172,7 +172,7 @@ export class ApplyFailed extends Schema.TaggedError<ApplyFailed>()("ApplyFailed"
   }
 }
 
-/** A query of read models is misspelt, or would write: a defect of the program, which trying it again does not mend. */
+/** A query of read models is misspelt, or would write: a defect of the program, which trying it again does not fix. */
 export class InvalidQuery extends Error {
   override readonly name = "InvalidQuery"
   constructor(cause: unknown) {

@@ -1,14 +1,16 @@
 /**
- * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is told of events and looks by
- * itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks a stream
- * after too many. A rebuild is a second model, filled between the batches of the one that serves: see `Rebuild.ts`.
+ * `ProjectionRunner` keeps one projection up to date, in a loop that never ends by itself: it is notified of events and
+ * looks by itself now and then, takes the next events in bounded batches, backs off after a failure, and halts or parks
+ * a stream after too many. A rebuild is a second model, filled between the batches of the one that serves: see
+ * `Rebuild.ts`.
  *
  * Who decides what:
  *
  * - the runner: when the next batch is taken and how large it is, and which failure halts and which parks;
  * - `Rebuild.ts`: when a shadow is begun, has each event once and may serve, and what keeps it from that;
- * - `CheckpointStore`: whether a batch counts. It may be killed at any instant, and any number of them may run: whoever moves a
- *   checkpoint first wins, and the others see it and stand by. It keeps what failed, and what operators asked for;
+ * - `CheckpointStore`: whether a batch counts. It may be killed at any instant, and any number of them may run: the
+ *   first to move a checkpoint wins, and the others see it and stand by. It keeps what failed, and what operators asked
+ *   for;
  * - `GenerationStore`: whether a shadow is begun and a swap done, whole or not at all, for whichever runner asks;
  * - `LeaseStore`, through `Lease.ts` and before all this: which process runs it, to save work and not to be right.
  *
@@ -74,7 +76,7 @@ export const run = Effect.fnUntraced(function* (
   const paces = new Map<number, Pace>()
   const traced = yield* Traces.batches(name)
   let begun = false
-  /** Of a store that does not answer. */
+  /** For a store that does not answer. */
   const outage = new Backoff.Backoff(policy)
 
   const paceOf = ({ generation }: Model): Pace => {
@@ -130,7 +132,7 @@ export const run = Effect.fnUntraced(function* (
     yield* backOff(pace.backoff)
   })
 
-  /** The source gave what cannot be the log. Nothing of it is taken, however often: it is no fault of the event. */
+  /** The source gave what cannot be the log. Nothing of it is taken, however often: it is not a fault of the event. */
   const refuse = Effect.fnUntraced(function* (model: Model, error: OutOfOrder) {
     const { event, reason } = error
     const pace = paceOf(model)
@@ -299,7 +301,7 @@ export const run = Effect.fnUntraced(function* (
   const cycle = Effect.gen(function* () {
     if (!begun) {
       yield* generations.register(name, "projection")
-      // Whoever starts anew may have brought what was missing.
+      // A new start may have brought what was missing.
       yield* checkpoints.clearFailures(name, version)
       begun = true
     }
@@ -308,7 +310,7 @@ export const run = Effect.fnUntraced(function* (
     const turns: Array<Rebuild.Turn> = []
     // Beside a newer release, whose model serves, the one of this version goes on for the processes of this release.
     const own = [row.live, ...row.formers].find((model) => model?.version === version)
-    // One that is ahead of the log would miss what came since the log was restored: it waits to be built anew.
+    // One that is ahead of the log would miss what came since the log was restored: it waits to be rebuilt.
     if (own != null && !own.isAhead) turns.push(yield* take(own, limits.maxBatch))
     turns.push(yield* rebuild.step(row))
     return turns.find((turned) => turned === "lost") ?? turns.find((turned) => turned === "moved") ?? "idle"
@@ -340,7 +342,7 @@ export const run = Effect.fnUntraced(function* (
       )
     )
     if (turned === "moved") yield* onMove
-    // Whoever is ahead of us moves the model; we look again when it may have stopped.
+    // The one that is ahead of us moves the model; we look again when it may have stopped.
     if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
     if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
     if (turned === "idle") {

@@ -26,7 +26,7 @@ export interface RebuildProgress {
 }
 
 /**
- * What went wrong last, as whoever failed said it. `step` is what failed: an event that was applied, the making of tables, their
+ * What went wrong last, as its cause said it. `step` is what failed: an event that was applied, the making of tables, their
  * swap; or the model is ahead of the log, or a newer release's (with 0 attempts where that one is at work, and so nothing failed).
  * Only of the first there is an event.
  */
@@ -49,7 +49,7 @@ export interface ProjectionStatus {
   readonly version: number
   /**
    * `halted`: it waits for an operator, or a newer release has built its model. `ahead`: the log was restored to an end before its checkpoint, or has another event there;
-   * it answers no query and does nothing until it is built anew, or a reaction is resumed.
+   * it answers no query and does nothing until it is rebuilt, or a reaction is resumed.
    */
   readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused" | "ahead"
   /** Whether it waits for an operator, also where it is paused. */
@@ -106,8 +106,8 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     readonly list: Effect.Effect<ReadonlyArray<ProjectionStatus>, StoreUnavailable>
     readonly status: (name: string) => Asked<ProjectionStatus>
     /**
-     * Asks for a rebuild, which whoever runs the projections does, and answers at once. With `dryRun` it asks for nothing
-     * and only says what would be done.
+     * Asks for a rebuild, which the process that runs the projections does, and answers at once. With `dryRun` it asks
+     * for nothing and only says what would be done.
      */
     readonly requestRebuild: (
       name: string,
@@ -120,8 +120,8 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     /** Has the event of this stream that failed passed over, for as long as the projection's version stays. Not by a reaction. */
     readonly skip: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
     /**
-     * Undoes the skips of events of this stream, or of the one with this version. A model that passed over one is built anew, and is
-     * as it was until that serves.
+     * Undoes the skips of events of this stream, or of the one with this version. A model that passed over one is
+     * rebuilt, and is as it was until that serves.
      */
     readonly unskip: (
       name: string,

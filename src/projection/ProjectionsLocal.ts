@@ -28,7 +28,7 @@ import { ReadModels } from "./ReadModels.ts"
 import * as Status from "./Status.ts"
 import * as TableNames from "./TableNames.ts"
 
-/** How often whoever waits looks for the moves of another process. */
+/** How often a waiter looks for the moves of another process. */
 const lookInterval = Duration.millis(100)
 
 /** How much longer a batch takes with its transaction than to be read and decoded alone: the estimate of a dry run. */

@@ -123,7 +123,7 @@ export const layer = <E extends { readonly _tag: string }, R>(
   Layer.scopedDiscard(
     Effect.gen(function* () {
       reaction.selection.check()
-      // Known at once to whoever asks for it; where the store does not answer now, it is tried again.
+      // Known at once to anyone who asks for it; where the store does not answer now, it is tried again.
       yield* Effect.catchAllCause(Registration.register(reaction), (cause) => {
         const error = Option.getOrUndefined(Cause.failureOption(cause))
         const message = "a reaction cannot be registered yet"

@@ -4,7 +4,8 @@
  * what it promises, is in `Reaction.ts`.
  *
  * A parked stream is worked on by itself, from its dead letter on: there an operator's abandonment is met, and what he takes up
- * again. Whoever changes a letter changes its time, so that what a worker was about to say of it fails, and it looks again.
+ * again. Each change of a letter changes its time, so that what a worker was about to say of it fails, and it looks
+ * again.
  */
 import { Cause, Clock, Deferred, Duration, Effect, Either, LogLevel, Option, Queue } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -62,8 +63,8 @@ interface Parked {
 }
 
 /**
- * The checkpoint is written after so many events, or so many milliseconds after the last time: seldom, since it shares the
- * writer with the commands, and what is not written is only done again.
+ * The checkpoint is written after a number of events, or of milliseconds since the last time: seldom, since it shares
+ * the writer with the commands, and what is not written is only done again.
  */
 const saveEvery = 256
 const saveIntervalMs = 100
@@ -122,7 +123,10 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
   let readTo = saved.position
   let finished = saved.position
 
-  /** Changes what is stored about it, one change at a time, from where the checkpoint is. Gives whether it was changed here. */
+  /**
+   * Changes what is stored about it, one change at a time, from where the checkpoint is. Returns whether it was changed
+   * here.
+   */
   const write = (change: (at: Checkpoint) => Effect.Effect<void, MoveError | ApplyFailed>): Effect.Effect<boolean> => {
     const once: Effect.Effect<boolean, MoveError | ApplyFailed> = Effect.suspend(() => {
       const at = saved
@@ -233,7 +237,7 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
 
     /**
      * Reads the letter again, which an operator or another process has changed, and begins again at what was taken up meanwhile.
-     * Gives whether there is one.
+     * Returns whether there is one.
      */
     const refresh = Effect.gen(function* () {
       const letter = (yield* persistently(checkpoints.deadLetters(saved))).find((each) => each.streamId === streamId)
@@ -363,7 +367,7 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       const known = parked.get(streamId)
       if (known !== undefined && retry) yield* Deferred.succeed(known.wake, undefined)
     }
-    // Read again, now that nobody is at them: a worker may have ended while they were read.
+    // Read again, now that no worker is at them: a worker may have ended while they were read.
     for (const letter of letters.some(isUnknown) ? yield* read : []) {
       const wake = yield* Deferred.make<void>()
       if (!isUnknown(letter)) continue

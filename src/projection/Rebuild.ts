@@ -3,8 +3,8 @@
  * the runner fill them with the log, counts what was passed, and swaps.
  *
  * Its trouble is its own. Whatever keeps the new model from being made or from serving is noted after one attempt, as the database
- * said it, and has a backoff of its own: the model that serves keeps its pace. What trying again would not mend halts, until an
- * operator asks for the rebuild once more or the process starts again.
+ * said it, and has a backoff of its own: the model that serves keeps its pace. What trying again would not fix halts,
+ * until an operator asks for the rebuild once more or the process starts again.
  */
 import { Cause, Duration, Effect, LogLevel, Option, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
@@ -25,12 +25,15 @@ export type Turn = "moved" | "idle" | "lost"
 /** Most events that are counted in one statement. */
 const countPage = 10_000
 
-/** Longest pause before another attempt to swap, in milliseconds: whoever read what is replaced may be gone at any moment. */
+/**
+ * Longest pause before another attempt to swap, in milliseconds: the reader of what is replaced may be gone at any
+ * moment.
+ */
 const maxSwapPause = 1_000
 
 export interface Options<E, R> {
   readonly projection: Any
-  /** Takes the next events into the new model, so many at most. */
+  /** Takes the next events into the new model, at most this many. */
   readonly take: (shadow: Model, most: number) => Effect.Effect<Turn, E, R>
   /** No attempt on this model before this time. */
   readonly notBefore: (shadow: Model) => number
@@ -44,7 +47,10 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
   const limits = yield* ProjectionConfig
   const { name, version } = projection
   const policy = Backoff.policyOf(limits)
-  /** Of a model that cannot be begun or did not pass each event once; of its swap; of tables that somebody still reads. */
+  /**
+   * For a model that cannot be begun or did not pass each event once; for its swap; for tables that somebody still
+   * reads.
+   */
   const builds = new Backoff.Backoff(policy)
   const swaps = new Backoff.Backoff({ least: policy.least, most: Math.min(policy.most, maxSwapPause) })
   const sweeps = new Backoff.Backoff(policy)
@@ -52,7 +58,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
   let lastEnd = 0
   /** The events of the log up to where the shadow is, counted apart from it. */
   let counted = { generation: 0, position: 0, events: 0 }
-  /** When the models of earlier releases were looked at, and since when nobody was seen to run each. */
+  /** When the models of earlier releases were looked at, and since when no process was seen to run each. */
   let lookedAt = Number.NEGATIVE_INFINITY
   const idleSince = new Map<number, number>()
 
@@ -183,7 +189,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
       return "moved"
     }
     const end = yield* events.lastPosition
-    // Twice as many as came, so that it gains on whoever writes.
+    // Twice as many as came, so that it gains on the writers.
     const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
     lastEnd = end
     const turned = yield* take(shadow, most)

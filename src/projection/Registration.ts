@@ -77,7 +77,7 @@ export const register = (birth: Birth) =>
     const known = yield* bornAt(birth)
     if (known !== undefined) return void (yield* generations.begin(name, known))
     const work = Effect.gen(function* () {
-      // Asked again where nobody else writes: what another process has begun by now need not say where to start.
+      // Asked again where nothing else writes: what another process has begun by now need not say where to start.
       if (yield* isKnown) return yield* Effect.fail(taken)
       const position = yield* startOf(birth)
       if (!(yield* generations.begin(name, position))) return yield* Effect.fail(taken)

@@ -96,7 +96,7 @@ export const make = <E extends Event.Any>(
   events: ReadonlyArray<E>,
   among?: ReadonlyArray<Owner>
 ): Selection<Event.Of<E>> => {
-  // What is wrong with the events themselves is found where they are listed, whoever has them.
+  // What is wrong with the events themselves is found where they are listed, whatever aggregate has them.
   sourcesOf(events, (event) => ownersOf(event, among)[0])
   let resolved: Sources<Event.Of<E>> | undefined
   const resolve = (): Sources<Event.Of<E>> => {

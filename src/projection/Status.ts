@@ -24,7 +24,7 @@ const noEvent = { position: null, streamId: null, version: null, type: null }
 
 const aheadError = ({ kind }: ProjectionRow, { position }: Model, target: number): string =>
   kind === "projection"
-    ? `its checkpoint ${position} is at no event of this log, which ends at ${target} and was restored: build it anew`
+    ? `its checkpoint ${position} is at no event of this log, which ends at ${target} and was restored: rebuild it`
     : `it has reacted to events up to position ${position}, of which this log lacks the last: it ends at ${target} and was restored. ` +
       "What it did for those that are gone is done; look it over, then `daybook projections resume` has it go on from the log's end"
 
@@ -83,7 +83,7 @@ const secondsLeft = ({ events, position, rate }: Model, target: number): number 
 }
 
 export const of = (found: ProjectionRow, seen: Seen): ProjectionStatus => {
-  // One that a newer release began before it was rolled back is built by nobody.
+  // One that a newer release began before it was rolled back is not built by any process.
   const { known = Number.POSITIVE_INFINITY } = seen
   const isLeft = found.live !== null && seen.isNewerRun === false && (found.shadow?.version ?? 0) > known
   const row = isLeft && found.shadow?.failure === null ? { ...found, shadow: null } : found

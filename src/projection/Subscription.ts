@@ -74,7 +74,7 @@ const follow = (
       const wanted = selection === undefined ? named : EventFilter.narrow(named, selection.reach())
       const isWanted = (event: StoredEvent) =>
         EventFilter.fits(wanted, event) && (selection === undefined || selection.codecOf(event) !== undefined)
-      // Of one stream all events, so that a hole in it shows.
+      // All events of one stream, so that a hole in it shows.
       const watched = streamId === null ? wanted : EventFilter.wantedOf({ streamPrefix: streamId })
       /** The last one is why there are no more. */
       const pages = yield* Queue.bounded<Either.Either<ReadonlyArray<StoredEvent>, ReadError>>(maxWaitingPages)
@@ -144,7 +144,7 @@ const follow = (
 
       return Stream.repeatEffectChunk(
         Effect.flatMap(
-          // Whoever was cut off learns it at once: what waited is read again when it resumes.
+          // A client that was cut off learns it at once: what waited is read again when it resumes.
           Effect.flatMap(Deferred.isDone(ended), (isDone) =>
             isDone ? Deferred.await(ended) : Effect.raceFirst(Queue.take(pages), Deferred.await(ended))
           ),

@@ -1,5 +1,5 @@
 /**
- * `Tail` is the one reader of the newest events in a process. Commits wake it and nobody else; it reads each event once, through
+ * `Tail` is the one reader of the newest events in a process. Commits wake it alone; it reads each event once, through
  * the verified door of `EventStore`, and keeps the newest ones in a bounded ring, from which projections, reactions,
  * subscriptions and the feed take. Who is behind the ring reads pages of its own.
  *
@@ -21,7 +21,7 @@ import type { OutOfOrder } from "./ProjectionError.ts"
 import * as Source from "./Source.ts"
 import { type Watcher, Watchers } from "./Watchers.ts"
 
-/** How often to look for commits that nobody told of, such as those of another process. */
+/** How often to look for commits that nothing announced, such as those of another process. */
 const pollInterval = Duration.seconds(1)
 
 /** Before it tries again what failed. */
@@ -72,7 +72,7 @@ export class Tail {
     return this.ring.start
   }
 
-  /** What the ring has after a position, at most so many; undefined where the ring does not reach back to there. */
+  /** What the ring has after a position, at most `limit`; undefined where the ring does not reach back to there. */
   take(after: number, wanted: EventFilter.Wanted, limit: number): Taken | undefined {
     if (!this.ring.covers(after)) return undefined
     const found = this.ring.page(after, limit)
@@ -108,7 +108,7 @@ export class Tail {
     })
   }
 
-  /** Tells once that there may be something after a position that it knows. Gives what ends that. */
+  /** Tells once that there may be something after a position that it knows. Returns what ends that. */
   watch(after: number, wanted: EventFilter.Wanted, tell: (told: Told) => void): () => void {
     const isBehind = after < this.ring.start
     if (!isBehind && after < this.ring.end) {
@@ -154,7 +154,7 @@ export class Tail {
     yield* Effect.forkScoped(Stream.runForEach(this.store.commits, () => Effect.sync(() => this.markStale())))
     const poll = Effect.sync(() => {
       this.isCheckDue = true
-      // Nobody has it checked: whoever is at work goes on with pages of its own.
+      // Nothing has it checked: followers at work go on with pages of their own.
       if (this.watchers.size === 0) this.ring.reset(-1)
       this.markStale()
     })
@@ -179,7 +179,10 @@ export class Tail {
     return { events, more: (events.at(-1)?.position ?? after) < this.ring.end }
   }
 
-  /** Of one who is behind. Where nobody waits at the end, and it is ahead of the ring, the ring goes on from there. */
+  /**
+   * For a follower that is behind. Where nothing waits at the end, and it is ahead of the ring, the ring goes on from
+   * there.
+   */
   private readAlone(after: number, limit: number) {
     return Effect.tap(Source.read(this.store, after, limit), ({ events }) =>
       Effect.sync(() => {
@@ -236,7 +239,7 @@ export class Tail {
     }
   })
 
-  /** Passes over what nobody waits for: while the tail was at rest, those who wait now have seen more than it. */
+  /** Passes over what nothing waits for: while the tail was at rest, those who wait now have seen more than it. */
   private readonly goToWaiting = Effect.gen(this, function* () {
     this.isRested = false
     const { least } = this.watchers

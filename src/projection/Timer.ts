@@ -86,7 +86,7 @@ export class TimerNotDue extends Schema.TaggedError<TimerNotDue>()("TimerNotDue"
   }
 }
 
-/** At a time, or so long after the decision. */
+/** At a time, or this long after the decision. */
 const when = { at: optional(Time), after: optional(Delay) }
 const reason = optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(4_096))))
 

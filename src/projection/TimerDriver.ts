@@ -31,7 +31,7 @@ const concurrency = 128
 /** Most of those that fired here and that the model may still have: who is forgotten is asked once more, and does nothing. */
 const maxRemembered = 20_000
 
-/** Polls after which it says that nobody keeps the model. */
+/** Polls after which it says that no process keeps the model. */
 const pollsUntilReport = 10
 
 const boundaries = MetricBoundaries.fromIterable([0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3_600])
@@ -57,7 +57,7 @@ const drive = Effect.gen(function* () {
     fired.set(key, version)
   }
 
-  /** Asks one to fire. Gives what went wrong, or undefined. */
+  /** Asks one to fire. Returns what went wrong, or undefined. */
   const fire = (timer: PendingTimers.Pending) =>
     Effect.gen(function* () {
       const { correlationId, due, key, version } = timer
@@ -79,7 +79,7 @@ const drive = Effect.gen(function* () {
       Effect.catchAllCause((cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.succeed(cause)))
     )
 
-  /** Fires all that are due. Gives for how long nothing will be, at most one poll. */
+  /** Fires all that are due. Returns for how long nothing will be, at most one poll. */
   const round = Effect.gen(function* () {
     if (!(yield* PendingTimers.isThere)) return undefined
     let after: PendingTimers.Place | null = null

@@ -107,8 +107,8 @@ export const move = (
   Effect.flatMap(Timer, (timers) => timers(key).Move(timeOf(when), options))
 
 /**
- * Has a timer not fire. Gives how it is then: `fired` where it was first, `none` where there is none. That is decided where it stands in the
- * log, whatever clocks say.
+ * Has a timer not fire. Returns how it is then: `fired` where it was first, `none` where there is none. That is decided
+ * where it stands in the log, whatever clocks say.
  */
 export const cancel = (key: string, options?: CommandOptions): Effect.Effect<TimerView, RuntimeError, Timers> =>
   Effect.flatMap(Timer, (timers) =>

@@ -1,6 +1,6 @@
 /**
  * `Watchers` are followers that wait for an event, by what they wait for: an event finds those whom it concerns, at a cost that
- * does not grow with the others. Whoever is told is no longer in it.
+ * does not grow with the others. One that is told is no longer in it.
  */
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Wanted } from "./EventFilter.ts"

@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import type { Kafka, Message as Record } from "kafkajs"
 import type { Committed, Progress, Sender } from "./Outlet.ts"
 
-/** Of the topic: the newest record of each key is kept, and what is read at a start stays small. */
+/** How the topic is made: the newest record of each key is kept, and what is read at a start stays small. */
 export const topicSettings = [
   { name: "cleanup.policy", value: "compact" },
   { name: "segment.bytes", value: String(8 * 1_048_576) },

@@ -42,7 +42,7 @@ const connectionTimeout = 5_000
 const requestTimeout = 10_000
 const transactionTimeout = 30_000
 
-/** Of the client: what it does not get over in some seconds ends the session. */
+/** How the client is set up: what it does not get over in some seconds ends the session. */
 const retry = { retries: 6, initialRetryTime: 50, maxRetryTime: 1_000 }
 
 /** For a session to end in order. */
@@ -158,7 +158,8 @@ export const make = (options: Options): Outlet => {
         await transaction.commit()
       }
 
-      // The first transaction fences out whoever wrote before, and ends what that one had begun; its record marks the end of what is committed.
+      // The first transaction fences out the writer before, and ends what that one had begun; its record marks the end
+      // of what is committed.
       const mark = KafkaCheckpoint.mark(id)
       yield* attempt(() => commit([], [mark.record]))
       const committed = yield* attempt(() => KafkaCheckpoint.read(kafka, checkpoints, id, mark.value))

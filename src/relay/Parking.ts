@@ -94,8 +94,8 @@ const waitingOf = Effect.fnUntraced(function* (at: Model, { streamId, version }:
 })
 
 /**
- * Sends what waits of a stream that an operator released, as many at most. `hash` is that of the event at which the relay is. Gives a
- * refusal of one of several, which nothing has come of: then the next attempt is with fewer.
+ * Sends what waits of a stream that an operator released, as many at most. `hash` is that of the event at which the
+ * relay is. Returns a refusal of one of several, which nothing has come of: then the next attempt is with fewer.
  */
 export const workOff = Effect.fnUntraced(function* (
   { send }: Session,

@@ -50,7 +50,7 @@ export const make = ({ filter = {}, name, outlet, startFrom }: Options): Relay =
   return { name, outlet, filter, startFrom: startFrom ?? null }
 }
 
-/** Long enough that a pause of the process is no change of its holder; another process takes over after it. */
+/** Long enough that a pause of the process does not change its holder; another process takes over after it. */
 const leastLease = Duration.seconds(6)
 
 /**

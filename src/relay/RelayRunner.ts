@@ -201,7 +201,7 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
     yield* Registration.register(birth)
     const row = yield* find
     if (row === undefined) return
-    // Whoever starts it again may have brought what was missing.
+    // A new start may have brought what was missing.
     yield* checkpoints.clearFailures(name, row.live.version)
     for (const { streamId } of yield* checkpoints.deadLetters(row.live))
       yield* checkpoints.release(name, streamId, "retry")

@@ -1,7 +1,7 @@
 /**
  * A file that is there whole or not at all, and that its owner alone may read: built under a temporary name beside its own,
  * made durable, and then given its name. A process that dies on the way leaves at most a file with a temporary name, which
- * nobody opens.
+ * nothing opens.
  */
 import { randomUUID } from "node:crypto"
 import { closeSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs"

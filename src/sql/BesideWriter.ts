@@ -1,6 +1,6 @@
 /**
  * `BesideWriter` runs a transaction of its own beside the writer, where the database has such a thing: what may take long or wait
- * for others, such as tables that are made or exchanged, holds up nobody who appends. It asks for the lock of those who write
+ * for others, such as tables that are made or exchanged, holds up no writer. It asks for the lock of those who write
  * last, for as long as it takes to change a few rows.
  */
 import type { Connection } from "@effect/sql/SqlConnection"

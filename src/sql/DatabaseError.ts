@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 
-/** Of each problem: what it is, and what to do. */
+/** For each problem: what it is, and what to do. */
 const problems = {
   missing: ["does not exist", "check the path, or allow it to be created"],
   missingFolder: ["lies in a folder that does not exist", "create the folder or correct the path"],

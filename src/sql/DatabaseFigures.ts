@@ -33,7 +33,10 @@ const ofFile = (filename: string): Reading.Source =>
     ]
   })
 
-/** Of a file, also one that follows a log elsewhere: its own size, that of its write-ahead log, and its disk; of PostgreSQL: the size of the database. */
+/**
+ * For a file, also one that follows a log elsewhere: its own size, that of its write-ahead log, and its disk; for
+ * PostgreSQL: the size of the database.
+ */
 export const source = ({ dialect, file, name, read }: SqlDatabase["Type"]): Reading.Source => {
   const filename = file ?? name
   if (dialect.kind === "sqlite" && filename !== ":memory:") return ofFile(filename)

@@ -34,7 +34,7 @@ export interface Tables {
 const damaged = ({ streamId, version }: { readonly streamId: string; readonly version: number }, reason: string) =>
   new LogDamaged({ streamId, version, reason })
 
-/** What is wrong with an event that is to follow these, but for its time, which is its entry's. */
+/** What is wrong with an event that is to follow these, apart from its time, which is its entry's. */
 export const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | undefined): string | undefined => {
   if (event.version !== head.version + 1) return `follows version ${head.version}`
   if (event.previousHash !== head.hash) return "is not chained to the event before it"
@@ -92,7 +92,7 @@ const toEnded = (row: ReadonlyArray<unknown>): Ended => ({
 const missing = "its command is missing"
 const nowhere = "no event is where one of its commands ends"
 
-/** Reads the events of the tables in their order, one page ahead of whoever takes them. */
+/** Reads the events of the tables in their order, one page ahead of their consumer. */
 const eventsOf = (connection: Connection, table: string) => {
   const sql = `SELECT position, stream_id, version, type, schema_version, data, command_id, correlation_id, causation_id,
     traceparent, recorded_at, previous_hash, hash FROM ${table} WHERE position > ? ORDER BY position LIMIT ${pageSize}`

@@ -13,7 +13,10 @@ import type { Rows } from "./SqlDatabase.ts"
 /** Longest text that comes with its row, in bytes: a page full of them, and one row more, is within the bound. */
 const maxInline = Math.floor(maxPageBytes / (maxPage + 1))
 
-/** The text of a column where it is small, and else NULL. Of a large one nothing is read: its size is in the row's header. */
+/**
+ * The text of a column where it is small, and else NULL. Nothing is read of a large one: its size is in the row's
+ * header.
+ */
 export const inline = (column: string): string => `CASE WHEN octet_length(${column}) <= ${maxInline} THEN ${column} END`
 
 /** A table, its key, and its column of texts, with their places in the rows of a page. */

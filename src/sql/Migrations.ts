@@ -18,7 +18,7 @@ export interface Migration {
   /** Name of the oldest step whose programs may still write after this one. See "docs/decisions/0012-one-chain.md". */
   readonly oldestWriter: string
   readonly up: ReadonlyArray<string>
-  /** What SQL alone cannot do, after so many statements. Does nothing where there are no rows. */
+  /** What SQL alone cannot do, after this many statements. Does nothing where there are no rows. */
   readonly transform?: { readonly after: number; readonly run: Transform }
 }
 

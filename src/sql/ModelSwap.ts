@@ -1,9 +1,9 @@
 /**
  * `ModelSwap` puts a model that is built in the place of the one that serves, or removes a projection, in one transaction.
  *
- * On PostgreSQL that waits for whoever reads what is replaced. So it is a transaction of its own beside the writer: first it
- * takes the locks of the views, with patience for a moment, and holds up nobody meanwhile but new readers of this model; then
- * the lock of those who write, for as long as it takes to change a few rows.
+ * On PostgreSQL that waits for the readers of what is replaced. So it is a transaction of its own beside the writer:
+ * first it takes the locks of the views, with patience for a moment, and meanwhile holds up only new readers of
+ * this model; then the lock of those who write, for as long as it takes to change a few rows.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
@@ -87,7 +87,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  /** What befell the exchange, as whoever asked for it is to take it. */
+  /** What happened to the exchange, as the caller is to take it. */
   const failed = (projection: string, views: ReadonlyArray<string>, isWritersTurn: boolean, error: unknown) =>
     Effect.gen(function* () {
       if (beside?.isLocked(error) === true) {

@@ -21,7 +21,7 @@ export class ViewsDepend extends Error {
   override readonly name = "ViewsDepend"
   constructor(views: ReadonlyArray<string>, on: string) {
     const others = views.join(", ")
-    super(`${others} depends on columns of ${on} that changed: drop it, build the model anew, and make it again`)
+    super(`${others} depends on columns of ${on} that changed: drop it, rebuild the model, and make it again`)
   }
 }
 
@@ -175,7 +175,7 @@ export const assertFree = Effect.fnUntraced(function* (
   if (taken.length > 0) return yield* Effect.fail(new NameTaken(taken))
 })
 
-/** Makes the view where it is missing: what it shows never changes, and so nobody who reads it is waited for. */
+/** Makes the view where it is missing: what it shows never changes, and so it waits for no reader. */
 export const ensure = (
   connection: Connection,
   { kind }: Dialect,

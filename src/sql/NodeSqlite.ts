@@ -52,7 +52,7 @@ export const open: SqliteDriver["open"] = (filename, { readonly }) => {
     prepare: (sql) => prepare(database, sql),
     close: () => database.close(),
     // Deno lets `VACUUM INTO` to a program with all permissions only. In one step that holds the process: of several, each
-    // write of another process would begin the copy anew.
+    // write of another process would start the copy again.
     copyInto: (copy) =>
       backup(database, copy, { rate: wholeDatabase }).catch((error: unknown) => {
         throw named(error)

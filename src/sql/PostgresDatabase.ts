@@ -44,7 +44,9 @@ export interface PostgresOptions {
   readonly statementTimeout?: Duration.DurationInput
 }
 
-/** The oldest release that its makers still mend, and that the tests were run on, as `server_version_num` says it. */
+/**
+ * The oldest release that its makers still maintain, and that the tests were run on, as `server_version_num` says it.
+ */
 const minVersion = 150_000
 
 /** Longest wait for a connection, whether it is new or in use. */
@@ -53,7 +55,7 @@ const connectTimeout = "5 seconds"
 /** A number that JavaScript would round is refused: see `Migrations.ts`, whose tables hold none. */
 const exact = (text: string): number => {
   const value = Number(text)
-  if (!Number.isSafeInteger(value)) throw new RangeError(`the database gave ${text}, which is no exact number here`)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the database gave ${text}, which is not an exact number here`)
   return value
 }
 
@@ -119,7 +121,7 @@ const beatTimeout = "1 second"
 const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
     // The second is for the driver, which cancels a query that is cut off through a connection of the same pool: with one it
-    // would wait for itself, and whoever closes the database for it.
+    // would wait for itself, and what closes the database would wait for it.
     const client = yield* connect(url, { maxConnections: 2 })
     const heard = yield* Queue.sliding<void>(1)
     const beat = client.unsafe("SELECT pg_notify($1, $2)", [PostgresDialect.channel, sender]).pipe(
@@ -265,7 +267,7 @@ const make = (options: PostgresOptions) => {
         return applied === 0 ? 0 : steps.length - applied
       })
     )
-    // One connection writes, one exchanges models, and one tells the server to stop a statement that nobody waits for.
+    // One connection writes, one exchanges models, and one tells the server to stop a statement that nothing waits for.
     const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 3, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)

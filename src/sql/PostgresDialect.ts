@@ -45,13 +45,13 @@ const run = (connection: Connection, sql: string) => connection.executeRaw(sql, 
 
 const codeOf = (cause: unknown): string => (Predicate.hasProperty(cause, "code") ? String(cause.code) : "")
 
-/** Of an error that the server sent, its SQLSTATE. */
+/** The SQLSTATE of an error that the server sent. */
 const stateOf = (error: unknown): string => {
   const cause = innermost(error)
   return Predicate.hasProperty(cause, "severity") ? codeOf(cause) : ""
 }
 
-/** Of an error without the server: the socket's, or the driver's, which has no code. */
+/** The code of an error without the server: the socket's, or the driver's, which has no code. */
 const isDisconnected = (error: unknown): boolean => {
   const cause = innermost(error)
   return (

@@ -94,7 +94,7 @@ const hold = (filename: string): Effect.Effect<Option.Option<LogIdentity>, Resto
       return Option.some({ logId: String(row?.[0]), epoch: Number(row?.[1]) })
     } catch (error) {
       if (isBusy(error)) return yield* refuse(`${filename} is in use by another process; stop it first`)
-      // Nobody serves from what cannot be read; it is replaced as it is.
+      // No process serves from what cannot be read; it is replaced as it is.
       return Option.none()
     }
   })
@@ -112,7 +112,8 @@ const exchange = (temporary: string, filename: string, kept: string | null): voi
     linkSync(filename, kept)
     if (SqliteFile.stat(`${filename}-wal`) !== undefined) linkSync(`${filename}-wal`, `${kept}-wal`)
   }
-  // The index first, while nobody can open the file: one that is removed under the next process would break its log.
+  // The index first, while no process can open the file: one that is removed under the next process would break its
+  // log.
   rmSync(`${filename}-shm`, { force: true })
   rmSync(`${filename}-journal`, { force: true })
   renameSync(temporary, filename)

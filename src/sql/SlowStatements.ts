@@ -1,8 +1,10 @@
-/** `SlowStatements` tells of statements that took longer than they may: their text, which holds no value, and how long. */
+/**
+ * `SlowStatements` reports statements that took longer than they may: their text, which holds no value, and how long.
+ */
 import { Effect, LogLevel } from "effect"
 import * as Fault from "../core/Fault.ts"
 
-/** Milliseconds from which a statement or a commit is told of. */
+/** Milliseconds from which a statement or a commit is reported. */
 export const defaultLimitMs = 500
 
 /** Characters of a statement that are told. */

@@ -29,7 +29,9 @@ export const toLetter = (row: Row): DeadLetter =>
 const holds = `NOT EXISTS (SELECT 1 FROM projection_skip_notes AS n WHERE n.projection = s.projection
   AND n.version = s.version AND n.position = s.position AND n.lifted_after < ?)`
 
-/** Gives a row while these are the skips between two places: their number and their positions, folded into one number. */
+/**
+ * Returns a row while these are the skips between two places: their number and their positions, folded into one number.
+ */
 const stillSkipped = `SELECT 1 FROM (SELECT count(*) AS skips, coalesce(sum(s.position % 1000000007), 0) AS places
     FROM projection_skips AS s WHERE s.projection = ? AND s.version = ? AND s.position > ? AND s.position <= ? AND ${holds}) AS f
   WHERE f.skips = CAST(? AS INTEGER) AND f.places = CAST(? AS BIGINT)`
@@ -41,8 +43,8 @@ const moveCheckpoint = `UPDATE projection_models SET position = ?, events = even
 const moved = (from: Checkpoint, { events, rate, to }: Move) => [to, events, rate, to, to, ...keyOf(from)]
 
 /**
- * Gives a row while so many streams are parked. To park one moves the checkpoint, so at one checkpoint their number only falls,
- * and the same number is the same streams.
+ * Returns a row while this many streams are parked. To park one moves the checkpoint, so at one checkpoint their number
+ * only falls, and the same number is the same streams.
  */
 const stillParked =
   "SELECT count(*) FROM projection_dead_letters WHERE projection = ? AND generation = ? HAVING count(*) = CAST(? AS INTEGER)"
@@ -54,7 +56,7 @@ const make = Effect.gen(function* () {
   const { database, read, ride, run } = yield* access
   const client = database.writeClient
 
-  /** User code within a transaction: whatever goes wrong in it is its own failure, but for a fault of the database. */
+  /** User code within a transaction: whatever goes wrong in it is its own failure, except a fault of the database. */
   const contained = (at: Checkpoint, change: Effect.Effect<void, ApplyFailed, SqlClient>) =>
     client === null
       ? Effect.dieMessage("the database is open read only")
@@ -124,7 +126,7 @@ const make = Effect.gen(function* () {
     advance: (from, move, change) =>
       ride((connection) =>
         Effect.gen(function* () {
-          // The checkpoint first: whoever lost the race does no work.
+          // The checkpoint first: the loser of the race does no work.
           yield* holding(connection, from, moveCheckpoint, moved(from, move))
           if (move.parked !== undefined)
             yield* holding(connection, from, stillParked, [from.projection, from.generation, move.parked])

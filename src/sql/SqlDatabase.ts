@@ -12,7 +12,7 @@ import type { LogStatements } from "./LogStatements.ts"
 import type { Table } from "./LogTables.ts"
 
 export interface Beside {
-  /** Begins a transaction that waits at most so long for each lock. */
+  /** Begins a transaction that waits at most this long for each lock. */
   readonly begin: (connection: Connection, lockTimeoutMs: number) => Effect.Effect<unknown, SqlError>
   /** Takes the lock of the one who writes. */
   readonly lockWriters: (connection: Connection) => Effect.Effect<unknown, SqlError>
@@ -38,7 +38,7 @@ export interface Dialect {
   readonly own: (connection: Connection) => Connection
   /** The definition of a table, written in the words of SQLite, in the words of this database. */
   readonly definition: (sql: string) => string
-  /** Begins a transaction that holds the lock of the one who writes, after a wait for at most so long. */
+  /** Begins a transaction that holds the lock of the one who writes, after a wait for at most this long. */
   readonly begin: (connection: Connection, lockTimeout: Duration.DurationInput) => Effect.Effect<unknown, SqlError>
   /**
    * For a transaction beside the writer, which waits for readers before it asks for the lock of the one who writes; null where
@@ -67,12 +67,12 @@ export interface Dialect {
   readonly words: (typeof words)[keyof typeof words]
   /**
    * Finds each stream in a JSON list of ids, with its number and its last event, and each name in another one; seeks for each.
-   * Gives 0 or 1 (for a name), the text, its number, and version, position and hash of the event.
+   * Returns 0 or 1 (for a name), the text, its number, and version, position and hash of the event.
    */
   readonly selectKnown: string
   /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */
   readonly integrity: string | null
-  /** Gives as `j` those of the entries whose command ids are in a JSON list; one seek for each. */
+  /** Returns as `j` those of the entries whose command ids are in a JSON list; one seek for each. */
   readonly wantedEntries: { readonly from: string; readonly where: string }
   /** Prepares a statement that inserts many rows. */
   readonly insert: <A, C = void>(
@@ -120,7 +120,7 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
      * default would come back with it.
      */
     readonly assertDurable: (connection: Connection) => Effect.Effect<void, Error>
-    /** Wakes its reader after commits of other processes, as far as the database tells of them. */
+    /** Wakes its reader after commits of other processes, as far as the database announces them. */
     readonly commitsElsewhere: Stream.Stream<void>
     /** Copies the whole database into a new file, where it is one. */
     readonly backup: (filename: string) => Effect.Effect<void, SqlError | Error>

@@ -121,8 +121,8 @@ const make = Effect.gen(function* () {
       : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
   /**
    * The dictionary of types, as far as it was needed: reading a name beside each event would take a tenth of the time of a
-   * replay. A name keeps its number, but for a log that was set back under this process: it is read anew before anything is
-   * called damaged.
+   * replay. A name keeps its number, except in a log that was set back under this process: it is read again before
+   * anything is called damaged.
    */
   let names: ReadonlyMap<number, string> = new Map()
   const readNames = Effect.map(read("SELECT number, name FROM log_names", []), (rows) => {
@@ -261,8 +261,8 @@ const make = Effect.gen(function* () {
       ),
     identity: Effect.map(end, ({ epoch, logId }) => ({ logId, epoch })),
     journalHead: end,
-    // Each side of a merge holds one that its reader has not taken, so that whoever was busy would be woken once for each side
-    // and once for what came after.
+    // Each side of a merge holds one that its reader has not taken, so that a reader that was busy would be woken once
+    // for each side and once for what came after.
     commits: Stream.merge(writer.commits, database.commitsElsewhere).pipe(
       Stream.buffer({ capacity: 1, strategy: "sliding" })
     )

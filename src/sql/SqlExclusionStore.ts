@@ -9,7 +9,7 @@ import { letterColumns, toLetter } from "./SqlCheckpointStore.ts"
 import type { SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
-/** Of a skip that an earlier release stored, the log says which event it is. */
+/** For a skip that an earlier release stored, the log says which event it is. */
 const selectSkips = `SELECT s.position, coalesce(n.stream_id, t.stream_id, ''), coalesce(n.event_version, e.version, 0),
     coalesce(n.type, m.name, ''), n.principal, n.reason, n.skipped_at, n.lifted_after, s.version
   FROM projection_skips AS s

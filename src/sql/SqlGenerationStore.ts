@@ -135,7 +135,7 @@ const make = Effect.gen(function* () {
       })
     )
 
-  /** What `create` does may take long, and nobody who appends waits for it. */
+  /** What `create` does may take long, and no writer waits for it. */
   const beginBeside = ({ claim, isLocked, lockWriters, transact }: BesideWriter.BesideWriter, projection: Any) =>
     transact(projection.name, (adapted) =>
       Effect.gen(function* () {
@@ -228,7 +228,7 @@ const make = Effect.gen(function* () {
             )[0]
           )
       ),
-    // But for the names that reactions had before.
+    // Except the names that reactions had before.
     list: Effect.zipWith(
       read(`${selectProjections} ORDER BY name`, []),
       read(selectModels, []),

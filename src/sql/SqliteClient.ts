@@ -24,7 +24,7 @@ export interface SqliteClient extends SqlClient.SqlClient {
   readonly copyInto: (filename: string) => Effect.Effect<void, SqlError>
 }
 
-/** Gives the prepared statement of a text. */
+/** Returns the prepared statement of a text. */
 export type Prepare = (sql: string) => PreparedStatement
 
 interface SqliteConnection extends Connection {
@@ -75,7 +75,7 @@ const isDirect = (connection: Connection): connection is SqliteConnection =>
 
 /**
  * Runs statements of a connection one after the other with no step of a fiber in between, so it holds the process until they
- * are done. What they throw is the error, but for a connection of another client, which dies.
+ * are done. What they throw is the error, except for a connection of another client, which dies.
  */
 export const directly = <A>(connection: Connection, work: (prepare: Prepare) => A): Effect.Effect<A, SqlError> =>
   isDirect(connection) ? connection.directly(work) : Effect.dieMessage("the connection is not one of SqliteClient")

@@ -73,8 +73,8 @@ const synchronous = { full: 2, normal: 1 }
 const lookInterval = "2 seconds"
 
 /**
- * Marks a file that nobody has open as one that no write-ahead log belongs to. Until it is opened to write it needs no other file
- * beside it, so it can be read where nobody may write.
+ * Marks a file that no process has open as one that no write-ahead log belongs to. Until it is opened to write it needs
+ * no other file beside it, so it can be read where nobody may write.
  */
 export const markCopy = (filename: string, isShared = false): Effect.Effect<void, SqlError | Error> =>
   Effect.scoped(
@@ -117,9 +117,9 @@ const openToRead = (filename: string): Effect.Effect<Clients, unknown, Scope.Sco
   }))
 
 /**
- * Cuts the write-ahead log back where nobody writes: after a commit SQLite does so itself, one commit after the reader is gone
- * that kept it. Between two transactions, and only when nothing was written since the last look. Notes the lineage of the log
- * where that could not be done when it was opened.
+ * Cuts the write-ahead log back where nothing writes: after a commit SQLite does so itself, one commit after the reader
+ * is gone that kept it. Between two transactions, and only when nothing was written since the last look. Notes the
+ * lineage of the log where that could not be done when it was opened.
  */
 const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit: number, isNoted: boolean) => {
   let last = { size: 0, mtimeMs: 0 }
@@ -184,7 +184,9 @@ const readOnly = (connection: Connection, sql: string, params: ReadonlyArray<unk
     () => Effect.orDie(connection.executeValues("PRAGMA query_only = 0", []))
   )
 
-/** A second client would open another, empty database, so reads wait until no transaction is open, but for those in it. */
+/**
+ * A second client would open another, empty database, so reads wait until no transaction is open, except those in it.
+ */
 const openMemory = (dialect: Dialect): Effect.Effect<Clients, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const [client, connection] = yield* open(":memory:", { readonly: false, durability: "full" })
@@ -246,7 +248,7 @@ const make = (options: SqliteOptions, limits: SqliteLimits) => {
               ? Effect.void
               : new DatabaseError({ filename, problem: "notDurable" })
         ),
-      // SQLite tells nobody of commits.
+      // SQLite announces no commits.
       commitsElsewhere: Stream.empty,
       backup: (copy) => Effect.zipRight(clients.readClient.copyInto(copy), markCopy(copy, found.isShared))
     })

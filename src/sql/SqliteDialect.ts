@@ -12,7 +12,7 @@ import * as TablePrefix from "./TablePrefix.ts"
 /** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
 const lockAttempts = Backoff.schedule({ least: 1, most: 25, factor: 1.5 })
 
-/** Runs the effect again while another process has the lock, for at most so long. */
+/** Runs the effect again while another process has the lock, for at most this long. */
 export const patiently =
   (patience: Schedule.Schedule<unknown> = Schedule.recurUpTo("5 seconds")) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

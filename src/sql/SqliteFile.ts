@@ -1,6 +1,6 @@
 /**
- * `SqliteFile` is what the file system tells of a database before SQLite opens it. Nothing here changes a file, and all of it
- * comes before this process has a connection to the file: closing it would take SQLite's locks away.
+ * `SqliteFile` is what the file system says about a database before SQLite opens it. Nothing here changes a file, and
+ * all of it comes before this process has a connection to the file: closing it would take SQLite's locks away.
  */
 import { Buffer } from "node:buffer"
 import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"

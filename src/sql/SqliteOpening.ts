@@ -1,8 +1,8 @@
 /**
  * `SqliteOpening` opens the file of a database: it looks at it by reading alone, finds Daybook's tables in it, and makes them.
  *
- * A file is Daybook's own, marked in its header, or the application's, with tables under a prefix beside others. Of the second
- * kind nothing in the header is Daybook's, so that which write-ahead log belongs to it is not noted.
+ * A file is Daybook's own, marked in its header, or the application's, with tables under a prefix beside others. In the
+ * second kind nothing in the header is Daybook's, so that which write-ahead log belongs to it is not noted.
  */
 import { dirname } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
@@ -29,7 +29,7 @@ export type Durability = "full" | "normal"
 const migrations = Migrations.migrationsOf(sqlite)
 
 /**
- * How long SQLite may hold the whole process while another one has the lock, in milliseconds. Short: whoever waits longer
+ * How long SQLite may hold the whole process while another one has the lock, in milliseconds. Short: what waits longer
  * waits in Effect, where other fibers run.
  */
 const busyTimeoutMs = 5

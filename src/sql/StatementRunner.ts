@@ -16,7 +16,7 @@ const limit = "10 seconds"
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
-/** The transaction was ended within it: whether the events are stored, nobody knows. */
+/** The transaction was ended within it: whether the events are stored is not known. */
 const ended = (error: SqlError) => new OutcomeUnknown({ cause: innermost(error) })
 
 export interface Running {

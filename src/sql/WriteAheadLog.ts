@@ -5,7 +5,7 @@
  * A log begins with two random numbers (its salts); each time SQLite begins it again, the first salt and a counter both rise by
  * one. So their difference, the *lineage*, stays for as long as a process has the database open, and belongs to no other
  * opening. The process that opens a database to write notes the lineage in the header of the file (`user_version`, which
- * nobody else uses) before it writes anything else. A copy that Daybook makes is marked as one that has no log.
+ * nothing else uses) before it writes anything else. A copy that Daybook makes is marked as one that has no log.
  *
  * The format is SQLite's own, and is fixed: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
@@ -45,8 +45,8 @@ const steady = (page: Buffer): string => {
 }
 
 /**
- * Whether all that the log holds is the first page, as the file has it but for the mark: then a process was killed before it
- * had noted its lineage, and before it wrote anything else.
+ * Whether all that the log holds is the first page, as the file has it apart from the mark: then a process was killed
+ * before it had noted its lineage, and before it wrote anything else.
  */
 const onlyMarks = (filename: string): boolean => {
   const log = readFileSync(walOf(filename))
@@ -124,7 +124,7 @@ export const noteLineage = (filename: string, connection: Connection): Effect.Ef
     return yield* new SqlError({ cause, message: "Failed to note the lineage of the write-ahead log" })
   })
 
-/** Marks a database that nobody else has open as one that no log belongs to. */
+/** Marks a database that no other process has open as one that no log belongs to. */
 export const noteCopy = (connection: Connection): Effect.Effect<unknown, SqlError> => note(connection, copyMark)
 
 /** Whether a file is marked as one that no log belongs to. */

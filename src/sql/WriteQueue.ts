@@ -103,7 +103,7 @@ export class WriteQueue {
     return this.waiting.length === 0
   }
 
-  /** Gives what ends a wait for room, where there was none. */
+  /** Returns what ends a wait for room, where there was none. */
   offer(job: Job): (() => void) | undefined {
     if (this.waiting.length >= this.capacity) {
       this.blocked.add(job)

@@ -124,7 +124,7 @@ const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
     return Exit.mapError(exit, asFault)
   })
 
-/** Of each command of the jobs, where the span stands that sent it. */
+/** Where the span stands that sent each command of the jobs. */
 const traceparentsOf = (jobs: ReadonlyArray<WriteQueue.Job>): ReadonlyArray<string | null> =>
   jobs.flatMap((job) =>
     job._tag === "Append"
@@ -216,8 +216,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     )
 
   /**
-   * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what befell the transaction.
-   * `hasEvents` tells of what the body gave whether it stored any.
+   * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what happened to the transaction.
+   * `hasEvents` says whether what the body returned stored any.
    */
   const transaction = <A, E>(
     client: SqlClient.SqlClient,
@@ -324,7 +324,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     queue.wakeUp()
   })
 
-  /** The loop is over, by a defect. Nothing of what had not begun is written; whether the rest is, nobody can say. */
+  /** The loop is over, by a defect. Nothing of what had not begun is written; whether the rest is cannot be said. */
   const die = (cause: Cause.Cause<unknown>) =>
     Effect.zipRight(
       stop("the writer died", cause),

@@ -69,7 +69,7 @@ const record = <E extends { readonly _tag: string }>(events: ReadonlyArray<Given
   })
 }
 
-/** Every way to cut so many into batches, as their sizes. A bit for each place between two of them. */
+/** Every way to cut this many into batches, as their sizes. A bit for each place between two of them. */
 const cuts = (count: number): ReadonlyArray<ReadonlyArray<number>> =>
   Array.from({ length: count === 0 ? 1 : 2 ** (count - 1) }, (_, bits) => {
     const sizes: Array<number> = []
@@ -86,7 +86,7 @@ const sorted = (rows: ReadonlyArray<ReadonlyArray<unknown>>): ReadonlyArray<Read
   return keyed.sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)).map(([, row]) => row)
 }
 
-/** `stores` is where it is to run: made anew for each check. */
+/** `stores` is where it is to run: a new one for each check. */
 export const make = <E extends { readonly _tag: string }, T extends string, X>(
   projection: Projection<E, T>,
   stores: Layer.Layer<ProjectionStore, X>

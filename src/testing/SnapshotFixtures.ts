@@ -78,7 +78,7 @@ const check = <S, E extends Tagged>(definition: Definition<S, E>, file: string, 
   const kept = definition.hold(policy.decode(JSON.stringify(data)))
   const path = HeldValue.difference(kept, given)
   if (path === undefined) return
-  const toDo = `raise snapshot.version of ${name} to ${policy.version + 1}, or mend evolve`
+  const toDo = `raise snapshot.version of ${name} to ${policy.version + 1}, or fix evolve`
   fail(`${file}: version ${version} gives another state than its snapshot, at ${path}: ${toDo}`)
 }
 

@@ -191,7 +191,7 @@ describe("an account", () => {
     assert.strictEqual(Account.streamId(AccountId.make("704")), "account-704")
   })
 
-  it("keeps refusals that are the account's answer, not those that the request itself may mend", () => {
+  it("keeps refusals that are the account's answer, not those that the request itself may fix", () => {
     const { isKept } = Account.define(behaviour)
     const [accountId, currency] = ["a", "EUR"]
     const secret = "4711"
@@ -219,7 +219,7 @@ describe("an account", () => {
       AccountSpec.given(opened).when("Freeze", undefined)
       // @ts-expect-error an amount is text, never a float
       AccountSpec.given(opened).when("Deposit", { amount: 1.5 })
-      // @ts-expect-error a deposit cannot fail for want of funds
+      // @ts-expect-error a deposit cannot fail because there are no funds
       AccountSpec.given(opened).when("Deposit", { amount: "1" }).failsWith(InsufficientFunds)
     }
     assert.isFunction(unused)

@@ -40,7 +40,7 @@ interface Sent {
 /** An amount as it may have been written. */
 const amounts = (text: string) => [text, text.replace(/\.?0+$/, ""), text.replace(/0$/, "")]
 
-/** The events say all that their command said, but for what it may have left out. */
+/** The events say all that their command said, except what it may have left out. */
 const sentOf = (events: ReadonlyArray<Stored>): ReadonlyArray<Sent> => {
   const of = (type: string) => events.find((event) => event.type === type)?.data
   const opened = of("AccountOpened")
@@ -70,7 +70,7 @@ const sentOf = (events: ReadonlyArray<Stored>): ReadonlyArray<Sent> => {
   return of("AccountClosed") === undefined ? [] : [{ command: "Close", payload: undefined }]
 }
 
-/** Of a derived id, whatever comes under it is the command. */
+/** For a derived id, whatever comes under it is the command. */
 const derivedOf = ({ stream_id }: Command): Sent =>
   stream_id.startsWith("transfer-")
     ? { command: "RequestRefund", payload: { reason: "target-closed" } }

@@ -1,4 +1,4 @@
-/** What `Explain` tells of accounts: where each balance came from, and why each refused command was refused. */
+/** What `Explain` says about accounts: where each balance came from, and why each refused command was refused. */
 import { copyFileSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"

@@ -317,7 +317,7 @@ describe("a hold", () => {
     })
   )
 
-  it.effect("is one of so many", () => {
+  it.effect("is one of a bounded number", () => {
     const many = Array.from({ length: maxHolds }, (_, index) =>
       HoldPlaced.make({ holdId: `h${index}`, amount: euros(1n) })
     )

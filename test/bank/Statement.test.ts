@@ -178,7 +178,7 @@ describe("daybook statement", () => {
         assert.match((yield* run("anna")).stdout, /held for kept: 7\.00\n$/)
         for (const [args, says, code = 1] of [
           [["nobody"], /there is no account nobody/],
-          [["anna", "--from", "yesterday"], /from: is no day/, 2],
+          [["anna", "--from", "yesterday"], /from: is not a day/, 2],
           [["anna", "--json", "--csv"], /not both/, 2]
         ] as const) {
           const ended = yield* run(...args)

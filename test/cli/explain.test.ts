@@ -100,7 +100,7 @@ describe("daybook explain", () => {
         for (const [args, says, code = 1] of [
           [["--command", "unknown"], /no command unknown is stored/],
           [["account-nobody"], /there is no stream account-nobody/],
-          [["nothing-1"], /STREAM is no stream of daybook/, 2],
+          [["nothing-1"], /STREAM is not a stream of daybook/, 2],
           [[], /give either a STREAM/, 2],
           [["account-anna", "--at", "9"], /account-anna/],
           [["account-anna", "--limit", "0"], /--limit is a whole number from 1 to 1000/, 2]

@@ -65,7 +65,7 @@ describe("daybook head and verify --against", () => {
 
         for (const text of ["", "{}", JSON.stringify({ ...head, epoch: "1" }), JSON.stringify({ ...head, more: 1 })]) {
           writeFileSync(noted, text)
-          assertRefused(yield* verify(), /is no head of a log/)
+          assertRefused(yield* verify(), /is not the head of a log/)
         }
         assertRefused(yield* run("verify", "--against", join(folder, "nowhere")), /nowhere cannot be read/)
       }),

@@ -53,7 +53,7 @@ describe("daybook import --format commands", () => {
           [lines(deposit("a/b", "d-2", "1")), /line 3: .*accountId/],
           [lines(deposit("a", "\u0001x", "1")), /line 3: .*commandId/],
           [lines(deposit("a", "d-1", "2")), /line 3: the command id "d-1" was used before/],
-          [lines(open("b", { currency: "XXQ" })), /line 3: XXQ is no currency/],
+          [lines(open("b", { currency: "XXQ" })), /line 3: XXQ is not a currency/],
           [`"${"x".repeat(1_048_576)}"`, /line 3: is longer than 1048576 bytes/]
         ]
         for (const [bad, says] of table) {

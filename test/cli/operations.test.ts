@@ -130,7 +130,7 @@ describe("daybook verify --record", () => {
     })
   )
 
-  it.scopedLive("tells of damage and has it on record", () =>
+  it.scopedLive("reports damage and has it on record", () =>
     Effect.gen(function* () {
       const { file } = yield* Rows.database(Rows.open("a"), Rows.deposit("a", "d-1", "1"))
       const run = (...args: ReadonlyArray<string>) => Cli.run([...args, "--db", `sqlite:${file}`])

@@ -150,36 +150,38 @@ describe("daybook restore", () => {
       })
   )
 
-  it.scoped("replaces what cannot be read, and refuses what is no backup or of another log, with nothing changed", () =>
-    Effect.gen(function* () {
-      const { file, folder, run } = yield* database(...some)
-      const copy = join(folder, "copy.db")
-      assert.strictEqual((yield* run("backup", copy)).code, 0)
-      const other = yield* database(open("z"))
-      const text = join(folder, "text")
-      writeFileSync(text, "no database")
-      const before = readFileSync(file)
-      const reader = new Database(file, { readonly: true })
-      reader.prepare("SELECT count(*) FROM log_events").get()
-      assertRefused(yield* restore(file, copy), /in use/)
-      reader.close()
-      for (const [from, says] of [
-        [join(folder, "missing"), /does not exist/],
-        [file, /is the database itself/],
-        [text, /is not an SQLite database/],
-        [other.file, /is of another log/]
-      ] as const) {
-        assertRefused(yield* restore(file, from), says)
-      }
-      assertRefused(yield* run("restore", copy, "--in-place"), /either/, 2)
-      assertRefused(yield* run("restore"), /either/, 2)
-      assert.isTrue(before.equals(readFileSync(file)))
-      writeFileSync(file, Buffer.alloc(8_192, 7))
-      const { epoch, kept } = JSON.parse((yield* restore(file, copy)).stdout)
-      assert.strictEqual(epoch, 2)
-      assert.isTrue(existsSync(kept))
-      assert.strictEqual((yield* run("verify")).code, 0)
-    })
+  it.scoped(
+    "replaces what cannot be read, and refuses what is not a backup or is of another log, with nothing changed",
+    () =>
+      Effect.gen(function* () {
+        const { file, folder, run } = yield* database(...some)
+        const copy = join(folder, "copy.db")
+        assert.strictEqual((yield* run("backup", copy)).code, 0)
+        const other = yield* database(open("z"))
+        const text = join(folder, "text")
+        writeFileSync(text, "no database")
+        const before = readFileSync(file)
+        const reader = new Database(file, { readonly: true })
+        reader.prepare("SELECT count(*) FROM log_events").get()
+        assertRefused(yield* restore(file, copy), /in use/)
+        reader.close()
+        for (const [from, says] of [
+          [join(folder, "missing"), /does not exist/],
+          [file, /is the database itself/],
+          [text, /is not an SQLite database/],
+          [other.file, /is of another log/]
+        ] as const) {
+          assertRefused(yield* restore(file, from), says)
+        }
+        assertRefused(yield* run("restore", copy, "--in-place"), /either/, 2)
+        assertRefused(yield* run("restore"), /either/, 2)
+        assert.isTrue(before.equals(readFileSync(file)))
+        writeFileSync(file, Buffer.alloc(8_192, 7))
+        const { epoch, kept } = JSON.parse((yield* restore(file, copy)).stdout)
+        assert.strictEqual(epoch, 2)
+        assert.isTrue(existsSync(kept))
+        assert.strictEqual((yield* run("verify")).code, 0)
+      })
   )
 })
 

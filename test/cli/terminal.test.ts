@@ -109,7 +109,7 @@ describe("the command line", () => {
       yield* Effect.sync(() => spawnSync("tee", [input], { input: lines(...some) }))
       const { code, text } = onTerminal(40, ["import", input, "--format", "commands", "--db", `sqlite:${file}`])
       assert.strictEqual(code, 0, text)
-      // Each time the line is drawn or cleared it begins anew; what is left at the end is the result.
+      // Each time the line is drawn or cleared it starts again; what is left at the end is the result.
       const drawn = text.split("\u001b[K").flatMap((part) => part.split("\r"))
       for (const line of drawn.slice(0, -1)) assert.isBelow(line.split("\n").at(-1)?.length ?? 0, 40, line)
       const result = /(?:^|\n)refused: 1 InsufficientFunds\n4 applied, 0 replayed, 1 refused\n$/
@@ -206,7 +206,7 @@ describe("signals", () => {
       Effect.gen(function* () {
         const folder = yield* Cli.folder
         const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"))
-        // As it is, but for the compiler, which the build of the tests is of.
+        // As it is, except for the compiler, which the build of the tests is of.
         const own = { name: "started", scripts: { build: "true", start: scripts.start } }
         writeFileSync(join(folder, "package.json"), JSON.stringify(own))
         symlinkSync(inject("dist"), join(folder, "dist"))

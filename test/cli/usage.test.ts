@@ -1,4 +1,4 @@
-/** What is no call that a verb takes is refused with exit code 2 in one line, before anything is done (OP6). */
+/** A call that a verb does not take is refused with exit code 2 in one line, before anything is done (OP6). */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -44,7 +44,7 @@ describe("a verb", () => {
           [["restore", join(folder, "none.db"), "--above-epoch", "1e1"], /--above-epoch is a whole number/],
           [["backup", folder, "--keep", "0"], /--keep is a whole number, 1 or more/],
           [["serve", "--rate", "1e3"], /--rate \(DAYBOOK_RATE\) is a whole number, 1 or more/],
-          [["statement", "a", "--from", "yesterday"], /from: is no day/],
+          [["statement", "a", "--from", "yesterday"], /from: is not a day/],
           [["statement", "a", "--from", "2026-02-01", "--to", "2026-01-01"], /from: is after to/],
           [["projections", "pause", "account_summary", "--key", "x".repeat(1_001)], /key: /],
           [["statement", "nobody"], /there is no account nobody/, 1],

@@ -22,7 +22,7 @@ describe("daybook export and import --format events", () => {
           [[...rows.slice(0, 4), ...rows.slice(5)].join("\n"), /counts other rows/],
           [log.replace("12.50", "12.51"), /account-a version 2: differs from its hash/],
           [[rows[0], rows[2], rows[1], ...rows.slice(3)].join("\n"), /account-. version .: /],
-          [`{}\n${log}`, /line 1: is no line of an export/],
+          [`{}\n${log}`, /line 1: is not a line of an export/],
           [`${log}${rows[0]}`, /line 17: stands after the end/]
         ]
         for (const [text, says] of table) {

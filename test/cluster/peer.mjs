@@ -54,7 +54,7 @@ export const storeErrors = (classes) => (error) => {
   return Known === undefined ? Object.assign(new Error(error.message), props) : new Known(props)
 }
 
-/** Limits and their durations, which are no plain values. */
+/** Limits and their durations, which are not plain values. */
 export const encodeLimits = (limits, toMillis) =>
   Object.entries(limits).map(([name, value]) =>
     typeof value === "number" ? { name, value } : { name, millis: toMillis(value) }

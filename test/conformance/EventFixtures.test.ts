@@ -45,7 +45,7 @@ interface Stored {
   readonly count: number
   readonly pieces: number
 }
-/** Gives the events as `EventFixtures` writes them, in their order. */
+/** Returns the events as `EventFixtures` writes them, in their order. */
 type Reader<R> = (stored: Stored) => Effect.Effect<ReadonlyArray<unknown>, unknown, R>
 
 const aggregates = [AgedAccount, Account, Transfer] as unknown as ReadonlyArray<

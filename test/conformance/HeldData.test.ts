@@ -87,7 +87,7 @@ const plans: FastCheck.Arbitrary<Plan> = FastCheck.tuple(
 const optionals = (fields: Record<string, Schema.Struct.Field>) =>
   Object.fromEntries(Object.entries(fields).map(([name, of]) => [name, Schema.isSchema(of) ? Schema.optional(of) : of]))
 
-/** What can be told of any state. */
+/** What can be said about any state. */
 const plain = ({ count, list, ...others }: State) => ({ count, length: list.length, keys: Object.keys(others) })
 
 /** The aggregate of a plan. `seen` gets the payloads as decide saw them. */

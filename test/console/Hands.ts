@@ -13,7 +13,7 @@ export interface Hand {
 /** Stops of Tab on any page of the console, once around and the browser's own. */
 const mostStops = 600
 
-/** Goes on by Tab to where it is, as it is at that moment: a page may draw it anew. */
+/** Goes on by Tab to where it is, as it is at that moment: a page may draw it again. */
 const reach = async (page: Page, what: Locator): Promise<void> => {
   await what.waitFor()
   for (let stop = 0; stop < mostStops; stop++) {

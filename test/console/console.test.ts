@@ -1,6 +1,7 @@
 /**
- * The console in a real browser: each screen by mouse and by keyboard, clean for the policy and for whoever cannot see. `npm test` has a
- * tour by the keyboard and a few views; with `DAYBOOK_LONG=1` there are all of them, in each form and size, and what operators do.
+ * The console in a real browser: each screen by mouse and by keyboard, clean for the policy and for people who cannot
+ * see. `npm test` has a tour by the keyboard and a few views; with `DAYBOOK_LONG=1` there are all of them, in each form
+ * and size, and what operators do.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"

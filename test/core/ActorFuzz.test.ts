@@ -3,7 +3,7 @@
  * seed: whatever became of a command, it became of it once. Clients ask under one id, of either system, again after each answer that
  * settles nothing; a ledger is kept of what they were told. When the faults end, each command is asked once more, and
  *
- * - each id has one answer, the same whoever is asked and however often;
+ * - each id has one answer, the same whichever node is asked and however often;
  * - what was acknowledged is in the log once, at the version that was told, and what was refused is not;
  * - the count of an answer is the sum of its stream up to its version, and the state of each system is the fold of the log;
  * - nobody waits for ever.
@@ -70,7 +70,7 @@ class Counter extends Aggregate.make("Counter", {
   snapshot: { every: 7 }
 }) {}
 
-/** Of an event whose row the store refuses, whatever else is in its transaction. */
+/** An event whose row the store refuses, whatever else is in its transaction. */
 const refusedRow = 424_242
 
 type Draw = () => number
@@ -253,7 +253,7 @@ const history = (draw: Draw, { clock, pass } = VirtualClock.make()) =>
       if (draw() < 0.1) yield* Effect.forkDaemon(Effect.delay(Fiber.interruptFork(fiber), draw() * 100))
       if (draw() < 0.3) yield* pass(draw() * 60)
     }
-    // The second phase: no faults, and time enough. Whoever asks is answered now.
+    // The second phase: no faults, and time enough. Each caller is answered now.
     yield* pass(60_000)
     faults.rate = 0
     yield* pass(60_000)

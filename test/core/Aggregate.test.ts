@@ -39,7 +39,7 @@ describe("the name of an aggregate", () => {
     Aggregate.make(name, { id: Schema.String, state: Litres, initial: { litres: 0 }, events: [], commands: [] })
 
   it.each(["", "Order-line", "Order_line", "order line", "1Order", "Größe", "Order\n"])("is not %j", (name) => {
-    assert.throws(() => named(name), Aggregate.InvalidAggregate, "is no name")
+    assert.throws(() => named(name), Aggregate.InvalidAggregate, "is not a name")
   })
 
   it.each(["ask", "state", "changes", "then", "constructor", "", "__proto__", "Pack it"])(

@@ -41,7 +41,7 @@ const reply: Behaviour["reply"] = { Deposit: (state) => state, Withdraw: (state)
 const events = () => {
   // @ts-expect-error an event of the current version needs its reference
   Deposited.make({ amount: 1n })
-  // @ts-expect-error money is no float
+  // @ts-expect-error money is not a float
   Withdrawn.make({ amount: 1, reference: "" })
   // @ts-expect-error the upcaster must give every field of the new version
   Withdrawn.next({ ...payload, channel: Schema.String }, (v1) => ({ ...v1 }))
@@ -71,7 +71,7 @@ const commands = Effect.gen(function* () {
   purses("p-1")
   const purse = purses(Schema.NonEmptyString.pipe(Schema.brand("PurseId")).make("p-1"))
   yield* purse.Withdraw({ amount: 1n, reference: "" }).pipe(Effect.catchTag("InsufficientFunds", () => Effect.void))
-  // @ts-expect-error a deposit cannot fail for want of funds
+  // @ts-expect-error a deposit cannot fail because there are no funds
   yield* purse.Deposit({ amount: 1n, reference: "" }).pipe(Effect.catchTag("InsufficientFunds", () => Effect.void))
   // @ts-expect-error a command needs its whole payload
   yield* purse.Deposit({ amount: 1n })

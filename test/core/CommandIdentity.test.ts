@@ -128,7 +128,7 @@ describe("what releases before rule 2 stored", () => {
     assert.isFalse(recognizes(ruleOne("whatever"), earlier(form)))
   })
 
-  it("is no other command, and none of rule 2", () => {
+  it("does not stand for another command, and for none of rule 2", () => {
     const text = JSON.stringify(form)
     for (const change of [{ ...form, amount: "12.51" }, { ...form, more: 1 }, { amount: form.amount }]) {
       assert.isFalse(recognizes(ruleOne(text), earlier(change)), JSON.stringify(change))

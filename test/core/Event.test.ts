@@ -90,11 +90,11 @@ describe("Event", () => {
     assert.include(String(read("Noticed", 1, { text: 5 })), "Noticed v1 cannot be decoded at text")
   })
 
-  it("a piece of a version that is not declared is no piece (UP6)", () => {
+  it("a piece of a version that is not declared is not a piece (UP6)", () => {
     const Later = FeeTaken.next({ amount: Minor }, ({ amount }) => ({ amount }))
     const Charged = Event.make("Charged", {}).split([FeeTaken], () => [Later.stored({ amount: "1" })])
     const error = EventCodec.make<Event.Any>([FeeTaken, Charged]).decode(stored("Charged", 1, {}))
-    assert.include(String(Either.merge(error)), "FeeTaken v3 is no piece of it")
+    assert.include(String(Either.merge(error)), "FeeTaken v3 is not a piece of it")
   })
 
   it("an upcaster, a split too, gives the same each time (UP10)", () => {

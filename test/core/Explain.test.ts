@@ -1,4 +1,7 @@
-/** What `Explain` and `ExplainCommand` tell of any aggregate: old forms of events, damage, and decisions that look at the time. */
+/**
+ * What `Explain` and `ExplainCommand` say about any aggregate: old forms of events, damage, and decisions that look at
+ * the time.
+ */
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Either, Layer, Schema } from "effect"

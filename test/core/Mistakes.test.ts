@@ -218,7 +218,7 @@ const mistakes: ReadonlyArray<Mistake> = [
   {
     what: "a name with a hyphen",
     said: () => declared(() => Aggregate.make("water-tank", contract)),
-    line: '"water-tank" is no name: give a letter, then letters and digits'
+    line: '"water-tank" is not a name: give a letter, then letters and digits'
   },
   {
     what: "a command with the name of what each aggregate has",

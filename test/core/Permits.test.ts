@@ -8,7 +8,7 @@ const numbers = Array.from({ length: 1_000 }, (_, number) => number)
 const rest = Effect.repeatN(Effect.yieldNow(), 20)
 
 describe("Permits", () => {
-  it.effect("lets so many run at once, and each in its turn", () =>
+  it.effect("lets a bounded number run at once, and each in its turn", () =>
     Effect.gen(function* () {
       const permits = new Permits(3)
       const begun: Array<number> = []
@@ -41,7 +41,7 @@ describe("Permits", () => {
       yield* rest
       yield* Fiber.interrupt(inside)
       assert.strictEqual(yield* Fiber.join(next), "in")
-      // Whoever went away while it waited was not let in.
+      // One that went away while it waited was not let in.
       assert.isFalse(yield* Deferred.isDone(gate))
     })
   )

@@ -1,4 +1,4 @@
-/** What an operator reads of a failure: everything that was said, by whoever said it, once. */
+/** What an operator reads of a failure: everything that was said, whatever said it, once. */
 import { SqlError } from "@effect/sql/SqlError"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Schema } from "effect"

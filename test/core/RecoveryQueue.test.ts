@@ -7,7 +7,7 @@ const numbers = Array.from({ length: 300 }, (_, number) => number)
 const rest = Effect.repeatN(EventLoop.turn, 5)
 
 describe("RecoveryQueue (BY1)", () => {
-  it.live("has so many pages read at once, each in its turn", () =>
+  it.live("has a bounded number of pages read at once, each in its turn", () =>
     Effect.gen(function* () {
       const queue = new RecoveryQueue(3)
       const begun: Array<number> = []

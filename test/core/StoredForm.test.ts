@@ -46,7 +46,7 @@ describe("StoredForm", () => {
     }
   })
 
-  it("tells of an upcaster that throws, without what it quotes", () => {
+  it("reports an upcaster that throws, without what it quotes", () => {
     const Broken = StoredForm.make({ secret: Schema.String }).next({ n: Schema.Int }, ({ secret }) => {
       throw new TypeError(secret)
     })

@@ -54,7 +54,7 @@ describe("time travel", () => {
       }
     }).pipe(Effect.provide(layer), Effect.runPromise))
 
-  it("refuses a version that is not there, and what is no version or time", () =>
+  it("refuses a version that is not there, and what is neither a version nor a time", () =>
     Effect.gen(function* () {
       yield* fill
       const error = yield* Effect.flip(balanceAt({ version: 24 }))

@@ -52,14 +52,14 @@ const longestHold = async (work) => {
 }
 
 const verbs = {
-  /** Files so many texts of a megabyte. */
+  /** Files this many texts of a megabyte. */
   fill: (archive) => {
     const text = "x".repeat(1_000_000)
     return Effect.repeatN(archive("a").File({ text }), Number(count) - 1)
   },
   /** Reads the state of that stream, of which there is no snapshot. */
   recover: (archive) => archive("a").state,
-  /** One command with so many events. */
+  /** One command with this many events. */
   many: (archive) =>
     Effect.map(Effect.either(archive("b").FileMany({ times: Number(count) })), (answer) =>
       Either.isLeft(answer) ? { _tag: answer.left._tag, limit: answer.left.limit } : answer.right

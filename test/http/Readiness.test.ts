@@ -1,4 +1,4 @@
-/** Readiness asks the store anew a second later, whatever the clock on the wall says meanwhile. */
+/** Readiness asks the store again a second later, whatever the clock on the wall says meanwhile. */
 import { assert, it } from "@effect/vitest"
 import { type Clock, Effect, Layer, TestClock } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"

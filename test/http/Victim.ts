@@ -9,8 +9,8 @@ export interface Command {
 }
 
 /**
- * Kills the service after so many answers of each of its lives, `kills` times, and starts it on the same port and file. Runs
- * what is given meanwhile, and gives its result once the last life has begun.
+ * Kills the service after a number of answers of each of its lives, `kills` times, and starts it on the same port and
+ * file. Runs what is given meanwhile, and gives its result once the last life has begun.
  */
 export const torment = <A, E, R>(
   args: ReadonlyArray<string>,

@@ -17,7 +17,7 @@ const tokens = Either.getOrThrow(
 )
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Each route, the scope it needs, and what it answers to whoever may. */
+/** Each route, the scope it needs, and what it answers to those who may. */
 const routes = [
   ["GET", "/accounts", "read", 200],
   ["GET", "/accounts/anna", "read", 200],

@@ -74,7 +74,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
       const again = yield* ask(`${tank}/Fill`, { body: { litres: "20" }, key: "too-much" })
       assert.deepStrictEqual([again.status, again.text], [refused.status, refused.text])
       assert.strictEqual(again.headers.get("idempotency-replayed"), "true")
-      // This one has the status that the application gives it, and is decided anew.
+      // This one has the status that the application gives it, and is decided again.
       const empty = yield* ask(`${tank}/Drain`, { method: "POST", key: "again" })
       assert.deepStrictEqual([empty.status, problem(empty).code], [422, "tank-empty"])
       yield* ask(`${tank}/Fill`, { body: { litres: "1" } })

@@ -50,7 +50,7 @@ describe("a bank that is killed", () => {
             while (!(yield* Ref.get(isOver))) {
               const transferId = `t${++number}`
               const body = { transferId, from: pick(), to: pick(), amount: (0.01 + draw() * 4.99).toFixed(2) }
-              // Whoever dies does not answer: the next life tells.
+              // A life that dies does not answer: the next one tells.
               yield* ask(`${url}/transfers`, { body, key: transferId }).pipe(
                 Effect.tap(({ status }) => Effect.sync(() => answered.set(transferId, status))),
                 Effect.catchAllCause(() => Ref.set(isOver, true))

@@ -56,7 +56,7 @@ describe("a file that rots under a serving process", () => {
         }
         const log = stderr()
         assert.match(log, /SQLITE_CORRUPT/)
-        // Whoever needs none of it goes on, and so does the process.
+        // What needs none of it goes on, and so does the process.
         assert.strictEqual((yield* one(last)).status, 200)
         for (const path of ["/health/live", "/health/ready", "/metrics", `/accounts/${last}`]) {
           assert.strictEqual((yield* ask(`${url}${path}`)).status, 200, path)

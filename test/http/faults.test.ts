@@ -17,7 +17,7 @@ const timeout = 60_000
 /** For how long there is load on a disk that is full: as long as the promise says, or for a hundred requests of each client. */
 const outageMs = isLong ? 60_000 : 0
 
-/** What answers whatever befalls the writer. */
+/** What answers whatever happens to the writer. */
 const assertReads = (url: string, id: string, balance: string) =>
   Effect.gen(function* () {
     assert.strictEqual((yield* ask(`${url}/accounts/${id}`)).json.balance, balance)
@@ -50,7 +50,7 @@ const fill = (file: string): void => {
       try {
         for (;;) if (writeSync(descriptor, Buffer.alloc(size)) === 0) break
       } catch (error) {
-        // No room for so much: then for half of it.
+        // No room for that much: then for half of it.
         if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error
       }
     }

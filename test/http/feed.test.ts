@@ -46,7 +46,7 @@ describe("feed", () => {
   )
 
   it.scopedLive(
-    "refuses an id that is no position, and one that is beyond the log, wherever it is asked (HT15 JR7)",
+    "refuses an id that is not a position, and one that is beyond the log, wherever it is asked (HT15 JR7)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url

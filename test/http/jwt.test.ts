@@ -39,7 +39,7 @@ interface Made {
   readonly key?: KeyObject
 }
 
-/** A token that is valid at second 1,000 of the test's clock, but for what is said. */
+/** A token that is valid at second 1,000 of the test's clock, except for what is said. */
 const token = ({ alg = "RS256", claims = {}, header = {}, key = keyPairs[alg].privateKey }: Made = {}): string => {
   const payload = { iss: issuer, aud: audience, sub: "anna", exp: 2_000, scope: "openid read write", ...claims }
   const text = `${encode({ alg, kid: alg, ...header })}.${encode(payload)}`

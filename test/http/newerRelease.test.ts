@@ -72,7 +72,7 @@ describe("an event of a newer release", () => {
         const later = yield* Service.open(url)
         const feeds = [
           follow(`${url}/events/stream`),
-          // That is for damage, which no release mends.
+          // That is for damage, which no release fixes.
           follow(`${url}/events/stream?skipDamaged=true`),
           follow(`${url}/events/stream?type=${type}&type=AccountOpened`)
         ]
@@ -86,7 +86,7 @@ describe("an event of a newer release", () => {
           })
           yield* feed.ended
         }
-        // Whoever asks for others does not meet it.
+        // A reader of others does not meet it.
         const others = yield* follow(`${url}/events/stream?stream=account-${later}`)
         assert.strictEqual((yield* nextEvent(others)).id, String(position + 1))
         assert.strictEqual((yield* ask(`${url}/accounts/${known}`)).status, 200)

@@ -140,7 +140,7 @@ describe("the OpenAPI document", () => {
             const { content } = operation.requestBody ?? {}
             if (content !== undefined) assert.isDefined(content["application/json"].example, what)
             const statuses = Object.keys(operation.responses)
-            // Of what an aggregate's own schemas hold only the application could tell an example.
+            // Only the application could say an example of what an aggregate's own schemas hold.
             const isGeneric = path.startsWith("/aggregates/")
             for (const status of ["400", "500"]) assert.include(statuses, status, what)
             for (const status of statuses) {

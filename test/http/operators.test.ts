@@ -38,7 +38,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("operators over 
       assert.isNull(first.headers.get("idempotency-replayed"))
       assert.isNotNull(first.headers.get("daybook-position"))
       assert.strictEqual((yield* status).status, "paused")
-      // Whoever resumed it meanwhile is not undone by a retry.
+      // If somebody resumed it meanwhile, a retry does not undo that.
       const resume = `${url}/projections/account_summary/resume`
       const resumed = yield* ask(resume, { method: "POST", headers: as("bert") })
       assert.strictEqual(resumed.status, 202, resumed.text)

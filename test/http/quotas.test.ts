@@ -17,7 +17,7 @@ const parsed = (...entries: ReadonlyArray<object>) => Either.getOrThrow(Tokens.p
 
 describe("the rate of a token", () => {
   it.scopedLive("is kept to the request, also by many at once and after the file of tokens has changed", () => {
-    // It stands still unless it is moved, for whoever asks how much time has gone by; what sleeps goes on.
+    // It stands still unless it is moved, for code that asks how much time has gone by; what sleeps goes on.
     let elapsed = 0n
     const clock: Clock.Clock = Object.assign(Object.create(Clock.make()), { unsafeCurrentTimeNanos: () => elapsed })
     let tokens = parsed(entryOf("one", "first"), entryOf("two", "second"))

@@ -311,7 +311,7 @@ describe.runIf(isHere)("a sign-in", () => {
         assertProblem(yield* send(`${url}/events`, "GET", reads), "unauthorized")
         assert.isNull((yield* send(`${url}/session`, "GET", reads)).json.scope)
         assert.strictEqual((yield* send(`${url}/events`, "GET", other.reads)).status, 200)
-        // Whoever has signed out may say so again.
+        // One who has signed out may say so again.
         assert.strictEqual((yield* send(`${url}/session`, "DELETE", writes)).status, 204)
       })
     )

@@ -57,7 +57,7 @@ describe("soak", () => {
             if (chance < 0.5) yield* expect(200, booking, { body: { amount: "1" }, key })
             else if (chance < 0.6) {
               const body = { from: id, to: pick(now), amount: "1" }
-              // To the same account it is no transfer.
+              // To the same account it is not a transfer.
               if (body.from !== body.to) {
                 const { status, text } = yield* ask(`${url}/transfers`, { body, key })
                 assert.include([201, 202], status, text)

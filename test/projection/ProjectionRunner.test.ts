@@ -62,7 +62,7 @@ describe("a projection", () => {
       const caughtUp = Effect.gen(function* () {
         while ((yield* asked.status("positions")).lag.events > 0) yield* pass(1_000)
       })
-      // Into the model that serves: a swap would begin anew as well.
+      // Into the model that serves: a swap would start again as well.
       yield* append("a", "served")
       yield* caughtUp
       isBroken = true

@@ -144,7 +144,7 @@ describe("a rebuild beside a server", () => {
         const { child, url } = yield* server(filename)
         const rebuilt = yield* daybook(filename, "rebuild", "account_summary", "--json")
         assert.strictEqual(rebuilt.code, 0, rebuilt.stderr)
-        // Nothing was built by the command itself: whoever builds says so in its log.
+        // Nothing was built by the command itself: the process that builds says so in its log.
         assert.notInclude(rebuilt.stderr, "a read model was built")
         assert.deepStrictEqual(generation(filename), [["2", "1"]])
         const listed = yield* Effect.promise(async () => (await fetch(`${url}/projections`)).json() as Promise<object>)

@@ -6,7 +6,7 @@ import { ReadModels } from "../../src/projection/ReadModels.ts"
 
 type Totals = readonly [deposits: bigint, withdrawals: bigint, balance: bigint, count: number]
 
-/** Of each account, in minor units: folded from the stored text by other code than the projection's. */
+/** For each account, in minor units: folded from the stored text by other code than the projection's. */
 export const expected = Effect.gen(function* () {
   const store = yield* EventStore
   const totals = new Map<string, Totals>()

@@ -26,7 +26,7 @@ export const store = (filename: string) => on(SqliteStore.layer({ filename }))
 export const on = <A, E>(stores: Layer.Layer<A, E>) =>
   Layer.mergeAll(stores, limits, Logger.remove(Logger.defaultLogger))
 
-/** Appends so many notes to each of so many streams, and gives the position of the last. */
+/** Appends this many notes to each of this many streams, and returns the position of the last. */
 export const write = (streams: number, each: number) =>
   Effect.gen(function* () {
     for (let stream = 0; stream < streams; stream++) {

@@ -1,7 +1,7 @@
 /**
  * A deploy in the middle of things: a service of the release before is killed while one of its transfers is under way, and the next
- * release, whose commands have other fields in another order, takes over. What a caller never said is no part of what it said, so
- * that retries from before stay retries, of clients and of reactions.
+ * release, whose commands have other fields in another order, takes over. What a caller never said is not part of what
+ * it said, so that retries from before stay retries, of clients and of reactions.
  */
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
@@ -127,7 +127,7 @@ const scenarios = {
   }
 } satisfies Record<string, Scenario>
 
-/** Has a service of this build take a transfer, and kills it where the scenario says. Gives the database. */
+/** Has a service of this build take a transfer, and kills it where the scenario says. Returns the database. */
 const cutOff = (dist: string, { held, meanwhile, prepare, reached: [accountId, place] }: Scenario) =>
   Effect.gen(function* () {
     const db = `sqlite:${join(yield* temporaryFolder, "d.db")}`

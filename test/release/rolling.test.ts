@@ -37,7 +37,7 @@ const isFinal = ({ status }: Answer): boolean => status === 200 || status === 20
 
 const wasReplayed = ({ headers }: Answer): boolean => headers.get("idempotency-replayed") === "true"
 
-/** The text of the answer, or the code of what is no final one. */
+/** The text of the answer, or the code of one that is not final. */
 const outcomeOf = (answer: Answer): string => (isFinal(answer) ? answer.text : `${answer.status} ${answer.json.code}`)
 
 const shop = "shop"
@@ -115,7 +115,7 @@ describe.skipIf(Releases.isMissing(Releases.before))("a rolling deploy", () => {
                   const isSame = outcome === answer.text && again.right.status === answer.status
                   note(`${writer} answered, ${release} was asked again: ${isSame ? "the same answer" : outcome}`)
                   if (isSame) assert.isTrue(wasReplayed(again.right), command.key)
-                  // A transfer is looked at anew; what the older release cannot know, it may refuse.
+                  // A transfer is looked at again; what the older release cannot know, it may refuse.
                   else {
                     assert.strictEqual(release, "older", `${command.key}: ${again.right.text}`)
                     assert.isFalse(isFinal(again.right), `${command.key} was done twice: ${again.right.text}`)

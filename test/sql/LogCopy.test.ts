@@ -34,7 +34,7 @@ const rowsOf = ({ events, commands }: Copy): ReadonlyArray<LogRow> => [
   ...commands.map((command) => ({ _tag: "Command", command }) as const)
 ]
 
-/** The copy with one of its events changed and its hash made anew. */
+/** The copy with one of its events changed and its hash recomputed. */
 const forge = (original: Copy, index: number, change: Partial<StoredEvent>): Copy => ({
   ...original,
   events: original.events.map((event, at) => {
@@ -52,7 +52,10 @@ const sourceRows: Effect.Effect<ReadonlyArray<LogRow>, unknown> = Effect.provide
   memory
 )
 
-/** The log with its last entry, and the event of it, so much earlier, the event by a little more; their hashes made anew. */
+/**
+ * The log with its last entry, and its event, earlier by this much, the event by a little more; their hashes
+ * recomputed.
+ */
 const lastBehind = (original: ReadonlyArray<LogRow>, millis: number, apart = 0): ReadonlyArray<LogRow> => {
   const event = original.findLast((row) => row._tag === "Event")?.event
   const changed = event && { ...event, recordedAt: event.recordedAt - millis - apart }

@@ -1,4 +1,4 @@
-/** What the tables themselves refuse, whoever writes (ES23, ES34), and how the statements find their rows. */
+/** What the tables themselves refuse, whatever writes (ES23, ES34), and how the statements find their rows. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Layer } from "effect"
 import { assert, describe, it } from "vitest"
@@ -119,7 +119,7 @@ describe("the statements", () => {
           Effect.provide(Layer.merge(SqlEventStore.layer, SqlSnapshotStore.layer)),
           Effect.provideService(SqlDatabase, { ...database, read: spy })
         )
-        // Of a connection these use only this method.
+        // These use only this method of a connection.
         const connection = { executeValues: spy } as unknown as Connection
         yield* database.log.selectKnown(connection, { streamIds: ["a"], names: ["Noted"] })
         yield* database.log.selectCommands(connection, ["c"])

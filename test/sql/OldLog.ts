@@ -22,8 +22,8 @@ export const insertCommand = `INSERT INTO commands (command_id, stream_id, finge
 const applicationId = 0x44617962
 
 /**
- * A log of so many commands over some streams. Of each ten, one is a refusal and one has three events; ids are scattered, so
- * that their order is another than that of the log.
+ * A log of this many commands over some streams. In each ten, one is a refusal and one has three events; ids are
+ * scattered, so that their order is another than that of the log.
  */
 export const make = (filename: string, count: number, streams = 10): void => {
   const database = new Sqlite(filename)

@@ -38,7 +38,7 @@ const event = (position: string, version: number, stream = 1) =>
 const entry = (sequence: number, commandId: string) =>
   `INTO log_entries (sequence, rule, kind, command_id, answer_version, version, position, events, recorded_at, hash, answer)
    VALUES (${sequence}, 1, 1, '${commandId}', 1, 1, 1, 0, 0, '', '')`
-/** Whoever has the lock of this schema, or waits for it. */
+/** Sessions that have the lock of this schema, or wait for it. */
 const held = (granted: boolean) =>
   `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = ${granted} AND classid = 1147238754
    AND objid = current_schema()::regnamespace::oid`
@@ -48,7 +48,7 @@ const stored = Effect.all([log, Effect.flatMap(EventStore, (store) => store.read
 
 describe("the names that PostgreSQL makes by itself", () => {
   it(
-    "a view that lost the race for one is no mistake of its query: the next attempt finds another name",
+    "a view that lost the race for one is not a mistake of its query: the next attempt finds another name",
     onUrl((url) =>
       Effect.gen(function* () {
         const { dialect } = yield* Effect.provide(SqlDatabase, PostgresDatabase.layer({ url }))
@@ -182,7 +182,7 @@ describe("the values of PostgreSQL", () => {
           yield* read("SELECT 9007199254740991, 1.5::float8, 'x', true, NULL, '{\"a\": 1}'::json", []),
           [[9007199254740991, 1.5, "x", true, null, '{"a": 1}']]
         )
-        assert.match(String((yield* Effect.flip(read("SELECT 9007199254740993", []))).cause), /no exact number/)
+        assert.match(String((yield* Effect.flip(read("SELECT 9007199254740993", []))).cause), /not an exact number/)
       })
     )
   )
@@ -308,7 +308,7 @@ const proxy = (url: string) =>
           }
           let fate: typeof onCommit = "pass"
           near.on("close", () => far.destroy())
-          // Of a network that is gone nobody is told.
+          // Nothing reports a network that is gone.
           far.on("close", () => fate === "swallow" || near.destroy())
           near.on("data", (bytes) => {
             if (bytes.includes("COMMIT\0")) fate = onCommit
@@ -442,7 +442,7 @@ describe("lost connections to PostgreSQL", () => {
         const { commits } = yield* EventStore
         const wakes = yield* Queue.unbounded<void>()
         yield* Effect.forkScoped(Stream.runForEach(commits, (wake) => wakes.offer(wake)))
-        // Of the two stores only the one whose commits somebody waits for hears of the channel.
+        // Only the store whose commits somebody waits for hears of the channel.
         const listening = `SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN "daybook"' AND datname = current_database()`
         yield* until(sql, `SELECT 1 FROM (${listening}) AS l HAVING count(*) >= 1`)
         let number = 0

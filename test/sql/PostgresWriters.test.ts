@@ -16,7 +16,7 @@ import { schema } from "./Postgres.ts"
 const transactions = isLong ? 60 : 4
 const kills = isLong ? 9 : 1
 
-/** Runs so many writers; `kill` may end them. Gives each line to `tell`, and ends with the process. */
+/** Runs this many writers; `kill` may end them. Gives each line to `tell`, and ends with the process. */
 const run = (args: ReadonlyArray<string>, tell: (line: string, kill: () => void) => void) =>
   Effect.async<number | string | null>((resume) => {
     const script = join(import.meta.dirname, "writers.mjs")

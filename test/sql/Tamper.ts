@@ -31,7 +31,9 @@ export const allEntries = (database: Sqlite.Database) =>
     .all()
     .map((row) => LogTables.toEntry(row as ReadonlyArray<unknown>))
 
-/** Makes all hashes anew, of events along their streams and of entries along the journal, so that all is in order again. */
+/**
+ * Recomputes all hashes, of events along their streams and of entries along the journal, so that all is in order again.
+ */
 export const rechain = (database: Sqlite.Database): void => {
   const heads = new Map<string, string>()
   const setEvent = database.prepare(

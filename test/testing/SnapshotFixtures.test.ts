@@ -56,7 +56,7 @@ describe("SnapshotFixtures", () => {
       assert.instanceOf(defect, AssertionError)
       assert.strictEqual(
         (defect as AssertionError).message,
-        "counter-1.json: version 25 gives another state than its snapshot, at n: raise snapshot.version of Counter to 2, or mend evolve"
+        "counter-1.json: version 25 gives another state than its snapshot, at n: raise snapshot.version of Counter to 2, or fix evolve"
       )
     })
   )

@@ -73,7 +73,7 @@ export class Account extends Aggregate.make("Account", {
     Rpc.make("Reserve", { payload: Reservation, success: HoldReceipt, error: refusals.Reserve }),
     Rpc.make("Capture", { payload: Capture, success: Receipt, error: refusals.Capture }),
     Rpc.make("Release", { payload: Schema.Struct({ holdId: HoldId }), success: Receipt, error: refusals.Release }),
-    // The legs of a transfer. `TransferProcess.ts` sends them; whoever else does must keep to its order and its ids.
+    // The legs of a transfer. `TransferProcess.ts` sends them; other code that does must keep to its order and its ids.
     Rpc.make("Debit", { payload: Leg, success: Receipt, error: refusals.Debit }),
     Rpc.make("Credit", { payload: Leg, success: Receipt, error: refusals.Credit }),
     Rpc.make("Refund", { payload: Leg, success: Receipt, error: refusals.Refund })

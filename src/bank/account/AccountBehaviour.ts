@@ -1,6 +1,6 @@
 /**
- * What an account does: which events a command leads to, and how they change it. Plain functions, but for two decisions that
- * depend on whether transfers have ended, which the log knows and the account does not.
+ * What an account does: which events a command leads to, and how they change it. Plain functions, except two decisions
+ * that depend on whether transfers have ended, which the log knows and the account does not.
  */
 import { Effect, Either, type Layer } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
@@ -51,7 +51,8 @@ import * as Money from "./Money.ts"
 const amountOf = (field: string, text: string, decimals: number): Either.Either<Money.Money, InvalidAmount> =>
   Either.mapBoth(Money.parse(text, decimals), {
     onLeft: (misfit) => {
-      const reason = misfit === "malformed" ? "is no amount" : `has more than the ${decimals} decimals of the currency`
+      const reason =
+        misfit === "malformed" ? "is not an amount" : `has more than the ${decimals} decimals of the currency`
       return new InvalidAmount({ field, reason })
     },
     onRight: (minor) => ({ minor, decimals })

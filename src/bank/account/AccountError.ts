@@ -69,7 +69,7 @@ export class InvalidTime extends Schema.TaggedError<InvalidTime>()("InvalidTime"
   }
 }
 
-/** The text is no amount of the account's currency. `field` says which. */
+/** The text is not an amount of the account's currency. `field` says which. */
 export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
   field: Schema.String,
   reason: Schema.String
@@ -84,7 +84,7 @@ export class UnknownCurrency extends Schema.TaggedError<UnknownCurrency>()("Unkn
   currency: Schema.String
 }) {
   readonly field = "currency"
-  readonly reason = "is no currency of ISO 4217; give a code such as EUR"
+  readonly reason = "is not a currency of ISO 4217; give a code such as EUR"
   override get message() {
     return `${this.currency} ${this.reason}`
   }

@@ -44,7 +44,7 @@ export const BookedOn = Schema.String.pipe(
       const day = new Date(`${text}T00:00:00Z`)
       return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)
     },
-    { message: () => "is no day of the calendar" }
+    { message: () => "is not a day of the calendar" }
   )
 )
 

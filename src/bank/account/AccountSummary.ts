@@ -35,7 +35,7 @@ const prefixLength = Account.streamId(AccountId.make("x")).length - 1
 /** So that owners are found whatever their letters' case and form. */
 const fold = (owner: string): string => owner.normalize("NFKC").toLowerCase()
 
-/** The most decimals that a currency has: amounts of all currencies are compared with so many. */
+/** The most decimals that a currency has: amounts of all currencies are compared with this many. */
 const commonDecimals = 4
 const maxDigits = 99
 

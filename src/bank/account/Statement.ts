@@ -76,7 +76,7 @@ const dayOf = (event: AccountEvent | undefined, { recordedAt }: StoredEvent): st
 /** A line before the balance before the period is known. */
 interface Booked extends Omit<Line, "amount" | "balance"> {
   readonly minor: bigint
-  /** Of the lines of the period up to it. */
+  /** Over the lines of the period up to it. */
   readonly sum: bigint
 }
 
@@ -98,13 +98,14 @@ const wrong = ({ after = 0, from, limit = maxLines, to }: Options): InvalidArgum
     ["from", from],
     ["to", to]
   ] as const) {
-    if (day !== undefined && !isDay(day)) return new InvalidArgument({ argument, reason: "is no day, as 2026-01-31" })
+    if (day !== undefined && !isDay(day))
+      return new InvalidArgument({ argument, reason: "is not a day, such as 2026-01-31" })
   }
   if (from !== undefined && to !== undefined && from > to) {
     return new InvalidArgument({ argument: "from", reason: "is after to" })
   }
   if (!Number.isSafeInteger(after) || after < 0)
-    return new InvalidArgument({ argument: "after", reason: "is no version" })
+    return new InvalidArgument({ argument: "after", reason: "is not a version" })
   return Number.isSafeInteger(limit) && limit >= 1 && limit <= maxLines
     ? undefined
     : new InvalidArgument({ argument: "limit", reason: `is a whole number from 1 to ${maxLines}` })

@@ -48,7 +48,8 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
           const holdId = payload.holdId ?? HoldId.make(NewId.make())
           const ask = accounts(id).ask("Reserve", { ...payload, holdId }, given)
           const reply = yield* Effect.mapError(ask, Refusals.ofCommand)
-          // Of a command that came before, the receipt has the id; one that an earlier release kept without, made it from the key.
+          // The receipt of a command that came before has the id; an earlier release kept none, and made it from the
+          // key.
           const kept = Either.isRight(reply.outcome) ? reply.outcome.right.holdId : undefined
           const placed = kept ?? payload.holdId ?? NewId.former("hold", given.commandId)
           return yield* Receipts.answer(reply, {

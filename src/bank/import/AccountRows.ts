@@ -45,7 +45,7 @@ const decoder =
     const decoded = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(json.right)
     if (Either.isRight(decoded)) return Either.right({ row: decoded.right, said: json.right as object })
     const path = SchemaPath.of(decoded.left)
-    return wrong(path === "" ? "is no row of this format" : `${path} does not fit`)
+    return wrong(path === "" ? "is not a row of this format" : `${path} does not fit`)
   }
 
 /** What a client may choose as a command id; one that begins with U+0001 is Daybook's own. */

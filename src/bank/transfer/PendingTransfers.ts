@@ -5,7 +5,7 @@
 import { Context, type Duration, Effect, Layer, Queue } from "effect"
 import * as Elapsed from "../../core/Elapsed.ts"
 
-/** Transfers whose wait is remembered. Those that another process ends are forgotten only for want of room. */
+/** Transfers whose wait is remembered. Those that another process ends are forgotten only when there is no room. */
 const maxRemembered = 10_000
 
 export class PendingTransfers extends Context.Tag("daybook/account/PendingTransfers")<

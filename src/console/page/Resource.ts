@@ -23,7 +23,10 @@ interface State<A> {
 
 const nothing = { value: undefined, problem: undefined, at: undefined }
 
-/** What the path answers, asked again every so many milliseconds while somebody looks. A path of null asks for nothing. */
+/**
+ * What the path answers, asked again at this interval, in milliseconds, while somebody looks. A path of null asks for
+ * nothing.
+ */
 export const useResource = <A>(path: string | null, every = 0): Resource<A> =>
   useLoaded(path, (signal) => Api.get<A>(path ?? "", signal), every)
 

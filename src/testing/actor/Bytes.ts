@@ -1,6 +1,7 @@
 /**
- * BY1 to BY4: what is read, decided and stored is bounded in bytes, whoever asks for it. BY1, BY3 and BY4, of recoveries and
- * reads, are made in `actor/Recoveries.ts`; what of BY2 concerns the read side is in `projection/Batches.ts`.
+ * BY1 to BY4: what is read, decided and stored is bounded in bytes, whatever asks for it. BY1, BY3 and BY4, of
+ * recoveries and reads, are made in `actor/Recoveries.ts`; what of BY2 concerns the read side is in
+ * `projection/Batches.ts`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"

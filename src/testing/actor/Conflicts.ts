@@ -210,7 +210,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
   {
     name: "a stream that was cut and rewritten under its actor is noticed at the next append or read, and loaded anew (JR8)",
     run: Effect.gen(function* () {
-      // Of the same length as the actor's, shorter, and longer with another past.
+      // As long as the actor's, shorter, and longer with another past.
       const pasts = { same: [100, 200, 300], shorter: [100], longer: [100, 200, 300, 400] }
       for (const [past, amounts] of Object.entries(pasts)) {
         yield* running(

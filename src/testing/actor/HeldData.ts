@@ -1,6 +1,6 @@
 /**
  * What memory holds is what was stored: an answer is the same the first time and later, what would not come back is refused
- * before anything is stored, and a state is the same live, recovered and from a snapshot, whoever tries to change it.
+ * before anything is stored, and a state is the same live, recovered and from a snapshot, whatever tries to change it.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Rpc } from "@effect/rpc"
@@ -203,7 +203,7 @@ const meddle = (change: () => void): void => {
   }
 }
 /** The same value as anybody may change it. */
-// biome-ignore lint/suspicious/noExplicitAny: whoever meddles keeps to no type.
+// biome-ignore lint/suspicious/noExplicitAny: code that meddles keeps to no type.
 const open = (value: unknown): any => value
 
 export const HeldData: ReadonlyArray<ActorSystemCase> = [
@@ -221,7 +221,7 @@ export const HeldData: ReadonlyArray<ActorSystemCase> = [
         }),
         quick
       )
-      // Nothing stands in the way of the same commands once the code is mended.
+      // Nothing stands in the way of the same commands once the code is fixed.
       yield* release(
         probe(Object.fromEntries(Object.keys(unholdable).map((what) => [what, { mean: 1 }]))),
         Effect.forEach(Object.keys(unholdable), (what) =>

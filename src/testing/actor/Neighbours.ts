@@ -1,6 +1,7 @@
 /**
- * Cost and failure stay with whoever caused them (NB1 to NB4): a command that cannot be stored, or whose code throws, holds up
- * nobody in its mailbox, and a decision that is an effect runs once, whatever becomes of the commands beside it.
+ * Cost and failure stay with what caused them (NB1 to NB4): a command that cannot be stored, or whose code throws,
+ * holds up nobody in its mailbox, and a decision that is an effect runs once, whatever becomes of the commands beside
+ * it.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Rpc } from "@effect/rpc"
@@ -200,7 +201,8 @@ const nb1 = ({ few = false, how, kind, options, word }: Poison): ActorSystemCase
           ])
         )
         const sent = waiting.flatMap(([innocent, poison]) => (innocent === undefined ? [poison] : [innocent, poison]))
-        // Whoever is refused before the mailbox is answered already; the others have been accepted when the last one asked.
+        // Those that are refused before the mailbox are answered already; the others have been accepted when the last
+        // one asked.
         for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow()
         yield* gate.release
         yield* Fiber.join(first)
@@ -402,7 +404,7 @@ const nb4: ActorSystemCase = {
         return store.lastEntry(streamId)
       }
     })
-    // With a clock that stands still: whoever waits for a backoff waits for ever.
+    // With a clock that stands still: what waits for a backoff waits for ever.
     const program = Effect.gen(function* () {
       for (let round = 1; round <= 100; round++) {
         const asked = [ask("a", "throws"), ask("a", "reply throws"), ask("a", "ok")].map(Effect.exit)

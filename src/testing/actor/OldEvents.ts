@@ -1,5 +1,5 @@
 /**
- * The promises to old events as cases: whoever reads them, from whichever store, sees what they are today. Run each with
+ * The promises to old events as cases: every reader, from every store, sees what they are today. Run each with
  * fresh, empty stores; consumers that come later add themselves to `consumers`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
@@ -154,7 +154,7 @@ export const OldEvents: ReadonlyArray<Case<EventStore | SnapshotStore | SystemUn
     name: "what cannot be read is a typed error that names stream, version and type, and other streams are fine (UP7 UP8 UP9)",
     run: Effect.gen(function* () {
       const table: ReadonlyArray<readonly [Stored, RegExp]> = [
-        [["Frozen", 1, "{}"], /version 1 .*Frozen v1 is no event of this aggregate/],
+        [["Frozen", 1, "{}"], /version 1 .*Frozen v1 is not an event of this aggregate/],
         [["Deposited", 3, '{"amount":"1"'], /version 1 .*Deposited v3 cannot be decoded/],
         [["Deposited", 3, '{"amount":true,"reference":null}'], /version 1 .*Deposited v3 cannot be decoded at amount/],
         // An amount that is none is not upcast to one.

@@ -224,7 +224,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "reads that wait for a recovery have room for so many, and one more is a typed error (AC16)",
+    name: "reads that wait for a recovery have bounded room, and one more is a typed error (AC16)",
     run: Effect.gen(function* () {
       const latch = yield* Deferred.make<void>()
       yield* running(

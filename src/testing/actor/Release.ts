@@ -39,7 +39,7 @@ export const replays = (
   again: Aggregate.Reply<unknown, unknown>,
   what: string
 ): void => {
-  ok(!first.replayed, `${what}: the first answer is no replay`)
+  ok(!first.replayed, `${what}: the first answer is not a replay`)
   ok(again.replayed, `${what}: the second answer is a replay`)
   same({ ...again, outcome: plain(again), replayed: false }, { ...first, outcome: plain(first) }, what)
 }

@@ -61,7 +61,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
             yield* TestClock.adjust("2 minutes")
             yield* until("the snapshot of one that had a command", saved("written"))
             strictEqual(yield* saved("read"), false)
-            // A command is no look.
+            // A command is not a look.
             yield* add("read", 1)
             yield* TestClock.adjust("2 minutes")
             yield* until("its snapshot after a command", saved("read"))

@@ -104,7 +104,7 @@ export const failing = <R>(
     (failed) => failed.flat()
   )
 
-/** Of the cases those that a mutant declares. A beginning that is not that of one case is a mistake of its declaration. */
+/** The cases that a mutant declares. A beginning that is not that of one case is a mistake of its declaration. */
 export const declared = <R>({ fails, name }: Mutant<R>, cases: ReadonlyArray<Case<R>>): ReadonlyArray<string> => {
   for (const start of fails) {
     const found = cases.filter((each) => each.name.startsWith(start)).length

@@ -58,5 +58,5 @@ export const generationOf = (name: string) =>
     ([row]) => row?.[0]
   )
 
-/** Of a projection that reads what the others read too, and must keep up with them. */
+/** For a projection that reads what the others read too, and must keep up with them. */
 export const keepsUp = Effect.flatMap(note("other", "more"), (position) => caughtUp(position, "other"))

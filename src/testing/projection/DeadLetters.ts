@@ -146,7 +146,7 @@ export const DeadLetters: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "a dead letter that cannot be written is no event passed over: it is tried until it is written (PR6)",
+    name: "a dead letter that cannot be written passes over no event: it is tried until it is written (PR6)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       let tries = 0

@@ -169,7 +169,7 @@ export const EventOwners: ReadonlyArray<Case<EventStore | ProjectionStore>> = [
       yield* refused(Layer.build(Layer.provide(Reaction.layer(reaction), limits)).pipe(Effect.scoped))
       yield* refused(Stream.runDrain(Subscription.log(0, { events: [closed] })))
       yield* refused(Effect.sync(() => projection.selection.within([Order, Ticket])))
-      // One of them alone is no question.
+      // One of them alone is not ambiguous.
       const end = yield* history
       const ofOrders = { ...projection, selection: projection.selection.within([Order]) }
       yield* running([ofOrders], caughtUp(end, "opened"))

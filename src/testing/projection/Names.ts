@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { caughtUp, note, running } from "../Notes.ts"
 import { counted, counting, generationOf, type ReadSideCase, rebuilt } from "./Counting.ts"
 
-/** A name of exactly so many bytes, that differs from others at its end alone. */
+/** A name of exactly this many bytes, that differs from others at its end alone. */
 const nameOf = (letter: string, bytes: number, last: string): string => {
   const size = Buffer.byteLength(letter)
   return letter.repeat(Math.floor((bytes - 1) / size)) + "z".repeat((bytes - 1) % size) + last

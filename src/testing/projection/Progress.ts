@@ -104,7 +104,7 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
           yield* caughtUp(second)
         })
       )
-      // Asked beside, where nobody runs it: whoever starts does it.
+      // Asked beside, where nothing runs it: the next to start does it.
       yield* beside(
         projections,
         Effect.gen(function* () {

@@ -85,7 +85,7 @@ export const Reasons: ReadonlyArray<ReadSideCase> = [
         strictEqual((Option.getOrUndefined(Cause.dieOption(exit.cause)) as Error).name, "InvalidQuery", sql)
       }
       deepStrictEqual(yield* model(), { a: "1: one" })
-      // Whoever writes may go on.
+      // Writers may go on.
       yield* running([notes()], Effect.flatMap(note("a", "two"), caughtUp))
     })
   }

@@ -39,7 +39,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
           // With the type of each value, as the driver tells it.
           const rows = models.query("SELECT * FROM notes ORDER BY stream_id", [])
           const before = yield* rows
-          // Whoever wrote into the model from outside: the rebuild undoes it.
+          // Something wrote into the model from outside: the rebuild undoes it.
           const [live] = yield* models.query("SELECT generation FROM projection_models WHERE live = 1", [])
           strictEqual(live?.[0], 1)
           yield* asked.requestRebuild("notes")

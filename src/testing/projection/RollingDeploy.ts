@@ -47,7 +47,7 @@ export const RollingDeployConformance: ReadonlyArray<Case<EventStore | Projectio
         deepStrictEqual(yield* model(), { a: "3: one two three" })
         strictEqual((yield* newer.status("notes")).version, 2)
 
-        // A rebuild is the newer one's, whoever was asked for it.
+        // A rebuild is the newer one's, whichever was asked for it.
         yield* older.requestRebuild("notes")
         yield* newer.awaitRebuilt("notes")
         const { live, rebuildRequested } = yield* rowOf("notes")
@@ -94,7 +94,7 @@ export const RollingDeployConformance: ReadonlyArray<Case<EventStore | Projectio
         yield* Scope.close(scope, Exit.void)
         const formers = Effect.map(rowOf("model"), (row) => row.formers.length)
         yield* Effect.repeat(Effect.zipLeft(formers, Effect.sleep("2 millis")), { until: (count) => count === 0 })
-        // Whoever comes late finds none, and asks the newer one.
+        // One that comes late finds none, and asks the newer one.
         const late = yield* process([counting("model")])
         // It may not have looked before its time is over.
         yield* Effect.repeat(Effect.flip(late.awaitPosition("model", first, "20 millis")), {

@@ -78,7 +78,7 @@ export const Births: ReadonlyArray<BirthCase> = [
         )
         deepStrictEqual(sent.toSorted(), expected.toSorted())
         deepStrictEqual(yield* registrations, [["reactions.register", { reaction: "welcome", startFrom, position }]])
-        // Asked once: where it would start now is no matter any more.
+        // Asked once: where it would start now no longer matters.
         const again: Array<string> = []
         yield* running(
           greeting({}, again),

@@ -35,7 +35,7 @@ const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Arra
 })
 const append = (...requests: Array<AppendRequest>) =>
   Effect.flatMap(EventStore, (store) => appendOrFail(store, requests))
-/** Runs an effect with the clock stopped at so many milliseconds. */
+/** Runs an effect with the clock stopped at this time in milliseconds. */
 const at = (millis: number) =>
   Effect.withClock(
     Object.assign(Object.create(Clock.make()) as Clock.Clock, {

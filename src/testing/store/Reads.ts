@@ -43,7 +43,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "bounds that are no integers from 0 are a typed error (ES14)",
+    name: "bounds that are not integers from 0 are a typed error (ES14)",
     run: Effect.gen(function* () {
       for (const bad of [-1, 1.5, Number.NaN, 2 ** 53]) {
         strictEqual(yield* tagOf(read("a", { from: bad })), "InvalidArgument")

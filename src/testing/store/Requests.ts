@@ -52,7 +52,7 @@ export const verdicts = (...commands: Array<ProposedCommand>) =>
     )
   )
 
-/** Runs an effect with the clock stopped at so many milliseconds. */
+/** Runs an effect with the clock stopped at this time in milliseconds. */
 export const at = (millis: number) =>
   Effect.withClock(
     Object.assign(Object.create(Clock.make()) as Clock.Clock, {

@@ -61,7 +61,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
           const position = yield* note(`a-${round}`, "more")
           for (const { next } of readers) strictEqual((yield* next).position, position)
         }
-        // Two for each commit, where another is told of while one is read; and one each second by the clock.
+        // Two for each commit, where another is announced while one is read; and one each second by the clock.
         const polls = Math.ceil((performance.now() - start) / 1_000)
         ok(reads() - before <= 2 * rounds + 10 + polls, `${reads() - before} reads for ${rounds} commits`)
         // They were there all the time.

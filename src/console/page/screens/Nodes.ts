@@ -39,8 +39,8 @@ export const Nodes = (): Element =>
               { title: "Last heartbeat", cell: ({ lastHeartbeat }) => html`<${Time} at=${lastHeartbeat} />` },
               { title: "Shards", isNumber: true, cell: ({ shards }) => Format.count(shards) }
             ],
-            "No node has told of itself yet."
+            "No node has reported yet."
           )
-        : html`<${Empty}>This service runs alone: it is no cluster.<//>`
+        : html`<${Empty}>This service runs alone: it is not a cluster.<//>`
     )}
   </section>`

@@ -1,4 +1,7 @@
-/** A number of the state over the versions, and what each event added to it. Of a long history the newest part up to the version. */
+/**
+ * A number of the state over the versions, and what each event added to it. For a long history, the newest part up to
+ * the version.
+ */
 import { useEffect, useState } from "preact/hooks"
 import type { History } from "../../../http/ExplainApi.ts"
 import * as Api from "../Api.ts"
@@ -72,7 +75,7 @@ export const NumberChart = ({ base, head, id, part, state, version, write }: Sub
     })
     return () => abort.abort()
   }, [base, path, first, last])
-  if (path === undefined) return html`<${Empty}>There is no number in the state.<//>`
+  if (path === undefined) return html`<${Empty}>The state has no number.<//>`
   const titleOf = (each: string) => named.find((name) => name.path === each)?.title ?? each
   return html`<div>
     <div class="bar"><label>Number

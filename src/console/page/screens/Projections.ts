@@ -37,7 +37,7 @@ const actsOn = (view: ProjectionView, onDone: () => void): ReadonlyArray<Act> =>
   if (kind === "reaction") return [held]
   const rebuild: Act = {
     title: "Rebuild",
-    says: `${name} is built anew from the whole log into new tables, which take the place of the present ones when they are whole.`,
+    says: `${name} is rebuilt from the whole log into new tables, which take the place of the present ones when they are whole.`,
     path: `/projections/${encodeURIComponent(name)}/rebuild`,
     body: {},
     cli: ["rebuild", name],
@@ -153,7 +153,7 @@ const One = ({ onDone, view }: { readonly view: ProjectionView; readonly onDone:
               : html`<${Actions} acts=${[
                   {
                     title: "Undo the skip",
-                    says: `${name} takes version ${version} of ${streamId} in again, and is built anew for that.`,
+                    says: `${name} takes version ${version} of ${streamId} in again, and is rebuilt for that.`,
                     path: `${segment(view)}/unskip`,
                     body: { streamId, version },
                     cli: ["projections", "unskip", name, streamId, String(version)],
