@@ -80,6 +80,24 @@ describe("tidy", () => {
     assert.notMatch(text, former, `${file} has a name that has gone`)
   })
 
+  it("has every code of a promise in the legend of CONTRIBUTING.md", () => {
+    const root = join(source, "..")
+    const titled = [join(source, "testing"), join(source, "bank/testing"), join(root, "test")].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => readFileSync(join(folder, file), "utf8"))
+    )
+    const codes = new Set(
+      titled.flatMap((text) => [...text.matchAll(/[( ]([A-Z]{2})\d+(?: [A-Z]{2}\d+)*\)"/g)].map(([, code]) => code))
+    )
+    const rows = readFileSync(join(root, "CONTRIBUTING.md"), "utf8").matchAll(/^\| ((?:[A-Z]{1,2}(?:, )?)+) \|/gm)
+    const legend = new Set([...rows].flatMap(([, row]) => (row ?? "").split(", ")))
+    assert.deepStrictEqual(
+      [...codes].filter((code) => code !== undefined && !legend.has(code)),
+      []
+    )
+  })
+
   it("has no import cycle", () => {
     const done = new Set<string>()
     const visit = (file: string, path: ReadonlyArray<string>): void => {

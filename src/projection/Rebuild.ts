@@ -175,7 +175,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     const isWanted = rebuildRequested || live === null || live.version < version
     if (!isWanted && shadow === null) return "idle"
     // A newer release is at work here, or was. Its model is not ours to touch, and a rebuild that is asked for is its own, unless it
-    // was rolled back: then whoever asks wants a model of this version.
+    // was rolled back: then a request wants a model of this version.
     for (const model of [live, shadow]) {
       if (model !== null && model.version > version && (!rebuildRequested || (yield* isRun(model.version))))
         return "idle"

@@ -10,7 +10,7 @@ import * as TablePrefix from "./TablePrefix.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
-/** "Dayb": the lock of the one who writes; and the next number: that of whoever makes tables for a projection. */
+/** "Dayb": the lock of the one who writes; and the next number: that of a session that makes tables for a projection. */
 const writersLock = 0x44617962
 const makersLock = writersLock + 1
 
