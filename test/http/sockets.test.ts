@@ -72,12 +72,13 @@ describe("a client that waits for a slow command", () => {
       )
       yield* Deferred.await(begun)
       const deposit = yield* Effect.fork(ask(`${url}/accounts/${id}/deposits`, { body: { amount: "1" } }))
-      yield* Effect.sleep("500 millis")
+      yield* Effect.sleep("5 seconds")
       yield* Deferred.succeed(deposited, undefined)
       assert.strictEqual((yield* deposit).status, 200)
     }).pipe(
       Effect.scoped,
-      Effect.provide(withLimits({ idleTimeout: Duration.millis(50), heartbeat: Duration.millis(20) }))
+      // Long enough for the connection to last from one request to the next, also where other tests have the processor.
+      Effect.provide(withLimits({ idleTimeout: Duration.seconds(2), heartbeat: Duration.seconds(1) }))
     )
   )
 })
