@@ -141,12 +141,24 @@ export const append = (
 /** Nobody listened: the message reached no stream. */
 const isNoResponders = (cause: unknown): boolean => cause instanceof Error && /no responders/i.test(String(cause))
 
+interface Acknowledgement {
+  readonly error?: ApiError
+  readonly seq?: number
+}
+
+/** Another program that listens to the subject may answer too. What it says is no word on what is stored. */
 const acknowledged = (answer: NatsConnection.Message, expected: number): Effect.Effect<void, NatsFault> => {
-  const { error, seq } = answer.json<{ readonly error?: ApiError; readonly seq: number }>()
+  let said: Acknowledgement
+  try {
+    said = answer.json<Acknowledgement>()
+  } catch (cause) {
+    return Effect.fail(new NatsFault("ackLost", "the confirmation of the append cannot be understood", cause))
+  }
+  const { error, seq } = said
   if (error === undefined) {
     return seq === expected
       ? Effect.void
-      : Effect.fail(new NatsFault("damaged", `the stream stored at ${seq} what belongs at ${expected}`))
+      : Effect.fail(new NatsFault("ackLost", `the append is confirmed at ${seq}, and belongs at ${expected}`))
   }
   if (error.err_code === errors.wrongLastSequence) return Effect.fail(new NatsFault("overtaken", error.description))
   // What the server could not do may have been done by then.
@@ -200,6 +212,23 @@ export const read = (
       return Effect.sync(close)
     })
   })
+
+/** How often, and after how many milliseconds, a server is asked again that does not have yet what the leader has. */
+const waits = { times: 100, millis: 50 }
+
+/** As `read`, for what must be there: a server that is behind the others is asked again for some seconds. */
+export const readThere = Effect.fnUntraced(function* (
+  connection: NatsConnection.NatsConnection,
+  stream: string,
+  from: number,
+  most?: number
+): Effect.fn.Return<ReadonlyArray<Message>, NatsFault> {
+  for (let asked = 0; ; asked++) {
+    const messages = yield* read(connection, stream, from, most)
+    if (messages.length > 0 || asked === waits.times) return messages
+    yield* Effect.sleep(waits.millis)
+  }
+})
 
 /** The subject of the first message that has one of these; undefined where there is none. */
 export const firstSubject = (connection: NatsConnection.NatsConnection, stream: string, subjects: string) =>

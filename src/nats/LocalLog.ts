@@ -26,6 +26,18 @@ const create = "CREATE TABLE IF NOT EXISTS nats_log (stream TEXT NOT NULL, seque
 export const markOf = (connection: Connection): Effect.Effect<number | undefined, SqlError> =>
   Effect.map(connection.executeValues("SELECT sequence FROM nats_log", []), ([row]) => row?.[0] as number | undefined)
 
+/** Where the file is at one moment: its mark, and its last entry of the journal, or 0. */
+export interface FileEnd {
+  readonly mark: number
+  readonly entry: number
+}
+
+export const endOf = (connection: Connection): Effect.Effect<FileEnd, SqlError> =>
+  Effect.map(
+    connection.executeValues("SELECT sequence, (SELECT max(sequence) FROM log_entries) FROM nats_log", []),
+    ([row]) => ({ mark: (row?.[0] ?? 0) as number, entry: (row?.[1] ?? 0) as number })
+  )
+
 export const setMark = (connection: Connection, sequence: number): Effect.Effect<unknown, SqlError> =>
   connection.executeRaw("UPDATE nats_log SET sequence = ?", [sequence])
 
@@ -37,11 +49,13 @@ export const prepare = Effect.fnUntraced(function* (
 ) {
   yield* connection.executeRaw(create, [])
   const found = yield* log.selectEnd(connection, undefined)
-  if ((yield* markOf(connection)) !== undefined) return found.logId
-  // A log of its own would be lost in it.
-  if (found.sequence > 0 || found.position > 0) return found.logId
+  const mark = yield* markOf(connection)
+  // A log of its own would be lost in it. One that holds nothing yet follows whichever stream is there now.
+  if (found.sequence > 0 || found.position > 0 || (mark ?? 0) > 0) return found.logId
   yield* log.setIdentity(connection, { logId, epoch: 1 })
-  yield* connection.executeRaw("INSERT INTO nats_log (stream, sequence) VALUES (?, 0)", [stream])
+  if (mark === undefined) {
+    yield* connection.executeRaw("INSERT INTO nats_log (stream, sequence) VALUES (?, 0)", [stream])
+  }
   return undefined
 })
 

@@ -27,6 +27,13 @@ const settings = new Set(["local", "monitor", "replicas"])
 
 export const isNats = (address: string): boolean => /^(?:nats|tls):\/\/./.test(address)
 
+/** A monitor is named in messages, and asks for no password. */
+const isMonitor = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return /^https?:$/.test(protocol) && username === "" && password === ""
+}
+
 /** What the text says, or why it is not an address; the reason does not repeat it. */
 export const parse = (text: string): NatsAddress | string => {
   const found = pattern.exec(text)
@@ -39,6 +46,9 @@ export const parse = (text: string): NatsAddress | string => {
   const unknown = [...given.keys()].find((key) => !settings.has(key))
   if (unknown !== undefined) return "it has a setting other than local, monitor and replicas"
   const servers = hosts.split(",").map((host) => (/:\d+$/.test(host) ? host : `${host}:4222`))
+  const monitors =
+    given.get("monitor")?.split(",") ?? servers.map((server) => `http://${server.replace(/:\d+$/, "")}:8222`)
+  if (!monitors.every(isMonitor)) return "monitor is http://HOST:8222, several with commas between, without a password"
   const replicas = Number(given.get("replicas") ?? 1)
   if (![1, 3, 5].includes(replicas)) return "replicas is 1, 3 or 5"
   const colon = credentials?.indexOf(":") ?? -1
@@ -51,7 +61,7 @@ export const parse = (text: string): NatsAddress | string => {
     token: colon < 0 ? decoded(credentials) : undefined,
     stream,
     local: given.get("local") ?? `${stream}.nats.db`,
-    monitors: given.get("monitor")?.split(",") ?? servers.map((server) => `http://${server.replace(/:\d+$/, "")}:8222`),
+    monitors,
     replicas,
     name: `${scheme}://${servers.join(",")}/${stream}`
   }

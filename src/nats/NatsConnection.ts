@@ -86,6 +86,8 @@ export const open = (address: NatsAddress): Effect.Effect<NatsConnection, Databa
           timeout: connectTimeoutMs,
           maxReconnectAttempts: -1,
           reconnectTimeWait: reconnectMs,
+          // A password that is changed here and there is wrong for a while; the client would give up for good.
+          ignoreAuthErrorAbort: true,
           pingInterval: pingMs,
           ...(user !== undefined && { user, pass: password ?? "" }),
           ...(token !== undefined && { token }),

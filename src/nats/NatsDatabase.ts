@@ -13,7 +13,7 @@ import * as JetStream from "./JetStream.ts"
 import * as LocalLog from "./LocalLog.ts"
 import type { NatsAddress } from "./NatsAddress.ts"
 import * as NatsConnection from "./NatsConnection.ts"
-import { NatsFault } from "./NatsFault.ts"
+import { type Kind, NatsFault } from "./NatsFault.ts"
 import { make as makeLog, NatsLog } from "./NatsLog.ts"
 import * as StreamCheck from "./StreamCheck.ts"
 import * as StreamConfig from "./StreamConfig.ts"
@@ -47,6 +47,9 @@ const openStream = Effect.fnUntraced(function* (
   return info
 })
 
+/** What a fault means to whoever opens the log. */
+const problemOf: Readonly<Partial<Record<Kind, Problem>>> = { damaged: "damaged", refused: "unopenable" }
+
 const open = ({ address, durability = "full", mode = "create", ...clock }: NatsOptions) => {
   const fail = (problem: Problem, cause?: unknown) =>
     Effect.fail(new DatabaseError({ filename: address.name, problem, ...(cause !== undefined && { cause }) }))
@@ -54,8 +57,7 @@ const open = ({ address, durability = "full", mode = "create", ...clock }: NatsO
     Effect.mapError(effect, (error) => {
       if (error instanceof DatabaseError) return error
       const cause = innermost(error)
-      const problem: Problem =
-        cause instanceof NatsFault ? (cause.kind === "damaged" ? "damaged" : "unreachable") : "unopenable"
+      const problem: Problem = cause instanceof NatsFault ? (problemOf[cause.kind] ?? "unreachable") : "unopenable"
       return new DatabaseError({ filename: address.name, problem, cause })
     })
 
@@ -108,9 +110,14 @@ const open = ({ address, durability = "full", mode = "create", ...clock }: NatsO
       dialect.commit(connection, false)
     )
     if (logId !== undefined && logId !== noted.logId) return yield* fail("otherLog", new Error(file.name))
-    const mark = (yield* LocalLog.markOf(connection)) ?? 0
-    if (mark > info.lastSequence) return yield* fail("behindFile", new Error(file.name))
-    yield* StreamCheck.assertSame(nats, stream, mark, (sql, params) => connection.executeValues(sql, params))
+    const end = yield* LocalLog.endOf(connection)
+    // A process that shares the file may have gone on since the stream was looked at.
+    const now = end.mark > info.lastSequence ? yield* JetStream.info(nats, stream) : info
+    if (end.mark > (now?.lastSequence ?? 0)) return yield* fail("behindFile", new Error(file.name))
+    const hasMore = yield* StreamCheck.assertSame(nats, stream, end, (sql, params) =>
+      connection.executeValues(sql, params)
+    )
+    if (hasMore) return yield* fail("behindFile", new Error(file.name))
     // As the writer will: each transaction takes in a part.
     while (yield* followed.look) {
       yield* followed.dialect.begin(connection, "30 seconds")

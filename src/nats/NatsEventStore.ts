@@ -28,7 +28,7 @@ const make = Effect.gen(function* () {
   const store = yield* EventStore
   const writer = yield* Writer
   const { read } = yield* SqlDatabase
-  const { look, nats, stream, woken } = yield* NatsLog
+  const { isReadOnly, look, nats, stream, woken } = yield* NatsLog
 
   /** Until the file has what the stream had: each transaction begins by taking in what others wrote. */
   const follow: Effect.Effect<void, StoreUnavailable> = Effect.gen(function* () {
@@ -85,6 +85,8 @@ const make = Effect.gen(function* () {
 
   /** From the stream first: the operation's entry never says more than what is done. */
   const removeFromStream = Effect.fnUntraced(function* (before: number, most: number) {
+    // The entry is refused then.
+    if (isReadOnly) return
     const rows = yield* Effect.mapError(read(selectOldPayloads, [before, most]), unavailable)
     for (const [sequence] of rows) {
       const subject = StreamConfig.payloadSubject(stream, sequence as number)

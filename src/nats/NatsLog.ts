@@ -13,7 +13,6 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Effect, PubSub, type Scope, Stream } from "effect"
 import type { LogIdentity } from "../core/Journal.ts"
-import * as Limits from "../core/Limits.ts"
 import type { LogStatements } from "../sql/LogStatements.ts"
 import { type Dialect, innermost } from "../sql/SqlDatabase.ts"
 import * as JetStream from "./JetStream.ts"
@@ -41,6 +40,7 @@ export interface NatsLogOptions {
 export interface Asked {
   readonly nats: NatsConnection
   readonly stream: string
+  readonly isReadOnly: boolean
   /** Asks the stream's leader how far it is. Gives whether the file is behind. */
   readonly look: Effect.Effect<boolean, NatsFault>
   /** Wakes its reader when another process says that it wrote. */
@@ -52,9 +52,6 @@ export class NatsLog extends Context.Tag("daybook/nats/NatsLog")<NatsLog, Asked>
 
 /** Most pages of other processes' messages that one transaction takes in before it does its own work. */
 const pagesAtOnce = 16
-
-/** How often, and after how many milliseconds, a server is asked again that does not have yet what the leader has. */
-const waits = { times: 100, millis: 50 }
 
 const faultOf = (error: unknown): NatsFault | undefined => {
   const cause = innermost(error)
@@ -74,6 +71,8 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     let target = 0
     /** The file has come so far. */
     let known = 0
+    /** Why the stream is no place for this log any more, as was last seen. */
+    let unfit: NatsFault | undefined
 
     /** What the open transaction is: where it began, what it adds to the log, and whether that is a whole log. */
     let mark = 0
@@ -93,12 +92,12 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       (subject) => (subject === undefined ? Number.MAX_SAFE_INTEGER : StreamConfig.payloadSequence(subject))
     )
 
-    /** Takes the next groups in; false where this server has no more of them yet. */
+    /** Takes the next groups in; false where the server does not come to have them. */
     const takePage = Effect.fnUntraced(function* (connection: Connection) {
       const groups = new LocalLog.Groups()
       let from = mark + 1
       for (;;) {
-        const page = yield* Effect.mapError(JetStream.read(nats, stream, from), LocalLog.asSqlError)
+        const page = yield* Effect.mapError(JetStream.readThere(nats, stream, from), LocalLog.asSqlError)
         const last = page.at(-1)
         if (last === undefined) return false
         const complete = yield* Effect.try({
@@ -120,28 +119,45 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
 
     /** Follows the stream to the target, or by this many pages. */
     const catchUp = Effect.fnUntraced(function* (connection: Connection) {
-      for (let pages = 0, waited = 0; mark < target && pages < pagesAtOnce; ) {
-        if (yield* takePage(connection)) {
-          pages++
-          continue
-        }
-        if (waited++ === waits.times) {
-          const why = `the server has ${mark} of the ${target} messages of the stream`
-          return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("unreachable", why)))
-        }
-        yield* Effect.sleep(waits.millis)
+      for (let pages = 0; mark < target && pages < pagesAtOnce; pages++) {
+        if (yield* takePage(connection)) continue
+        const why = `the server has ${mark} of the ${target} messages of the stream`
+        // A leader may have counted what was lost with it. What is asked next learns anew how far the stream is.
+        target = known
+        return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("unreachable", why)))
       }
     })
 
-    const begin: Dialect["begin"] = (connection, lockTimeout) =>
-      Effect.zipRight(
+    const followed = (end: number) => {
+      known = Math.max(known, end)
+      target = Math.max(target, end)
+    }
+
+    /** Tells readers of what a transaction took in, once it is committed. */
+    const tookIn = Effect.suspend(() => {
+      const isNew = mark > known
+      followed(mark)
+      return isNew ? applied.publish() : Effect.void
+    })
+
+    /**
+     * Begins behind what others wrote, which a transaction of its own takes in: within one that is overtaken it would be undone
+     * each time, and whoever is far behind would never get to the end.
+     */
+    const begin: Dialect["begin"] = (connection, lockTimeout) => {
+      const enter = Effect.zipRight(
         dialect.begin(connection, lockTimeout),
-        Effect.gen(function* () {
+        Effect.map(LocalLog.markOf(connection), (found = 0) => {
           forget()
-          mark = (yield* LocalLog.markOf(connection)) ?? 0
-          yield* catchUp(connection)
-        }).pipe(Effect.tapError(() => Effect.orDie(dialect.rollBack(connection))))
+          mark = found
+        })
       )
+      const takeIn = Effect.zipRight(catchUp(connection), dialect.commit(connection, true))
+      return enter.pipe(
+        Effect.flatMap(() => (mark < target ? Effect.zipRight(Effect.zipRight(takeIn, tookIn), enter) : Effect.void)),
+        Effect.tapError(() => Effect.orDie(dialect.rollBack(connection)))
+      )
+    }
 
     /** The rows that the transaction adds, without what it has taken back; the end of its journal shows which these are. */
     const added = Effect.fnUntraced(function* (connection: Connection) {
@@ -157,6 +173,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     /** Stores what the transaction adds in the stream. Returns where the stream then ends. */
     const store = Effect.fnUntraced(function* (connection: Connection) {
       if (isReadOnly) return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("readOnly", "it was opened to read")))
+      if (unfit !== undefined) return yield* Effect.fail(LocalLog.asSqlError(unfit))
       if (copied !== undefined) {
         const end = yield* LogUpload.run(nats, stream, connection, dialect, copied)
         logId = copied.logId
@@ -185,20 +202,11 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       return end
     })
 
-    const followed = (end: number) => {
-      known = Math.max(known, end)
-      target = Math.max(target, end)
-    }
-
     const commit: Dialect["commit"] = (connection, hasEvents) =>
       Effect.suspend(() => {
-        const before = mark
-        const plain = Effect.tap(dialect.commit(connection, hasEvents), () => {
-          const isNew = before > known
-          followed(before)
-          return isNew ? applied.publish() : Effect.void
-        })
-        if (entries.size === 0 && copied === undefined) return plain
+        if (entries.size === 0 && copied === undefined) {
+          return Effect.zipLeft(dialect.commit(connection, hasEvents), tookIn)
+        }
         return Effect.flatMap(store(connection), (end) =>
           Effect.mapBoth(dialect.commit(connection, hasEvents), {
             onFailure: committed,
@@ -215,6 +223,8 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       const acknowledged = known
       return Effect.flatMap(JetStream.info(nats, stream), (info) => {
         if (info === undefined) return Effect.fail(new NatsFault("damaged", `the stream ${stream} is gone`))
+        unfit = copied === undefined ? StreamConfig.unfit(info.config, logId) : undefined
+        if (unfit !== undefined) return Effect.fail(unfit)
         if (info.lastSequence < acknowledged) {
           const reason = `the stream ${stream} ends at ${info.lastSequence} and had acknowledged ${acknowledged}`
           return Effect.fail(new NatsFault("damaged", `${reason}: it has lost what came behind`))
@@ -232,6 +242,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     return {
       nats,
       stream,
+      isReadOnly,
       look,
       woken: Stream.fromPubSub(woken),
       applied: Stream.fromPubSub(applied),
@@ -258,13 +269,11 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
             for (const event of rows.events) events.set(event.position, event)
             for (const entry of rows.entries) entries.set(entry.sequence, entry)
             for (const payload of rows.payloads ?? []) payloads.set(payload.sequence, payload)
-            if (mark > 0 || entries.size + events.size <= Limits.group.rows) return
-            forget()
-            copied = { logId, epoch: 1 }
           }),
         setIdentity: (connection, identity) =>
           Effect.tap(log.setIdentity(connection, identity), () => {
-            if (identity.logId !== logId) copied = identity
+            // In a log that has entries it raises the epoch; in an empty one a whole log follows.
+            if (identity.logId !== logId || (mark === 0 && entries.size === 0)) copied = identity
           })
       }
     }

@@ -57,15 +57,26 @@ const differences = Effect.fnUntraced(function* (groups: ReadonlyArray<LocalLog.
 const asFault = (cause: unknown) =>
   cause instanceof NatsFault ? cause : new NatsFault("damaged", "the stream cannot be read", cause)
 
-/** Fails where the last message that the file has followed to is not what the file has of it: then it is another stream. */
-export const assertSame = Effect.fnUntraced(function* (nats: NatsConnection, stream: string, mark: number, read: Read) {
-  if (mark === 0) return
-  const [last] = yield* JetStream.read(nats, stream, mark, 1)
+/**
+ * Fails where the last message that the file has followed to is not what the file has of it: then it is another stream. Gives
+ * whether the file's journal goes on behind it: then something has written into the file alone, and the stream lacks it.
+ */
+export const assertSame = Effect.fnUntraced(function* (
+  nats: NatsConnection,
+  stream: string,
+  { entry, mark }: LocalLog.FileEnd,
+  read: Read
+) {
+  if (mark === 0) return entry > 0
+  const [last] = yield* JetStream.readThere(nats, stream, mark, 1)
   const isThere = last?.sequence === mark
   const rows = isThere ? yield* Effect.try({ try: () => LocalLog.decode(last), catch: asFault }) : []
   const found = yield* differences(rows, read)
   const [reason = isThere ? undefined : `message ${mark} of the stream is missing`] = found
   if (reason !== undefined) return yield* Effect.fail(new NatsFault("damaged", reason))
+  // The last message of a group has its last entry, but for the one that ends a copy.
+  const own = rows.at(-1)?.entries.at(-1)?.sequence
+  return own !== undefined && entry > own
 })
 
 /** All that the stream lacks or has otherwise, up to where the file has followed. */
@@ -81,7 +92,7 @@ export const damages = (
     const groups = new LocalLog.Groups()
     const seen = { events: 0, entries: 0 }
     for (let at = 0; at < mark && problems.length < most; ) {
-      const page = (yield* JetStream.read(nats, stream, at + 1)).filter(({ sequence }) => sequence <= mark)
+      const page = (yield* JetStream.readThere(nats, stream, at + 1)).filter(({ sequence }) => sequence <= mark)
       const last = page.at(-1)
       if (last === undefined) break
       at = last.sequence

@@ -2,12 +2,14 @@
  * `StreamConfig` is how a stream of JetStream is set up for a log, and what is asserted of one that is there, and of its
  * servers, before anything is written: with other settings it would drop, repeat, rewrite or tear what it acknowledged.
  */
-import { Effect } from "effect"
+import { Effect, LogLevel } from "effect"
+import * as Fault from "../core/Fault.ts"
 import { DatabaseError, type Problem } from "../sql/DatabaseError.ts"
 import type * as JetStream from "./JetStream.ts"
 import * as LogMessage from "./LogMessage.ts"
 import type { NatsAddress } from "./NatsAddress.ts"
 import type { NatsConnection } from "./NatsConnection.ts"
+import { NatsFault } from "./NatsFault.ts"
 
 /** Names of what a stream notes of its log. */
 const notes = { logId: "daybook.log", form: "daybook.form", restored: "daybook.restored", state: "daybook.state" }
@@ -93,6 +95,16 @@ export const problemOf = (config: JetStream.Config): readonly [Problem, cause?: 
   return wrong === undefined ? undefined : ["foreignStream", new Error(wrong)]
 }
 
+/** Why a stream is none for this log any more that was one: somebody made it anew, or changed its settings. */
+export const unfit = (config: JetStream.Config, logId: string): NatsFault | undefined => {
+  const [problem, cause] = problemOf(config) ?? []
+  if (problem !== undefined) {
+    return new NatsFault("refused", `the stream ${config.name} is not as it was: ${cause?.message ?? problem}`)
+  }
+  if (notedIn(config).logId === logId) return undefined
+  return new NatsFault("damaged", `the stream ${config.name} has another log now`)
+}
+
 /** Least `max_payload` of a server: the detail of an operation takes up to 3 MiB, an event or an answer 1 MiB. */
 const leastPayload = 4 * 1_048_576
 
@@ -128,12 +140,16 @@ export const assertServers = Effect.fnUntraced(function* (
     return yield* fail("smallMessages", new Error(`max_payload is ${info.max_payload}`))
   const found = yield* Effect.forEach(monitors, (monitor) => Effect.either(ask(monitor)), { concurrency: 4 })
   let batch: number | undefined
+  // Where three are to outlive the loss of one, a process must start without it too: a majority confirms what is acknowledged.
+  const silent = monitors.filter((_, index) => found[index]?._tag === "Left")
+  if (durability === "full" && silent.length > 0) {
+    const reason = `${silent.join(" and ")} does not answer`
+    if (silent.length * 2 >= monitors.length) return yield* fail("notSynced", new Error(reason))
+    yield* Fault.report(LogLevel.Warning, "a server of the log does not say whether it syncs", { reason })
+  }
   for (const [index, each] of found.entries()) {
     const monitor = monitors[index]
-    if (each._tag === "Left") {
-      if (durability === "full") return yield* fail("notSynced", new Error(`${monitor} does not answer`))
-      continue
-    }
+    if (each._tag === "Left") continue
     if (durability === "full" && each.right.config?.sync_always !== true) {
       return yield* fail("notSynced", new Error(`${monitor} says that it does not`))
     }

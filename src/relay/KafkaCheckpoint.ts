@@ -25,13 +25,16 @@ const Waiting = Schema.parseJson(Schema.Struct({ version: Schema.Int }))
 const readPosition = Schema.decodeUnknownSync(Position)
 const readWaiting = Schema.decodeUnknownSync(Waiting)
 
+/** The one of the topic that has all of them, however many it was made with: they are read up to the mark, which is in one. */
+const partition = 0
+
 const markKey = (id: string): string => `${id}#mark`
 const waitingKey = (id: string, streamId: string): string => `${id}/${streamId}`
 
 /** A record that only the end of the topic has: who reads it has read all that is committed before. */
 export const mark = (id: string): { readonly value: string; readonly record: Record } => {
   const value = randomUUID()
-  return { value, record: { key: markKey(id), value } }
+  return { value, record: { partition, key: markKey(id), value } }
 }
 
 export const recordsOf = (
@@ -39,8 +42,9 @@ export const recordsOf = (
   { epoch }: Sender,
   { hash, parked, position }: Progress
 ): ReadonlyArray<Record> => [
-  { key: id, value: JSON.stringify({ position, hash, epoch }) },
+  { partition, key: id, value: JSON.stringify({ position, hash, epoch }) },
   ...[...parked].map(([streamId, version]) => ({
+    partition,
     key: waitingKey(id, streamId),
     value: version === null ? null : JSON.stringify({ version })
   }))

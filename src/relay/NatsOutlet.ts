@@ -38,6 +38,11 @@ const Answer = Schema.parseJson(
   Schema.Struct({
     stream: Schema.optional(Schema.String),
     streams: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))),
+    config: Schema.optional(
+      Schema.Struct({
+        metadata: Schema.optional(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.String })))
+      })
+    ),
     error: Schema.optional(
       Schema.Struct({ code: Schema.Number, err_code: Schema.optional(Schema.Number), description: Schema.String })
     )
@@ -47,6 +52,15 @@ const decode = Schema.decodeUnknownOption(Answer)
 
 /** The server's code for a message larger than its stream takes. */
 const tooLarge = 10_054
+
+/**
+ * Longest subject that is sent, in bytes: a server closes the connection at a line of more than 4 KiB, as it is set up, in which
+ * the subject for the answer stands too.
+ */
+const maxSubject = 3_900
+
+/** What the stream of a log of Daybook notes of itself. */
+const logNote = "daybook.log"
 
 /** What cannot stand in a token of a subject, or would end it. */
 const tokenOf = (text: string): string =>
@@ -105,7 +119,14 @@ export const make = (options: Options): Outlet => {
     const subjects = `${topic}.>`
     const found = yield* ask(client, "$JS.API.STREAM.NAMES", JSON.stringify({ subject: subjects }), { timeout })
     if (found.error !== undefined) return yield* unavailable(found.error.description)
-    if ((found.streams ?? []).length > 0) return
+    const takers = found.streams ?? []
+    for (const taker of takers) {
+      const { config } = yield* ask(client, `$JS.API.STREAM.INFO.${taker}`, "", { timeout })
+      // What is sent there would be taken for a part of the log, and damage it.
+      if (config?.metadata?.[logNote] === undefined) continue
+      return yield* unavailable(`the stream ${taker} is itself a log of Daybook: send to another topic than ${topic}`)
+    }
+    if (takers.length > 0) return
     const wanted = {
       name: stream,
       subjects: [subjects],
@@ -132,12 +153,17 @@ export const make = (options: Options): Outlet => {
             const reason = `${streamId} has an event of ${size} bytes, and the server takes ${most} with the headers`
             return yield* new MessageRefused({ outlet: name, reason })
           }
+          const subject = subjectOf(topic, streamId)
+          if (subject.length > maxSubject) {
+            const reason = `the subject of ${streamId} has ${subject.length} bytes, and the most is ${maxSubject}`
+            return yield* new MessageRefused({ outlet: name, reason })
+          }
           const head = headers()
           // What was rewound is to arrive again, also within the window of duplicates.
           head.set("Nats-Msg-Id", generation === 1 ? id : `${id}-${generation}`)
           head.set("Content-Type", CloudEvent.contentType)
           if (traceparent !== null) head.set("traceparent", traceparent)
-          const { error } = yield* ask(client, subjectOf(topic, streamId), body, { timeout, headers: head })
+          const { error } = yield* ask(client, subject, body, { timeout, headers: head })
           if (error === undefined) return
           if (error.err_code === tooLarge) {
             return yield* new MessageRefused({

@@ -252,7 +252,7 @@ const ofJournal = (connection: Connection, database: SqlDatabase["Type"], maxClo
 }
 
 /** Takes the rows of a log of before the journal, and gives it one. */
-const ofOldLog = (connection: Connection, { dialect }: SqlDatabase["Type"]): Taker => {
+const ofOldLog = (connection: Connection, { dialect, log }: SqlDatabase["Type"]): Taker => {
   const old = OldLog.tables(dialect)
   const transform = JournalTransform.ofTables(old.names)
   let last = 0
@@ -270,7 +270,13 @@ const ofOldLog = (connection: Connection, { dialect }: SqlDatabase["Type"]): Tak
       yield* old.insertEvents(connection, events)
       yield* old.insertCommands(connection, commands)
     }),
-    begin: Effect.forEach(old.create, (sql) => connection.executeRaw(sql, []), { discard: true }),
+    // The id is the database's own. It is set so that a log that is kept elsewhere is told that a whole one follows.
+    begin: Effect.flatMap(log.selectEnd(connection, undefined), ({ epoch, logId }) =>
+      Effect.zipRight(
+        log.setIdentity(connection, { logId, epoch }),
+        Effect.forEach(old.create, (sql) => connection.executeRaw(sql, []), { discard: true })
+      )
+    ),
     end: Effect.zipRight(
       Effect.catchIf(
         transform(connection, dialect),

@@ -42,6 +42,8 @@ describe("the address of a log on JetStream", () => {
     ["nats://one/a.b", "nats://HOST:PORT/STREAM"],
     ["nats://ann:secret%@one", "is written %25"],
     ["nats://one?replicas=2", "1, 3 or 5"],
+    ["nats://one?monitor=two:8222", "http://HOST:8222"],
+    ["nats://one?monitor=http://ann:secret@two:8222", "without a password"],
     ["nats://ann:secret@one?sync=never", "local, monitor and replicas"]
   ])("%s is none, and why is said without repeating it", (text, reason) => {
     const found = NatsAddress.parse(text)

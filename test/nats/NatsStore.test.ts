@@ -1,11 +1,9 @@
 /** What a log on JetStream keeps beside the suites that every store runs: see `src/nats/NatsLog.ts`. */
 import { rmSync } from "node:fs"
-import { Chunk, Effect, Either, type Layer, type Scope, Stream } from "effect"
-import { assert, describe, inject, it } from "vitest"
+import { Chunk, Effect, Either, Stream } from "effect"
+import { assert, describe, inject } from "vitest"
 import * as LogFile from "../../src/cli/LogFile.ts"
 import { EventStore } from "../../src/core/EventStore.ts"
-import * as NatsStore from "../../src/nats/NatsStore.ts"
-import { DatabaseError } from "../../src/sql/DatabaseError.ts"
 import * as DatabaseFigures from "../../src/sql/DatabaseFigures.ts"
 import * as LogCopy from "../../src/sql/LogCopy.ts"
 import { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
@@ -15,7 +13,7 @@ import { append, log, problems, request } from "../sql/Log.ts"
 import * as Nats from "./Nats.ts"
 import * as NatsProxy from "./NatsProxy.ts"
 
-const on = (url: string, options: Omit<NatsStore.NatsStoreOptions, "url"> = {}) => NatsStore.layer({ url, ...options })
+const { on, refusal, test, withPayload } = Nats
 
 /** What the store on this address exports, and that it is sound. */
 const exported = Effect.gen(function* () {
@@ -23,24 +21,9 @@ const exported = Effect.gen(function* () {
   return yield* LogFile.digest
 })
 
-/** Opens it, and gives why that is refused. */
-const refusal = <A, E>(layer: Layer.Layer<A, E>) =>
-  Effect.map(Effect.flip(Effect.scoped(Effect.provide(Effect.void, layer))), (error) => {
-    assert.instanceOf(error, DatabaseError)
-    return error
-  })
-
 const raise = Effect.flatMap(EventStore, (store) =>
   store.record({ kind: "epoch", name: "restore", detail: "{}", principal: null })
 )
-
-const withPayload = (id: string, commandId: string, payload: string) => {
-  const { commands, ...rest } = request(id, commandId)
-  return { ...rest, commands: commands.map((command) => ({ ...command, payload })) }
-}
-
-const test = (name: string, run: Effect.Effect<unknown, unknown, Scope.Scope>) =>
-  it.skipIf(!Nats.isThere)(name, () => Effect.runPromise(Effect.scoped(run)))
 
 describe("a log on JetStream", () => {
   test(

@@ -1,6 +1,7 @@
 /** A relay to a real broker: each position once and in order, over restarts, beside a second one, with streams that wait, and rewound. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import kafkajs from "kafkajs"
 import { afterAll, beforeAll } from "vitest"
 import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
 import * as KafkaOutlet from "../../src/relay/KafkaOutlet.ts"
@@ -37,6 +38,28 @@ describe.skipIf(KafkaServer.found === undefined)("a relay to Kafka", () => {
       const [one] = arrived
       assert.include(one, { specversion: "1.0", type: "Noted", datacontenttype: "application/json", epoch: 1 })
       assert.deepStrictEqual(one?.data, { text: "0" })
+    }).pipe(Effect.provide(Relays.store(":memory:")))
+  )
+
+  it.scopedLive("keeps how far it is in one partition, however many its topic was made with", () =>
+    Effect.gen(function* () {
+      const admin = new kafkajs.Kafka({ brokers: [server.broker], logLevel: kafkajs.logLevel.NOTHING }).admin()
+      yield* Effect.acquireRelease(
+        Effect.promise(() => admin.connect()),
+        () => Effect.promise(() => admin.disconnect())
+      )
+      const topic = "many-relays"
+      yield* Effect.promise(() => admin.createTopics({ topics: [{ topic, numPartitions: 8 }], waitForLeaders: true }))
+      const first = yield* Relays.write(3, 2)
+      yield* Effect.scoped(Effect.zipRight(Relays.run("many", outletOf("many")), Relays.untilAt("many", first)))
+      const last = yield* Notes.note("note-0", "later")
+      yield* Effect.scoped(Effect.zipRight(Relays.run("many", outletOf("many")), Relays.untilAt("many", last)))
+      const used = (yield* Effect.promise(() => admin.fetchTopicOffsets(topic))).filter(({ high }) => high !== "0")
+      assert.deepStrictEqual(
+        used.map(({ partition }) => partition),
+        [0]
+      )
+      Relays.assertOnce(yield* read("many"), Relays.range(1, last))
     }).pipe(Effect.provide(Relays.store(":memory:")))
   )
 

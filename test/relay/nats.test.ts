@@ -1,13 +1,17 @@
 /** A relay to a real NATS server: in order and without a gap, over restarts and kills; what comes twice has one id. */
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { EventStore } from "../../src/core/EventStore.ts"
+import * as NatsStore from "../../src/nats/NatsStore.ts"
 import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
 import * as NatsOutlet from "../../src/relay/NatsOutlet.ts"
+import { MessageRefused } from "../../src/relay/Outlet.ts"
 import * as Notes from "../../src/testing/Notes.ts"
 import * as NatsServer from "../NatsServer.ts"
 import * as Nats from "../nats/Nats.ts"
+import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import * as NatsStream from "./NatsStream.ts"
 import * as Relays from "./Relays.ts"
 
@@ -20,6 +24,7 @@ describe.skipIf(NatsServer.found === undefined)("a relay to NATS", () => {
 
   const outletOf = (topic: string, duplicateWindow: number) =>
     NatsOutlet.make({ servers: [server.url.replace("nats://", "")], topic, duplicateWindow })
+  const sender = { relay: "main", logId: "0".repeat(32), epoch: 1, generation: 1 }
   const again = (name: string, position: number) =>
     Effect.gen(function* () {
       const { live } = yield* Relays.until(name, () => true)
@@ -92,6 +97,34 @@ describe.skipIf(NatsServer.found === undefined)("a relay to NATS", () => {
       assert.isAbove(positions.at(-1) ?? 0, positions.length)
       Relays.assertOnce(yield* NatsStream.read(server.url, "GAPS"), positions)
     }).pipe(Effect.provide(Relays.on(Nats.natsStore())))
+  )
+
+  it.scopedLive("sends nothing to subjects that are a log's own, and says which stream that is", () =>
+    Effect.gen(function* () {
+      const url = `${server.url}/ledger?monitor=${server.monitorUrl}&local=${join(yield* temporaryFolder, "a.db")}`
+      yield* Effect.provide(Notes.note("note-1", "a"), NatsStore.layer({ url }))
+      const opened = yield* Effect.flip(outletOf("ledger", 120).open(sender))
+      assert.include(opened.message, "the stream ledger is itself a log")
+    })
+  )
+
+  it.scopedLive("refuses an event whose stream makes too long a subject, so that it alone waits", () =>
+    Effect.gen(function* () {
+      const session = yield* outletOf("long", 120).open(sender)
+      const messageOf = (streamId: string, position: number) => ({
+        id: `${position}`,
+        streamId,
+        position,
+        traceparent: null,
+        body: JSON.stringify({ subject: streamId, sequence: `${position}` })
+      })
+      const send = (streamId: string, position: number) =>
+        session.send([messageOf(streamId, position)], { position, hash: null, parked: new Map() })
+      assert.instanceOf(yield* Effect.flip(send(`note-${"\u6f22".repeat(507)}`, 1)), MessageRefused)
+      // Of the longest that are taken.
+      yield* send(`note-${"\u6f22".repeat(430)}`, 2)
+      assert.strictEqual((yield* NatsStream.read(server.url, "LONG")).length, 1)
+    })
   )
 
   it("names a subject that a server takes, whatever the stream is called", () => {
