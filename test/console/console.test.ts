@@ -8,13 +8,13 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import axe from "axe-core"
 import { Effect } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { inject } from "vitest"
 import * as Service from "../http/Service.ts"
 import { isLong } from "../Random.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
+import * as Axe from "./Axe.ts"
 import * as Chromium from "./Chromium.ts"
 import * as Pages from "./Pages.ts"
 import * as Seed from "./Seed.ts"
@@ -30,19 +30,6 @@ const started = Effect.gen(function* () {
   yield* Seed.bank(url)
   return url
 })
-
-/** What `axe` calls serious or worse. */
-const assertAccessible = async (page: Page, view: string): Promise<void> => {
-  // By the debugger's door, so that the page's policy stays as it is.
-  await page.evaluate(axe.source)
-  const found = await page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run()
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`)
-  })
-  assert.deepStrictEqual(found, [], view)
-}
 
 const seen = (page: Page, text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor()
 const textOf = (page: Page): Promise<string> => page.locator("main").innerText()
@@ -110,7 +97,7 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
           for (const [view, text] of isLong ? views : views.filter(([each]) => few.has(each))) {
             await Pages.go(watched, view)
             await page.locator("main").getByText(new RegExp(text)).first().waitFor()
-            await assertAccessible(page, `${view}, ${colorScheme}, ${width}`)
+            await Axe.assertAccessible(page, `${view}, ${colorScheme}, ${width}`)
             const [wide, all] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth])
             assert.isAtMost(all ?? 0, wide ?? 0, `${view} is wider than ${width}`)
           }
@@ -159,6 +146,53 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
         await page.getByRole("dialog").waitFor()
         await page.keyboard.press("Escape")
         await page.getByRole("dialog").waitFor({ state: "detached" })
+        // Nor does one stay over another view.
+        await page.getByRole("button", { name: "Pause…" }).focus()
+        await page.keyboard.press("Enter")
+        await page.getByRole("dialog").waitFor()
+        await page.goBack()
+        await seen(page, "Account ben")
+        await page.getByRole("dialog").waitFor({ state: "detached" })
+      })
+      watched.assertClean()
+    })
+  )
+
+  it.scopedLive("shows each of many operations once, the newest first, however far they are from each other", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Service.start(["--db", `sqlite:${join(yield* temporaryFolder, "d.db")}`])
+      const operate = (count: number) =>
+        Effect.forEach(Array.from({ length: count }), (_, index) =>
+          Service.ask(`${url}/projections/account_summary/${index % 2 === 0 ? "pause" : "resume"}`, { method: "POST" })
+        )
+      yield* operate(30)
+      yield* Service.ask(`${url}/accounts`, { body: { accountId: "anna", owner: "Anna", currency: "EUR" } })
+      // More than the page looks back over at once.
+      const deposit = Service.ask(`${url}/accounts/anna/deposits`, { body: { amount: "1" } })
+      yield* Effect.replicateEffect(deposit, 600, { concurrency: 16, discard: true })
+      yield* operate(110)
+      const { json } = yield* Service.ask(`${url}/operations?limit=1000`)
+      const entries: ReadonlyArray<string> = json.operations
+        .map(({ sequence }: { readonly sequence: number }) => `#${sequence}`)
+        .toReversed()
+      const [first, next] = [entries[0], entries[100]]
+      assert(first !== undefined && next !== undefined && entries.length >= 140)
+      const watched = yield* open(url, {})
+      yield* Effect.promise(async () => {
+        const { page } = watched
+        const shown = page.getByRole("region", { name: "Operations" }).getByRole("link")
+        const link = (name: string) => page.getByRole("link", { name, exact: true })
+        await Pages.go(watched, "operations")
+        await link(first).waitFor()
+        const newest = await shown.allInnerTexts()
+        await link("Older").click()
+        await link(next).waitFor()
+        const oldest = await shown.allInnerTexts()
+        assert.strictEqual(newest.length, 100)
+        assert.deepStrictEqual([...newest, ...oldest], entries)
+        assert.strictEqual(await link("Older").count(), 0)
+        await link("Newest").click()
+        await link(first).waitFor()
       })
       watched.assertClean()
     })
@@ -184,7 +218,7 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
           "daybook projections pause account_summary --reason 'a look at the table'"
         )
         assert.include(await dialog.innerText(), "curl -X POST")
-        await assertAccessible(page, "an action")
+        await Axe.assertAccessible(page, "an action")
         await confirm.click()
         await seen(page, "Done: it is in the journal")
         await dialog.getByRole("button", { name: "Close" }).click()
@@ -238,7 +272,7 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
         await page.getByLabel("Token").fill("nobody's")
         await page.keyboard.press("Enter")
         await seen(page, "unauthorized")
-        await assertAccessible(page, "sign in")
+        await Axe.assertAccessible(page, "sign in")
         await page.getByLabel("Token").fill("read-token")
         await page.getByRole("button", { name: "Sign in" }).click()
         await seen(page, "account_summary")
@@ -248,8 +282,10 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
         await page.getByLabel("Token").fill("admin-token")
         await page.keyboard.press("Enter")
         await page.getByRole("button", { name: "Rebuild…" }).click()
-        await page.getByRole("dialog").getByRole("button", { name: "Rebuild", exact: true }).click()
-        await seen(page, "Done: it was asked for")
+        const dialog = page.getByRole("dialog")
+        await dialog.getByLabel("Reason").fill("a column is new")
+        await dialog.getByRole("button", { name: "Rebuild", exact: true }).click()
+        await seen(page, "Done: it is in the journal")
       })
       watched.assertClean(/401/)
     })

@@ -7,7 +7,7 @@ import { useContext, useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../../http/SessionApi.ts"
 import * as Api from "./Api.ts"
 import * as Format from "./Format.ts"
-import { type Element, html } from "./Html.ts"
+import { type Children, type Element, html } from "./Html.ts"
 import { Copied, Trouble } from "./Parts.ts"
 
 export const Session = createContext<SessionView | null>(null)
@@ -104,13 +104,32 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
   </dialog>`
 }
 
+/** Opens the dialog of an act. */
+const Choose = createContext<(act: Act) => void>(() => {})
+
+/**
+ * Where dialogs are: beside all views, so that one stays open whose row is gone by what it did, and tells what became of it. It goes with
+ * the view: what is done there is not to be confirmed over another.
+ */
+export const Acting = ({ children }: { readonly children?: Children }): Element => {
+  const [chosen, setChosen] = useState<Act>()
+  useEffect(() => {
+    const leave = () => setChosen(undefined)
+    addEventListener("hashchange", leave)
+    return () => removeEventListener("hashchange", leave)
+  }, [])
+  return html`<${Choose.Provider} value=${setChosen}>
+    ${children}
+    ${chosen !== undefined && html`<${Dialog} act=${chosen} close=${() => setChosen(undefined)} />`}
+  <//>`
+}
+
 /** The buttons of what may be done; none where nothing may. */
 export const Actions = ({ acts }: { readonly acts: ReadonlyArray<Act> }): Element => {
   const mayAct = useMayAct()
-  const [chosen, setChosen] = useState<Act>()
+  const choose = useContext(Choose)
   return html`<div class="acts">
-    ${mayAct && acts.map((act) => html`<button type="button" onClick=${() => setChosen(act)}>${act.title}…</button>`)}
-    ${chosen !== undefined && html`<${Dialog} act=${chosen} close=${() => setChosen(undefined)} />`}
+    ${mayAct && acts.map((act) => html`<button type="button" onClick=${() => choose(act)}>${act.title}…</button>`)}
   </div>`
 }
 

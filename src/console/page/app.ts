@@ -2,7 +2,7 @@
 import { render } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../../http/SessionApi.ts"
-import { Session } from "./Action.ts"
+import { Acting, Session } from "./Action.ts"
 import * as Api from "./Api.ts"
 import * as Format from "./Format.ts"
 import { type Element, html } from "./Html.ts"
@@ -124,7 +124,7 @@ const House = ({ session }: { readonly session: SessionView }): Element => {
     </header>
     <nav class="menu" aria-label="Views">${places.map(({ id, title: name }) => html`<a href=${`#/${id}`} aria-current=${menuOf(place) === id ? "page" : undefined}>${name}</a>`)}</nav>
     <main ref=${main} tabindex="-1">
-      ${app === undefined ? view() : html`<${Words.Application.Provider} value=${app}>${view()}<//>`}
+      <${Acting}>${app === undefined ? view() : html`<${Words.Application.Provider} value=${app}>${view()}<//>`}<//>
     </main>
   <//>`
 }
