@@ -34,10 +34,9 @@ export const Progress: ReadonlyArray<ProjectionCase> = [
           const asked = yield* Projections
           yield* asked.pause("notes")
           yield* until((now) => now.status === "paused")
-          const end = yield* note("a", "two", "three")
-          const { lag, position } = yield* status()
-          // Of positions, of which a log may leave some free.
-          deepStrictEqual([lag.events, lag.events >= 2], [end - position, true])
+          yield* note("a", "two", "three")
+          // However many positions the log leaves free between them.
+          strictEqual((yield* status()).lag.events, 2)
         })
       )
     })
