@@ -47,8 +47,7 @@ interface Known {
   readonly upcaster: StoredForm.Upcaster
 }
 
-/** Every name under which an event was ever stored, with its type. */
-/** `whose` begins each error. */
+/** Every name under which an event was ever stored, with its type. `whose` begins each error. */
 const index = (events: ReadonlyArray<Event.Any>, whose: string): ReadonlyMap<string, Known> => {
   const types = new Map<string, Known>()
   for (const type of events) {

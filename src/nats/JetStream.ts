@@ -146,7 +146,7 @@ interface Acknowledgement {
   readonly seq?: number
 }
 
-/** Another program that listens to the subject may answer too. What it says is no word on what is stored. */
+/** Another program that listens to the subject may answer too. What it says shows nothing about what is stored. */
 const acknowledged = (answer: NatsConnection.Message, expected: number): Effect.Effect<void, NatsFault> => {
   let said: Acknowledgement
   try {

@@ -95,6 +95,7 @@ const open = ({ address, durability = "full", mode = "create", ...clock }: NatsO
     })
 
     const connection = yield* Effect.scoped(writeClient.reserve)
+    // What failed is returned, and the connection is closed with it: whether it could be rolled back changes nothing.
     const transact = <A, E>(
       begin: Effect.Effect<unknown, E>,
       work: Effect.Effect<A, E>,
