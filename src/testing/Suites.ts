@@ -7,6 +7,7 @@ import { Bytes } from "./actor/Bytes.ts"
 import { Clock } from "./actor/Clock.ts"
 import { Conflicts } from "./actor/Conflicts.ts"
 import { Defects } from "./actor/Defects.ts"
+import { HeldAnswers } from "./actor/HeldAnswers.ts"
 import { HeldData } from "./actor/HeldData.ts"
 import { Recoveries } from "./actor/Recoveries.ts"
 import { Recovery } from "./actor/Recovery.ts"
@@ -63,7 +64,7 @@ export const ActorSystemConformance = [
 ]
 
 /** What an `ActorSystem` promises of commands and answers as data: across releases, and as their text reads. */
-export const CommandConformance = [...Releases, ...HeldData]
+export const CommandConformance = [...Releases, ...HeldAnswers, ...HeldData]
 
 /** What a store and a system hold in memory is bounded in bytes. */
 export const BytesConformance = [...Recoveries, ...Bytes]
