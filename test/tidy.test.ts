@@ -35,7 +35,16 @@ const withoutAccounts: ReadonlySet<string> = new Set([
 /** Lines of a file. */
 const longest = 500
 /** Names that had two senses or misled. */
-const former = /\b(?:AccountTerms|TransferWaits|SnapshotSaver)\b|\/(?:Turn|Trust|Utils|Helpers|Common)\.ts/i
+const former = new RegExp(
+  [
+    "\\b(?:AccountTerms|TransferWaits|SnapshotSaver|patiently|unkept)\\b",
+    "\\bFault\\.(?:report|describe|kindOf|placeOf)\\b",
+    "\\b(?:type |Rebuild\\.)Turn\\b",
+    "\\bexport const settle\\b",
+    "\\/(?:Turn|Trust|Fault|Settlement|Utils|Helpers|Common)\\.ts"
+  ].join("|"),
+  "i"
+)
 
 const source = join(import.meta.dirname, "../src")
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))

@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises"
 import process from "node:process"
 import { Duration, Effect, LogLevel, Queue, type Scope } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { Finding } from "./UsageError.ts"
 
 /** How often the file is looked at: its content, since a replaced file may have the time and size of the one before. */
@@ -42,7 +42,7 @@ export const follow = <A>({ form, parse, path, what }: Options<A>): Effect.Effec
       Effect.suspend(() => {
         if (wrong === now) return Effect.void
         wrong = now
-        return Fault.report(LogLevel.Error, `what was read before stays: ${reason}`, {})
+        return FaultLog.report(LogLevel.Error, `what was read before stays: ${reason}`, {})
       })
     const take = (now: string) =>
       Effect.matchEffect(understood(now), {
@@ -51,7 +51,7 @@ export const follow = <A>({ form, parse, path, what }: Options<A>): Effect.Effec
           text = now
           value = next
           wrong = undefined
-          return Fault.report(LogLevel.Info, `${what} was read again`, {})
+          return FaultLog.report(LogLevel.Info, `${what} was read again`, {})
         }
       })
     const look = Effect.matchEffect(read, {

@@ -4,7 +4,7 @@
  */
 import process from "node:process"
 import { Cause, Effect, HashMap, Layer, Logger, type LogLevel } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { Flood, type Summary } from "../core/Flood.ts"
 import * as LogLines from "./LogLines.ts"
 import * as Screen from "./Screen.ts"
@@ -46,7 +46,7 @@ export const pretty = (options: Logger.Logger.Options<unknown>, isColored: boole
   const label = logLevel.label.padEnd(5)
   const level = isColored ? `\u001b[${colors[logLevel._tag]}m${label}\u001b[0m` : label
   const fields: Array<string> = []
-  const below: Array<string> = Cause.isEmpty(cause) ? [] : [Fault.describe(cause)]
+  const below: Array<string> = Cause.isEmpty(cause) ? [] : [FaultLog.describe(cause)]
   for (const [key, value] of HashMap.toEntries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const text = textOf(value)
     if (text.includes("\n")) below.push(`${key}: ${text}`)

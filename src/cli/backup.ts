@@ -5,7 +5,7 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Clock, Duration, Effect, LogLevel, Option } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Backup from "../sql/Backup.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
@@ -76,7 +76,7 @@ export const command = Command.make("backup", options, ({ db, every, file, json,
     if (Option.isNone(interval)) return
     const pause = Option.getOrThrow(interval.value)
     // One that fails is told, and the next one comes all the same.
-    const again = Effect.catchAllCause(once, (cause) => Fault.report(LogLevel.Error, "a backup failed", {}, cause))
+    const again = Effect.catchAllCause(once, (cause) => FaultLog.report(LogLevel.Error, "a backup failed", {}, cause))
     yield* Effect.forever(Effect.delay(again, pause))
   })
 ).pipe(Command.withDescription("Write a copy of the database into a new file, or again and again into a folder."))

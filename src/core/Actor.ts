@@ -27,7 +27,7 @@ import * as Backoff from "./Backoff.ts"
 import { type Decided, Decisions, type Defect, type Effectful } from "./Decisions.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import type { AppendError, QueuePlace, StreamResult } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
 import { Recovery } from "./Recovery.ts"
 import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
@@ -201,7 +201,7 @@ export class Actor implements Answering, Watched {
   }
 
   private log(message: string, cause: Cause.Cause<unknown>) {
-    return Fault.report(LogLevel.Error, message, { streamId: this.streamId }, cause)
+    return FaultLog.report(LogLevel.Error, message, { streamId: this.streamId }, cause)
   }
 
   /** One step of its life: rests, recovers, or serves a batch. */
@@ -263,7 +263,7 @@ export class Actor implements Answering, Watched {
     if (!effect.pending.ask.retryable) return run()
     const lookUp: Batch = { committed: decisions.committed, decided: [decisions.lookUp(effect)], isSpoilt: false }
     return this.append(epoch, lookUp, (result) =>
-      result.verdicts[0]?._tag === "Unkept" ? run() : this.judge(lookUp, result)
+      result.verdicts[0]?._tag === "Unstored" ? run() : this.judge(lookUp, result)
     )
   }
 
@@ -318,7 +318,7 @@ export class Actor implements Answering, Watched {
       else if (verdict?._tag === "StoredBefore") this.answers.replay(one.pending, verdict.command)
       else if (verdict?._tag === "Refused") this.answers.refuse(one.pending, verdict.error, defects)
       // What ended in a defect is not decided again.
-      else if (verdict?._tag === "Unkept" || one.result === "defect") this.answers.conclude(one, head)
+      else if (verdict?._tag === "Unstored" || one.result === "defect") this.answers.conclude(one, head)
       else again.push(one.pending)
     }
     if (conflict === undefined)

@@ -13,7 +13,7 @@ import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import * as Elapsed from "./Elapsed.ts"
 import { EventStore, outsideTransaction } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import { Loading, NoAnswer } from "./Loading.ts"
 import { pendingOf } from "./Mailbox.ts"
 import { Patience } from "./Patience.ts"
@@ -219,14 +219,14 @@ const make = Effect.gen(function* () {
       const what = one.expire(now)
       if (what !== undefined) {
         const { streamId } = one
-        yield* Fault.report(LogLevel.Error, `the actor gave up its ${what}: it did not end in time`, { streamId })
+        yield* FaultLog.report(LogLevel.Error, `the actor gave up its ${what}: it did not end in time`, { streamId })
       }
     }
     ActorMetrics.load(places.liveCount, accepted)
   })
   const period = Math.max(10, Math.min(1_000, shortest / 4))
   const survive = Effect.catchAllCause(sweep, (cause) =>
-    Fault.report(LogLevel.Error, "actors were not looked after this time", {}, cause)
+    FaultLog.report(LogLevel.Error, "actors were not looked after this time", {}, cause)
   )
   yield* Effect.forkScoped(detached(Effect.forever(Effect.delay(survive, period))))
 
@@ -235,7 +235,7 @@ const make = Effect.gen(function* () {
     if (accepted > 0) {
       yield* Deferred.await(drained).pipe(
         Effect.timeout(limits.shutdownTimeout),
-        Effect.catchAll(() => Fault.report(LogLevel.Warning, "stopped with commands unanswered", { accepted }))
+        Effect.catchAll(() => FaultLog.report(LogLevel.Warning, "stopped with commands unanswered", { accepted }))
       )
     }
     for (const actor of [...places.all]) actor.abandon()

@@ -12,7 +12,7 @@ import type { Answer } from "./ActorSystem.ts"
 import type { Decided, Defect } from "./Decisions.ts"
 import type { AnyDefinition, Place } from "./Definition.ts"
 import type { CommandRefusal, StoredCommand } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import type { Mailbox, Pending } from "./Mailbox.ts"
 import type { StreamId } from "./StreamId.ts"
 
@@ -106,7 +106,7 @@ export class Answers {
     const { command, commandId } = first.ask
     const more = others.length > 0 ? { others: others.length } : {}
     const annotations = { streamId: this.of.streamId, command, commandId, ...more }
-    return Fault.report(LogLevel.Error, "a command ended in a defect", annotations, first.cause)
+    return FaultLog.report(LogLevel.Error, "a command ended in a defect", annotations, first.cause)
   }
 
   /**

@@ -87,7 +87,7 @@ const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
   (expected === "noStream" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
 
 const dropped: Verdict = { _tag: "Dropped" }
-const unkept: Verdict = { _tag: "Unkept" }
+const unstored: Verdict = { _tag: "Unstored" }
 
 /** What the id says of a command, whatever it decided now; nothing where it is new. */
 const byId = (
@@ -133,7 +133,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
     const write = (command: ProposedCommand): Verdict => {
       const { answer, causationId, commandId, correlationId, events, fingerprint, outcome, traceparent } = command
       const { metadata = null, payload, principal = null } = command
-      if (outcome === "unkept") return unkept
+      if (outcome === "unstored") return unstored
       let last = head
       const count = rows.length
       for (const { type, schemaVersion, data } of events) {
@@ -231,7 +231,7 @@ export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, s
 
 /** Whether all of a stream's commands hold, and each that has something to store is stored now. */
 const isWritten = ({ conflict, verdicts }: StreamResult): boolean =>
-  conflict === undefined && verdicts.every(({ _tag }) => _tag === "Stored" || _tag === "Unkept")
+  conflict === undefined && verdicts.every(({ _tag }) => _tag === "Stored" || _tag === "Unstored")
 
 /** The result of a request that is not written since another one of its append cannot be. */
 const nothingOf = (
@@ -239,7 +239,7 @@ const nothingOf = (
   request: AppendRequest | undefined,
   { head }: LogState
 ): StreamResult => ({
-  verdicts: verdicts.map((verdict) => (verdict._tag === "Stored" || verdict._tag === "Unkept" ? dropped : verdict)),
+  verdicts: verdicts.map((verdict) => (verdict._tag === "Stored" || verdict._tag === "Unstored" ? dropped : verdict)),
   head: request === undefined ? noHead : head(request.streamId),
   conflict
 })

@@ -96,7 +96,7 @@ export class Decisions {
 
   /** The command of which nothing is known yet but its id, to look that up before its decision runs. */
   lookUp({ pending }: Effectful): Decided {
-    return unkept(pending, "error", () => Effect.dieMessage("a look-up is not an answer"), this.running)
+    return unstored(pending, "error", () => Effect.dieMessage("a look-up is not an answer"), this.running)
   }
 
   /** Whether the rest waits for the next batch: until this one is written, nothing else of the process runs. */
@@ -227,11 +227,11 @@ export class Decisions {
   }
 
   private fail(pending: Pending, error: RuntimeError): void {
-    this.decided.push(unkept(pending, "error", () => error, this.running))
+    this.decided.push(unstored(pending, "error", () => error, this.running))
   }
 
   private defect(pending: Pending, cause: Cause.Cause<never>): void {
-    this.decided.push(unkept(pending, "defect", () => Effect.failCause(cause), this.running))
+    this.decided.push(unstored(pending, "defect", () => Effect.failCause(cause), this.running))
     this.thrown.push({ ask: pending.ask, cause })
   }
 }
@@ -261,16 +261,16 @@ const propose = (
   principal: ask.principal,
   isPersonal: ask.isPersonal,
   metadata: ask.metadata,
-  payload: outcome === "unkept" ? undefined : ask.kept,
+  payload: outcome === "unstored" ? undefined : ask.kept,
   statements: outcome === "success" ? ask.statements : undefined,
   events,
   outcome,
   answer
 })
 
-const unkept = (pending: Pending, result: Decided["result"], answer: Decided["answer"], after: unknown): Decided => ({
+const unstored = (pending: Pending, result: Decided["result"], answer: Decided["answer"], after: unknown): Decided => ({
   pending,
-  proposed: propose(pending, [], "unkept", () => ({ text: "", version: 1 })),
+  proposed: propose(pending, [], "unstored", () => ({ text: "", version: 1 })),
   after,
   answer,
   result
@@ -282,7 +282,7 @@ const refusal = (definition: AnyDefinition, pending: Pending, error: unknown, af
   const answer = ({ position, version }: Place) =>
     Effect.succeed<Answer>({ outcome: "refusal", value, replayed: false, version, position })
   // A caller that did not choose the id cannot come again with it.
-  if (!ask.retryable || !definition.isKept(error)) return unkept(pending, "refusal", answer, after)
+  if (!ask.retryable || !definition.isKept(error)) return unstored(pending, "refusal", answer, after)
   const keep = () => {
     const written = definition.commands.writeAnswer(ask.command, "refusal", error)
     value = written.value

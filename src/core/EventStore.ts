@@ -58,8 +58,8 @@ export interface ProposedCommand {
   /** JSON text of what its sender wants noted. Default: nothing. */
   readonly metadata?: string | null | undefined
   readonly events: ReadonlyArray<EncodedEvent>
-  /** `unkept`: is not stored, but its id is looked up. */
-  readonly outcome: "success" | "refusal" | "unkept"
+  /** `unstored`: is not stored, but its id is looked up. */
+  readonly outcome: "success" | "refusal" | "unstored"
   /** What is kept of its payload beside its entry, as `KeptPayload` writes it. Default: nothing. */
   readonly payload?: string | undefined
   /** What its sender writes with it, where the store takes that. Default: nothing. */
@@ -123,7 +123,7 @@ export type CommandRefusal = CommandIdReused | InvalidArgument | AnswerFailed | 
  *
  * - `Stored`: it is written, with its events.
  * - `StoredBefore`: an earlier append has written it. Its answer is the stored one, whatever was decided now.
- * - `Unkept`: it has nothing to store, its id was not stored before, and what it was decided on is what is stored.
+ * - `Unstored`: it has nothing to store, its id was not stored before, and what it was decided on is what is stored.
  * - `Refused`: it is not written, for a reason of its own.
  * - `Dropped`: it is not written, though nothing is wrong with it. It was decided on what is not stored: on another version of
  *   the stream, or on events of a command before it that is not written now. Decide it again.
@@ -131,7 +131,7 @@ export type CommandRefusal = CommandIdReused | InvalidArgument | AnswerFailed | 
 export type Verdict =
   | { readonly _tag: "Stored"; readonly command: StoredCommand }
   | { readonly _tag: "StoredBefore"; readonly command: StoredCommand }
-  | { readonly _tag: "Unkept" }
+  | { readonly _tag: "Unstored" }
   | { readonly _tag: "Refused"; readonly error: CommandRefusal }
   | { readonly _tag: "Dropped" }
 

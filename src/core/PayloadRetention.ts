@@ -5,7 +5,7 @@
 import { Clock, Duration, Effect, Layer, LogLevel } from "effect"
 import { ActorConfig } from "./ActorConfig.ts"
 import { EventStore } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 
 /** Removed in one transaction. */
 const page = 10_000
@@ -35,7 +35,7 @@ export const layer: Layer.Layer<never, never, EventStore> = Layer.scopedDiscard(
     if (!Number.isFinite(Duration.toMillis(payloadRetention))) return
     yield* removeOlder(payloadRetention).pipe(
       Effect.catchAllCause((cause) =>
-        Fault.report(LogLevel.Warning, "old payloads cannot be removed at present", {}, cause)
+        FaultLog.report(LogLevel.Warning, "old payloads cannot be removed at present", {}, cause)
       ),
       Effect.zipRight(Effect.sleep(interval)),
       Effect.forever,

@@ -10,7 +10,7 @@
 import { Duration, Effect, LogLevel } from "effect"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import * as Elapsed from "./Elapsed.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import type { JournalEntry } from "./Journal.ts"
 import * as Limits from "./Limits.ts"
 
@@ -62,7 +62,7 @@ export const reporter = (maxClockLead: number) => {
       ActorMetrics.recordedAhead()
       if (elapsed - lastAt < reportInterval) return Effect.void
       lastAt = elapsed
-      return Fault.report(
+      return FaultLog.report(
         LogLevel.Warning,
         "an entry of the journal was recorded ahead of the clock; later ones have the clock's time again. Check the clocks.",
         { sequence, aheadMillis: recordedAt - Math.floor(now) }

@@ -14,7 +14,7 @@ import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import * as Backoff from "./Backoff.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import { Loading, NoAnswer } from "./Loading.ts"
 import { StoreUnavailable } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -32,7 +32,7 @@ export class Recovery {
   /** The next recovery begins no earlier. */
   private resumeAt = 0
   /** After a failed recovery: what is answered until then, without another try. */
-  private refusing: { readonly until: number; readonly error: RecoveryFailed } | undefined
+  private recoveryFailure: { readonly until: number; readonly error: RecoveryFailed } | undefined
 
   constructor(host: Host, definition: AnyDefinition, streamId: StreamId) {
     this.host = host
@@ -42,8 +42,9 @@ export class Recovery {
 
   /** What is answered without another try, after a recovery that failed. */
   get failure(): RecoveryFailed | undefined {
-    if (this.refusing !== undefined && this.refusing.until <= this.host.elapsed()) this.refusing = undefined
-    return this.refusing?.error
+    if (this.recoveryFailure !== undefined && this.recoveryFailure.until <= this.host.elapsed())
+      this.recoveryFailure = undefined
+    return this.recoveryFailure?.error
   }
 
   /** Doubles the backoff before the next recovery. */
@@ -97,8 +98,8 @@ export class Recovery {
       }
       ActorMetrics.recoveryFailed()
       const error = new RecoveryFailed({ streamId, cause })
-      yield* Fault.report(LogLevel.Error, "recovery failed", { streamId, attempts }, exit.cause)
-      this.refusing = { until: this.resumeAt, error }
+      yield* FaultLog.report(LogLevel.Error, "recovery failed", { streamId, attempts }, exit.cause)
+      this.recoveryFailure = { until: this.resumeAt, error }
       return Either.left(error)
     }
   }

@@ -10,7 +10,7 @@ import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
 import * as EventLoop from "./EventLoop.ts"
 import type { EventStore, ReadError } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
@@ -105,7 +105,7 @@ const usable = Effect.fnUntraced(function* <S, E extends Tagged>(
     })
     if (Either.isRight(decoded)) return { snapshot, state: decoded.right }
     const what = "snapshot ignored: it is damaged or does not fit the state's schema"
-    yield* Fault.report(LogLevel.Warning, what, { streamId, version: snapshot.version })
+    yield* FaultLog.report(LogLevel.Warning, what, { streamId, version: snapshot.version })
     below = snapshot.version - 1
   }
 })

@@ -11,7 +11,7 @@ import * as ActorMetrics from "./ActorMetrics.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import { detached } from "./Detached.ts"
 import type { EventStore, ReadError } from "./EventStore.ts"
-import * as Fault from "./Fault.ts"
+import * as FaultLog from "./FaultLog.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -66,13 +66,13 @@ export const make = Effect.fnUntraced(function* (
 
   const giveUp = (why: string, streamId: StreamId, cause: Cause.Cause<unknown>) => {
     ActorMetrics.snapshots(0, 1)
-    return Fault.report(LogLevel.Warning, `snapshot given up: ${why}`, { streamId }, cause)
+    return FaultLog.report(LogLevel.Warning, `snapshot given up: ${why}`, { streamId }, cause)
   }
   /** An outage is told once. */
   const unavailable = (count: number, cause: Cause.Cause<unknown>) => {
     ActorMetrics.snapshots(0, count)
     const what = "snapshots given up: the store does not save them"
-    const told = failing ? Effect.void : Fault.report(LogLevel.Warning, what, {}, cause)
+    const told = failing ? Effect.void : FaultLog.report(LogLevel.Warning, what, {}, cause)
     failing = true
     return told
   }

@@ -16,7 +16,7 @@ import { Cause, Context, Duration, Effect, Either, type Layer, LogLevel, Schema 
 import * as CommandId from "../core/CommandId.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { Flood, type Summary } from "../core/Flood.ts"
 import { CurrentMetadata } from "../core/Metadata.ts"
 import { AccessLog } from "./AccessLog.ts"
@@ -90,7 +90,7 @@ const causeOf = ({ cause }: Problem.Problem): Cause.Cause<unknown> =>
 const report = (problem: Problem.Problem, route: string, correlationId: string) => {
   const cause = causeOf(problem)
   const isOurs = problem.code === "internal" || problem.code === "data-damaged"
-  return Fault.report(
+  return FaultLog.report(
     isOurs ? LogLevel.Error : LogLevel.Warning,
     "a request failed",
     { code: problem.code, status: problem.status, route, correlationId },
@@ -111,7 +111,7 @@ const makeTelling = Effect.gen(function* () {
   const sums = (of: (now: number) => ReadonlyArray<Summary>) =>
     Effect.flatMap(Elapsed.millis, (now) =>
       Effect.forEach(of(now), ({ count, kind, mark, seconds }) =>
-        Fault.report(LogLevel.Warning, `${count} more requests failed like it within ${seconds} s`, {
+        FaultLog.report(LogLevel.Warning, `${count} more requests failed like it within ${seconds} s`, {
           kind,
           correlationId: mark
         })
@@ -123,7 +123,7 @@ const makeTelling = Effect.gen(function* () {
   return (problem: Problem.Problem, route: string): Effect.Effect<string> =>
     Effect.flatMap(Elapsed.millis, (now) => {
       const correlationId = CommandId.make()
-      const told = flood.note(`${problem.code} ${route} ${Fault.kindOf(causeOf(problem))}`, correlationId, now)
+      const told = flood.note(`${problem.code} ${route} ${FaultLog.kindOf(causeOf(problem))}`, correlationId, now)
       return told === undefined ? Effect.as(report(problem, route, correlationId), correlationId) : Effect.succeed(told)
     })
 })
@@ -255,7 +255,7 @@ const around =
         const took = performance.now() - since
         return took < slowCommandMs
           ? Effect.void
-          : Fault.report(LogLevel.Warning, "a slow command", { route: of, status, milliseconds: Math.round(took) })
+          : FaultLog.report(LogLevel.Warning, "a slow command", { route: of, status, milliseconds: Math.round(took) })
       }
       const isUnplaced = ({ headers, status }: HttpServerResponse.HttpServerResponse) =>
         method === "POST" &&

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer"
 import { Cause, Data, Deferred, Effect, Either, LogLevel, Stream } from "effect"
 import { EventStore, type ReadError } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamDamaged } from "../core/StoreError.ts"
 import type { EventFilter } from "../projection/EventFilter.ts"
@@ -74,7 +74,7 @@ export const make = Effect.gen(function* () {
     const messages = (after: number): Stream.Stream<Uint8Array, ReadError | SlowConsumer> => {
       /** Says where the feed ends, and goes on behind it where it may. */
       const at = (what: string, place: Place, message: Uint8Array, goesOn: boolean) => {
-        const told = Stream.execute(Fault.report(LogLevel.Error, what, { ...place })).pipe(
+        const told = Stream.execute(FaultLog.report(LogLevel.Error, what, { ...place })).pipe(
           Stream.concat(Stream.make(message))
         )
         return goesOn && place.position !== null ? Stream.concat(told, messages(place.position)) : told
@@ -102,7 +102,7 @@ export const make = Effect.gen(function* () {
         Stream.execute(
           Cause.isInterruptedOnly(cause)
             ? Effect.void
-            : Fault.report(LogLevel.Warning, "a client of the feed was cut off", {}, cause)
+            : FaultLog.report(LogLevel.Warning, "a client of the feed was cut off", {}, cause)
         )
       )
     )

@@ -7,7 +7,7 @@
  */
 import { Cause, Context, Effect, Layer, LogLevel, Metric } from "effect"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Reading from "../core/Reading.ts"
 import * as Traces from "../core/Traces.ts"
 import * as Verified from "../core/Verified.ts"
@@ -108,7 +108,7 @@ const read = (of: string, source: Reading.Source) =>
       onFailure: (cause) =>
         Cause.isInterruptedOnly(cause)
           ? Effect.interrupt
-          : Effect.as(Fault.report(LogLevel.Warning, "figures could not be read", { of }, cause), undefined),
+          : Effect.as(FaultLog.report(LogLevel.Warning, "figures could not be read", { of }, cause), undefined),
       onSuccess: Effect.succeed
     }),
     Effect.map(

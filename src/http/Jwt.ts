@@ -5,7 +5,7 @@
  * `jose` verifies; it is an optional package, for those who have an issuer.
  */
 import { Clock, Effect, LogLevel, Schema } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as StoredText from "../core/StoredText.ts"
 import * as Access from "./Access.ts"
 import * as Tokens from "./Tokens.ts"
@@ -108,8 +108,10 @@ export const make = ({ audience, issuer, keys }: Options): Effect.Effect<Tokens.
       if (now === reachable) return Effect.void
       reachable = now
       return now
-        ? Fault.report(LogLevel.Info, "the keys of the tokens' issuer can be had again", {})
-        : Fault.report(LogLevel.Error, "the keys of the tokens' issuer cannot be had: its tokens are refused", { code })
+        ? FaultLog.report(LogLevel.Info, "the keys of the tokens' issuer can be had again", {})
+        : FaultLog.report(LogLevel.Error, "the keys of the tokens' issuer cannot be had: its tokens are refused", {
+            code
+          })
     }
 
     return (presented) =>

@@ -12,7 +12,7 @@ import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Schema } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Connections from "./Connections.ts"
 import { HttpConfig, type HttpLimits } from "./HttpConfig.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -168,7 +168,9 @@ const make = (address: Address) =>
       if (open > 0) {
         yield* Deferred.await(drained).pipe(
           Effect.timeout(limits.stopTimeout),
-          Effect.catchAll(() => Fault.report(LogLevel.Warning, "stopped with requests unanswered", { requests: open }))
+          Effect.catchAll(() =>
+            FaultLog.report(LogLevel.Warning, "stopped with requests unanswered", { requests: open })
+          )
         )
       }
       server.closeAllConnections()

@@ -7,7 +7,7 @@
  */
 import { type Context, Deferred, Effect, FiberId, FiberSet, Layer, LogLevel, Schedule, Stream } from "effect"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { StoreUnavailable } from "../core/StoreError.ts"
 import { SqlDatabase } from "../sql/SqlDatabase.ts"
 import * as SqlEventStore from "../sql/SqlEventStore.ts"
@@ -77,7 +77,7 @@ const make = Effect.gen(function* () {
       const isKnown = isFailing
       isFailing = true
       const what = "the stream of the log cannot be followed at present"
-      return isKnown ? Effect.void : Fault.report(LogLevel.Warning, what, {}, cause)
+      return isKnown ? Effect.void : FaultLog.report(LogLevel.Warning, what, {}, cause)
     })
   )
   const ticks = Stream.fromSchedule(Schedule.spaced(lookInterval))

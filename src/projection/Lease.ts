@@ -8,7 +8,7 @@
 import { randomUUID } from "node:crypto"
 import { Duration, Effect, LogLevel, Schedule } from "effect"
 import * as Elapsed from "../core/Elapsed.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { LeaseStore } from "./LeaseStore.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
@@ -55,19 +55,21 @@ export const whileHeld = Effect.fnUntraced(function* <R>(name: string, run: Effe
         Effect.orElseSucceed(() => undefined)
       )
     }
-    yield* Fault.report(LogLevel.Warning, "the lease is lost: another process may run this now", { projection: name })
+    yield* FaultLog.report(LogLevel.Warning, "the lease is lost: another process may run this now", {
+      projection: name
+    })
   })
 
   const hold = Effect.gen(function* () {
     for (;;) {
       const until = yield* Effect.catchAllCause(take, (cause) =>
         Effect.as(
-          Fault.report(LogLevel.Warning, "a lease cannot be had at present", { projection: name }, cause),
+          FaultLog.report(LogLevel.Warning, "a lease cannot be had at present", { projection: name }, cause),
           undefined
         )
       )
       if (until !== undefined) {
-        yield* Fault.report(LogLevel.Info, "this process runs the projection now", { projection: name })
+        yield* FaultLog.report(LogLevel.Info, "this process runs the projection now", { projection: name })
         yield* Effect.raceFirst(run, keep(until))
       }
       yield* Effect.sleep(Math.min(lasts / 6, Duration.toMillis(pollInterval)))

@@ -21,7 +21,7 @@ import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import * as Traces from "../core/Traces.ts"
@@ -36,7 +36,7 @@ import * as Rebuild from "./Rebuild.ts"
 import * as Source from "./Source.ts"
 import * as Tail from "./Tail.ts"
 
-/** What the loop remembers of one model between its turns. It may be lost. */
+/** What the loop remembers of one model between two steps. It may be lost. */
 interface Pace {
   readonly generation: number
   readonly backoff: Backoff.Backoff
@@ -100,7 +100,7 @@ export const run = Effect.fnUntraced(function* (
 
   /** By kind: the words of an error may quote an owner or an amount, and the operator finds them in the status. */
   const log = (level: "warn" | "error", what: string, { position, streamId, type, version }: Failure, error: unknown) =>
-    Fault.report(
+    FaultLog.report(
       level === "warn" ? LogLevel.Warning : LogLevel.Error,
       what,
       { projection: name, streamId, version, position, type },
@@ -307,13 +307,13 @@ export const run = Effect.fnUntraced(function* (
     }
     const row = Option.getOrNull(yield* generations.find(name))
     if (row === null || row.paused) return "idle" as const
-    const turns: Array<Rebuild.Turn> = []
+    const outcomes: Array<Rebuild.Outcome> = []
     // Beside a newer release, whose model serves, the one of this version goes on for the processes of this release.
     const own = [row.live, ...row.formers].find((model) => model?.version === version)
     // One that is ahead of the log would miss what came since the log was restored: it waits to be rebuilt.
-    if (own != null && !own.isAhead) turns.push(yield* take(own, limits.maxBatch))
-    turns.push(yield* rebuild.step(row))
-    return turns.find((turned) => turned === "lost") ?? turns.find((turned) => turned === "moved") ?? "idle"
+    if (own != null && !own.isAhead) outcomes.push(yield* take(own, limits.maxBatch))
+    outcomes.push(yield* rebuild.step(row))
+    return outcomes.find((outcome) => outcome === "lost") ?? outcomes.find((outcome) => outcome === "moved") ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
 
   /** Until there is something after what the tail had when this turn began, or a request. */
@@ -327,7 +327,7 @@ export const run = Effect.fnUntraced(function* (
   for (;;) {
     const now = yield* Elapsed.millis
     const seen = tail.end
-    const turned: Rebuild.Turn | "down" = yield* cycle.pipe(
+    const outcome: Rebuild.Outcome | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
           outage.reset()
@@ -336,21 +336,21 @@ export const run = Effect.fnUntraced(function* (
       // The store failed, or a defect of this code: nothing was lost, since all that is remembered is in the store.
       Effect.catchAllCause((cause) =>
         Effect.zipRight(
-          Fault.report(LogLevel.Warning, "a projection cannot go on at present", { projection: name }, cause),
+          FaultLog.report(LogLevel.Warning, "a projection cannot go on at present", { projection: name }, cause),
           Effect.as(backOff(outage), "down" as const)
         )
       )
     )
-    if (turned === "moved") yield* onMove
+    if (outcome === "moved") yield* onMove
     // The one that is ahead of us moves the model; we look again when it may have stopped.
-    if (turned === "lost") yield* Effect.sleep(limits.pollInterval)
-    if (turned === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
-    if (turned === "idle") {
+    if (outcome === "lost") yield* Effect.sleep(limits.pollInterval)
+    if (outcome === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))
+    if (outcome === "idle") {
       const backoffs = [...rebuild.backoffs, ...[...paces.values()].map(({ backoff }) => backoff)]
       const waits = backoffs.flatMap(({ notBefore }) => (notBefore > now ? [notBefore - now] : []))
       yield* sleep(seen, Math.min(Duration.toMillis(limits.pollInterval), ...waits))
     }
-    // The embedded store answers without a pause: let others run between two turns.
+    // The embedded store answers without a pause: let others run between two steps.
     yield* EventLoop.turn
   }
 })

@@ -15,7 +15,7 @@
 import { Cause, Effect, Either, Layer, LogLevel, Option } from "effect"
 import type * as Event from "../core/Event.ts"
 import type { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { Recorded } from "../core/Recorded.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import { GenerationStore } from "./GenerationStore.ts"
@@ -107,7 +107,7 @@ const untilOnLog = Effect.fnUntraced(function* (name: string) {
     if (live?.isAhead !== true) return
     if (!isKnown) {
       const message = "a reaction is ahead of the log, which was restored, and waits to be resumed"
-      yield* Fault.report(LogLevel.Error, message, { reaction: name, position: live.position })
+      yield* FaultLog.report(LogLevel.Error, message, { reaction: name, position: live.position })
     }
     yield* Effect.sleep(pollInterval)
   }
@@ -129,7 +129,7 @@ export const layer = <E extends { readonly _tag: string }, R>(
         const message = "a reaction cannot be registered yet"
         return error instanceof StartRequired
           ? error
-          : Fault.report(LogLevel.Warning, message, { reaction: reaction.name }, cause)
+          : FaultLog.report(LogLevel.Warning, message, { reaction: reaction.name }, cause)
       })
       yield* Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction)))
     })

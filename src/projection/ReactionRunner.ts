@@ -13,7 +13,7 @@ import * as Causation from "../core/Causation.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { Permits } from "../core/Permits.ts"
 import * as Principal from "../core/Principal.ts"
 import type { Recorded } from "../core/Recorded.ts"
@@ -103,7 +103,7 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
     Effect.catchAllCause(effect, (cause) =>
       Cause.isInterruptedOnly(cause)
         ? Effect.interrupt
-        : Fault.report(LogLevel.Warning, "a reaction waits for the store", { reaction: name }, cause).pipe(
+        : FaultLog.report(LogLevel.Warning, "a reaction waits for the store", { reaction: name }, cause).pipe(
             Effect.zipRight(Effect.sleep(limits.pollInterval)),
             Effect.zipRight(persistently(effect))
           )
@@ -212,7 +212,7 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
 
   /** By kind: the words of an error may quote what a log must not, and are in the status. */
   const log = (what: string, met: Source.Met, attempts: number, error: unknown) =>
-    Fault.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts }, Cause.fail(error))
+    FaultLog.report(LogLevel.Warning, what, { reaction: name, ...Source.placeOf(met), attempts }, Cause.fail(error))
 
   const park = Effect.fnUntraced(function* (met: Source.Met, error: unknown, attempts: number) {
     const failure = Batch.failureOf(met, error, attempts)

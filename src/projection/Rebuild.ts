@@ -10,7 +10,7 @@ import { Cause, Duration, Effect, LogLevel, Option, Random } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Reason from "../core/Reason.ts"
 import { GenerationStore } from "./GenerationStore.ts"
 import * as Lease from "./Lease.ts"
@@ -20,7 +20,7 @@ import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
 /** Whether a turn found something to do. `lost`: another runner is at work. */
-export type Turn = "moved" | "idle" | "lost"
+export type Outcome = "moved" | "idle" | "lost"
 
 /** Most events that are counted in one statement. */
 const countPage = 10_000
@@ -34,7 +34,7 @@ const maxSwapPause = 1_000
 export interface Options<E, R> {
   readonly projection: Any
   /** Takes the next events into the new model, at most this many. */
-  readonly take: (shadow: Model, most: number) => Effect.Effect<Turn, E, R>
+  readonly take: (shadow: Model, most: number) => Effect.Effect<Outcome, E, R>
   /** No attempt on this model before this time. */
   readonly notBefore: (shadow: Model) => number
   readonly onSwap: () => void
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     yield* generations.noteBuild(name, { step, version, error, attempts, halted })
     const what = step === "create" ? "the tables of a read model cannot be made" : "a read model cannot be put in place"
     const message = `${what}${halted ? ": its rebuild halts" : " at present"}`
-    yield* Fault.report(halted ? LogLevel.Error : LogLevel.Warning, message, {
+    yield* FaultLog.report(halted ? LogLevel.Error : LogLevel.Warning, message, {
       projection: name,
       version,
       attempts,
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
       // Told where the store takes the note; what failed itself is logged where the step ends.
       Effect.tapErrorTag("StoreUnavailable", ({ cause }) =>
         Effect.catchAllCause(fail(build, { step: "create", halted: false }, cause), (unnoted) =>
-          Fault.report(LogLevel.Warning, "the trouble of a rebuild cannot be noted", { projection: name }, unnoted)
+          FaultLog.report(LogLevel.Warning, "the trouble of a rebuild cannot be noted", { projection: name }, unnoted)
         )
       )
     )
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     // Each batch counted what it passed in its own transaction: together they are the log, each event once.
     if (counted.position < shadow.position) return "moved" as const
     if (counted.events !== shadow.events) {
-      yield* Fault.report(LogLevel.Error, "a rebuild did not pass each event once, and begins again", {
+      yield* FaultLog.report(LogLevel.Error, "a rebuild did not pass each event once, and begins again", {
         projection: name,
         counted: counted.events,
         passed: shadow.events
@@ -139,7 +139,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     if (!swapped) return "idle" as const
     onSwap()
     for (const backoff of [builds, swaps, sweeps]) backoff.reset()
-    yield* Fault.report(LogLevel.Info, "a read model was built and serves", {
+    yield* FaultLog.report(LogLevel.Info, "a read model was built and serves", {
       projection: name,
       version,
       events: counted.events
@@ -165,7 +165,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     }
   })
 
-  const step = Effect.fnUntraced(function* (row: ProjectionRow): Effect.fn.Return<Turn, unknown, R> {
+  const step = Effect.fnUntraced(function* (row: ProjectionRow): Effect.fn.Return<Outcome, unknown, R> {
     const { build, live, rebuildRequested, shadow } = row
     yield* sweepFormers(row)
     if (row.retired > 0 && sweeps.notBefore <= (yield* Elapsed.millis)) {
@@ -213,13 +213,13 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
             (error) =>
               typeof error === "object" && error !== null && "_tag" in error && error._tag === "CheckpointMoved"
           )
-          if (isLost) return Effect.succeed<Turn>("lost")
+          if (isLost) return Effect.succeed<Outcome>("lost")
           if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
           // The store failed, or a defect of this code.
           const message = "a read model cannot be built at present"
-          return Fault.report(LogLevel.Warning, message, { projection: name }, cause).pipe(
+          return FaultLog.report(LogLevel.Warning, message, { projection: name }, cause).pipe(
             Effect.zipRight(backOff(builds)),
-            Effect.as<Turn>("idle")
+            Effect.as<Outcome>("idle")
           )
         })
       ),

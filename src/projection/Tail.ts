@@ -12,7 +12,7 @@
 import { Cause, Duration, Effect, Exit, LogLevel, Queue, Scope, Stream } from "effect"
 import * as EventLoop from "../core/EventLoop.ts"
 import { type EventPage, EventStore, maxPage, type ReadError } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as EventFilter from "./EventFilter.ts"
 import * as EventRing from "./EventRing.ts"
@@ -166,7 +166,7 @@ export class Tail {
       // Each who waits meets a failure where it looks for itself. A defect it may not meet.
       this.watchers.tellAll()
       if (Cause.isDie(exit.cause)) {
-        yield* Fault.report(LogLevel.Warning, "the end of the log cannot be read at present", {}, exit.cause)
+        yield* FaultLog.report(LogLevel.Warning, "the end of the log cannot be read at present", {}, exit.cause)
       }
       // Who comes back to wait wakes it again at once.
       yield* Effect.sleep(pause)

@@ -12,7 +12,7 @@
 import { Cause, Clock, Duration, Effect, LogLevel, Metric, MetricBoundaries } from "effect"
 import * as Causation from "../core/Causation.ts"
 import * as EventLoop from "../core/EventLoop.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Principal from "../core/Principal.ts"
 import { unitTag } from "../core/Reading.ts"
 import * as Lease from "./Lease.ts"
@@ -104,7 +104,7 @@ const drive = Effect.gen(function* () {
       if (due.length === pageSize) continue
       if (failure !== undefined) {
         const message = "timers could not fire, and are tried again"
-        yield* Fault.report(LogLevel.Warning, message, { timers: failures }, failure)
+        yield* FaultLog.report(LogLevel.Warning, message, { timers: failures }, failure)
       }
       const next = yield* PendingTimers.nextAfter(now)
       const left = next === undefined ? poll : next - (yield* Clock.currentTimeMillis)
@@ -117,12 +117,12 @@ const drive = Effect.gen(function* () {
     const rest = yield* Effect.catchAllCause(round, (cause) =>
       Cause.isInterruptedOnly(cause)
         ? Effect.interrupt
-        : Effect.as(Fault.report(LogLevel.Warning, "timers wait for the store", {}, cause), poll)
+        : Effect.as(FaultLog.report(LogLevel.Warning, "timers wait for the store", {}, cause), poll)
     )
     missing = rest === undefined ? missing + 1 : 0
     if (missing === pollsUntilReport) {
       const message = "timers do not fire: their model is not there, so run the projections of the application"
-      yield* Fault.report(LogLevel.Error, message, { projection: PendingTimers.projection.name })
+      yield* FaultLog.report(LogLevel.Error, message, { projection: PendingTimers.projection.name })
     }
     yield* Effect.sleep(rest ?? poll)
   }

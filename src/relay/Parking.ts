@@ -5,7 +5,7 @@
  */
 import { Effect, LogLevel } from "effect"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import * as Batch from "../projection/Batch.ts"
@@ -33,7 +33,7 @@ export const outside = Effect.fnUntraced(function* (at: Model) {
 })
 
 const log = (what: string, relay: string, met: Source.Met, error: unknown) =>
-  Fault.report(LogLevel.Error, what, {
+  FaultLog.report(LogLevel.Error, what, {
     relay,
     ...Source.placeOf(met),
     reason: error instanceof Error ? error.name : ""

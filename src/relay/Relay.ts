@@ -11,7 +11,7 @@
  */
 import { Cause, Duration, Effect, Layer, LogLevel, Option } from "effect"
 import type { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { Application } from "../projection/Application.ts"
 import type * as EventFilter from "../projection/EventFilter.ts"
 import * as Lease from "../projection/Lease.ts"
@@ -70,7 +70,7 @@ export const layer = (
         const error = Option.getOrUndefined(Cause.failureOption(cause))
         return error instanceof StartRequired
           ? error
-          : Fault.report(LogLevel.Warning, "a relay cannot be registered yet", { relay: relay.name }, cause)
+          : FaultLog.report(LogLevel.Warning, "a relay cannot be registered yet", { relay: relay.name }, cause)
       })
       // Also where all of a process is one runner: two of them would fence each other out for ever.
       const lease = Duration.max(limits.lease, leastLease)

@@ -1,5 +1,5 @@
 /**
- * `RelayRunner` runs a relay, in a loop that never ends by itself: it opens a session with the outlet, settles with it where the relay is,
+ * `RelayRunner` runs a relay, in a loop that never ends by itself: it opens a session with the outlet, agrees with it where the relay is,
  * and sends batch after batch behind that, until something fails. Then it waits, and opens the next one.
  *
  * Who decides what:
@@ -16,7 +16,7 @@ import * as Backoff from "../core/Backoff.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Batch from "../projection/Batch.ts"
@@ -28,10 +28,10 @@ import { ProjectionConfig } from "../projection/ProjectionConfig.ts"
 import * as Registration from "../projection/Registration.ts"
 import * as RelayName from "../projection/RelayName.ts"
 import * as Tail from "../projection/Tail.ts"
+import * as Alignment from "./Alignment.ts"
 import { MessageRefused, type Outlet, RelayFenced, type Session } from "./Outlet.ts"
 import * as Parking from "./Parking.ts"
 import * as RelayBatch from "./RelayBatch.ts"
-import * as Settlement from "./Settlement.ts"
 
 /** What is run: see `Relay.ts`. */
 export interface Relayed {
@@ -76,7 +76,7 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
   let isReleasedsTurn = true
 
   const log = (level: LogLevel.LogLevel, what: string, cause?: Cause.Cause<unknown>) =>
-    Fault.report(level, what, { relay: relay.name }, cause)
+    FaultLog.report(level, what, { relay: relay.name }, cause)
 
   const find = Effect.map(generations.find(name), (found) => {
     const row = Option.getOrUndefined(found)
@@ -156,7 +156,7 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
   const converse = Effect.fnUntraced(function* ({ generation }: Model) {
     const identity = yield* events.identity
     const session = yield* relay.outlet.open({ ...identity, relay: relay.name, generation })
-    yield* Settlement.settle(session, name)
+    yield* Alignment.align(session, name)
     hash = session.committed?.hash ?? null
     for (;;) {
       const seen = tail.end
@@ -179,7 +179,7 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
     const [next] = row === undefined ? [] : (yield* events.readAll(row.live.position, 1)).events
     if (row === undefined || next === undefined) return
     const before = row.live.failure?.position === next.position ? row.live.failure.attempts : 0
-    const halted = error instanceof Settlement.RelayHalted
+    const halted = error instanceof Alignment.RelayHalted
     yield* checkpoints.noteFailure(row.live, { ...Batch.failureOf(next, error, before + 1), halted })
   })
 

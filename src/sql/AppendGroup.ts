@@ -61,7 +61,7 @@ const plan = Effect.fnUntraced(function* (
         if (misfits.has(proposed)) continue
         const { command, commandId, events, isNew, outcome } = proposed
         if (!isNew) commandIds.push(commandId)
-        if (outcome !== "unkept") names.add(command)
+        if (outcome !== "unstored") names.add(command)
         for (const { type } of events) names.add(type)
       }
     }

@@ -6,7 +6,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, LogLevel } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import type { SqlDatabase } from "./SqlDatabase.ts"
 
 /** Longest wait for one lock. */
@@ -20,7 +20,7 @@ export const make = ({ dialect, writeClient }: SqlDatabase["Type"]) => {
   /** The work failed for a reason of its own, which its caller gets; that the rollback failed too is for the log. */
   const rollBack = (projection: string, connection: Connection) =>
     Effect.catchAllCause(dialect.rollBack(connection), (cause) =>
-      Fault.report(
+      FaultLog.report(
         LogLevel.Warning,
         "a change of the tables of a read model could not be rolled back",
         { projection },

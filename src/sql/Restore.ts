@@ -21,9 +21,9 @@ import * as AtomicFile from "./AtomicFile.ts"
 import { RestoreRefused } from "./DatabaseError.ts"
 import { innermost } from "./SqlDatabase.ts"
 import * as SqliteDatabase from "./SqliteDatabase.ts"
-import { isBusy } from "./SqliteDialect.ts"
 import * as SqliteDriver from "./SqliteDriver.ts"
 import * as SqliteFile from "./SqliteFile.ts"
+import { isBusy } from "./SqliteLock.ts"
 import * as SqliteStore from "./SqliteStore.ts"
 
 export interface RestoreOptions {

@@ -2,7 +2,7 @@
  * `SlowStatements` reports statements that took longer than they may: their text, which holds no value, and how long.
  */
 import { Effect, LogLevel } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 
 /** Milliseconds from which a statement or a commit is reported. */
 export const defaultLimitMs = 500
@@ -11,7 +11,7 @@ export const defaultLimitMs = 500
 const maxText = 300
 
 const tell = (what: string, ms: number, more: object) =>
-  Fault.report(LogLevel.Warning, what, { milliseconds: Math.round(ms), ...more })
+  FaultLog.report(LogLevel.Warning, what, { milliseconds: Math.round(ms), ...more })
 
 /** Runs a query, and tells when it was slow, also when it failed. */
 export const query = <A, E, R>(limitMs: number, sql: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -10,7 +10,7 @@ import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either, Layer, LogLevel, Option, type Scope, Stream } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Limits from "../core/Limits.ts"
 import { DatabaseError, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
@@ -18,8 +18,9 @@ import * as SlowStatements from "./SlowStatements.ts"
 import { type Dialect, SqlDatabase } from "./SqlDatabase.ts"
 import type * as SqliteClient from "./SqliteClient.ts"
 import * as SqliteDialect from "./SqliteDialect.ts"
-import { isBusy, patiently, sqlite } from "./SqliteDialect.ts"
+import { sqlite } from "./SqliteDialect.ts"
 import * as SqliteFile from "./SqliteFile.ts"
+import * as SqliteLock from "./SqliteLock.ts"
 import type * as SqliteOpening from "./SqliteOpening.ts"
 import {
   asDatabaseError,
@@ -100,7 +101,7 @@ export const copyFile = (filename: string, copy: string): Effect.Effect<void, Da
     if (problem !== undefined) return yield* Effect.fail(problem)
     yield* Effect.scoped(WriteAheadLog.check(filename, reader(filename)))
     const [client, connection] = yield* open(filename, { readonly: true, durability: "full" })
-    yield* patiently()(readApplied(connection, sqlite))
+    yield* SqliteLock.retryWhileBusy()(readApplied(connection, sqlite))
     const [found] = yield* connection.executeValues("PRAGMA quick_check(1)", [])
     if (found?.[0] !== "ok") return yield* Effect.fail<Problem>("damaged")
     yield* client.copyInto(copy)
@@ -144,7 +145,7 @@ const keepLogShort = (filename: string, client: SqliteClient.SqliteClient, limit
       const isKnown = isFailing
       isFailing = true
       const what = "the write-ahead log cannot be cut back at present"
-      return isKnown ? Effect.void : Fault.report(LogLevel.Warning, what, {}, cause)
+      return isKnown ? Effect.void : FaultLog.report(LogLevel.Warning, what, {}, cause)
     })
   )
   return Effect.forkScoped(Effect.forever(Effect.delay(look, lookInterval)))
@@ -163,10 +164,11 @@ const openToWrite = (
     // Where the lineage is noted in a file of Daybook's own, a shared one has a number of the application.
     const noting = isShared
       ? Either.void
-      : yield* Effect.either(patiently()(WriteAheadLog.noteLineage(filename, connection)))
+      : yield* Effect.either(SqliteLock.retryWhileBusy()(WriteAheadLog.noteLineage(filename, connection)))
     const isNoted = Either.isRight(noting)
     // What is written now would be taken for a log of somebody else's after a crash.
-    if (!isNoted && isCopy) return yield* isBusy(noting.left) ? Effect.fail<Problem>("readMeanwhile") : noting.left
+    if (!isNoted && isCopy)
+      return yield* SqliteLock.isBusy(noting.left) ? Effect.fail<Problem>("readMeanwhile") : noting.left
     yield* bringUp(connection, dialect, { isShared })
     // An INSERT of many rows with triggers goes through a table of its own, which is a file by default. Not while indices are
     // made of a large log: they would stand in memory.

@@ -1,27 +1,14 @@
-/** What SQLite does its own way: its codes of errors, its lock that nobody queues for, and its own words in statements. */
+/** What SQLite does its own way: what its codes of errors mean, how a transaction begins and ends, and its own words in statements. */
 import { Buffer } from "node:buffer"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Effect, LogLevel, Predicate, Schedule } from "effect"
-import * as Backoff from "../core/Backoff.ts"
-import * as Fault from "../core/Fault.ts"
+import { Effect, LogLevel, Schedule } from "effect"
+import * as FaultLog from "../core/FaultLog.ts"
 import { words } from "./JournalTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 import { directly } from "./SqliteClient.ts"
+import { codeOf } from "./SqliteErrorCode.ts"
+import * as SqliteLock from "./SqliteLock.ts"
 import * as TablePrefix from "./TablePrefix.ts"
-
-/** Attempts while another process has a lock: after 1 ms and then at most 25 ms, jittered, since nobody queues for it. */
-const lockAttempts = Backoff.schedule({ least: 1, most: 25, factor: 1.5 })
-
-/** Runs the effect again while another process has the lock, for at most this long. */
-export const patiently =
-  (patience: Schedule.Schedule<unknown> = Schedule.recurUpTo("5 seconds")) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.retry(effect, { schedule: Schedule.intersect(lockAttempts, patience), while: isBusy })
-
-export const codeOf = (error: unknown): string => {
-  const cause = innermost(error)
-  return Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
-}
 
 /** The driver's own errors of parameters have no code; nor has the one of a connection that was closed. */
 const isMistake = (error: unknown): boolean => {
@@ -29,9 +16,6 @@ const isMistake = (error: unknown): boolean => {
   if (cause instanceof RangeError || cause instanceof TypeError) return !cause.message.includes("not open")
   return /^SQLITE_(?:(?:ERROR|MISMATCH|CONSTRAINT|RANGE|TOOBIG|AUTH|MISUSE)|READONLY$)/.test(codeOf(error))
 }
-
-/** Another connection has the lock. Nothing was done. */
-export const isBusy = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
 /** A transaction is open already. SQLite has no code for it. */
 const isOpen = (error: unknown): boolean => {
@@ -60,25 +44,25 @@ export const make = (prefix: string): Dialect => {
     adapt: (connection) => connection,
     own: prefix === "" ? (connection) => connection : TablePrefix.over(rename),
     begin: (connection, lockTimeout) => {
-      const begin = patiently(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE"))
+      const begin = SqliteLock.retryWhileBusy(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE"))
       // The caller has the connection to itself: an application left its own transaction open, as after a commit that failed.
       const message = "A transaction that the application left open is rolled back: end it before the next command."
       return Effect.catchIf(begin, isOpen, () =>
-        Fault.report(LogLevel.Warning, message, {}).pipe(
+        FaultLog.report(LogLevel.Warning, message, {}).pipe(
           Effect.zipRight(run(connection, "ROLLBACK")),
           Effect.zipRight(begin)
         )
       )
     },
     beside: null,
-    commit: (connection) => patiently()(run(connection, "COMMIT")),
+    commit: (connection) => SqliteLock.retryWhileBusy()(run(connection, "COMMIT")),
     // Shows that no transaction is open by beginning one: SQLite refuses one within another.
     rollBack: (connection) =>
       Effect.ignore(run(connection, "ROLLBACK")).pipe(
         Effect.zipRight(run(connection, "BEGIN IMMEDIATE")),
         Effect.zipRight(run(connection, "ROLLBACK")),
         // It looks for a transaction before it asks for the lock.
-        Effect.catchIf(isBusy, () => Effect.void),
+        Effect.catchIf(SqliteLock.isBusy, () => Effect.void),
         Effect.asVoid
       ),
     isConstraint: (error) => codeOf(error).startsWith("SQLITE_CONSTRAINT"),

@@ -16,9 +16,11 @@ import * as Migrations from "./Migrations.ts"
 import * as OwnTables from "./OwnTables.ts"
 import { type Dialect, innermost } from "./SqlDatabase.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import { codeOf, patiently, sqlite } from "./SqliteDialect.ts"
+import { sqlite } from "./SqliteDialect.ts"
 import * as SqliteDriver from "./SqliteDriver.ts"
+import { codeOf } from "./SqliteErrorCode.ts"
 import * as SqliteFile from "./SqliteFile.ts"
+import * as SqliteLock from "./SqliteLock.ts"
 import * as TablePrefix from "./TablePrefix.ts"
 import * as WriteAheadLog from "./WriteAheadLog.ts"
 
@@ -100,7 +102,7 @@ export const migrate = (
   dialect: Dialect
 ): Effect.Effect<void, SqlError | LogDamaged | Problem> =>
   connection.executeRaw("BEGIN IMMEDIATE", []).pipe(
-    patiently(),
+    SqliteLock.retryWhileBusy(),
     Effect.zipRight(Migrations.apply(dialect.own(connection), dialect)),
     Effect.zipRight(connection.executeRaw("COMMIT", [])),
     Effect.tapError(() => Effect.ignore(connection.executeRaw("ROLLBACK", []))),
@@ -145,7 +147,7 @@ export interface Found {
 /** The names of all that is in the file, its own included. */
 const namesIn = (connection: Connection): Effect.Effect<ReadonlySet<string>, SqlError> =>
   Effect.map(
-    patiently()(connection.executeValues("SELECT name FROM sqlite_master", [])),
+    SqliteLock.retryWhileBusy()(connection.executeValues("SELECT name FROM sqlite_master", [])),
     (rows) => new Set(rows.map(([name]) => String(name)))
   )
 
@@ -190,7 +192,7 @@ export const check = (
     if (!(yield* findTables(filename, mode, prefix, isShared, dialect))) return { isCopy, isShared, pending: 0 }
     // A client of its own, closed before one that writes could change the file.
     const applied = yield* Effect.scoped(
-      Effect.flatMap(reader(filename), (found) => patiently()(readApplied(found, dialect)))
+      Effect.flatMap(reader(filename), (found) => SqliteLock.retryWhileBusy()(readApplied(found, dialect)))
     )
     if (mode === "readOnly" && applied < migrations.length) return yield* Effect.fail<Problem>("older")
     return { isCopy, isShared, pending: migrations.length - applied }

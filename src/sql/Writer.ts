@@ -19,7 +19,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, LogLevel, Option, PubSub, Stream } from "effect"
 import * as EventLoop from "../core/EventLoop.ts"
 import type { AppendError, AppendResult, QueuePlace } from "../core/EventStore.ts"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import * as Limits from "../core/Limits.ts"
 import * as RecordedAt from "../core/RecordedAt.ts"
 import { OutcomeUnknown, StoreUnavailable, WithinTransaction } from "../core/StoreError.ts"
@@ -172,7 +172,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     Effect.suspend(() => {
       stopped = unavailable(new Error(`${why}; restart the process`))
       const message = `The store takes no more writes: ${why}; restart the process.`
-      return Fault.report(LogLevel.Fatal, message, {}, cause)
+      return FaultLog.report(LogLevel.Fatal, message, {}, cause)
     })
 
   /** Logs once for each kind of fault when the database cannot be written, and once when it can again. */
@@ -182,7 +182,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       const { failed, since } = outage
       outage = undefined
       const seconds = Math.round((performance.now() - since) / 1_000)
-      return Fault.report(LogLevel.Info, "The store takes writes again.", { seconds, failed })
+      return FaultLog.report(LogLevel.Info, "The store takes writes again.", { seconds, failed })
     }
     outage ??= { since: performance.now(), failed: 0, told: new Set() }
     outage.failed++
@@ -190,7 +190,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     if (outage.told.has(kind)) return Effect.void
     outage.told.add(kind)
     const message = `The store takes no writes at present: ${StoreFault.describe(fault.cause)}`
-    return Fault.report(LogLevel.Warning, message, { cause: kind }, Cause.fail(fault))
+    return FaultLog.report(LogLevel.Warning, message, { cause: kind }, Cause.fail(fault))
   }
 
   const rollBack = (connection: Connection) =>

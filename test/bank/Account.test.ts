@@ -201,14 +201,14 @@ describe("an account", () => {
       new InsufficientFunds({ accountId, currency, available: secret, requested: secret }),
       new BalanceNotZero({ accountId, currency, balance: secret })
     ]
-    const unkept = [
+    const unstored = [
       new AccountNotFound({ accountId }),
       new InvalidAmount({ field: "amount", reason: "is no amount" }),
       new UnknownCurrency({ currency: "XXQ" }),
       new TransfersUnreadable({ accountId, transferId: "t1" })
     ]
     for (const error of kept) assert.isTrue(isKept(error), error._tag)
-    for (const error of unkept) assert.isFalse(isKept(error), error._tag)
+    for (const error of unstored) assert.isFalse(isKept(error), error._tag)
     // Messages reach logs: amounts stay in the fields.
     for (const error of kept) assert.notInclude(error.message, secret)
   })

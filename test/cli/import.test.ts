@@ -67,7 +67,7 @@ describe("daybook import --format commands", () => {
   )
 
   it.scoped(
-    "applies the rows of all accounts before one that only its account finds wrong, and goes on when it is mended",
+    "applies the rows of all accounts before one that only its account finds wrong, and goes on when it is fixed",
     () =>
       Effect.gen(function* () {
         const { importing, run } = yield* database()

@@ -53,7 +53,7 @@ const noted = (url: string, enough: number): Effect.Effect<number> =>
 
 describe("daybook restore", () => {
   it.scopedLive(
-    "OP1 the drill: backup under load, kill, put back beside the old write-ahead log, serve: exact, in a new epoch",
+    "the drill: backup under load, kill, put back beside the old write-ahead log, serve: exact, in a new epoch (OP1)",
     () =>
       Effect.gen(function* () {
         const { file, folder } = yield* database(open("a"))
@@ -187,7 +187,7 @@ describe("daybook restore", () => {
 
 describe("daybook restore, killed", () => {
   it.scopedLive(
-    "OP1 leaves the database before or the backup whole, or one that is refused; and goes through when it is run again",
+    "leaves the database before or the backup whole, or one that is refused; and goes through when it is run again (OP1)",
     () =>
       Effect.gen(function* () {
         const { file, folder, importing, run } = yield* database(...some)
@@ -248,7 +248,7 @@ describe("daybook backup into a folder", () => {
     })
   )
 
-  it.scopedLive("OP3 goes on until a signal, which is how it ends in order", () =>
+  it.scopedLive("goes on until a signal, which is how it ends in order (OP3)", () =>
     Effect.gen(function* () {
       const { file, folder } = yield* database(...some)
       const made = () => readdirSync(folder).filter((name) => name.startsWith("daybook-"))

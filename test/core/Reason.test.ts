@@ -2,7 +2,7 @@
 import { SqlError } from "@effect/sql/SqlError"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Schema } from "effect"
-import * as Fault from "../../src/core/Fault.ts"
+import * as FaultLog from "../../src/core/FaultLog.ts"
 import * as Reason from "../../src/core/Reason.ts"
 
 class Rejected extends Data.TaggedError("Rejected")<{ readonly sku: string; readonly count: bigint }> {}
@@ -64,16 +64,17 @@ describe("Reason.describe", () => {
   })
 })
 
-describe("Fault.describe", () => {
+describe("FaultLog.describe", () => {
   it("tells the same errors by kind, and nothing of what they say", () => {
     const error = new Error("of Ada", { cause: new SqlError({ message: "of Ada", cause: refused }) })
-    const text = Fault.describe(Cause.fail(new Rejected({ sku: "Ada", count: 3n }))) + Fault.describe(Cause.fail(error))
+    const text =
+      FaultLog.describe(Cause.fail(new Rejected({ sku: "Ada", count: 3n }))) + FaultLog.describe(Cause.fail(error))
     assert.notInclude(text, "Ada")
     for (const part of ["Rejected", "SqlError", "code 22P02, table orders_v1_g1", "Reason.test.ts"]) {
       assert.include(text, part)
     }
     const circle = new Error("of Ada")
     circle.cause = circle
-    assert.include(Fault.describe(Cause.fail(circle)), "Error")
+    assert.include(FaultLog.describe(Cause.fail(circle)), "Error")
   })
 })

@@ -8,7 +8,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Fiber, Option, type Scope } from "effect"
 import * as NodeSqlite from "../../src/sql/NodeSqlite.ts"
 import * as SqliteClient from "../../src/sql/SqliteClient.ts"
-import { codeOf } from "../../src/sql/SqliteDialect.ts"
+import { codeOf } from "../../src/sql/SqliteErrorCode.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { test } from "./DenoTest.ts"
 

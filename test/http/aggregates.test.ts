@@ -217,7 +217,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HX3 a parameter that the route does not take, or twice, is 400 with its name", () =>
+  it.effect("a parameter that the route does not take, or twice, is 400 with its name (HX3)", () =>
     Effect.gen(function* () {
       const tank = `${yield* Url}/aggregates/Tank/queried`
       yield* ask(`${tank}/Fill`, { body: { litres: "1" } })
@@ -238,7 +238,7 @@ layer(service(sqlite), { excludeTestServices: true })("an aggregate over HTTP", 
     })
   )
 
-  it.effect("HX2 every reply of a command has a position, also where nothing was decided", () =>
+  it.effect("every reply of a command has a position, also where nothing was decided (HX2)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const tank = `${url}/aggregates/Tank/positioned`

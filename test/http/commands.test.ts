@@ -172,7 +172,7 @@ describe("commands", () => {
       })
     )
 
-    it.effect("what may yet succeed is decided anew: an unknown account, a stale version", () =>
+    it.effect("what may yet succeed is decided again: an unknown account, a stale version", () =>
       Effect.gen(function* () {
         const url = yield* Url
         const deposit = ask(`${url}/accounts/unborn/deposits`, { body: { amount: "1" }, key: "unborn" })

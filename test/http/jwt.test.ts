@@ -55,7 +55,7 @@ const isHere = process.env.DAYBOOK_PROGRAM === undefined
 
 describe("JSON Web Tokens", () => {
   it.effect.runIf(isHere)(
-    "HX9 of the issuer's keys are taken, with the principal iss#sub and the scopes of the claim",
+    "of the issuer's keys are taken, with the principal iss#sub and the scopes of the claim (HX9)",
     () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(1_000_000)
@@ -81,7 +81,7 @@ describe("JSON Web Tokens", () => {
   )
 
   it.effect.runIf(isHere)(
-    "HX9 of another issuer, audience, key or algorithm, over or too early, or changed, are not",
+    "of another issuer, audience, key or algorithm, over or too early, or changed, are not (HX9)",
     () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(1_000_000)
@@ -115,7 +115,7 @@ describe("JSON Web Tokens", () => {
   const timeout = 60_000
 
   it.scopedLive(
-    "HX9 are taken by the service beside its own, with keys from a file or a URL, which may be rotated",
+    "are taken by the service beside its own, with keys from a file or a URL, which may be rotated (HX9)",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder

@@ -29,7 +29,7 @@ const isHere = process.env.DAYBOOK_PROGRAM === undefined
 
 layer(Service.layer({ tokens }), { excludeTestServices: true })("who did it", (it) => {
   it.effect.runIf(isHere)(
-    "HX10 the principal of each write is in the event's view and in the journal, reactions by name",
+    "the principal of each write is in the event's view and in the journal, reactions by name (HX10)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
@@ -59,7 +59,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("who did it", (i
   )
 
   it.effect.runIf(isHere)(
-    "HX9 a key of another principal is 422 like any used key, without a word of what it was",
+    "a key of another principal is 422 like any used key, without a word of what it was (HX9)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
@@ -152,7 +152,7 @@ const requested: ReadonlyArray<readonly [key: string, as: string | null, path: s
   ]
 
 describe("a database of an earlier release with principals", () => {
-  it.scopedLive.runIf(isHere)("HX10 tells who did what, gives each the answers of their own, and goes on (ES36)", () =>
+  it.scopedLive.runIf(isHere)("tells who did what, gives each the answers of their own, and goes on (HX10 ES36)", () =>
     Effect.gen(function* () {
       const filename = join(yield* temporaryFolder, "d.db")
       copyFileSync(join(import.meta.dirname, "../fixtures/databases/0012-principals.db"), filename)
@@ -195,7 +195,7 @@ const timeout = 60_000
 
 describe("the access log", () => {
   it.scopedLive(
-    "HX10 has a line for each request: route, status, duration, principal, position, and nothing that a client sent",
+    "has a line for each request: route, status, duration, principal, position, and nothing that a client sent (HX10)",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder

@@ -174,7 +174,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
     })
   )
 
-  it.effect("builds a read model anew when asked, and knows the names of those there are", () =>
+  it.effect("rebuilds a read model when asked, and knows the names of those there are", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const asked = yield* ask(`${url}/projections/account_summary/rebuild`, { method: "POST" })

@@ -297,23 +297,25 @@ describe.runIf(isHere)("a sign-in", () => {
       })
     )
 
-    it.effect("is over when its holder signs out, also for whoever has a copy of the cookie, and its feed ends", () =>
-      Effect.gen(function* () {
-        const url = yield* Url
-        const { reads, writes } = yield* signIn(url, "boss")
-        const other = yield* signIn(url, "boss")
-        const done = yield* send(`${url}/session`, "DELETE", writes)
-        assert.strictEqual(done.status, 204)
-        for (const name of ["daybook-session", "__Host-daybook-session"]) {
-          const found = done.cookies.find((field) => field.startsWith(`${name}=;`))
-          assert.match(found ?? "", /Max-Age=0/)
-        }
-        assertProblem(yield* send(`${url}/events`, "GET", reads), "unauthorized")
-        assert.isNull((yield* send(`${url}/session`, "GET", reads)).json.scope)
-        assert.strictEqual((yield* send(`${url}/events`, "GET", other.reads)).status, 200)
-        // One who has signed out may say so again.
-        assert.strictEqual((yield* send(`${url}/session`, "DELETE", writes)).status, 204)
-      })
+    it.effect(
+      "is over when its holder signs out, also for anyone who has a copy of the cookie, and its feed ends",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* Url
+          const { reads, writes } = yield* signIn(url, "boss")
+          const other = yield* signIn(url, "boss")
+          const done = yield* send(`${url}/session`, "DELETE", writes)
+          assert.strictEqual(done.status, 204)
+          for (const name of ["daybook-session", "__Host-daybook-session"]) {
+            const found = done.cookies.find((field) => field.startsWith(`${name}=;`))
+            assert.match(found ?? "", /Max-Age=0/)
+          }
+          assertProblem(yield* send(`${url}/events`, "GET", reads), "unauthorized")
+          assert.isNull((yield* send(`${url}/session`, "GET", reads)).json.scope)
+          assert.strictEqual((yield* send(`${url}/events`, "GET", other.reads)).status, 200)
+          // One who has signed out may say so again.
+          assert.strictEqual((yield* send(`${url}/session`, "DELETE", writes)).status, 204)
+        })
     )
 
     it.effect("is over with its token: removed, expired, or for less than before", () =>

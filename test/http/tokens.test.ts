@@ -33,7 +33,7 @@ const tokens = parsed(
 )
 
 layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) => {
-  it.effect.runIf(isHere)("HX9 an expired one is 401, like one that nobody knows", () =>
+  it.effect.runIf(isHere)("an expired one is 401, like one that nobody knows (HX9)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const statusOf = (token: string, path: string, method = "GET") =>
@@ -51,7 +51,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) =
   )
 
   it.effect.runIf(isHere)(
-    "HX9 one that is for some aggregates reads and changes these alone, and no list or metric",
+    "one that is for some aggregates reads and changes these alone, and no list or metric (HX9)",
     () =>
       Effect.gen(function* () {
         const url = yield* Url
@@ -103,7 +103,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) =
       })
   )
 
-  it.effect.runIf(isHere)("HX9 its page of the log and its feed have the events of these aggregates alone", () =>
+  it.effect.runIf(isHere)("its page of the log and its feed have the events of these aggregates alone (HX9)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       const headers = bearer("one")
@@ -142,7 +142,7 @@ let revocable = tokens
 layer(Service.layer({ tokens: Tokens.among(() => revocable) }).pipe(Layer.provide(short)), {
   excludeTestServices: true
 })("a token that is revoked", (it) => {
-  it.effect.runIf(isHere)("HX9 ends the feed that it follows, and so does one that is for less now", () =>
+  it.effect.runIf(isHere)("ends the feed that it follows, and so does one that is for less now (HX9)", () =>
     Effect.gen(function* () {
       const url = yield* Url
       for (const now of [parsed(entryOf("other")), parsed(entryOf("all", { aggregates: { Account: ["a"] } }))]) {
@@ -163,7 +163,7 @@ const timeout = 60_000
 
 describe("the file of tokens", () => {
   it.scopedLive(
-    "HX9 is read again when it changes, replaced or written, and on SIGHUP; what is wrong with it changes nothing",
+    "is read again when it changes, replaced or written, and on SIGHUP; what is wrong with it changes nothing (HX9)",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder

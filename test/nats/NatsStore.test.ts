@@ -176,7 +176,7 @@ describe("a log on JetStream", () => {
   )
 
   test(
-    "is found to lack a message that a server lost: by verify where the file has it, and by whoever builds a new file",
+    "is found to lack a message that a server lost: by verify where the file has it, and by a process that builds a new file",
     Effect.gen(function* () {
       const { nats, of, stream } = yield* Nats.address
       yield* Effect.provide(

@@ -36,7 +36,7 @@ const positions = (before: Effect.Effect<void, unknown>) =>
   })
 
 describe("a projection", () => {
-  it("waits twice as long after each failure in a row, up to a limit, not always alike, and begins anew after a success (PR7)", () => {
+  it("waits twice as long after each failure in a row, up to a limit, not always alike, and starts again after a success (PR7)", () => {
     const { clock, pass } = VirtualClock.make()
     const attempts: Array<number> = []
     let isBroken = false

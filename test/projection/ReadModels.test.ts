@@ -196,7 +196,7 @@ describe("a read model that the program no longer declares", () => {
 
 describe("an operator's verbs", () => {
   it(
-    "list what is parked or halted; a skip from the command line is done by whoever runs it next",
+    "list what is parked or halted; a skip from the command line is done by the process that runs it next",
     () =>
       Effect.gen(function* () {
         const filename = join(yield* temporaryFolder, "daybook.db")

@@ -89,7 +89,7 @@ describe("those who wait", () => {
 })
 
 describe("the tail", () => {
-  it("begins anew where the log was restored to before what it had read", () =>
+  it("starts again where the log was restored to before what it had read", () =>
     Effect.gen(function* () {
       const [before, after] = yield* Effect.all([
         Effect.provide(EventStore, EventStoreMemory.layer),

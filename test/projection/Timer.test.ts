@@ -19,7 +19,7 @@ const past = TimerScheduled.make({ due: 0, ...command })
 const fired = { early: false, reason: null, ...command }
 
 describe("Timer", () => {
-  it.effect("does not fire before its time, whoever asks, and is asked again", () =>
+  it.effect("does not fire before its time, whatever asks, and is asked again", () =>
     spec.given(scheduled).when("Fire", { version: 1 }).failsWith(TimerNotDue)
   )
   it.effect("fires once its time has come", () =>

@@ -50,7 +50,7 @@ const assertForeign = (filename: string) =>
 
 describe("a write-ahead log", () => {
   it(
-    "OP1 is refused beside a backup that was put in the file's place, and beside an earlier copy of the file",
+    "is refused beside a backup that was put in the file's place, and beside an earlier copy of the file (OP1)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* at(filename).run(append("a", "c-0"))
@@ -74,7 +74,7 @@ describe("a write-ahead log", () => {
   )
 
   it(
-    "OP1 is taken at whatever instant the process that began it was killed",
+    "is taken at whatever instant the process that began it was killed (OP1)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* at(filename).run(append("a", "c-1"))
@@ -94,7 +94,7 @@ describe("a write-ahead log", () => {
   )
 
   it(
-    "OP1 of a program that notes no lineage is taken when the whole is sound, and refused when it is not",
+    "of a program that notes no lineage is taken when the whole is sound, and refused when it is not (OP1)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* at(filename).run(append("a", "c-1"))
@@ -108,7 +108,7 @@ describe("a write-ahead log", () => {
   )
 
   it(
-    "OP1 is taken where a reader kept its lineage from the file",
+    "is taken where a reader kept its lineage from the file (OP1)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* at(filename).run(append("a", "c-1"))
@@ -124,7 +124,7 @@ describe("a write-ahead log", () => {
   )
 
   it(
-    "OP1 of another kind, a rollback journal, is refused too",
+    "of another kind, a rollback journal, is refused too (OP1)",
     onPath((filename) =>
       Effect.gen(function* () {
         yield* at(filename).run(append("a", "c-1"))
@@ -135,7 +135,7 @@ describe("a write-ahead log", () => {
   )
 
   it(
-    "OP7 what is made may be read by its owner alone: database, log, index and backup",
+    "what is made may be read by its owner alone: database, log, index and backup (OP7)",
     onPath((filename) =>
       at(filename).run(
         Effect.gen(function* () {

@@ -154,7 +154,7 @@ describe("a noted head", () => {
   }
 
   it(
-    "shows a forgery whose hashes were all made anew by somebody who knows the rules, and nothing else does (JR3 JR4)",
+    "shows a forgery whose hashes were all recomputed by somebody who knows the rules, and nothing else does (JR3 JR4)",
     onPath((filename) =>
       Effect.gen(function* () {
         const store = SqliteStore.layer({ filename })

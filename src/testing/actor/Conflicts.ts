@@ -179,7 +179,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "a stream that is shorter than the actor knows it, as of a restored backup, is loaded anew",
+    name: "a stream that is shorter than the actor knows it, as of a restored backup, is loaded again",
     run: Effect.gen(function* () {
       yield* running({}, add("restored", 100))
       let isRestored = false
@@ -208,7 +208,7 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "a stream that was cut and rewritten under its actor is noticed at the next append or read, and loaded anew (JR8)",
+    name: "a stream that was cut and rewritten under its actor is noticed at the next append or read, and loaded again (JR8)",
     run: Effect.gen(function* () {
       // As long as the actor's, shorter, and longer with another past.
       const pasts = { same: [100, 200, 300], shorter: [100], longer: [100, 200, 300, 400] }

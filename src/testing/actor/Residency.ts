@@ -174,7 +174,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
     )
   },
   {
-    name: "neither actors nor snapshots get anything of whoever builds the system or sends a command",
+    name: "neither actors nor snapshots get anything of what builds the system or sends a command",
     run: Effect.gen(function* () {
       class Open extends Context.Tag("daybook/testing/Open")<Open, true>() {}
       let saved = 0

@@ -188,7 +188,7 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "an unkept refusal is decided anew when the command comes again",
+    name: "an unstored refusal is decided again when the command comes again",
     run: Effect.gen(function* () {
       let ready = false
       const decide: Decide = (payload, state, context) =>

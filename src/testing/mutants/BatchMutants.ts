@@ -15,8 +15,8 @@ const stored = (result: StreamResult, request: Parameters<EventStore["Type"]["ap
     const { position, version } = result.head
     const { text, version: answerVersion } = answer({ position, version })
     const kept = { commandId, streamId: request.streamId, command, fingerprint, answer: text, answerVersion }
-    return outcome === "unkept"
-      ? { _tag: "Unkept" }
+    return outcome === "unstored"
+      ? { _tag: "Unstored" }
       : { _tag: "Stored", command: { ...kept, outcome, version, position } }
   })
 })
@@ -161,13 +161,13 @@ export const conflicts: ReadonlyArray<Mutant<Needs>> = [
         if (
           streamId === undefined ||
           typeof version !== "number" ||
-          !commands.every(({ isNew, outcome }) => isNew && outcome === "unkept")
+          !commands.every(({ isNew, outcome }) => isNew && outcome === "unstored")
         ) {
           return append(requests, place)
         }
         const head: Head = { version, position: 0, hash }
         return Effect.succeed([
-          { verdicts: commands.map(() => ({ _tag: "Unkept" as const })), head, conflict: undefined }
+          { verdicts: commands.map(() => ({ _tag: "Unstored" as const })), head, conflict: undefined }
         ])
       }
     }))

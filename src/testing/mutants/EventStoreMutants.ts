@@ -92,7 +92,7 @@ export const EventStoreMutants: ReadonlyArray<Mutant<EventStore>> = [
     "keeps nothing of a success without events",
     ["an append without", "each command of an append", "a success, a kept", "appends of many"],
     proposing((command) =>
-      command.outcome === "success" && command.events.length === 0 ? { ...command, outcome: "unkept" } : command
+      command.outcome === "success" && command.events.length === 0 ? { ...command, outcome: "unstored" } : command
     )
   ),
   mutant("writes three events of a command before it looks at the fourth", ["a batch whose fourth"], ({ append }) => ({
@@ -212,8 +212,8 @@ export const EventStoreMutants: ReadonlyArray<Mutant<EventStore>> = [
   ),
   mutant(
     "keeps what is not to be kept",
-    ["an unkept command", "a success, a kept"],
-    proposing((command) => (command.outcome === "unkept" ? { ...command, outcome: "success" } : command))
+    ["an unstored command", "a success, a kept"],
+    proposing((command) => (command.outcome === "unstored" ? { ...command, outcome: "success" } : command))
   ),
   mutant(
     "takes each command of an id for the one that it stored",

@@ -13,7 +13,7 @@ export const OperationMutants: ReadonlyArray<Mutant<ReadSide>> = [
   mutant("says of no operation that it was done before", ["the same operation"], EventStore, ({ operate }) => ({
     operate: (operation, work) => Effect.map(operate(operation, work), (done) => ({ ...done, replayed: false }))
   })),
-  mutant("gives whoever has a key the entry under it", ["a key that was used"], EventStore, ({ operate }) => {
+  mutant("gives anyone who has a key the entry under it", ["a key that was used"], EventStore, ({ operate }) => {
     const known = new Map<string | null | undefined, Operated>()
     return {
       operate: (operation, work) =>

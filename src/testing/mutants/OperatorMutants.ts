@@ -21,7 +21,7 @@ export const OperatorMutants: ReadonlyArray<Mutant<ReadSide>> = [
   mutant("forgets who had an event skipped", ["a skip is listed"], ExclusionStore, ({ skips }) => ({
     skips: (projection) => Effect.map(skips(projection), (all) => all.map((skip) => ({ ...skip, principal: null })))
   })),
-  mutant("builds a model anew for each skip undone", ["a skip that no model"], ExclusionStore, ({ unskip }) => ({
+  mutant("rebuilds a model for each skip undone", ["a skip that no model"], ExclusionStore, ({ unskip }) => ({
     unskip: (...asked) => Effect.map(unskip(...asked), (undone) => ({ ...undone, rebuilds: true }))
   })),
   mutant(

@@ -127,7 +127,7 @@ export const residency: ReadonlyArray<Mutant<Needs>> = [
     limited(() => ({ snapshotMinEvents: 1_000_000 }))
   ),
   mutant(
-    "saves a snapshot for whoever reads, where actors are let go",
+    "saves a snapshot for a mere reader, where actors are let go",
     ["an actor that was only read"],
     asking(({ register, snapshots, state }, { idleTimeout }) => {
       const known = new Map<string, AnyDefinition>()

@@ -141,7 +141,7 @@ export const retries: ReadonlyArray<Mutant<Needs>> = [
           requests.map((request) => ({
             ...request,
             commands: request.commands.map((command) =>
-              command.outcome === "refusal" ? { ...command, outcome: "unkept" as const } : command
+              command.outcome === "refusal" ? { ...command, outcome: "unstored" as const } : command
             )
           })),
           place
@@ -182,7 +182,7 @@ export const retries: ReadonlyArray<Mutant<Needs>> = [
   ),
   mutant(
     "keeps each refusal",
-    ["an unkept refusal"],
+    ["an unstored refusal"],
     defining(() => ({ isKept: () => true }))
   )
 ]

@@ -76,7 +76,7 @@ const free = until(({ deadLetters }) => deadLetters.length === 0, "forward")
 
 export const Operators: ReadonlyArray<OperatorCase> = [
   {
-    name: "a skip is listed with who, when and why; undone, the model is built anew with the event, and is what it was until then (RD7)",
+    name: "a skip is listed with who, when and why; undone, the model is rebuilt with the event, and is what it was until then (RD7)",
     run: Effect.gen(function* () {
       let isBroken = true
       const projections = [notes(failsOn("bad", () => isBroken))]

@@ -8,7 +8,7 @@ import { counting, keepsUp, query, type ReadSideCase } from "./Counting.ts"
 
 export const Reasons: ReadonlyArray<ReadSideCase> = [
   {
-    name: "a create that fails, or throws, is told as the database said it, and a release that mends it builds the model (RD2)",
+    name: "a create that fails, or throws, is told as the database said it, and a release that fixes it builds the model (RD2)",
     run: Effect.gen(function* () {
       const end = yield* note("a", "one")
       const broken = counting("model", { more: (table) => [`CREATE TABEL ${table}_more (a INTEGER)`] })

@@ -118,7 +118,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "a rebuild that was cut off goes on where it was, and one of an older version is begun anew (PR8)",
+    name: "a rebuild that was cut off goes on where it was, and one of an older version is started again (PR8)",
     run: Effect.gen(function* () {
       const checkpoints = yield* CheckpointStore
       const generations = yield* GenerationStore
@@ -156,7 +156,7 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
     })
   },
   {
-    name: "a rebuild that is never right waits longer each time before it begins anew (PR8)",
+    name: "a rebuild that is never right waits longer each time before it starts again (PR8)",
     run: Effect.gen(function* () {
       const generations = yield* GenerationStore
       let begun = 0

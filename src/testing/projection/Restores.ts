@@ -15,7 +15,7 @@ import { OtherSession } from "./OtherSession.ts"
 
 export const Restores: ReadonlyArray<ReadSideCase> = [
   {
-    name: "a model whose log was restored to an earlier end is ahead, answers nothing, and is built anew (RD3)",
+    name: "a model whose log was restored to an earlier end is ahead, answers nothing, and is rebuilt (RD3)",
     run: Effect.gen(function* () {
       const other = yield* OtherSession
       const kept = yield* note("a", "one", "two")

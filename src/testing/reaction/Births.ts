@@ -174,7 +174,7 @@ export const Births: ReadonlyArray<BirthCase> = [
     })
   },
   {
-    name: "a process that still runs a reaction under its former name begins nothing anew (PM4)",
+    name: "a process that still runs a reaction under its former name begins nothing new (PM4)",
     run: Effect.gen(function* () {
       yield* note("a", "one")
       yield* running(greeting({ startFrom: "beginning" }, []), reached("welcome", 1))

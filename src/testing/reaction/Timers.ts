@@ -124,7 +124,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
     })
   },
   {
-    name: "a timer that was cancelled before its time never fires; one that has fired is told to whoever cancels it (PM2)",
+    name: "a timer that was cancelled before its time never fires; one that has fired is told to the one who cancels it (PM2)",
     run: Effect.gen(function* () {
       yield* within(
         bells,

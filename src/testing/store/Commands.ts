@@ -26,19 +26,19 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
     })
   },
   {
-    name: "an unkept command is looked up by its id and otherwise leaves nothing (ES24)",
+    name: "an unstored command is looked up by its id and otherwise leaves nothing (ES24)",
     run: Effect.gen(function* () {
-      const unkept: ProposedCommand = { ...events("c", 0), outcome: "unkept" }
-      deepStrictEqual(yield* append(request("a", 0, unkept)), [
+      const unstored: ProposedCommand = { ...events("c", 0), outcome: "unstored" }
+      deepStrictEqual(yield* append(request("a", 0, unstored)), [
         {
-          verdicts: [{ _tag: "Unkept" }],
+          verdicts: [{ _tag: "Unstored" }],
           head: { version: 0, position: 0, hash: EventHash.genesis },
           conflict: undefined
         }
       ])
-      strictEqual(yield* tagOf(append(request("a", 1, unkept))), "VersionConflict")
+      strictEqual(yield* tagOf(append(request("a", 1, unstored))), "VersionConflict")
       const first = yield* append(request("a", 0, events("c", 1)))
-      const [again] = yield* append(request("a", 1, { ...events("c", 1), outcome: "unkept" }))
+      const [again] = yield* append(request("a", 1, { ...events("c", 1), outcome: "unstored" }))
       deepStrictEqual(again?.verdicts, [{ _tag: "StoredBefore", command: storedOf(first)[0] }])
     })
   },
@@ -115,7 +115,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
       const broken = { ...events("broken", 1), answer: () => JSON.parse("") }
       const large = command("large", [`"${"x".repeat(maxPayloadBytes)}"`])
       const refusal: ProposedCommand = { ...events("refusal", 0), outcome: "refusal" }
-      const unkept: ProposedCommand = { ...events("unkept", 0), outcome: "unkept" }
+      const unstored: ProposedCommand = { ...events("unstored", 0), outcome: "unstored" }
       // What has no events drops nobody.
       const quiet: ReadonlyArray<readonly [ProposedCommand, string]> = [
         [{ ...reused, events: [], outcome: "refusal" }, "CommandIdReused"],
@@ -141,7 +141,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
           poison,
           behind,
           refusal,
-          unkept,
+          unstored,
           events("there", 1),
           { ...large, commandId: `large-${index}` }
         ]

@@ -87,7 +87,7 @@ export const JournalEntries: ReadonlyArray<Case<EventStore>> = [
       yield* append(request("a", 0, command("c-1", 2), command("c-2", 1, { correlationId: "c-0", causationId: "a@1" })))
       yield* append(request("b", 0, command("c-3", 0, { outcome: "refusal" })))
       yield* append(request("b", 0, command("c-4", 0)), request("a", 3, command("c-5", 1, { traceparent: "t" })))
-      yield* append(request("a", 4, command("c-6", 0, { outcome: "unkept" })))
+      yield* append(request("a", 4, command("c-6", 0, { outcome: "unstored" })))
       yield* Effect.flip(append(request("a", 1, command("c-7", 1))))
       yield* append(request("a", 4, command("c-1", 2)))
       const entries = yield* journal

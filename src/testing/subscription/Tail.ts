@@ -177,7 +177,7 @@ export const Tail: ReadonlyArray<SubscriptionCase> = [
     }).pipe(Effect.provide(ProjectionConfig.layer({ tailEvents: 3 })))
   },
   {
-    name: "where the store does not answer each follower is told, and whoever comes again goes on (RD6)",
+    name: "where the store does not answer each follower is told, and one that comes again goes on (RD6)",
     run: Effect.gen(function* () {
       const store = yield* EventStore
       let isDown = false

@@ -9,7 +9,7 @@ import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import * as Aggregate from "../../src/core/Aggregate.ts"
 import * as Event from "../../src/core/Event.ts"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
-import * as Fault from "../../src/core/Fault.ts"
+import * as FaultLog from "../../src/core/FaultLog.ts"
 import { SnapshotStore } from "../../src/core/SnapshotStore.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import { StoreUnavailable } from "../../src/core/StoreError.ts"
@@ -98,7 +98,7 @@ describe("the log of the actor runtime", () => {
         assert.isTrue(Option.isNone(yield* snapshots.load(StreamId.make("person-long"))))
       }).pipe(Effect.provide(live))
       assert.isTrue(lines.some((line) => line.includes("a snapshot cannot hold the state of Person at owner")))
-      assert.isTrue(lines.some((line) => line.includes("Fault.test.ts")))
+      assert.isTrue(lines.some((line) => line.includes("FaultLog.test.ts")))
       assert.deepStrictEqual(
         lines.filter((line) => line.includes(secret)),
         []
@@ -107,14 +107,14 @@ describe("the log of the actor runtime", () => {
   )
 })
 
-describe("Fault.describe", () => {
+describe("FaultLog.describe", () => {
   it("tells what our own errors say, and of others the kind and the place", () => {
     const down = new StoreUnavailable({ operation: "append", cause: new Error("disk full") })
-    assert.include(Fault.describe(Cause.fail(down)), "the event store cannot append: disk full")
+    assert.include(FaultLog.describe(Cause.fail(down)), "the event store cannot append: disk full")
     const failed = new RecoveryFailed({ streamId: "person-1", cause: new Error(secret) })
-    const text = Fault.describe(Cause.parallel(Cause.fail(failed), Cause.die(new TypeError(secret))))
+    const text = FaultLog.describe(Cause.parallel(Cause.fail(failed), Cause.die(new TypeError(secret))))
     assert.notInclude(text, secret)
-    for (const part of ["RecoveryFailed", "TypeError", "Fault.test.ts"]) assert.include(text, part)
-    assert.strictEqual(Fault.describe(Cause.empty), "an interruption")
+    for (const part of ["RecoveryFailed", "TypeError", "FaultLog.test.ts"]) assert.include(text, part)
+    assert.strictEqual(FaultLog.describe(Cause.empty), "an interruption")
   })
 })

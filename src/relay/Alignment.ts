@@ -1,5 +1,5 @@
 /**
- * `Settlement` brings what the database says of a relay in line with what is committed at the outlet, when a session begins. Where the
+ * `Alignment` brings what the database says of a relay in line with what is committed at the outlet, when a session begins. Where the
  * outlet keeps the progress, that is what counts: it was committed with the messages. An operator's rewind comes before it.
  */
 import { Effect, Option, Schema } from "effect"
@@ -30,7 +30,7 @@ const hashAt = Effect.fnUntraced(function* (position: number) {
 })
 
 /** Has the dead letters say what the outlet does. */
-const settleLetters = Effect.fnUntraced(function* (at: Model, parked: Committed["parked"]) {
+const alignLetters = Effect.fnUntraced(function* (at: Model, parked: Committed["parked"]) {
   const events = yield* EventStore
   const checkpoints = yield* CheckpointStore
   const letters = new Map((yield* checkpoints.deadLetters(at)).map((letter) => [letter.streamId, letter]))
@@ -50,7 +50,7 @@ const settleLetters = Effect.fnUntraced(function* (at: Model, parked: Committed[
 })
 
 /** Fails with `RelayHalted` where only an operator can say where to go on. */
-export const settle = Effect.fnUntraced(function* ({ committed, send }: Session, name: string) {
+export const align = Effect.fnUntraced(function* ({ committed, send }: Session, name: string) {
   const checkpoints = yield* CheckpointStore
   const generations = yield* GenerationStore
   const row = Option.getOrNull(yield* generations.find(name))
@@ -85,5 +85,5 @@ export const settle = Effect.fnUntraced(function* ({ committed, send }: Session,
   if (at.position !== live.position) {
     yield* checkpoints.advance(live, { to: at.position, events: 0, rate: live.rate }, Effect.void)
   }
-  yield* settleLetters(at, committed.parked)
+  yield* alignLetters(at, committed.parked)
 })

@@ -1,5 +1,5 @@
 /**
- * `Fault` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
+ * `FaultLog` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
  * parsers quote what they were given, and those of a decision may, so that owners and amounts would stand in the log.
  */
 import { Cause, Effect, type LogLevel, ParseResult, Predicate } from "effect"
