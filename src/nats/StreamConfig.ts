@@ -3,7 +3,7 @@
  * servers, before anything is written: with other settings it would drop, repeat, rewrite or tear what it acknowledged.
  */
 import { Effect, LogLevel } from "effect"
-import * as Fault from "../core/Fault.ts"
+import * as FaultLog from "../core/FaultLog.ts"
 import { DatabaseError, type Problem } from "../sql/DatabaseError.ts"
 import type * as JetStream from "./JetStream.ts"
 import * as LogMessage from "./LogMessage.ts"
@@ -145,7 +145,7 @@ export const assertServers = Effect.fnUntraced(function* (
   if (durability === "full" && silent.length > 0) {
     const reason = `${silent.join(" and ")} does not answer`
     if (silent.length * 2 >= monitors.length) return yield* fail("notSynced", new Error(reason))
-    yield* Fault.report(LogLevel.Warning, "a server of the log does not say whether it syncs", { reason })
+    yield* FaultLog.report(LogLevel.Warning, "a server of the log does not say whether it syncs", { reason })
   }
   for (const [index, each] of found.entries()) {
     const monitor = monitors[index]
