@@ -8,6 +8,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 /** Files that start, kill and restart whole programs, of this release and of others: slow, and they rarely fail alone. */
 const programs = [
   "test/alerts.test.ts",
+  "test/api.test.ts",
   "test/bench.test.ts",
   "test/inside.test.ts",
   "test/install.test.ts",

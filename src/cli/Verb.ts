@@ -10,6 +10,7 @@ import type { Verb } from "../projection/Application.ts"
 // biome-ignore lint/suspicious/noExplicitAny: name and options are invariant; no other bound takes every command.
 export type OwnCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
 
+/** A verb of an application's own, from a command of `@effect/cli`. */
 export const make = (command: OwnCommand): Verb => ({ "daybook/cli/Verb": true, command })
 
 /** The command of a verb, which `make` has made. */

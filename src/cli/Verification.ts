@@ -36,6 +36,7 @@ export type Problem = JournalCheck.Problem
 /** Problems that are kept; one cause may have many. */
 const maxKept = 100
 
+/** The problem in one line, with its place first. */
 export const describe = ({ problem, streamId, version }: Problem): string =>
   `${streamId} version ${version}: ${problem}`
 

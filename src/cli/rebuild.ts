@@ -80,6 +80,7 @@ const plan = (app: Application, name: string) =>
     Effect.provide(ProjectionsLocal.layerObserver(app.projections))
   )
 
+/** The verb `rebuild` of the application. */
 export const command = (app: Application) =>
   Command.make(
     "rebuild",

@@ -146,6 +146,7 @@ const relations: ReadonlyArray<Limits.Relation<ActorLimits>> = [
   ["maxSnapshotCharacters", "<=", groupCharacters, "a snapshot would not fit in a transaction"]
 ]
 
+/** The limits of actors, which `layer` changes. */
 export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/ActorConfig", {
   defaultValue: () => defaults
 }) {}

@@ -47,6 +47,7 @@ export interface Answer extends Place {
   readonly replayed: boolean
 }
 
+/** What runs aggregates: commands in, answers out. `ActorSystemLocal` and `ActorSystemCluster` are its layers. */
 export class ActorSystem extends Context.Tag("daybook/core/ActorSystem")<
   ActorSystem,
   {

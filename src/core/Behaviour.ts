@@ -22,11 +22,26 @@ type Decide<Name extends string, S, E, R extends Rpc.Any> = {
     Rpc.Error<K>
   >
 }
-type Evolve<_Name extends string, S, E extends { readonly _tag: string }> = {
-  readonly [T in E["_tag"]]: (state: S, event: Extract<E, { readonly _tag: T }>) => S
+declare const rule: unique symbol
+/** What no value is. It stands beside a type so that the compiler shows the name of both where something else is returned. */
+interface Unmakeable {
+  readonly [rule]: never
 }
-type Replies<_Name extends string, S, R extends Rpc.Any> = {
-  readonly [K in R as K["_tag"]]: (state: S, at: Place) => Rpc.Success<K>
+
+/** An `A` under a name whose first part the compiler shows where something else is returned: what is to be. */
+export type Returned<_Rule extends string, A> = A | Unmakeable
+
+type Evolve<Name extends string, S, E extends { readonly _tag: string }> = {
+  readonly [T in E["_tag"]]: (
+    state: S,
+    event: Extract<E, { readonly _tag: T }>
+  ) => Returned<`${Name}.${T}: evolve returns the next state of ${Name}, in the type that its contract declares`, S>
+}
+type Replies<Name extends string, S, R extends Rpc.Any> = {
+  readonly [K in R as K["_tag"]]: (
+    state: S,
+    at: Place
+  ) => Returned<`${Name}.${K["_tag"]}: reply returns what ${K["_tag"]} declares as its success`, Rpc.Success<K>>
 }
 
 /** `Name` is that of the aggregate, for the messages of the compiler. */

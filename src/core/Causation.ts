@@ -13,6 +13,7 @@ export interface Cause {
   readonly causationId: string
 }
 
+/** What caused the commands of an effect. Default: nothing. A reaction sets it for what it sends. */
 export class Causation extends Context.Reference<Causation>()("daybook/core/Causation", {
   defaultValue: (): Cause | null => null
 }) {}

@@ -148,7 +148,7 @@ export const make = (
   }
 
   const invalid = (tag: string, { path, reason }: Json.Misfit): InvalidArgument =>
-    new InvalidArgument({ argument: [tag, path].filter(Boolean).join("."), reason })
+    new InvalidArgument({ argument: [aggregate, tag, path].filter(Boolean).join("."), reason })
 
   const receive: CommandCodec["receive"] = (tag, id, given, commandId, identifying = {}) => {
     const { address, defaults, identity, orders, payload } = command(tag)

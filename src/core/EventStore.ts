@@ -275,6 +275,7 @@ export const maxPageBytes = 4 * 1_048_576
 /** Most entries with their payloads in one page: each payload may be as long as `KeptPayload.maxLength`. */
 export const maxDecided = 200
 
+/** The log of events and its journal: what a store must do for actors and readers. */
 export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,
   {

@@ -224,7 +224,9 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
   })
 })
 
+/** The same with another bound on how far the clock may be ahead. */
 export const layerWith = (options: RecordedAt.ClockOptions): Layer.Layer<EventStore> =>
   Layer.effect(EventStore, make(RecordedAt.maxClockLeadOf(options)))
 
+/** Events and journal in memory, gone with the process: for tests and examples. */
 export const layer: Layer.Layer<EventStore> = layerWith({})

@@ -96,6 +96,7 @@ export type Redecided =
   | { readonly _tag: "Refused"; readonly error: unknown }
   | { readonly _tag: "NotComputed"; readonly reason: NotComputed }
 
+/** Decides the command on this state, and stores nothing. */
 export const redecide = (
   definition: AnyDefinition,
   { command, payload }: { readonly command: string; readonly payload: unknown },

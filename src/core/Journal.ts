@@ -189,6 +189,7 @@ export interface CommandContext
   readonly payloadDigest?: string | null
 }
 
+/** The entry of a command that was decided, with its hash over everything else in it. */
 export const ofCommand = (command: StoredCommand, context: CommandContext): JournalEntry => {
   const entry = {
     sequence: context.sequence,

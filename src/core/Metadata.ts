@@ -34,6 +34,7 @@ export type Any = Metadata<any>
 const wrong = (path: string, reason: string) =>
   new InvalidArgument({ argument: ["metadata", path].filter(Boolean).join("."), reason })
 
+/** Declares what an application notes with its commands beside their payloads. */
 export const make = <A extends object, I>(schema: Schema.Schema<A, I>): Metadata<A> => {
   const codec = TextCodec.make(schema, { isCanonical: true, refuseExcess: true })
 

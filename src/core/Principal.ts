@@ -18,6 +18,7 @@ export interface Sender {
   readonly isPersonal?: boolean
 }
 
+/** Who sends the commands of an effect; null where nobody is named. */
 export class Principal extends Context.Reference<Principal>()("daybook/core/Principal", {
   defaultValue: (): Sender | null => null
 }) {}

@@ -51,6 +51,7 @@ export interface SnapshotPage {
   readonly more: boolean
 }
 
+/** Where states are saved on the way, so that a recovery reads few events. */
 export class SnapshotStore extends Context.Tag("daybook/core/SnapshotStore")<
   SnapshotStore,
   {

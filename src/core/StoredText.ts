@@ -26,6 +26,7 @@ export const maxMetadataBytes = 1_024
 export const maxLength = 1_024
 export const maxBytes = 2_048
 
+/** Whether every store can hold the text: no lone surrogate, no NUL. */
 export const isWellFormed = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 /** Most texts need not be measured: no code unit takes more than 3 bytes. */

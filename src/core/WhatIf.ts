@@ -160,6 +160,7 @@ const otherwiseOf = (
   return isSame ? undefined : { wouldBe: "other-events", error: null }
 }
 
+/** The state with these edits, and the later commands that would have been decided otherwise. Nothing is written. */
 export const run = (
   definition: AnyDefinition,
   id: string,

@@ -53,6 +53,11 @@ const options = {
   }
 } as const
 
+/** On an endpoint: its caller's token needs the scope `read`. */
 export class Read extends HttpApiMiddleware.Tag<Read>()("daybook/http/Access/Read", options) {}
+
+/** On an endpoint: its caller's token needs the scope `write`. */
 export class Write extends HttpApiMiddleware.Tag<Write>()("daybook/http/Access/Write", options) {}
+
+/** On an endpoint: its caller's token needs the scope `admin`. */
 export class Admin extends HttpApiMiddleware.Tag<Admin>()("daybook/http/Access/Admin", options) {}

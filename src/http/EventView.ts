@@ -10,6 +10,7 @@ import type * as ServiceApi from "./ServiceApi.ts"
 
 export type Unreadable = Problem<"data-damaged"> | Problem<"newer-release">
 
+/** Stored events as clients see them: in their current form. */
 export class EventView extends Context.Tag("daybook/http/EventView")<
   EventView,
   {
@@ -19,6 +20,7 @@ export class EventView extends Context.Tag("daybook/http/EventView")<
   }
 >() {}
 
+/** With the codecs of the application's aggregates. */
 export const layer = (app: Application): Layer.Layer<EventView> =>
   Layer.succeed(EventView, {
     streamsOf: (aggregates) =>

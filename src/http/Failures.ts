@@ -17,6 +17,7 @@ import { Problem } from "./Problem.ts"
 export const invalid = (path: string, reason: string) =>
   new Problem("invalid-request", { detail: `${path} ${reason}`, errors: [{ path, reason }] })
 
+/** The caller's own mistake: 400, with what does not fit. */
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
 /** Damage is not an outage: waiting does not end it. */
 export const storeUnavailable = (cause: StoreUnavailable) => {
@@ -27,6 +28,8 @@ export const storeUnavailable = (cause: StoreUnavailable) => {
     cause
   })
 }
+
+/** The command may have been stored: 503, to be asked again under its id. */
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
 /** What says that events are sound and this code does not know them. By name: from another node of a cluster only that comes. */
 const unknownHere: ReadonlySet<string> = new Set([FutureVersion.name, UnknownEvent.name])

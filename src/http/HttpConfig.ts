@@ -83,6 +83,7 @@ export const defaults: HttpLimits = {
   stopTimeout: Duration.seconds(7)
 }
 
+/** The limits of the server, which `layer` changes. */
 export class HttpConfig extends Context.Reference<HttpConfig>()("daybook/http/HttpConfig", {
   defaultValue: () => defaults
 }) {}

@@ -31,6 +31,7 @@ export interface Options<Id extends string, Groups extends HttpApiGroup.HttpApiG
   readonly description?: string
 }
 
+/** The application's own HTTP API with its handlers, for `http` of `Application.make`. */
 export const make = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R, Needs>({
   api,
   description = "",

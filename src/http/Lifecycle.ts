@@ -1,6 +1,7 @@
 /** `Lifecycle` tells the parts of the server that it stops: no new requests, and no stream that would never end. */
 import { Context, Deferred, Effect, Layer } from "effect"
 
+/** Whether the server is stopping, and what makes it stop. */
 export class Lifecycle extends Context.Tag("daybook/http/Lifecycle")<
   Lifecycle,
   {

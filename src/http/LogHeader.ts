@@ -10,6 +10,7 @@ export const name = "daybook-log"
 /** How often to look whether the epoch was raised, by whichever process: no request waits for that. */
 const lookInterval = Duration.seconds(1)
 
+/** Which log it is, for the field `Daybook-Log` of each answer. */
 export class LogHeader extends Context.Tag("daybook/http/LogHeader")<
   LogHeader,
   {

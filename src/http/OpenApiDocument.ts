@@ -185,6 +185,7 @@ export interface About {
   readonly codes: ReadonlyArray<string>
 }
 
+/** The OpenAPI document of the contract. */
 export const make = (api: HttpApi.HttpApi.AnyWithProps, { codes, description, title }: About) => {
   const fields = fieldsOf(api)
   const { components, paths, security: _, ...rest } = clean(OpenApi.fromApi(api)) as OpenApi.OpenAPISpec

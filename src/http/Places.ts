@@ -15,6 +15,7 @@ type Place<Full extends "too-many-waits" | "too-many-subscribers"> = Effect.Effe
   Scope.Scope
 >
 
+/** A bounded number of places for requests that stay open. One that finds none is answered with a problem. */
 export class Places extends Context.Tag("daybook/http/Places")<
   Places,
   {

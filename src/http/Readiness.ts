@@ -15,6 +15,7 @@ const patience = Duration.seconds(2)
 /** No event is ever stored in it: the append takes the store's lock and commits nothing. */
 const stream = "readiness" as StreamId
 
+/** Whether commands can be stored, as `GET /health/ready` says. */
 export class Readiness extends Context.Tag("daybook/http/Readiness")<
   Readiness,
   {

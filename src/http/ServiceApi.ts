@@ -97,6 +97,7 @@ const ahead = Problem.schema("position-ahead")
 const textOf = (contentType: string, example: string) =>
   Schema.String.annotations({ examples: [example] }).pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType }))
 
+/** The routes of the log: pages of it, and the feed. */
 export class Log extends HttpApiGroup.make("log")
   .annotate(OpenApi.Description, "All events, in the order in which they were stored.")
   .add(
@@ -196,6 +197,7 @@ export const LogStats = Schema.Struct({
 })
 export type LogStats = typeof LogStats.Type
 
+/** The routes for operators: health, metrics and documents. */
 export class Operations extends HttpApiGroup.make("operations")
   .annotate(OpenApi.Description, "What those who run the service ask: health, metrics, documents.")
   .add(

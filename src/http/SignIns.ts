@@ -116,6 +116,7 @@ const cookie =
 /** What an answer gets so that the browser has the cookie, or has it no more. */
 type Answering = (response: HttpServerResponse.HttpServerResponse) => HttpServerResponse.HttpServerResponse
 
+/** Who is signed in with a browser, by a cookie. */
 export class SignIns extends Context.Tag("daybook/http/SignIns")<
   SignIns,
   {

@@ -88,6 +88,7 @@ export const among =
       return found
     })
 
+/** Whose a bearer token is, and what it may do. */
 export class Tokens extends Context.Tag("daybook/http/Tokens")<
   Tokens,
   {

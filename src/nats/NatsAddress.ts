@@ -25,6 +25,7 @@ export interface NatsAddress {
 const pattern = /^(nats|tls):\/\/(?:([^@/?]*)@)?([^@/?]+)(?:\/([\w-]{1,64}))?\/?(?:\?(.*))?$/
 const settings = new Set(["local", "monitor", "replicas"])
 
+/** Whether the address is one of a NATS server. */
 export const isNats = (address: string): boolean => /^(?:nats|tls):\/\/./.test(address)
 
 /** A monitor is named in messages, and asks for no password. */

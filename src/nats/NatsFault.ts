@@ -18,6 +18,7 @@ const codes: Readonly<Partial<Record<Kind, string>>> = {
   readOnly: "EROFS"
 }
 
+/** The NATS server cannot be used as it is asked to; `kind` says why. */
 export class NatsFault extends Error {
   override readonly name = "NatsFault"
   readonly kind: Kind

@@ -226,5 +226,6 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   }
 }
 
+/** Whether a value, such as an export of a module, is an application. */
 export const isApplication = (value: unknown): value is Application =>
   typeof value === "object" && value !== null && "daybook/projection/Application" in value

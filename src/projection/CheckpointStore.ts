@@ -42,6 +42,7 @@ export interface Taken {
 
 export type MoveError = CheckpointMoved | StoreUnavailable | OutcomeUnknown
 
+/** Where read models and their checkpoints move, both in one transaction. */
 export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointStore")<
   CheckpointStore,
   {

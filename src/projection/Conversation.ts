@@ -52,6 +52,7 @@ export const causeOf = ({
   return isStreamId(streamId) && version !== "" ? { streamId, version: Number(version) } : null
 }
 
+/** Looks up what led to an event, and what followed from it. */
 export const make = (app: Application) => {
   /** What reactions sent because of the event at this place. */
   const sentBy = Effect.fnUntraced(function* (

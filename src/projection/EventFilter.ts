@@ -24,6 +24,7 @@ export interface Wanted {
   readonly streams: ReadonlySet<string> | null
 }
 
+/** Every event. */
 export const all: Wanted = { prefixes: [""], types: null, streams: null }
 
 /** The narrower of two beginnings, or nothing where no id has both. */
@@ -38,6 +39,7 @@ const ofStreams = (streams: ReadonlySet<string>, prefixes: ReadonlyArray<string>
   return { prefixes: found, streams: new Set(found) }
 }
 
+/** The filter as beginnings of stream ids and types. */
 export const wantedOf = ({ aggregates, streamPrefix = "", streams, types }: EventFilter): Wanted => {
   const prefixes =
     aggregates === undefined
@@ -65,6 +67,7 @@ export const narrow = (one: Wanted, other: Wanted): Wanted => {
   return { types, prefixes: shared, streams: new Set(shared) }
 }
 
+/** Whether the event is wanted. */
 export const fits = (
   { prefixes, streams, types }: Wanted,
   { streamId, type }: Pick<StoredEvent, "streamId" | "type">

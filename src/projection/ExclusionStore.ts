@@ -20,6 +20,7 @@ export interface Unskipped {
   readonly rebuilds: boolean
 }
 
+/** What operators have taken out of models and reactions: skipped events, parked streams. */
 export class ExclusionStore extends Context.Tag("daybook/projection/ExclusionStore")<
   ExclusionStore,
   {

@@ -12,6 +12,7 @@ import * as Conversation from "./Conversation.ts"
 
 const timeOf = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
+/** Explains states and commands of the application, with what its reactions had to do with them. */
 export const make = (app: Application) => {
   const { linksOf } = Conversation.make(app)
 

@@ -13,6 +13,7 @@ import type { BuildFailure, Checkpoint, Generation, ProjectionRow, Written } fro
 import type { Any } from "./Projection.ts"
 import type { CheckpointMoved, CreateFailed, SwapFailed } from "./ProjectionError.ts"
 
+/** The generations of read models: which one serves, and which is being built. */
 export class GenerationStore extends Context.Tag("daybook/projection/GenerationStore")<
   GenerationStore,
   {

@@ -51,6 +51,7 @@ export interface Options<E extends Event.Any> {
   readonly begin: () => Reading<Event.Of<E>>
 }
 
+/** Declares an invariant, for `invariants` of `Application.make`. */
 export const make = <E extends Event.Any>({ begin, events, name }: Options<E>): Invariant<Event.Of<E>> => ({
   name,
   selection: Selection.make(`the invariant ${name}`, events),

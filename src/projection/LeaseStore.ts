@@ -6,6 +6,7 @@ import { Context, type Duration, type Effect } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"
 import type { Written } from "./Model.ts"
 
+/** Who runs a projection or reaction, so that of many processes one does. */
 export class LeaseStore extends Context.Tag("daybook/projection/LeaseStore")<
   LeaseStore,
   {

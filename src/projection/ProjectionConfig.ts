@@ -88,6 +88,7 @@ const relations: ReadonlyArray<Limits.Relation<ProjectionLimits>> = [
 /** Longest single attempt of a reaction. What it asks others must end before, to be reported as what it is. */
 export const attemptTimeout: Duration.Duration = Duration.seconds(30)
 
+/** The limits of projections and reactions, which `layer` changes. */
 export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("daybook/projection/ProjectionConfig", {
   defaultValue: () => defaults
 }) {}

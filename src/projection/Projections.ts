@@ -99,6 +99,7 @@ export interface Abandoning {
   readonly undone: string
 }
 
+/** How projections and reactions are, and what an operator can have done with them. */
 export class Projections extends Context.Tag("daybook/projection/Projections")<
   Projections,
   {

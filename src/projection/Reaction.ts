@@ -79,6 +79,7 @@ export interface Options<E extends Event.Any, R> {
   readonly formerNames?: ReadonlyArray<string>
 }
 
+/** Declares a reaction, for `reactions` of `Application.make`. Throws where its events do not go together. */
 export const make = <E extends Event.Any, R>(options: Options<E, R>): Reaction<Event.Of<E>, R> => {
   const { abandon = null, events, formerNames = [], name, react, startFrom = null } = options
   const selection = Selection.make(`the reaction ${name}`, events)

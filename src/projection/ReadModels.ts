@@ -3,6 +3,7 @@ import { Context, type Effect } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"
 import type { Generation } from "./Model.ts"
 
+/** Queries of read models, which may wait until the model has come to a position. */
 export class ReadModels extends Context.Tag("daybook/projection/ReadModels")<
   ReadModels,
   {

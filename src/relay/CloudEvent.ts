@@ -28,14 +28,17 @@ export interface Message {
 /** Digits of the greatest position. */
 const digits = 16
 
+/** The position as a text that sorts as the number does. */
 export const sequenceOf = (position: number): string => String(position).padStart(digits, "0")
 
+/** The event's id: its place and the beginning of its hash, so that another log has another id. */
 export const idOf = ({ hash, position }: Pick<StoredEvent, "hash" | "position">): string =>
   `${position}-${hash.slice(0, 16)}`
 
 /** An extension without a value is left out. */
 const given = (name: string, value: string | null) => (value === null ? {} : { [name]: value })
 
+/** The event as a CloudEvent, its data in the current form. */
 export const of = (
   app: Pick<Application, "ofStream">,
   { epoch, logId }: LogIdentity,

@@ -63,6 +63,7 @@ const isOne = (codes: ReadonlySet<string | number>, error: unknown): boolean => 
   return error instanceof Error && error.cause !== undefined && isOne(codes, error.cause)
 }
 
+/** Sends to a topic of Kafka, each event once. Nothing is connected before a relay runs. */
 export const make = (options: Options): Outlet => {
   const {
     brokers,

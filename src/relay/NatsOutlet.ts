@@ -68,12 +68,14 @@ const tokenOf = (text: string): string =>
     encodeURIComponent(found).replaceAll(".", "%2E").replaceAll("*", "%2A")
   )
 
+/** The subject of the stream's events: `TOPIC.AGGREGATE.ID`. */
 export const subjectOf = (topic: string, streamId: string): string => {
   const hyphen = streamId.indexOf("-")
   const parts = hyphen < 1 ? [streamId] : [streamId.slice(0, hyphen), streamId.slice(hyphen + 1)]
   return [topic, ...parts.map((part) => tokenOf(part) || "_")].join(".")
 }
 
+/** Sends to a stream of NATS JetStream, each event at least once. Nothing is connected before a relay runs. */
 export const make = (options: Options): Outlet => {
   const { duplicateWindow = 120, password = "", replicas = 1, servers, tls = false, topic = "daybook", user } = options
   const { stream = topic.toUpperCase().replaceAll(/[^A-Z0-9_-]/g, "_") } = options

@@ -41,6 +41,7 @@ export class InvalidRelay extends Error {
   override readonly name = "InvalidRelay"
 }
 
+/** Declares a relay. Throws `InvalidRelay` where its name cannot be one. */
 export const make = ({ filter = {}, name, outlet, startFrom }: Options): Relay => {
   if (!RelayName.isValid(name)) {
     throw new InvalidRelay(

@@ -327,5 +327,6 @@ const make = (options: PostgresOptions) => {
   )
 }
 
+/** Opens the database, and makes or migrates its tables where the mode lets it. */
 export const layer = (options: PostgresOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
   Layer.scoped(SqlDatabase, make(options))

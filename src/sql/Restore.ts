@@ -123,6 +123,7 @@ const exchange = (temporary: string, filename: string, kept: string | null): voi
   AtomicFile.sync(dirname(filename))
 }
 
+/** Puts a backup in the place of the database, as a new epoch of its log. */
 export const restore = (options: RestoreOptions): Effect.Effect<Restored, RestoreRefused> =>
   Effect.gen(function* () {
     const from = resolve(options.from)

@@ -82,6 +82,7 @@ export interface Dialect {
 
 export type Rows = ReadonlyArray<ReadonlyArray<unknown>>
 
+/** One opened database: what reads it, what writes it, and how its SQL is spelled. */
 export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
   SqlDatabase,
   {

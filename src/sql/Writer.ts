@@ -62,6 +62,7 @@ export type Work<A, E, R> = (connection: Connection) => Effect.Effect<A, E, R>
 
 type Failed<E> = Exclude<E, SqlError> | StoreUnavailable | OutcomeUnknown
 
+/** The one way in which this process writes to the database, in groups. */
 export class Writer extends Context.Tag("daybook/sql/Writer")<
   Writer,
   {
@@ -415,5 +416,6 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   })
 })
 
+/** Throws `Limits.InvalidLimit` when a limit is outside its range. */
 export const layer = (options: WriterOptions = {}): Layer.Layer<Writer, never, SqlDatabase> =>
   Layer.scoped(Writer, make(limitsOf(options), RecordedAt.maxClockLeadOf(options)))

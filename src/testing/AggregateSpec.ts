@@ -199,6 +199,7 @@ const answerOf = <S, E extends Tagged>(
   return value
 }
 
+/** Given, when, then for one aggregate, without a store. */
 export const make = <S, E extends Tagged, R extends Rpc.Any>(
   // biome-ignore lint/suspicious/noExplicitAny: the name and the id of the aggregate play no part here.
   aggregate: AggregateClass<any, any, S, E, R>,

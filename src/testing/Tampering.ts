@@ -11,6 +11,7 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 /** New values of some fields of an event, hashes included; null removes the event. */
 export type Edit = Partial<StoredEvent> | null
 
+/** Changes what is stored behind the store's back, for the suites that look for damage. */
 export class Tampering extends Context.Tag("daybook/testing/Tampering")<
   Tampering,
   {

@@ -205,7 +205,7 @@ describe("a payload", () => {
         ring.again = ring
         for (const value of [Number.NaN, 1n, new Date(0), ring, { deep: [undefined] }]) {
           const error = yield* Effect.flip(box.Take({ value }))
-          assert.isTrue(error._tag === "InvalidArgument" && error.argument.startsWith("Take.value"))
+          assert.isTrue(error._tag === "InvalidArgument" && error.argument.startsWith("Box.Take.value"))
         }
       })
     )

@@ -104,6 +104,8 @@ const evolve: Aggregate.BehaviourOf<typeof Tank>["evolve"] = { Filled: (state) =
 const reply: Aggregate.BehaviourOf<typeof Tank>["reply"] = { Fill: (state) => state.litres }
 `
 
+const evolves = "Tank.Filled: evolve returns the next state of Tank, in the type that its contract declares"
+const replies = "Tank.Fill: reply returns what Fill declares as its success"
 const decides =
   'Decided<"Tank.Fill: give Either.right of events that Tank declares, or Either.left of an error that Fill declares"'
 
@@ -178,7 +180,7 @@ const mistakes: ReadonlyArray<Mistake> = [
       "Type 'Rpc<\"Fill\", Struct<{ litres: typeof BigIntFromSelf; }>, typeof Void, typeof Never, never>[]' is not assignable to type '\"Tank.Fill.litres: bigint is not JSON; give it a codec, such as Schema.BigInt\"'",
     said: () =>
       asked({ commands: [Rpc.make("Fill", { payload: { litres: Schema.BigIntFromSelf } })] }, {}, { litres: 1n }),
-    line: "Fill.litres: bigint is not JSON; give it a codec, such as Schema.BigInt"
+    line: "Tank.Fill.litres: bigint is not JSON; give it a codec, such as Schema.BigInt"
   },
   {
     what: "a bigint in an event",
@@ -211,7 +213,19 @@ const mistakes: ReadonlyArray<Mistake> = [
     line: "the success of Tank.Fill cannot be kept: bigint is not JSON; give it a codec, such as Schema.BigInt; make the reply fit its schema"
   },
   {
+    what: "a state of another type",
+    code: "Tank.define({ decide, evolve: { Filled: (state) => state.litres }, reply })",
+    compiler: `Type 'number' is not assignable to type 'Returned<"${evolves}"`
+  },
+  {
+    what: "an evolve that returns nothing",
+    code: "Tank.define({ decide, evolve: { Filled: () => {} }, reply })",
+    compiler: `Type '() => void' is not assignable to type '(state: { readonly litres: number; }, event: { readonly _tag: "Filled"; } & { readonly litres: number; }) => Returned<"${evolves}"`
+  },
+  {
     what: "an answer of another type",
+    code: "Tank.define({ decide, evolve, reply: { Fill: (state) => String(state.litres) } })",
+    compiler: `Type 'string' is not assignable to type 'Returned<"${replies}"`,
     said: () => asked({}, { reply: { Fill: () => "1" } }),
     line: "the success of Tank.Fill cannot be kept: the field does not fit the schema; make the reply fit its schema"
   },

@@ -50,6 +50,7 @@ export const AccountState = Schema.Struct({
 })
 export type AccountState = typeof AccountState.Type
 
+/** A bank account: its contract. What it decides is in `AccountBehaviour.ts`. */
 export class Account extends Aggregate.make("Account", {
   id: AccountId,
   state: AccountState,

@@ -159,6 +159,7 @@ type Decided<C extends keyof typeof refusals> = Either.Either<Events, (typeof re
 /** So many unsettled transfers, and each multiple, make the account ask which of them have ended. */
 const settleEvery = 64
 
+/** What an account does. `hasEnded` says whether the transfer of an open leg has come to its end. */
 export const make = (hasEnded: HasEnded): Behaviour => ({
   decide: {
     Open: ({ currency, overdraftLimit = "0", owner }, account, { id: accountId }) => {

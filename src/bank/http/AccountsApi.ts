@@ -414,6 +414,7 @@ export { defaultLimit, IdempotencyKey, VersionTag } from "../../http/ApiParts.ts
 export { ProjectionView } from "../../http/ProjectionsApi.ts"
 export { EventPage, StoredEvent } from "../../http/ServiceApi.ts"
 
+/** The contract of the account service over HTTP: what clients and the OpenAPI document are made of. */
 export class AccountsApi extends HttpApi.make("daybook")
   .add(Accounts)
   .add(Holds)

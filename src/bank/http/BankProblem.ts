@@ -58,6 +58,7 @@ export const own: Problem.Kinds<RefusalCode | keyof typeof others> = { ...byCode
 export const codes = { ...Problem.codes, ...own }
 export type Code = keyof typeof codes
 
+/** A problem of the bank's own codes. */
 export const make = <C extends keyof typeof own>(code: C, details?: Problem.Details): Problem.Problem<C> =>
   new Problem.Problem<C>(own[code], details)
 
@@ -75,6 +76,7 @@ export type OfRefusal<E> = E extends FieldRefusal
     ? Problem.Problem<"store-unavailable">
     : OfKind<E>
 
+/** The problem that answers the error of a command. */
 export const ofRefusal = (error: KindRefusal): Problem.Problem<RefusalCode> =>
   new Problem.Problem<RefusalCode>(ofAccounts[error._tag], {
     detail: "detail" in error ? error.detail : error.message

@@ -8,6 +8,7 @@ import * as Elapsed from "../../core/Elapsed.ts"
 /** Transfers whose wait is remembered. Those that another process ends are forgotten only when there is no room. */
 const maxRemembered = 10_000
 
+/** How long this process has waited for each transfer, and who waits for its end. */
 export class PendingTransfers extends Context.Tag("daybook/account/PendingTransfers")<
   PendingTransfers,
   {

@@ -28,6 +28,7 @@ export type TransferState = typeof TransferState.Type
 
 const step = { success: TransferView, error: Schema.Union(TransferNotFound, UnexpectedStep) }
 
+/** A transfer between two accounts: its contract. `TransferProcess.ts` brings it to its end. */
 export class Transfer extends Aggregate.make("Transfer", {
   id: TransferId,
   state: TransferState,

@@ -21,6 +21,7 @@ export const defaults: TransferLimits = {
   lookInterval: Duration.millis(250)
 }
 
+/** The limits of transfers, which `layer` changes. */
 export class TransferConfig extends Context.Reference<TransferConfig>()("daybook/account/TransferConfig", {
   defaultValue: () => defaults
 }) {}

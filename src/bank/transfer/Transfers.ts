@@ -46,6 +46,7 @@ export interface RequestOptions extends Aggregate.CommandOptions {
   readonly waits?: boolean
 }
 
+/** Requests transfers and waits for their ends, for a server or for your own code. */
 export class Transfers extends Context.Tag("daybook/account/Transfers")<
   Transfers,
   {

@@ -213,7 +213,7 @@ export const HeldAnswers: ReadonlyArray<ActorSystemCase> = [
         Effect.gen(function* () {
           for (const [what, value, path] of bad) {
             const payload = yield* failureOf(note(open(value).any, what))
-            same([open(payload)._tag, open(payload).argument], ["InvalidArgument", `Note.${path}`], what)
+            same([open(payload)._tag, open(payload).argument], ["InvalidArgument", `Probe.Note.${path}`], what)
             const event = yield* failureOf(note(what, what))
             same([open(event)._tag, open(event).path], ["UnencodableEvent", path], what)
           }

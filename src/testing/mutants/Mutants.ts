@@ -95,6 +95,7 @@ export interface Sound {
   readonly tampered: Layer.Layer<EventStore | Tampering>
 }
 
+/** Each suite with the mutants that it must find, made of these sound implementations. */
 export const suites = ({
   database,
   events,

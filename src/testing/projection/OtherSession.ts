@@ -4,6 +4,7 @@
  */
 import { Context, type Effect, type Scope } from "effect"
 
+/** Somebody else's session on the same database, for what a neighbour may do. */
 export class OtherSession extends Context.Tag("daybook/testing/OtherSession")<
   OtherSession,
   {
