@@ -44,7 +44,7 @@ export const layer = (settings: Settings, self: string | null): Layer.Layer<neve
       const unavailable = (error: unknown) => new StoreUnavailable({ operation: "read", cause: innermost(error) })
       const nodes = Effect.gen(function* () {
         const ClusterFigures = yield* Effect.promise(() => import("../cluster/ClusterFigures.ts"))
-        const all = yield* Effect.mapError(ClusterFigures.nodes(database.read), unavailable)
+        const all = yield* Effect.mapError(ClusterFigures.nodes(database.read, database.dialect), unavailable)
         const now = yield* Clock.currentTimeMillis
         return all.map(({ address, isAlive, seconds, shards }) => {
           return { address, healthy: isAlive, lastHeartbeat: Math.floor(now - seconds * 1_000), shards }

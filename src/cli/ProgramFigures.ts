@@ -23,7 +23,7 @@ export const layer = ({ isNode }: { readonly isNode: boolean }): Layer.Layer<nev
       return {
         build: Effect.succeed([{ ...Reading.gauge("daybook.build.info", null, "What runs: always 1", 1), labels }]),
         database: DatabaseFigures.source(database),
-        ...(isNode && { cluster: ClusterFigures.source(database.read) })
+        ...(isNode && { cluster: ClusterFigures.source(database.read, database.dialect) })
       }
     })
   )

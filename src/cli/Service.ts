@@ -57,7 +57,8 @@ const actorSystem = (db: Database.Place, address: Option.Option<string>) =>
       const [ActorSystemCluster, ClusterNode] = yield* Effect.promise(() =>
         Promise.all([import("../cluster/ActorSystemCluster.ts"), import("../cluster/ClusterNode.ts")])
       )
-      return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db.address, host, port })))
+      const prefix = Option.getOrElse(db.prefix, () => "")
+      return ActorSystemCluster.layer().pipe(Layer.provide(ClusterNode.layer({ url: db.address, prefix, host, port })))
     })
   )
 

@@ -16,6 +16,8 @@ import * as Leases from "./Leases.ts"
 export interface NodeOptions {
   /** `postgres://…` of the log: nodes of one log are one cluster. */
   readonly url: string
+  /** What the names of the log's tables begin with, as its store was told; those of the cluster do too. Default: nothing. */
+  readonly prefix?: string
   /** Where the other nodes reach this one. */
   readonly host: string
   readonly port: number
@@ -75,6 +77,7 @@ export const layer = ({
   host,
   lease: given,
   port,
+  prefix,
   url
 }: NodeOptions): Layer.Layer<Sharding, JoinFailed> => {
   const { lease } = Limits.change(defaults, ranges, given === undefined ? {} : { lease: Duration.decode(given) })
@@ -87,7 +90,7 @@ export const layer = ({
   }
   return NodeClusterSocket.layer({ storage: "byo", shardingConfig }).pipe(
     Layer.provide(MessageStorage.layerNoop),
-    Layer.provide(Layer.provide(Leases.layer(url, lease), ShardingConfig.layer(shardingConfig))),
+    Layer.provide(Layer.provide(Leases.layer(url, lease, prefix), ShardingConfig.layer(shardingConfig))),
     // Some of it comes as a defect: that of the connection for the leases, for one.
     Layer.catchAllCause((cause) =>
       Layer.failCause(

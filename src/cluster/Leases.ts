@@ -11,6 +11,7 @@ import type { ShardingConfig } from "@effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Layer, Schedule } from "effect"
+import { tablesOf } from "./ClusterFigures.ts"
 import * as LeaseDatabase from "./LeaseDatabase.ts"
 
 /** What went wrong, without the wrappers. */
@@ -62,14 +63,18 @@ export const steadfast = (
   })
 }
 
-/** The leases of one node, each for this long. */
-export const layer = (url: string, lease: Duration.Duration): Layer.Layer<RunnerStorage, SqlError, ShardingConfig> =>
+/** The leases of one node, each for this long, in tables whose names begin as those of its log. */
+export const layer = (
+  url: string,
+  lease: Duration.Duration,
+  prefix?: string
+): Layer.Layer<RunnerStorage, SqlError, ShardingConfig> =>
   Layer.effect(
     RunnerStorage,
     Effect.map(RunnerStorage, (storage) => steadfast(storage, lease, () => performance.now()))
   ).pipe(
     Layer.provide(
-      SqlRunnerStorage.layerWith({ prefix: "daybook" }).pipe(
+      SqlRunnerStorage.layerWith({ prefix: tablesOf(prefix) }).pipe(
         Layer.retry(Schedule.whileInput(Schedule.intersect(Schedule.recurs(5), Schedule.spaced("50 millis")), isRace))
       )
     ),

@@ -35,6 +35,11 @@ const problems = {
   damaged: ["is damaged", "restore a backup"],
   notDurable: ["does not keep the durability it was opened with", "report this with the version of its driver"],
   fsyncOff: ["runs with fsync off, so a commit may be lost with the power", "turn it on, or ask for durability normal"],
+  notPostgres: ["is not one of PostgreSQL", "provide the PgClient that the application has, or give an address"],
+  elsewhere: [
+    "is reached by the SqlClient of the application on another server or in another schema than its settings say",
+    "give that client a url with all of them, or give Daybook an address"
+  ],
   oldServer: ["is on a PostgreSQL older than 15", "upgrade the server"],
   standby: [
     "is read only at present, and its tables are to be made or migrated first",

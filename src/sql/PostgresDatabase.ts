@@ -4,7 +4,9 @@
  */
 import { randomUUID } from "node:crypto"
 import { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import * as Reactivity from "@effect/experimental/Reactivity"
+import { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { PgClient } from "@effect/sql-pg/PgClient"
@@ -15,14 +17,14 @@ import { DatabaseError, LogDamaged, type Problem } from "./DatabaseError.ts"
 import * as LogStatements from "./LogStatements.ts"
 import * as Migrations from "./Migrations.ts"
 import * as OwnTables from "./OwnTables.ts"
+import * as PostgresAddress from "./PostgresAddress.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
 import * as SlowStatements from "./SlowStatements.ts"
 import { type Dialect, innermost, SqlDatabase } from "./SqlDatabase.ts"
 import * as TablePrefix from "./TablePrefix.ts"
 
-export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`. The tables are made in the first schema of its search path. */
-  readonly url: string
+/** How the database is opened, wherever it is. */
+export interface PostgresSettings {
   /**
    * `create` (default): makes the tables where they are missing. `existing`: opens them, never makes them. `readOnly`: opens
    * them to read, and never migrates or changes them.
@@ -42,6 +44,12 @@ export interface PostgresOptions {
    * stand still; and a connection that is silent for a third longer is given up: the server or the way to it is gone.
    */
   readonly statementTimeout?: Duration.DurationInput
+}
+
+/** Where it is, too. */
+export interface PostgresOptions extends PostgresSettings {
+  /** `postgres://user:password@host:port/database`. The tables are made in the first schema of its search path. */
+  readonly url: string
 }
 
 /**
@@ -73,12 +81,12 @@ interface ConnectOptions {
 }
 
 const connect = (
-  url: string,
+  { ssl, stream, url }: PostgresAddress.PostgresAddress,
   { maxConnections, silenceMs = 0 }: ConnectOptions
 ): Effect.Effect<PgClient, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const driver = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
-    const sockets = new Set<Socket>()
+    const sockets = new Set<Duplex>()
     let isOpen = true
     // The driver loses a connection that is still being made when its scope closes, and that would hold the process.
     yield* Effect.addFinalizer(() =>
@@ -93,11 +101,13 @@ const connect = (
       connectTimeout,
       maxConnections,
       types,
+      ...(ssl !== undefined && { ssl }),
       stream: () => {
-        const socket = new Socket()
+        const socket = stream()
         if (isOpen) sockets.add(socket)
-        else socket.unref()
         socket.once("close", () => sockets.delete(socket))
+        if (!(socket instanceof Socket)) return socket
+        if (!isOpen) socket.unref()
         socket.setKeepAlive(true, 10_000)
         socket.setTimeout(silenceMs, () => {
           socket.destroy(Object.assign(new Error("the server is silent"), { code: "ETIMEDOUT" }))
@@ -118,11 +128,11 @@ const beatTimeout = "1 second"
  * Runs `wake` after each commit of another process, and whenever one may have been missed. The driver says nothing when the
  * connection that listens is lost, so it must hear from itself; else a new one takes its place.
  */
-const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
+const listen = (address: PostgresAddress.PostgresAddress, sender: string, wake: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
     // The second is for the driver, which cancels a query that is cut off through a connection of the same pool: with one it
     // would wait for itself, and what closes the database would wait for it.
-    const client = yield* connect(url, { maxConnections: 2 })
+    const client = yield* connect(address, { maxConnections: 2 })
     const heard = yield* Queue.sliding<void>(1)
     const beat = client.unsafe("SELECT pg_notify($1, $2)", [PostgresDialect.channel, sender]).pipe(
       Effect.zipRight(Effect.timeoutFail(heard, { duration: beatTimeout, onTimeout: () => "the server is not heard" })),
@@ -135,27 +145,6 @@ const listen = (url: string, sender: string, wake: Effect.Effect<unknown>) =>
     )
     yield* Effect.raceFirst(hear, beats)
   }).pipe(Effect.scoped, Effect.sandbox, Effect.retry(Backoff.schedule({ least: 100, most: 5_000 })))
-
-/** The address without its password. */
-const nameOf = (url: string): string => {
-  try {
-    const { host, pathname } = new URL(url)
-    return `postgres://${host}${pathname}`
-  } catch {
-    return "the address of the PostgreSQL database"
-  }
-}
-
-/** The same address for who only reads, with how long a statement of it may take, where it says nothing of that. */
-const toRead = (url: string, statementTimeoutMs: number): string => {
-  const address = new URL(url)
-  const options = address.searchParams.get("options") ?? ""
-  address.searchParams.set("options", `${options} -c default_transaction_read_only=on`.trim())
-  if (!address.searchParams.has("statement_timeout")) {
-    address.searchParams.set("statement_timeout", String(statementTimeoutMs))
-  }
-  return address.href
-}
 
 /** What kept the database from being opened. */
 const problemOf = (cause: unknown): Problem => {
@@ -202,7 +191,8 @@ const readApplied = (
   connection: Connection,
   known: ReadonlyArray<Migrations.Migration>,
   dialect: Dialect,
-  { mode = "create", prefix, url }: PostgresOptions
+  filename: string,
+  { mode = "create", prefix }: PostgresSettings
 ) =>
   Effect.gen(function* () {
     const table = `${dialect.prefix}${TablePrefix.migrationsTable}`
@@ -211,7 +201,7 @@ const readApplied = (
       const found = OwnTables.find(yield* namesIn(connection), dialect, prefix === undefined || mode === "create")
       if (typeof found === "boolean") return 0
       const problem = prefix === undefined && found.problem === "taken" ? "foreign" : found.problem
-      return yield* new DatabaseError({ filename: nameOf(url), problem, cause: new Error(found.detail) })
+      return yield* new DatabaseError({ filename, problem, cause: new Error(found.detail) })
     }
     const applied = (yield* connection.executeValues(Migrations.selectApplied, [])).map(Migrations.toApplied)
     const problem = Migrations.problemOf(applied, known)
@@ -233,47 +223,63 @@ const migrate = (connection: Connection, dialect: Dialect) =>
     yield* dialect.commit(connection, false)
   })
 
-const make = (options: PostgresOptions) => {
-  const {
-    durability = "full",
-    maxReaders = 8,
-    mode = "create",
-    prefix = "",
-    statementTimeout = "30 seconds",
-    url
-  } = options
+/** Which database, which schema statements without one mean, and which start of the server; in the same words in every session. */
+const place = ["current_database()", "coalesce(current_schema(), '')", "extract(epoch FROM pg_postmaster_start_time())"]
+
+/**
+ * Whether a client of the application comes to the same place, since it may have settings that it does not show. It is asked for a row,
+ * and not for what is in it: it may read values in its own way.
+ */
+const isSamePlace = (connection: Connection, client: SqlClient) =>
+  Effect.gen(function* () {
+    const [ours = []] = yield* connection.executeValues(`SELECT ${place.map((each) => `${each}::text`).join(", ")}`, [])
+    const same = place.map((each, index) => `${each}::text = $${index + 1}`).join(" AND ")
+    return (yield* client.unsafe(`SELECT 1 WHERE ${same}`, ours).values).length === 1
+  })
+
+const make = (address: PostgresAddress.PostgresAddress, options: PostgresSettings, client?: SqlClient) => {
+  const { durability = "full", maxReaders = 8, mode = "create", prefix = "", statementTimeout = "30 seconds" } = options
+  const filename = PostgresAddress.nameOf(address)
   const statementTimeoutMs = Math.max(1, Math.round(Duration.toMillis(statementTimeout)))
   const silenceMs = Math.round((statementTimeoutMs * 4) / 3)
 
   return Effect.gen(function* () {
-    const readClient = yield* connect(toRead(url, statementTimeoutMs), { maxConnections: maxReaders, silenceMs })
+    const reading = PostgresAddress.toRead(address, statementTimeoutMs)
+    const readClient = yield* connect(reading, { maxConnections: maxReaders, silenceMs })
 
     if (!TablePrefix.isPrefix(prefix)) return yield* Effect.fail<Problem>("badPrefix")
     const sender = randomUUID().replaceAll("-", "")
     const synchronousCommit = yield* Effect.scoped(
-      Effect.flatMap(reserve(readClient), (connection) => check(connection, durability))
+      Effect.flatMap(reserve(readClient), (connection) =>
+        Effect.gen(function* () {
+          if (client !== undefined && !(yield* isSamePlace(connection, client))) {
+            return yield* Effect.fail<Problem>("elsewhere")
+          }
+          return yield* check(connection, durability)
+        })
+      )
     )
     const dialect = PostgresDialect.make({ prefix, sender, statementTimeoutMs, synchronousCommit })
     const steps = Migrations.migrationsOf(dialect)
     const migrated = yield* Effect.scoped(
       Effect.gen(function* () {
         const connection = dialect.own(dialect.adapt(yield* reserve(readClient)))
-        const applied = yield* readApplied(connection, steps, dialect, options)
+        const applied = yield* readApplied(connection, steps, dialect, filename, options)
         if (applied === 0 && mode !== "create") return yield* Effect.fail<Problem>("missing")
         if (applied === steps.length) return 0
         if (mode === "readOnly") return yield* Effect.fail<Problem>("older")
-        const patient = yield* connect(url, { maxConnections: 1 })
+        const patient = yield* connect(address, { maxConnections: 1 })
         yield* migrate(dialect.own(dialect.adapt(yield* reserve(patient))), dialect)
         return applied === 0 ? 0 : steps.length - applied
       })
     )
     // One connection writes, one exchanges models, and one tells the server to stop a statement that nothing waits for.
-    const writeClient = mode === "readOnly" ? null : yield* connect(url, { maxConnections: 3, silenceMs })
+    const writeClient = mode === "readOnly" ? null : yield* connect(address, { maxConnections: 3, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)
     // Begun by the first who wants to hear: most verbs are done before a connection would be there.
     const scope = yield* Effect.scope
-    const listening = yield* Effect.once(Effect.forkIn(listen(url, sender, commits.publish()), scope))
+    const listening = yield* Effect.once(Effect.forkIn(listen(address, sender, commits.publish()), scope))
 
     const snapshot = yield* FiberRef.make<Connection | undefined>(undefined)
     const run = (sql: string, params: ReadonlyArray<unknown>) =>
@@ -289,13 +295,13 @@ const make = (options: PostgresOptions) => {
       SlowStatements.query(SlowStatements.defaultLimitMs, sql, run(sql, params))
 
     return SqlDatabase.of({
-      name: nameOf(url),
+      name: filename,
       dialect,
       log: LogStatements.statements(dialect),
       migrated,
       writeClient,
       readClient,
-      clients: writeClient === null ? [readClient] : [readClient, writeClient],
+      clients: [readClient, writeClient, client].filter((each) => each !== null && each !== undefined),
       query,
       read: (sql, params) => query(dialect.rename(sql), params),
       readWithin: (reads) =>
@@ -317,7 +323,6 @@ const make = (options: PostgresOptions) => {
   }).pipe(
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) => {
-      const filename = nameOf(url)
       if (error instanceof DatabaseError) return error
       if (error instanceof LogDamaged) return new DatabaseError({ filename, problem: "unmigrated", cause: error })
       if (typeof error === "string") return new DatabaseError({ filename, problem: error as Problem })
@@ -329,4 +334,19 @@ const make = (options: PostgresOptions) => {
 
 /** Opens the database, and makes or migrates its tables where the mode lets it. */
 export const layer = (options: PostgresOptions): Layer.Layer<SqlDatabase, DatabaseError> =>
-  Layer.scoped(SqlDatabase, make(options))
+  Layer.scoped(SqlDatabase, make(PostgresAddress.ofUrl(options.url), options))
+
+/**
+ * Opens the database that the application's own `PgClient` leads to, through connections of its own that are made as that one's
+ * are: same server, user, password and encryption. The client is asked once where it is, and is not used otherwise.
+ */
+export const layerFromClient = (options: PostgresSettings = {}): Layer.Layer<SqlDatabase, DatabaseError, SqlClient> =>
+  Layer.scoped(
+    SqlDatabase,
+    Effect.flatMap(SqlClient, (client) => {
+      const address = PostgresAddress.ofClient(client)
+      return address === undefined
+        ? new DatabaseError({ filename: "the database of the SqlClient", problem: "notPostgres" })
+        : make(address, options, client)
+    })
+  )

@@ -3,15 +3,17 @@ import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FiberRef, HashSet, Layer, Schedule } from "effect"
+import * as ClusterFigures from "../../src/cluster/ClusterFigures.ts"
 import * as ClusterNode from "../../src/cluster/ClusterNode.ts"
 import { isLong } from "../Random.ts"
 import { client, schema } from "../sql/Postgres.ts"
 import { freePort, holders } from "./Nodes.ts"
 import { proxyTo } from "./TcpProxy.ts"
 
-const join = (url: string) =>
+const join = (url: string, prefix?: string) =>
   Effect.gen(function* () {
-    const node = ClusterNode.layer({ url, host: "127.0.0.1", port: yield* freePort })
+    const named = prefix === undefined ? {} : { prefix }
+    const node = ClusterNode.layer({ url, host: "127.0.0.1", port: yield* freePort, ...named })
     const sharding = Context.get(yield* Layer.build(node), Sharding)
     const shards = Array.from({ length: 1_024 }, (_, share) =>
       sharding.getShardId(EntityId.make(`${share}`), "default")
@@ -36,6 +38,26 @@ const joinThrough = Effect.gen(function* () {
 })
 
 describe("ClusterNode", () => {
+  it.scopedLive("has its tables under the prefix of the log, and takes none of the application for its own", () =>
+    Effect.gen(function* () {
+      const url = yield* schema
+      const sql = yield* client(url)
+      const theirs = ["shop_shards", "shop_locks", "shop_runners"]
+      for (const table of theirs) yield* sql.unsafe(`CREATE TABLE ${table} (shard_id TEXT)`)
+      yield* join(url, "shop_")
+      const tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY 1"
+      const found = (yield* sql.unsafe(tables).values).flat()
+      assert.deepStrictEqual(found, [...theirs, "shop_cluster_locks", "shop_cluster_runners"].sort())
+      const read = (text: string, params: ReadonlyArray<unknown>) =>
+        sql.unsafe(text.replace("?", "$1"), [...params]).values
+      const nodes = yield* ClusterFigures.nodes(read, { prefix: "shop_" })
+      assert.deepStrictEqual(
+        nodes.map(({ isAlive, shards }) => [isAlive, shards]),
+        [[true, 300]]
+      )
+    })
+  )
+
   it.scopedLive("takes its leases again when its connections were lost without a word", () =>
     Effect.gen(function* () {
       const { proxy, until } = yield* joinThrough

@@ -32,11 +32,11 @@ const lookUntil = (node: Nodes.Node, isSeen: (seen: Seen) => boolean): Effect.Ef
 
 describe("the figures of a cluster", () => {
   it.scopedLive(
-    "are the same on three nodes, and say when one is lost",
+    "are the same on three nodes, under a prefix too, and say when one is lost",
     () =>
       Effect.gen(function* () {
         const url = yield* schema
-        const nodes = yield* Nodes.start(Cli.program(), url, 3)
+        const nodes = yield* Nodes.start(Cli.program(), url, 3, ["--prefix", "shop_"])
         const addresses = nodes.map(({ address }) => address).sort()
         const total = (shards: ReadonlyMap<string, number>) => [...shards.values()].reduce((sum, each) => sum + each, 0)
         for (const node of nodes) {
