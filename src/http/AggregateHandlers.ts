@@ -4,7 +4,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Context, Effect, Either, Schema } from "effect"
+import { Context, Effect, Either, Option, Schema } from "effect"
 import type { Committed } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"
 import * as StreamId from "../core/StreamId.ts"
@@ -47,7 +47,7 @@ export const layer = (app: Application) =>
   HttpApiBuilder.group(AggregatesApi, "aggregates", (handlers) =>
     Effect.gen(function* () {
       const store = yield* EventStore
-      const asItWas = yield* PastStates.make
+      const asItWas = yield* PastStates.make(() => new Problem("aggregate-not-found"))
       const explained = yield* Explanations.make(app)
       const services = yield* Effect.context<never>()
       const parts = new Map(app.aggregates.map((part) => [part.published.name, part]))
@@ -124,7 +124,9 @@ export const layer = (app: Application) =>
             yield* PositionAhead.refuse(store, minPosition)
             if (at !== undefined || version !== undefined) {
               const when = version === undefined ? { at: new Date(at as string) } : { version }
-              return show(part, yield* asItWas(part.definition, one.encoded, when))
+              const past = yield* asItWas(part.definition, one.encoded, when)
+              if (Option.isNone(past)) return yield* Effect.fail(new Problem("version-not-found"))
+              return show(part, past.value)
             }
             const found: Committed<unknown> = yield* Effect.mapError(refOf(one).state, Failures.ofState)
             if (found.version === 0) return yield* Effect.fail(new Problem("aggregate-not-found"))

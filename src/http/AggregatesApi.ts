@@ -21,7 +21,8 @@ import {
   limit,
   minPosition,
   optional,
-  UtcTime
+  UtcTime,
+  waiting
 } from "./ApiParts.ts"
 import * as ExplainApi from "./ExplainApi.ts"
 import * as Problem from "./Problem.ts"
@@ -50,6 +51,7 @@ const stateErrors = Schema.Union(
   Problem.schema("aggregate-not-found"),
   Problem.schema("aggregate-busy"),
   Problem.schema("position-ahead"),
+  waiting,
   Problem.schema("version-not-found")
 )
 const eventErrors = Schema.Union(
@@ -62,12 +64,14 @@ const historyErrors = Schema.Union(
   every,
   Problem.schema("route-not-found"),
   Problem.schema("aggregate-not-found"),
+  waiting,
   Problem.schema("version-not-found")
 )
 const toldErrors = Schema.Union(
   every,
   Problem.schema("route-not-found"),
   Problem.schema("command-not-found"),
+  waiting,
   Problem.schema("answer-unreadable")
 )
 const commandErrors = Schema.Union(
@@ -123,7 +127,6 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   .add(
     HttpApiEndpoint.get("explain", "/aggregates/:name/:id/explain")
       .annotate(Access.About, named)
-      .annotate(Access.About, named)
       .setPath(path)
       .setUrlParams(history)
       .addSuccess(ExplainApi.History)
@@ -132,7 +135,6 @@ export class Aggregates extends HttpApiGroup.make("aggregates")
   )
   .add(
     HttpApiEndpoint.get("explainCommand", "/aggregates/:name/:id/explain/:commandId")
-      .annotate(Access.About, named)
       .annotate(Access.About, named)
       .setPath(Schema.Struct({ ...path.fields, commandId: Schema.String }))
       .addSuccess(ExplainApi.Told)

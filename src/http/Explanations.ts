@@ -10,35 +10,22 @@ import * as Explanation from "../projection/Explanation.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+import * as Places from "./Places.ts"
 import { Problem } from "./Problem.ts"
 
-const toProblem = (error: ExplainError) => {
-  switch (error._tag) {
-    case "StoreUnavailable":
-      return Failures.storeUnavailable(error)
-    case "InvalidArgument":
-      return Failures.invalidArgument(error)
-    case "NoSuchVersion":
-      return error.head === 0 ? new Problem("aggregate-not-found") : new Problem("version-not-found")
-    case "UnstorableState":
-      return new Problem("internal", { cause: error })
-    default:
-      return Failures.damaged(error)
-  }
-}
+const missing = Failures.ofPast(() => new Problem("aggregate-not-found"))
+
+const toProblem = (error: ExplainError) =>
+  error._tag === "UnstorableState" ? new Problem("internal", { cause: error }) : missing(error)
 
 const ofCommand = (error: ExplainCommandError) => {
   switch (error._tag) {
-    case "StoreUnavailable":
-      return Failures.storeUnavailable(error)
-    case "InvalidArgument":
-      return Failures.invalidArgument(error)
     case "UnreadableAnswer":
       return new Problem("answer-unreadable", { cause: error })
     case "UnstorableState":
       return new Problem("internal", { cause: error })
     default:
-      return Failures.damaged(error)
+      return Failures.ofReplay(error)
   }
 }
 
@@ -50,21 +37,15 @@ export interface Asked {
   readonly field?: string
 }
 
-/**
- * Events after a refusal on which a service decides it again. `daybook explain --command` goes further: it holds up no
- * request.
- */
-const maxEvents = 10_000
-
 export const make = (app: Application) =>
   Effect.gen(function* () {
-    const context = yield* Effect.context<EventStore | SnapshotStore>()
+    const context = yield* Effect.context<EventStore | SnapshotStore | Places.Places>()
     const store = yield* EventStore
-    const { maxTimeTravels } = yield* HttpConfig
+    const { maxRedecisions, maxTimeTravels } = yield* HttpConfig
     const permits = yield* Effect.makeSemaphore(maxTimeTravels)
     const explanation = Explanation.make(app)
     const bounded = <A, E>(effect: Effect.Effect<A, E, EventStore | SnapshotStore>) =>
-      permits.withPermits(1)(Effect.provide(effect, context))
+      effect.pipe(permits.withPermits(1), Places.waiting, Effect.provide(context))
 
     return {
       history: (definition: AnyDefinition, id: string, asked: Asked) =>
@@ -87,7 +68,7 @@ export const make = (app: Application) =>
 
       command: (definition: AnyDefinition, id: string, commandId: string) =>
         Effect.gen(function* () {
-          const found = yield* Effect.mapError(explanation.command(commandId, { maxEvents }), ofCommand)
+          const found = yield* Effect.mapError(explanation.command(commandId, { maxEvents: maxRedecisions }), ofCommand)
           if (found === undefined || found.streamId !== definition.streamId(id)) {
             return yield* Effect.fail(new Problem("command-not-found"))
           }

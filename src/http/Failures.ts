@@ -1,7 +1,8 @@
 /** How what the lower floors answer becomes a `Problem`. Their errors know no status, and no message of theirs that may hold a path or SQL leaves. */
-import { RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
+import { type NoSuchVersion, RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
 import { FutureVersion, UnknownEvent } from "../core/EventError.ts"
 import type { LookupError, ReadError } from "../core/EventStore.ts"
+import type * as Replay from "../core/Replay.ts"
 import {
   type EntryDamaged,
   type InvalidArgument,
@@ -19,6 +20,7 @@ export const invalid = (path: string, reason: string) =>
 
 /** The caller's own mistake: 400, with what does not fit. */
 export const invalidArgument = ({ argument, reason }: InvalidArgument) => invalid(argument, reason)
+
 /** Damage is not an outage: waiting does not end it. */
 export const storeUnavailable = (cause: StoreUnavailable) => {
   const fault = StoreFault.of(cause)
@@ -31,6 +33,7 @@ export const storeUnavailable = (cause: StoreUnavailable) => {
 
 /** The command may have been stored: 503, to be asked again under its id. */
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
+
 /** What says that events are sound and this code does not know them. By name: from another node of a cluster only that comes. */
 const unknownHere: ReadonlySet<string> = new Set([FutureVersion.name, UnknownEvent.name])
 
@@ -53,6 +56,26 @@ export const damaged = (cause: unknown) => {
   const detail = `${streamId} version ${version} is damaged${position === null ? "" : `, at position ${position}`}`
   return new Problem("data-damaged", { detail, cause })
 }
+
+type Folding = Replay.ReplayError | LookupError | EntryDamaged
+
+/** What folding a stream answers. */
+export const ofReplay = (error: Folding) => {
+  switch (error._tag) {
+    case "StoreUnavailable":
+      return storeUnavailable(error)
+    case "InvalidArgument":
+      return invalidArgument(error)
+    default:
+      return damaged(error)
+  }
+}
+
+/** The same for a stream as it was. `missing` is the problem of one that has no event. */
+export const ofPast =
+  <P>(missing: () => P) =>
+  (error: Folding | NoSuchVersion) =>
+    error._tag !== "NoSuchVersion" ? ofReplay(error) : error.head === 0 ? missing() : new Problem("version-not-found")
 
 const recoveryFailed = (error: RecoveryFailed) =>
   error.cause instanceof StoreUnavailable ? storeUnavailable(error.cause) : damaged(error)

@@ -51,6 +51,11 @@ export interface HttpLimits {
   readonly viewTimeout: Duration.Duration
   /** Questions for past versions at once, which read up to a whole stream each; further ones wait. */
   readonly maxTimeTravels: number
+  /**
+   * Events after a refusal on which a service decides it again, to say after which it would have passed. `daybook explain --command` goes
+   * further: it holds up no request.
+   */
+  readonly maxRedecisions: number
   /** A command that took longer to answer is reported in the log, with its route. */
   readonly slowCommand: Duration.Duration
   /** Longest wait for accepted requests when the server stops; then their connections end. */
@@ -79,6 +84,7 @@ export const defaults: HttpLimits = {
   heartbeat: Duration.seconds(15),
   viewTimeout: Duration.seconds(2),
   maxTimeTravels: 4,
+  maxRedecisions: 10_000,
   slowCommand: Duration.seconds(1),
   stopTimeout: Duration.seconds(7)
 }
@@ -108,6 +114,7 @@ const ranges: Limits.Ranges<HttpLimits> = {
   heartbeat: [1, day],
   viewTimeout: [0, day],
   maxTimeTravels: [1, 1_000_000],
+  maxRedecisions: [1, 1_000_000],
   slowCommand: [0, day],
   stopTimeout: [0, day]
 }

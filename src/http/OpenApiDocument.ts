@@ -190,7 +190,7 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps, { codes, description, ti
   const fields = fieldsOf(api)
   const { components, paths, security: _, ...rest } = clean(OpenApi.fromApi(api)) as OpenApi.OpenAPISpec
   const schemas = Object.fromEntries(
-    Object.entries(components.schemas as unknown as Schemas).filter(([name]) => !ofDecoder.has(name))
+    Object.entries(components.schemas as Schemas).filter(([name]) => !ofDecoder.has(name))
   )
   const operations = Object.entries(paths).map(([path, found]) => [
     path,

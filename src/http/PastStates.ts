@@ -1,38 +1,27 @@
-/** Aggregates as they were, for a service: few such questions at once, and what each of them cannot have as a `Problem`. */
-import { Effect } from "effect"
-import type { AnyDefinition, Committed } from "../core/Definition.ts"
+/** Aggregates as they were, for a service: few such questions at once, few that wait, and what each of them cannot have as a `Problem`. */
+import { Effect, Option } from "effect"
+import type { Committed, Definition } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import * as TimeTravel from "../core/TimeTravel.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
-import { Problem } from "./Problem.ts"
+import * as Places from "./Places.ts"
 
-const toProblem = (error: Effect.Effect.Error<ReturnType<typeof TimeTravel.stateAt>>) => {
-  switch (error._tag) {
-    case "StoreUnavailable":
-      return Failures.storeUnavailable(error)
-    case "InvalidArgument":
-      return Failures.invalidArgument(error)
-    case "NoSuchVersion":
-      return error.head === 0 ? new Problem("aggregate-not-found") : new Problem("version-not-found")
-    default:
-      return Failures.damaged(error)
-  }
-}
+/** `missing` is the problem of an aggregate that has no event. */
+export const make = <P>(missing: () => P) =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<EventStore | SnapshotStore | Places.Places>()
+    const store = yield* EventStore
+    const { maxTimeTravels } = yield* HttpConfig
+    const permits = yield* Effect.makeSemaphore(maxTimeTravels)
 
-export const make = Effect.gen(function* () {
-  const context = yield* Effect.context<EventStore | SnapshotStore>()
-  const store = yield* EventStore
-  const { maxTimeTravels } = yield* HttpConfig
-  const permits = yield* Effect.makeSemaphore(maxTimeTravels)
-
-  return (definition: AnyDefinition, id: string, when: TimeTravel.When) =>
-    Effect.gen(function* () {
-      const found: Committed<unknown> = yield* Effect.mapError(TimeTravel.stateAt(definition, id, when), toProblem)
-      if (found.version > 0) return found
-      const head = yield* Effect.mapError(store.head(definition.streamId(id)), Failures.ofReading)
-      if (head.version === 0) return yield* Effect.fail(new Problem("aggregate-not-found"))
-      return yield* Effect.fail(new Problem("version-not-found"))
-    }).pipe(permits.withPermits(1), Effect.provide(context))
-})
+    /** None where its first event came later. */
+    return <S, E extends { readonly _tag: string }>(definition: Definition<S, E>, id: string, when: TimeTravel.When) =>
+      Effect.gen(function* () {
+        const found = yield* Effect.mapError(TimeTravel.stateAt(definition, id, when), Failures.ofPast(missing))
+        if (found.version > 0) return Option.some<Committed<S>>(found)
+        const head = yield* Effect.mapError(store.head(definition.streamId(id)), Failures.ofReading)
+        return head.version === 0 ? yield* Effect.fail(missing()) : Option.none()
+      }).pipe(permits.withPermits(1), Places.waiting, Effect.provide(context))
+  })

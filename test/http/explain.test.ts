@@ -1,13 +1,35 @@
 /** `GET …/explain`: how the state of any aggregate came to be, and why a command was refused. */
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { assertProblem } from "./Problems.ts"
 import { ask, Url } from "./Service.ts"
 import { service } from "./Tanks.ts"
 
+const stores = SqliteStore.layer({ filename: ":memory:" })
+
 describe("explain over HTTP", () => {
-  layer(service(SqliteStore.layer({ filename: ":memory:" })), { excludeTestServices: true })((it) => {
+  layer(service(stores).pipe(Layer.provide(HttpConfig.layer({ maxRedecisions: 2 }))), { excludeTestServices: true })(
+    (it) => {
+      it.effect("decides a refusal again on few events, and says that there were more", () =>
+        Effect.gen(function* () {
+          const tank = `${yield* Url}/aggregates/Tank/long`
+          yield* ask(`${tank}/Fill`, { body: { litres: "90" }, key: "l-1" })
+          assert.strictEqual((yield* ask(`${tank}/Fill`, { body: { litres: "20" }, key: "l-2" })).status, 409)
+          for (const key of ["l-3", "l-4"]) yield* ask(`${tank}/Fill`, { body: { litres: "1" }, key })
+          const upToTheEnd = yield* ask(`${tank}/explain/l-2`)
+          assert.deepStrictEqual(upToTheEnd.json.wouldPass, { _tag: "Never", upTo: 3, isEnd: true })
+          // It would pass on the state after this one, which is not looked at any more.
+          yield* ask(`${tank}/Drain`, { method: "POST", key: "l-5" })
+          const cut = yield* ask(`${tank}/explain/l-2`)
+          assert.deepStrictEqual(cut.json.wouldPass, { _tag: "Never", upTo: 3, isEnd: false })
+        })
+      )
+    }
+  )
+
+  layer(service(stores), { excludeTestServices: true })((it) => {
     it.effect("tells each event with what it changed and added, page by page", () =>
       Effect.gen(function* () {
         const tank = `${yield* Url}/aggregates/Tank/explained`

@@ -177,7 +177,9 @@ describe("waits", () => {
       yield* ask(`${url}/accounts`, { body: { accountId: "a", owner: "A", currency: "EUR" }, ...of("one") })
       yield* follow(`${url}/events/stream`, bearer("one"))
       assertProblem(yield* ask(`${url}/events/stream`, of("one")), "too-many-requests")
-      assertProblem(yield* ask(`${url}/accounts/a?version=1`, of("two")), "too-many-requests")
+      for (const past of ["accounts/a?version=1", "aggregates/Account/a?version=1", "aggregates/Account/a/explain"]) {
+        assertProblem(yield* ask(`${url}/${past}`, of("two")), "too-many-requests")
+      }
       const other = yield* follow(`${url}/events/stream`, bearer("two"))
       assert.strictEqual(other.headers["content-type"], "text/event-stream")
     }).pipe(Effect.scoped, Effect.provide(withLimits({ maxSubscribersPerToken: 1, maxWaitsPerToken: 0 }, tokens)))

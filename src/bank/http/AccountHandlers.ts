@@ -12,6 +12,7 @@ import * as Failures from "../../http/Failures.ts"
 import { LogHeader } from "../../http/LogHeader.ts"
 import * as MinPosition from "../../http/MinPosition.ts"
 import * as NewId from "../../http/NewId.ts"
+import * as PastStates from "../../http/PastStates.ts"
 import type { Places } from "../../http/Places.ts"
 import * as PositionAhead from "../../http/PositionAhead.ts"
 import { Problem } from "../../http/Problem.ts"
@@ -29,7 +30,8 @@ import * as HoldView from "./HoldView.ts"
 import * as Receipts from "./Receipts.ts"
 import * as Refusals from "./Refusals.ts"
 import * as StatementReader from "./StatementReader.ts"
-import * as TimeTravel from "./TimeTravel.ts"
+
+const definition = Account.define(AccountBehaviour.behaviour)
 
 const made: NewId.Kind = { what: "account", prefix: StreamId.prefixOf(Account.aggregate) }
 
@@ -52,7 +54,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
   Effect.gen(function* () {
     const accounts = yield* Account
     const store = yield* EventStore
-    const asItWas = yield* TimeTravel.make
+    const asItWas = yield* PastStates.make(() => BankProblem.make("account-not-found"))
     const statement = yield* StatementReader.reader
     const log = yield* LogHeader
     const readSide = yield* Effect.context<Projections | ProjectionStore | Places>()
@@ -115,10 +117,10 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           if (at !== undefined && version !== undefined) {
             return yield* Effect.fail(new Problem("invalid-request", { detail: "Give version or at, not both." }))
           }
-          const when = at !== undefined ? { at: Date.parse(at) } : version !== undefined ? { version } : undefined
-          const found = when === undefined ? Option.some(yield* state(id)) : yield* asItWas(id, when)
+          const when = at !== undefined ? { at: new Date(at) } : version !== undefined ? { version } : undefined
+          const found = when === undefined ? Option.some(yield* state(id)) : yield* asItWas(definition, id, when)
           if (Option.isNone(found)) return yield* Effect.fail(new Problem("version-not-found"))
-          const now = when !== undefined && "at" in when ? when.at : yield* Clock.currentTimeMillis
+          const now = when !== undefined && "at" in when ? when.at.getTime() : yield* Clock.currentTimeMillis
           const open = HoldView.openAt(found.value.state, now)
           return HttpServerResponse.unsafeJson(view(id, found.value, open), {
             headers: { etag: HoldView.tag(found.value, open) }

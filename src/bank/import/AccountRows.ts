@@ -35,8 +35,11 @@ type Parse = (file: string, line: Line) => Effect.Effect<ReadonlyArray<Row>, Inp
 
 /** Reads a line as JSON, an object, and decodes it by the schema that `choose` finds for it. */
 const decoder =
-  <A, I>(choose: (json: unknown) => Schema.Schema<A, I> | string) =>
-  (file: string, { number, text }: Line): Either.Either<{ readonly row: A; readonly said: object }, InputError> => {
+  <S extends Schema.Schema.AnyNoContext>(choose: (json: unknown) => S | string) =>
+  (
+    file: string,
+    { number, text }: Line
+  ): Either.Either<{ readonly row: Schema.Schema.Type<S>; readonly said: object }, InputError> => {
     const wrong = (reason: string) => Either.left(new InputError({ file, line: number, reason }))
     const json = StrictJson.parseText(text)
     if (Either.isLeft(json)) return wrong(`${json.left.path} ${json.left.reason}`.trim())
@@ -61,12 +64,11 @@ const commandRows = {
 }
 const isCommand = (name: unknown): name is keyof typeof commandRows =>
   typeof name === "string" && Object.hasOwn(commandRows, name)
-type CommandRow = (typeof commandRows)[keyof typeof commandRows]["Type"]
 
 const decodeCommand = decoder((json) => {
   const name = (json as { readonly command?: unknown } | null)?.command
   const known = Object.keys(commandRows).join(", ")
-  return isCommand(name) ? (commandRows[name] as unknown as Schema.Schema<CommandRow>) : `command is none of ${known}`
+  return isCommand(name) ? commandRows[name] : `command is none of ${known}`
 })
 
 /** Lines of `{commandId, accountId, command, …payload}`; `command` is Open, Deposit, Withdraw or Close. */
