@@ -89,7 +89,7 @@ const compile = (
   rpc: Rpc.AnyWithProps,
   formerOrders: ReadonlyArray<ReadonlyArray<string>> = none
 ) => {
-  const payload = rpc.payloadSchema as unknown as Schema.Schema.AnyNoContext
+  const payload = rpc.payloadSchema as Schema.Schema.AnyNoContext
   const error = rpc.errorSchema as Schema.Schema.AnyNoContext
   const refusals = StoredForm.membersOf(error).map((member) => ({
     ...versioned(member),

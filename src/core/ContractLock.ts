@@ -109,8 +109,9 @@ interface DeclaredCommand {
 }
 
 const declaredCommand = (aggregate: string, rpc: Rpc.Any): DeclaredCommand => {
+  // Each has its schemas; the type that all of them fit does not say so.
   const { _tag: name, errorSchema, payloadSchema, successSchema } = rpc as unknown as Rpc.AnyWithProps
-  const payload = payloadSchema as unknown as AnySchema
+  const payload = payloadSchema as AnySchema
   const part = (what: string, schema: AnySchema): Declared => {
     const history = StoredForm.historyOf(schema)
     const declaration = history.forms.length > 1 ? "its StoredForm" : "StoredForm.make(…)"

@@ -13,7 +13,7 @@
 import { Schema } from "effect"
 import type { Storable } from "./Storable.ts"
 import type { EventMetadata } from "./StoredEvent.ts"
-import type { History, Upcast } from "./StoredForm.ts"
+import type { Fields, History, Upcast } from "./StoredForm.ts"
 
 /** An event in a stored form of a certain version: what an event that was split becomes. */
 export interface Piece<Tag extends string> {
@@ -41,15 +41,6 @@ export interface EventType<Tag extends string, A, I> extends History {
   readonly fate: Fate | undefined
   /** An event of the current version. Not checked here: `EventCodec.encode` checks each event once, before it is stored. */
   readonly make: (fields: Omit<A, "_tag">) => A
-}
-
-/** Fields that need no services to be decoded: replay is a plain function. */
-interface Fields {
-  readonly [name: PropertyKey]:
-    | Schema.Schema.AnyNoContext
-    | Schema.Schema<never, never>
-    // biome-ignore lint/suspicious/noExplicitAny: a property is invariant in all that it says; only its services matter here.
-    | Schema.PropertySignature<any, any, any, any, any, any, never>
 }
 
 export interface EventOfFields<Tag extends string, F extends Fields>
@@ -119,7 +110,7 @@ const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): Even
   } as never
 }
 
-const form = (fields: Fields) => Schema.Struct(fields) as unknown as Schema.Schema.AnyNoContext
+const form = (fields: Fields) => Schema.Struct(fields) as Schema.Schema.AnyNoContext
 
 /** Version 1 of an event. `tag` is what is stored as its type: the past tense of what happened. */
 export const make = <const Tag extends string, F extends Fields>(

@@ -11,19 +11,14 @@ interface Defaulted {
   readonly stored: string
 }
 
-interface DefaultedField {
-  readonly ast: {
-    readonly defaultValue?: unknown
-    readonly from?: { readonly fromKey?: PropertyKey }
-    readonly to?: { readonly defaultValue?: unknown }
-  }
-}
-
 const defaultsOf = (fields: Schema.Struct.Fields): ReadonlyArray<Defaulted> =>
   Object.entries(fields).flatMap(([name, field]) => {
     if (!Schema.isPropertySignature(field)) return []
-    const { defaultValue, from, to } = (field as unknown as DefaultedField).ast
-    return (defaultValue ?? to?.defaultValue) === undefined ? [] : [{ name, stored: String(from?.fromKey ?? name) }]
+    const { ast } = field
+    if (ast._tag === "PropertySignatureDeclaration") {
+      return ast.defaultValue === undefined ? [] : [{ name, stored: name }]
+    }
+    return ast.to.defaultValue === undefined ? [] : [{ name, stored: String(ast.from.fromKey ?? name) }]
   })
 
 const hasFields = (

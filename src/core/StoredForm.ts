@@ -27,8 +27,17 @@ export interface History {
   readonly upcasts: ReadonlyArray<Upcast>
 }
 
+/** Fields that need no services to be decoded: replay is a plain function. */
+export interface Fields {
+  readonly [name: PropertyKey]:
+    | Schema.Schema.AnyNoContext
+    | Schema.Schema<never, never>
+    // biome-ignore lint/suspicious/noExplicitAny: a property is invariant in all that it says; only its services matter here.
+    | Schema.PropertySignature<any, any, any, any, any, any, never>
+}
+
 /** What `next` takes: the fields of a struct, or any schema that needs no services. */
-export type Declared = Schema.Struct.Fields | Schema.Schema.AnyNoContext
+export type Declared = Fields | Schema.Schema.AnyNoContext
 
 type SchemaOf<D> = D extends Schema.Schema.Any ? D : D extends Schema.Struct.Fields ? Schema.Struct<D> : never
 
@@ -137,7 +146,7 @@ export const fieldsOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<stri
 const schemaOf = (declared: Declared): Schema.Schema.AnyNoContext =>
   Schema.isSchema(declared)
     ? (declared as Schema.Schema.AnyNoContext)
-    : (Schema.Struct(declared) as unknown as Schema.Schema.AnyNoContext)
+    : (Schema.Struct(declared) as Schema.Schema.AnyNoContext)
 
 const build = ({ forms, upcasts }: History): Schema.Schema.AnyNoContext => {
   const last = forms.at(-1) ?? Schema.Void
