@@ -134,6 +134,8 @@ export const make = <E extends { readonly _tag: string }, T extends string, X>(
                 `a spec takes at most ${maxEvents} events, and was given ${events.length}`
               )
             }
+            // As what runs it does.
+            projection.selection.check()
             const recorded = record(events)
             const names = projection.tables as ReadonlyArray<T>
             const expected = Object.fromEntries(names.map((name) => [name, sorted(rows[name])]))

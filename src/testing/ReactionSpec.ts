@@ -117,6 +117,8 @@ export const make = <E extends { readonly _tag: string }, R>(
       const commandId: CommandIdOf = (n = 0) => `\u0001spec:${n}`
       const reacting = (check: (exit: Exit.Exit<unknown, unknown>, asked: ReadonlyArray<Asked>) => void) =>
         Effect.gen(function* () {
+          // As what runs it does.
+          reaction.selection.check()
           const asked: Array<Asked> = []
           const exit = yield* reaction
             .react({ event, stored: stored(event._tag, streamId) }, commandId)
