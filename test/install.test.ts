@@ -59,6 +59,24 @@ const newcomer = (folder: string, registry: string) => {
 
 const modules = (project: string) => readdirSync(join(project, "node_modules/@effect")).sort()
 
+describe("a newcomer with the README", () => {
+  it.scopedLive("has an aggregate that runs, with its commands alone", () =>
+    Effect.gen(function* () {
+      const readme = readFileSync(join(Package.root, "README.md"), "utf8")
+      const begin = (text: string) => text.slice(0, text.indexOf("## Larger"))
+      const blocks = (language: string) =>
+        [...begin(readme).matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(([, text = ""]) => text)
+      const [install = "", start = "", ...others] = blocks("sh")
+      assert.deepStrictEqual(others, [])
+      const folder = yield* Cli.folder
+      const run = newcomer(folder, yield* Registry.start)
+      yield* run(folder, install)
+      writeFileSync(join(folder, "tank.ts"), blocks("ts").join(""))
+      assert.strictEqual(yield* run(folder, start), blocks("text").join(""))
+    })
+  )
+})
+
 describe("a newcomer with the Install page", () => {
   it.scopedLive("has the tank, its command line, its server and its client, on Node and then on Deno", () =>
     Effect.gen(function* () {

@@ -53,6 +53,8 @@ describe("the pages", () => {
       [...page.matchAll(/(?<=\s)((?:@[a-z-]+\/)?[a-z-]+)@(\d[\d.]*)/g)].map(([, name, at]) => [name, at])
     )
     for (const name of Object.keys(peerDependencies)) assert.strictEqual(named.get(name), devDependencies[name], name)
+    // The README has two of its commands.
+    for (const [command] of read("README.md").matchAll(/^npm install .*$/gm)) assert.include(page, command)
   })
 
   it("examples ask for the versions that are tested", () => {
