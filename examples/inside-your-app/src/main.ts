@@ -1,10 +1,10 @@
-/** A server with Node's own HTTP, and Daybook inside it: `POST /orders/ID` takes from the stock, or does not happen. */
-import { createServer } from "node:http"
+/** An application on Hono, and Daybook inside it: `POST /orders/ID` takes from the stock, or does not happen. */
 import process, { argv, exit } from "node:process"
-import { text } from "node:stream/consumers"
+import { serve } from "@hono/node-server"
 import { ActorSystemLocal } from "daybook"
 import { Alongside, ApplicationClient, SqliteStore } from "daybook/sql"
 import { Effect, Layer, ManagedRuntime, Schema } from "effect"
+import { Hono } from "hono"
 import { application, Order } from "./Order.js"
 import * as Shop from "./Shop.js"
 
@@ -18,6 +18,8 @@ const runtime = ManagedRuntime.make(
   )
 )
 
+const answer = (status: 200 | 201 | 400 | 409 | 503, body: object) => ({ status, body })
+
 const Body = Schema.parseJson(Schema.Struct({ item: Schema.String, pieces: Schema.Int }))
 
 /** The order and the stock: one transaction. The id of the order is the command's, so that it can be sent again. */
@@ -28,36 +30,37 @@ const place = (id: string, body: string) =>
     yield* order
       .Place({ item, pieces }, { commandId: `order-${id}` })
       .pipe(Alongside.write(() => Shop.take(item, pieces)))
-    return { status: 201, body: { order: id, item, pieces } }
+    return answer(201, { order: id, item, pieces })
   }).pipe(
     Effect.catchTags({
-      ParseError: () => Effect.succeed({ status: 400, body: { error: "an order is {item, pieces}" } }),
-      AlreadyPlaced: () => Effect.succeed({ status: 409, body: { error: "this order was placed" } }),
-      CommandIdReused: () => Effect.succeed({ status: 409, body: { error: "this order was placed" } }),
-      NotInStock: ({ item }) => Effect.succeed({ status: 409, body: { error: `not so many of ${item} in stock` } })
+      ParseError: () => Effect.succeed(answer(400, { error: "an order is {item, pieces}" })),
+      InvalidArgument: ({ message }) => Effect.succeed(answer(400, { error: message })),
+      AlreadyPlaced: () => Effect.succeed(answer(409, { error: "this order was placed" })),
+      CommandIdReused: () => Effect.succeed(answer(409, { error: "this order was placed" })),
+      NotInStock: ({ item }) => Effect.succeed(answer(409, { error: `not so many of ${item} in stock` }))
     }),
-    Effect.catchAll((error) => Effect.succeed({ status: 503, body: { error: error._tag } }))
+    Effect.catchAll((error) => Effect.succeed(answer(503, { error: error._tag })))
   )
 
-const stock = Effect.map(Shop.stock, (rows) => ({ status: 200, body: rows })).pipe(
-  Effect.catchAll((error) => Effect.succeed({ status: 503, body: { error: error._tag } }))
+const stock = Effect.map(Shop.stock, (rows) => answer(200, rows)).pipe(
+  Effect.catchAll((error) => Effect.succeed(answer(503, { error: error._tag })))
 )
 
 await runtime.runPromise(Shop.prepare)
 
-const server = createServer(async (request, response) => {
-  const id = /^\/orders\/([A-Za-z0-9-]{1,64})$/.exec(request.url ?? "")?.[1]
-  const answer =
-    request.method === "POST" && id !== undefined
-      ? await runtime.runPromise(place(id, await text(request)))
-      : request.url === "/stock"
-        ? await runtime.runPromise(stock)
-        : { status: 404, body: { error: "no such page" } }
-  response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body))
+const app = new Hono()
+app.post("/orders/:id{[A-Za-z0-9-]+}", async (context) => {
+  const { body, status } = await runtime.runPromise(place(context.req.param("id"), await context.req.text()))
+  return context.json(body, status)
 })
-server.listen(Number(port), "127.0.0.1", () => {
-  const address = server.address()
-  console.log(`listening on http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`)
+app.get("/stock", async (context) => {
+  const { body, status } = await runtime.runPromise(stock)
+  return context.json(body, status)
+})
+app.notFound((context) => context.json({ error: "no such page" }, 404))
+
+const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(port) }, (address) => {
+  console.log(`listening on http://127.0.0.1:${address.port}`)
 })
 
 const stop = () => {
