@@ -23,13 +23,12 @@ type Decide<Name extends string, S, E, R extends Rpc.Any> = {
   >
 }
 declare const rule: unique symbol
-/** What no value is. It stands beside a type so that the compiler shows the name of both where something else is returned. */
-interface Unmakeable {
-  readonly [rule]: never
-}
 
-/** An `A` under a name whose first part the compiler shows where something else is returned: what is to be. */
-export type Returned<_Rule extends string, A> = A | Unmakeable
+/**
+ * An `A` under a name whose first part the compiler shows where something else is returned: what is to be. It is an `A` to whoever calls
+ * the function; a union alone keeps its name.
+ */
+export type Returned<Rule extends string, A> = A | (A & { readonly [rule]?: Rule })
 
 type Evolve<Name extends string, S, E extends { readonly _tag: string }> = {
   readonly [T in E["_tag"]]: (

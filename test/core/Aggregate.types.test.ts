@@ -49,6 +49,12 @@ const events = () => {
   Withdrawn.next({ amount: Minor }, () => ({ amount: 1n }))
 }
 
+/** Whoever calls a behaviour gets a state and an answer, and no more than that. */
+export const called = (): { readonly balance: bigint } => {
+  const next = evolve.Deposited({ balance: 1n }, Deposited.make({ amount: 1n, reference: "" }))
+  return reply.Deposit({ balance: next.balance + 1n }, { version: 1, position: 1 })
+}
+
 const behaviours = () => {
   Purse.define({ decide, evolve, reply })
   // @ts-expect-error each command is decided
