@@ -20,6 +20,9 @@ const page = readFileSync(join(Package.root, "docs/install.md"), "utf8")
 
 const fences = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text = ""]) => ({ language, text }))
 
+const blocks = (text: string, language: string): ReadonlyArray<string> =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(([, block = ""]) => block)
+
 /** What the page shows in this language and begins so; commands stand in none. */
 const shown = (language: string, begins: string): string =>
   fences.find((each) => each.language === language && each.text.startsWith(begins))?.text ??
@@ -59,72 +62,67 @@ const newcomer = (folder: string, registry: string) => {
 
 const modules = (project: string) => readdirSync(join(project, "node_modules/@effect")).sort()
 
-describe("a newcomer with the README", () => {
-  it.scopedLive("has an aggregate that runs, with its commands alone", () =>
-    Effect.gen(function* () {
-      const readme = readFileSync(join(Package.root, "README.md"), "utf8")
-      const begin = (text: string) => text.slice(0, text.indexOf("## Larger"))
-      const blocks = (language: string) =>
-        [...begin(readme).matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(([, text = ""]) => text)
-      const [install = "", start = "", ...others] = blocks("sh")
-      assert.deepStrictEqual(others, [])
-      const folder = yield* Cli.folder
-      const run = newcomer(folder, yield* Registry.start)
-      yield* run(folder, install)
-      writeFileSync(join(folder, "tank.ts"), blocks("ts").join(""))
-      assert.strictEqual(yield* run(folder, start), blocks("text").join(""))
-    })
-  )
-})
-
 describe("a newcomer with the Install page", () => {
-  it.scopedLive("has the tank, its command line, its server and its client, on Node and then on Deno", () =>
-    Effect.gen(function* () {
-      const folder = yield* Cli.folder
-      const run = newcomer(folder, yield* Registry.start)
-      yield* run(folder, shown("", "mkdir tank"))
-      const project = join(folder, "tank")
-      assert.deepStrictEqual(modules(project), ["experimental", "platform", "rpc", "sql", "sql-sqlite-node"])
-      assert.deepInclude(JSON.parse(readFileSync(join(project, "package.json"), "utf8")), { type: "module" })
+  it.scopedLive(
+    "has the tank, its command line, its server and its client, on Node and then on Deno",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Cli.folder
+        const run = newcomer(folder, yield* Registry.start)
+        yield* run(folder, shown("", "mkdir tank"))
+        const project = join(folder, "tank")
+        assert.deepStrictEqual(modules(project), ["experimental", "platform", "rpc", "sql", "sql-sqlite-node"])
+        assert.deepInclude(JSON.parse(readFileSync(join(project, "package.json"), "utf8")), { type: "module" })
 
-      writeFileSync(join(project, "tsconfig.json"), shown("json", '{\n  "compilerOptions"'))
-      assert.notInclude(readFileSync(join(project, "tsconfig.json"), "utf8"), "skipLibCheck")
-      cpSync(join(Package.root, "examples/tank/src"), join(project, "src"), { recursive: true })
-      assert.strictEqual(yield* run(project, shown("", "npx tsc")), "60 litres\n")
+        writeFileSync(join(project, "tsconfig.json"), shown("json", '{\n  "compilerOptions"'))
+        assert.notInclude(readFileSync(join(project, "tsconfig.json"), "utf8"), "skipLibCheck")
+        cpSync(join(Package.root, "examples/tank/src"), join(project, "src"), { recursive: true })
+        assert.strictEqual(yield* run(project, shown("", "npx tsc")), "60 litres\n")
 
-      const db = ["--db", `sqlite:${join(project, "tank.db")}`]
-      yield* run(project, `${row("daybook/http")}\n${row("daybook/cli")}`)
-      const [verify = "", serve = ""] = shown("", "npx daybook").split("\n")
-      assert.include(yield* run(project, verify), "1 events in 1 streams")
-      assert.match(serve, /^npx daybook --app \S+ serve --db sqlite:tank.db$/)
+        // The README asks for the same packages, and has an aggregate to put into one file.
+        const readme = readFileSync(join(Package.root, "README.md"), "utf8")
+        const minutes = readme.slice(0, readme.indexOf("## Larger"))
+        const [, start = ""] = blocks(minutes, "sh")
+        writeFileSync(join(project, "tank.ts"), blocks(minutes, "ts").join(""))
+        assert.strictEqual(yield* run(project, start), blocks(minutes, "text").join(""))
 
-      const application = join(project, "dist/application.js")
-      const client = join(project, "client.js")
-      writeFileSync(join(project, "deno.json"), shown("json", '{ "nodeModulesDir"'))
-      const program = join(project, "node_modules/daybook/dist/bank/main.js")
-      const runtimes: ReadonlyArray<(module: string) => Cli.Program> = [
-        (module) => [process.execPath, module],
-        (module) => Deno.run(module, project, "--allow-net=127.0.0.1")
-      ]
-      let litres = 60
-      for (const on of runtimes) {
-        const [command, ...args] = on(program)
-        const server = yield* Serve.start([command, ...args, "--app", application], db)
-        const { json } = yield* ask(`${server.url}/aggregates/Tank/north`)
-        assert.deepStrictEqual(json.state, { litres })
-        writeFileSync(client, shown("js", "import { Client }").replaceAll("http://127.0.0.1:8080", server.url))
-        const said = yield* Cli.run([], { program: on(client), cwd: project })
-        litres += 5
-        assert.deepStrictEqual(said, { code: 0, stdout: `${litres} litres\n`, stderr: "" })
-        server.process.kill("SIGTERM")
-        assert.strictEqual(yield* server.ended, 0)
+        const db = ["--db", `sqlite:${join(project, "tank.db")}`]
+        yield* run(project, `${row("daybook/http")}\n${row("daybook/cli")}`)
+        const [verify = "", serve = ""] = shown("", "npx daybook").split("\n")
+        assert.include(yield* run(project, verify), "1 events in 1 streams")
+        assert.match(serve, /^npx daybook --app \S+ serve --db sqlite:tank.db$/)
 
-        const filled = yield* Cli.run([], { program: on(join(project, "dist/tank.js")), cwd: project })
-        litres += 60
-        assert.strictEqual(filled.stdout, `${litres} litres\n`, filled.stderr)
-        const verified = yield* Cli.run(["--app", application, "verify", ...db], { program: on(program), cwd: project })
-        assert.strictEqual(verified.code, 0, verified.stderr)
-      }
-    })
+        const application = join(project, "dist/application.js")
+        const client = join(project, "client.js")
+        writeFileSync(join(project, "deno.json"), shown("json", '{ "nodeModulesDir"'))
+        const program = join(project, "node_modules/daybook/dist/bank/main.js")
+        const runtimes: ReadonlyArray<(module: string) => Cli.Program> = [
+          (module) => [process.execPath, module],
+          (module) => Deno.run(module, project, "--allow-net=127.0.0.1")
+        ]
+        let litres = 60
+        for (const on of runtimes) {
+          const [command, ...args] = on(program)
+          const server = yield* Serve.start([command, ...args, "--app", application], db)
+          const { json } = yield* ask(`${server.url}/aggregates/Tank/north`)
+          assert.deepStrictEqual(json.state, { litres })
+          writeFileSync(client, shown("js", "import { Client }").replaceAll("http://127.0.0.1:8080", server.url))
+          const said = yield* Cli.run([], { program: on(client), cwd: project })
+          litres += 5
+          assert.deepStrictEqual(said, { code: 0, stdout: `${litres} litres\n`, stderr: "" })
+          server.process.kill("SIGTERM")
+          assert.strictEqual(yield* server.ended, 0)
+
+          const filled = yield* Cli.run([], { program: on(join(project, "dist/tank.js")), cwd: project })
+          litres += 60
+          assert.strictEqual(filled.stdout, `${litres} litres\n`, filled.stderr)
+          const verified = yield* Cli.run(["--app", application, "verify", ...db], {
+            program: on(program),
+            cwd: project
+          })
+          assert.strictEqual(verified.code, 0, verified.stderr)
+        }
+      }),
+    300_000
   )
 })

@@ -53,7 +53,7 @@ describe("the pages", () => {
       [...page.matchAll(/(?<=\s)((?:@[a-z-]+\/)?[a-z-]+)@(\d[\d.]*)/g)].map(([, name, at]) => [name, at])
     )
     for (const name of Object.keys(peerDependencies)) assert.strictEqual(named.get(name), devDependencies[name], name)
-    // The README has two of its commands.
+    // The README has its commands for the packages that are always asked for.
     for (const [command] of read("README.md").matchAll(/^npm install .*$/gm)) assert.include(page, command)
   })
 
