@@ -50,7 +50,7 @@ const events = () => {
 }
 
 /** Whoever calls a behaviour gets a state and an answer, and no more than that. */
-export const called = (): { readonly balance: bigint } => {
+const called = (): { readonly balance: bigint } => {
   const next = evolve.Deposited({ balance: 1n }, Deposited.make({ amount: 1n, reference: "" }))
   return reply.Deposit({ balance: next.balance + 1n }, { version: 1, position: 1 })
 }
@@ -87,6 +87,6 @@ const commands = Effect.gen(function* () {
 
 describe("an aggregate's types", () => {
   it("refuse what the comments above say", () => {
-    for (const unused of [events, behaviours, commands]) assert.isDefined(unused)
+    for (const unused of [events, called, behaviours, commands]) assert.isDefined(unused)
   })
 })
