@@ -1,10 +1,16 @@
 /** OP8: the alert rules of `deploy/`: each fires and clears, has its section of the runbook, and asks for figures that the service has. */
 import { execFileSync } from "node:child_process"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
+import { inject } from "vitest"
+import { application } from "../src/bank/Bank.ts"
+import * as Facts from "../src/cli/Facts.ts"
+import * as serve from "../src/cli/serve.ts"
 import { Figures, layer as figuresLayer, MoreFigures } from "../src/http/Figures.ts"
+import * as ServedApi from "../src/http/ServedApi.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import * as Cli from "./cli/Cli.ts"
@@ -31,6 +37,39 @@ describe("what one deploys", () => {
       "SUCCESS"
     )
   })
+
+  it("has files that set what the service knows, and ask for what it serves (OP10)", () => {
+    const files = ["Dockerfile", "compose.yaml", "daybook.service", "kubernetes/daybook.yaml"].map(
+      (name) => [name, readFileSync(join(root, "deploy", name), "utf8")] as const
+    )
+    const known = new Set([...Object.keys(serve.options).map(Facts.variableOf), "DAYBOOK_LOG_FORMAT"])
+    const paths = Object.keys(ServedApi.make(application, undefined).document().paths)
+    for (const [name, text] of files) {
+      const set = [...text.matchAll(/\bDAYBOOK_[A-Z_]+/g)].map(([variable]) => variable)
+      assert.isNotEmpty(set, name)
+      for (const variable of set) assert.isTrue(known.has(variable), `${name}: ${variable}`)
+      for (const [, path = ""] of text.matchAll(/(\/health\/\w+)/g)) assert.include(paths, path, name)
+      for (const [path] of text.matchAll(/dist\/[\w/.]+/g)) {
+        assert.isTrue(existsSync(join(inject("dist"), path.replace("dist/", ""))), `${name}: ${path}`)
+      }
+    }
+  })
+
+  it.scoped("has an image with the packages of the service alone, in the versions of the tests", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      copyFileSync(join(root, "package.json"), join(home, "package.json"))
+      execFileSync(process.execPath, [join(root, "deploy/production.mjs")], { cwd: home })
+      const read = (path: string) => JSON.parse(readFileSync(join(path, "package.json"), "utf8"))
+      const [before, after] = [read(root), read(home)]
+      assert.sameMembers(Object.keys(after.dependencies), Object.keys(before.peerDependencies))
+      for (const [name, version] of Object.entries(after.dependencies)) {
+        assert.strictEqual(version, before.devDependencies[name])
+      }
+      assert.notProperty(after, "devDependencies")
+      assert.notProperty(after, "peerDependencies")
+    })
+  )
 
   it("has a section of the runbook for each alert (OP8)", () => {
     const runbook = readFileSync(join(root, "docs/operate/runbook.md"), "utf8")
