@@ -58,5 +58,5 @@ export const ratios = (results: ReadonlyArray<Result>): ReadonlyArray<Ratio> =>
   results.map((result) => ({
     what: `${result.benchmark}, daybook against a constant`,
     ratio: ratio(result, "daybook", "constant"),
-    ...(result.benchmark.endsWith(" 64") && { atLeast: 0.4 })
+    ...(result.benchmark.endsWith(" 64") && { atLeast: 0.5 })
   }))
