@@ -43,11 +43,16 @@ export const open = (url: URL, accounts: number): Promise<void> =>
     request("/accounts", { accountId: `account-${number}`, owner: "Anna", currency: "EUR" }, `open ${number}`)
   )
 
-/** Makes so many deposits to these accounts, each with a key of its own. */
-export const make = (url: URL, connections: number, deposits: number, accounts: number): Promise<void> =>
-  all(url, connections, deposits, (number) =>
-    request(`/accounts/account-${(number * 7_919) % accounts}/deposits`, { amount: "12.50" }, `deposit ${number}`)
-  )
+/** Makes this many deposits to these accounts, each with a key of its own; `first` is the number of the first. */
+export const make = (url: URL, connections: number, deposits: number, accounts: number, first = 0): Promise<void> =>
+  all(url, connections, deposits, (index) => {
+    const number = first + index
+    return request(
+      `/accounts/account-${(number * 7_919) % accounts}/deposits`,
+      { amount: "12.50" },
+      `deposit ${number}`
+    )
+  })
 
 /** What was answered is there after the server was killed: each deposit once. */
 export const assertStored = (filename: string, deposits: number): void => {

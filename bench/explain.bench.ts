@@ -9,61 +9,18 @@
  */
 import process from "node:process"
 import { Effect } from "effect"
-import { Account } from "../src/bank/account/Account.ts"
-import * as AccountBehaviour from "../src/bank/account/AccountBehaviour.ts"
-import { EventStore, type ProposedCommand } from "../src/core/EventStore.ts"
+import type { EventStore } from "../src/core/EventStore.ts"
 import * as Explain from "../src/core/Explain.ts"
 import * as LogShape from "../src/core/LogShape.ts"
 import type { SnapshotStore } from "../src/core/SnapshotStore.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { Database } from "./byHand.ts"
 import { type Ratio, type Result, size, summary, withFolder } from "./harness.ts"
+import * as LongAccount from "./LongAccount.ts"
 
 const events = size(2_000, 1_000_000)
 const batch = size(500, 10_000)
 const rounds = size(2, 5)
-const id = "long"
-const definition = Account.define(AccountBehaviour.behaviour)
-const streamId = definition.streamId(id)
-
-const eventOf = (version: number) =>
-  version === 1
-    ? {
-        type: "AccountOpened",
-        schemaVersion: 1,
-        data: JSON.stringify({ accountId: id, owner: "Ada", currency: "EUR", overdraftLimit: "0.00" })
-      }
-    : {
-        type: "Deposited",
-        schemaVersion: 1,
-        data: JSON.stringify({ amount: `${version % 1_000}.50`, reference: `number ${version}` })
-      }
-
-const write = (filename: string): Promise<void> =>
-  Effect.gen(function* () {
-    const store = yield* EventStore
-    for (let from = 0; from < events; from += batch) {
-      // A command has 4,000 events at most.
-      const commands: Array<ProposedCommand> = []
-      for (let start = from; start < Math.min(from + batch, events); start += 1_000) {
-        const count = Math.min(1_000, events - start)
-        commands.push({
-          commandId: `command-${start}`,
-          isNew: true,
-          command: "Deposit",
-          fingerprint: "",
-          correlationId: `command-${start}`,
-          causationId: null,
-          traceparent: null,
-          events: Array.from({ length: count }, (_, index) => eventOf(start + index + 1)),
-          outcome: "success",
-          answer: () => ({ text: "{}", version: 1 })
-        })
-      }
-      yield* store.append([{ streamId, expectedVersion: from, commands }])
-    }
-  }).pipe(Effect.provide(SqliteStore.layer({ filename, durability: "normal" })), Effect.runPromise)
-
 const timed = async <A>(work: () => Promise<A> | A): Promise<{ readonly value: A; readonly seconds: number }> => {
   const start = performance.now()
   const value = await work()
@@ -88,10 +45,10 @@ const scan = (filename: string): number => {
 export const run = (): Promise<ReadonlyArray<Result>> =>
   withFolder(async (folder) => {
     const filename = `${folder}/explain.db`
-    await write(filename)
+    await LongAccount.write(filename, events, batch)
     const figures = await Effect.gen(function* () {
       const context = yield* Effect.context<EventStore | SnapshotStore>()
-      const first = Explain.history(definition, id, { limit: 100, field: "balance" })
+      const first = Explain.history(LongAccount.definition, LongAccount.id, { limit: 100, field: "balance" })
       const firsts: Array<number> = []
       const shapes: Array<number> = []
       const raws: Array<number> = []

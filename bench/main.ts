@@ -9,6 +9,7 @@ import * as against from "./against.ts"
 import * as capacity from "./capacity.bench.ts"
 import * as coldStreams from "./coldStreams.bench.ts"
 import * as commands from "./commands.bench.ts"
+import * as consoleBench from "./console.bench.ts"
 import * as deno from "./deno.bench.ts"
 import * as explain from "./explain.bench.ts"
 import * as fairness from "./fairness.bench.ts"
@@ -42,6 +43,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   coldStreams,
   commands,
   explain,
+  console: consoleBench,
   fairness,
   rebuild,
   rebuildLatency,

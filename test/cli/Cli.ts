@@ -6,6 +6,9 @@ import { join } from "node:path"
 import process from "node:process"
 import { Effect } from "effect"
 import { inject } from "vitest"
+import type { Program } from "../http/Serve.ts"
+
+export type { Program } from "../http/Serve.ts"
 
 export interface Ended {
   /** The exit code, or the signal. */
@@ -21,9 +24,6 @@ export interface RunOptions {
   readonly cwd?: string
   readonly program?: Program
 }
-
-/** A program and its first arguments. */
-export type Program = readonly [string, ...ReadonlyArray<string>]
 
 /** What runs `daybook`: the build on this Node, if not `DAYBOOK_PROGRAM`, in JSON. */
 export const program = (): Program =>

@@ -13,16 +13,18 @@ import {
   rmSync,
   writeFileSync
 } from "node:fs"
-import { join } from "node:path"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import process from "node:process"
 import { pipeline } from "node:stream/promises"
 import { createBrotliDecompress } from "node:zlib"
 import { type Browser, chromium } from "playwright-core"
 
-const root = join(import.meta.dirname, "../..")
+/** Where npm put the packages; a benchmark asks from a build that is elsewhere. */
+const packages = join(dirname(createRequire(import.meta.url).resolve("playwright-core/package.json")), "..")
 const system = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-const packed = join(root, "node_modules/@sparticuz/chromium/bin")
-const unpacked = join(root, "node_modules/.cache/chromium")
+const packed = join(packages, "@sparticuz/chromium/bin")
+const unpacked = join(packages, ".cache/chromium")
 
 const unpack = async (name: string, folder: string): Promise<void> => {
   const to = join(folder, name.replace(/\.br$/, ""))
@@ -37,8 +39,8 @@ const bundled = async (): Promise<string | undefined> => {
   const program = join(unpacked, "chromium")
   if (existsSync(program)) return program
   if (!existsSync(join(packed, "chromium.br"))) return undefined
-  mkdirSync(join(root, "node_modules/.cache"), { recursive: true })
-  const folder = mkdtempSync(join(root, "node_modules/.cache/chromium-"))
+  mkdirSync(join(packages, ".cache"), { recursive: true })
+  const folder = mkdtempSync(join(packages, ".cache/chromium-"))
   await Promise.all(["chromium.br", "al2023.tar.br", "fonts.tar.br"].map((name) => unpack(name, folder)))
   writeFileSync(join(folder, "fonts.conf"), `<fontconfig><dir>${unpacked}/fonts</dir></fontconfig>`)
   try {

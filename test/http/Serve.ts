@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import process from "node:process"
 import { Effect } from "effect"
-import type { Program } from "../cli/Cli.ts"
+
+/** A program and its first arguments. */
+export type Program = readonly [string, ...ReadonlyArray<string>]
 
 export interface Running {
   readonly url: string
