@@ -16,7 +16,7 @@ const programs = [
   "test/package.test.ts",
   "test/bank/Crash.test.ts",
   "test/cli/*.test.ts",
-  "test/console/{operators,screens}.test.ts",
+  "test/console/{operators,screens,states}.test.ts",
   "test/cluster/{conformance,processes,roundRobin,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/nats/{cli,kills,processes}.test.ts",

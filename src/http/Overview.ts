@@ -63,8 +63,11 @@ const alarmsOf = (status: ProjectionStatus): ReadonlyArray<Alarm> => {
   const found: Array<Alarm> = []
   if (state === "ahead") found.push(alarm("error", "it is ahead of the log, which was restored"))
   if (isHalted) found.push(alarm("error", "it has halted at a failure and waits for somebody"))
-  if (deadLetters.length > 0)
-    found.push(alarm("error", `${deadLetters.length} streams wait behind an event that fails`))
+  const waiting = deadLetters.length
+  if (waiting > 0)
+    found.push(
+      alarm("error", `${waiting} ${waiting === 1 ? "stream waits" : "streams wait"} behind an event that fails`)
+    )
   if (state === "backing off") found.push(alarm("warning", "its last attempt failed; it tries again"))
   if (state === "paused") found.push(alarm("warning", "it is paused until somebody resumes it"))
   return found

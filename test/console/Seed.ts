@@ -1,16 +1,20 @@
 /** What services have before somebody looks at them: accounts of the bank with a history, transfers, and a command that was refused; shows. */
 import { Effect } from "effect"
+import { EventStore } from "../../src/core/EventStore.ts"
+import { StreamId } from "../../src/core/StreamId.ts"
+import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import * as Service from "../http/Service.ts"
 
 const accounts = ["anna", "ben", "carla", "dora", "emil"]
 
-export const correlation = "order-4711"
+/** Under which a client of the bank traced what it did. */
+export const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 /** The same each time; `headers` for a service that asks for a token. */
 export const bank = (url: string, headers: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
-    const post = (path: string, key: string, body: object) =>
-      Effect.flatMap(Service.ask(`${url}${path}`, { body, key, headers }), (answer) =>
+    const post = (path: string, key: string, body: object, more: Readonly<Record<string, string>> = {}) =>
+      Effect.flatMap(Service.ask(`${url}${path}`, { body, key, headers: { ...headers, ...more } }), (answer) =>
         answer.status < 500 ? Effect.succeed(answer) : Effect.die(new Error(`${path} ${answer.text}`))
       )
     for (const [index, accountId] of accounts.entries()) {
@@ -29,8 +33,34 @@ export const bank = (url: string, headers: Readonly<Record<string, string>> = {}
     yield* post("/transfers", "rent-1", { transferId: "rent-1", from: "anna", to: "ben", amount: "250" })
     yield* post("/transfers", "rent-2", { transferId: "rent-2", from: "carla", to: "dora", amount: "75.50" })
     yield* post("/transfers", "too-much", { transferId: "too-much", from: "ben", to: "nobody", amount: "10" })
-    yield* post("/accounts/emil/withdrawals", "refused-1", { amount: "99999" })
+    const traceparent = `00-${trace}-00f067aa0ba902b7-01`
+    yield* post("/accounts/emil/withdrawals", "refused-1", { amount: "99999" }, { traceparent })
   })
+
+/** A show of `examples/reservation` from before it had a title, as an earlier release stored it. */
+export const untitledShow = (filename: string) =>
+  Effect.flatMap(EventStore, (store) =>
+    store.append([
+      {
+        streamId: StreamId.make("show-macbeth"),
+        expectedVersion: 0,
+        commands: [
+          {
+            commandId: "open-macbeth",
+            isNew: true,
+            command: "Open",
+            fingerprint: "",
+            correlationId: "open-macbeth",
+            causationId: null,
+            traceparent: null,
+            events: [{ type: "Opened", schemaVersion: 1, data: '{"seats":5}' }],
+            outcome: "success",
+            answer: () => ({ text: "{}", version: 1 })
+          }
+        ]
+      }
+    ])
+  ).pipe(Effect.provide(SqliteStore.layer({ filename })))
 
 /** Of `examples/reservation`: a show that is sold out, and what became of two who asked for it, once it is there. */
 export const reservation = (url: string) =>

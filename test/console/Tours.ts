@@ -3,6 +3,7 @@ import type { Locator, Page } from "playwright-core"
 import { assertAccessible } from "./Axe.ts"
 import type { Hand } from "./Hands.ts"
 import type { Watched } from "./Pages.ts"
+import * as Seed from "./Seed.ts"
 
 export type Tour = ReadonlyArray<Stop>
 
@@ -34,6 +35,13 @@ const follow = (screen: string, name: string | RegExp, shows: Stop["shows"]): St
 const press = (screen: string, name: string | RegExp, shows: Stop["shows"]): Stop => ({
   screen,
   go: (page, hand) => hand.press(page, button(page, name)),
+  shows
+})
+/** What stands there beside it. */
+const also = (screen: string, shows: Stop["shows"]): Stop => ({ screen, go: async () => {}, shows })
+const choose = (screen: string, label: string, option: string, shows: Stop["shows"]): Stop => ({
+  screen,
+  go: (page) => main(page).getByLabel(label).selectOption(option),
   shows
 })
 const search = (q: string, shows: Stop["shows"]): Stop => ({
@@ -69,6 +77,7 @@ const common = ({
   menu("Journal", "Newest entry"),
   follow("Operations", "What operators did", "register"),
   menu("Store", "DAYBOOK_PORT"),
+  also("The source of a setting", /^flag$/),
   press("Store, counted", "Count", "Stored version")
 ]
 
@@ -83,16 +92,28 @@ export const bank: Tour = [
   press("The newest version", "Newest", "Version 27 of 27"),
   follow("A version of the history", /^v25 /, "Version 25 of 27"),
   follow("Compare", "Compare", "with version"),
+  also("What differs", /^balance$/),
   follow("Chart", "Chart", "at version"),
+  choose("A chart of another number", "Number", "overdraftLimit", "Overdraft limit:"),
   follow("Statement", "Statement", "receipt 24"),
   search("refused-1", /^refusal$/),
   follow("A command", /refused-1/, "InsufficientFunds"),
+  search(Seed.trace, /refused-1/),
+  search("#12", "entry 12"),
+  search("3", "position 3"),
+  search("rent-1", /^Entries \d+ to \d+ of the journal were looked through/),
+  follow("What was caused", "account-ben v3", /^Version 3 of \d$/),
+  also("That it was caused", /^caused$/),
+  follow("Its cause", /^transfer-rent-1 v\d$/, "What reactions sent because of it"),
   ...common({ projection: "account_summary", reaction: "transfers", timer: "No timer waits.", event: "Withdrawn" })
 ]
 
 export const reservation: Tour = [
   menu("Overview", "takes commits"),
   menu("Aggregates", "hamlet"),
+  follow("An older show", "macbeth", "As it was stored: Opened v1"),
+  also("What it is read as", "upcast v1 → v2"),
+  menu("Aggregates", "hamlet", "Aggregates, after it"),
   follow("A show", "hamlet", "Version 2 of 2"),
   press("An earlier version", "Earlier", "Version 1 of 2"),
   follow("Compare", "Compare", "with version"),
@@ -104,6 +125,17 @@ export const reservation: Tour = [
   follow("What was found", /anna/, "confirmed"),
   ...common({ projection: "occupancy", reaction: "seating", timer: "Lapse", event: "SeatsTaken" })
 ]
+
+const changing = new Set(["Rebuild", "Projections, again", "The source of a setting"])
+const unlike: Readonly<Record<string, string>> = {
+  Overview: "is read only",
+  Operations: "What operators did is for administrators."
+}
+
+/** The bank where nobody may change anything, and nothing was set. */
+export const reading: Tour = bank
+  .filter(({ screen }) => !changing.has(screen))
+  .map((stop) => ({ ...stop, shows: unlike[stop.screen] ?? stop.shows }))
 
 /** Goes all the way. What `axe` finds serious ends it, where it looks. */
 export const walk = async (

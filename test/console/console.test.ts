@@ -249,6 +249,17 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
         await deposit("while it is paused")
         await page.getByRole("button", { name: "Resume, 1 held" }).click()
         await page.getByText('{"amount":"7.00"}').nth(1).waitFor()
+        // What is read stays in its place while others come.
+        await page.locator(".virtual").evaluate((box) => box.scrollTo(0, 400))
+        const row = page.locator(".virtual .row", { hasText: '"receipt 24"' })
+        await row.waitFor()
+        const [lines, place] = [Number(await row.getAttribute("aria-setsize")), await row.boundingBox()]
+        await deposit("while somebody reads")
+        await page
+          .locator(`.virtual .row[aria-setsize="${lines + 1}"]`)
+          .first()
+          .waitFor()
+        assert.deepStrictEqual(await row.boundingBox(), place)
         await page.getByRole("button", { name: "Without Deposited" }).first().click({ force: true })
         await page.getByText("without type Deposited").waitFor()
         await page.getByText('{"amount":"7.00"}').first().waitFor({ state: "detached" })

@@ -1,6 +1,7 @@
 /**
- * Each screen of the console in a real browser, by the mouse and by the keyboard alone: of the bank and of `examples/reservation` on SQLite, and of
- * the bank on three nodes with PostgreSQL. Nowhere is there an error, a request elsewhere, or what `axe` calls serious.
+ * Each screen of the console in a real browser, by the mouse and by the keyboard alone: of the bank and of
+ * `examples/reservation` on SQLite, of the bank on three nodes with PostgreSQL, and of a file that nobody serves.
+ * Nowhere is there an error, a request elsewhere, or what `axe` calls serious.
  */
 import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
@@ -39,7 +40,7 @@ const tour = (url: string, stops: Tours.Tour) =>
             await Pages.go(watched, "overview")
             await Tours.walk(watched, stops, hand, { isLooking: hand === Hands.mouse })
           })
-          watched.assertClean()
+          watched.assertClean(/403/)
         })
       ),
     { discard: true }
@@ -54,6 +55,27 @@ describe.skipIf(browser === undefined)("every screen, by the mouse and by the ke
     })
   )
 
+  it.scopedLive("of a file that nobody serves, read only", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "d.db")
+      yield* Effect.scoped(Effect.flatMap(Service.start(["--db", `sqlite:${file}`]), ({ url }) => Seed.bank(url)))
+      const { url } = yield* Serve.startVerb(Cli.program(), ["console", file])
+      const watched = yield* open(url.replace(/\/console$/, ""))
+      yield* Effect.promise(async () => {
+        const { page } = watched
+        await Pages.go(watched, "overview")
+        await page.getByText("read only", { exact: true }).waitFor()
+        await Tours.walk(watched, Tours.reading, Hands.mouse, { isLooking: false })
+        for (const view of ["projections", "reactions"]) {
+          await Pages.go(watched, view)
+          await page.getByText("Nothing waits for an operator.").waitFor()
+          assert.strictEqual(await page.getByRole("button", { name: /…$/ }).count(), 0)
+        }
+      })
+      watched.assertClean()
+    })
+  )
+
   it.scopedLive("of an application that is not ours", () =>
     Effect.gen(function* () {
       const { daybook, folder } = yield* Effect.acquireRelease(
@@ -63,6 +85,7 @@ describe.skipIf(browser === undefined)("every screen, by the mouse and by the ke
       assert.deepStrictEqual(Package.compile(folder), [])
       const program: Cli.Program = [process.execPath, join(daybook, "dist/bank/main.js")]
       const db = `sqlite:${join(folder, "shows.db")}`
+      yield* Seed.untitledShow(join(folder, "shows.db"))
       const { url } = yield* Serve.start(program, ["--app", join(folder, "dist/src/application.js"), "--db", db])
       yield* Seed.reservation(url)
       yield* tour(url, Tours.reservation)

@@ -137,9 +137,12 @@ export const planned = async (name: string): Promise<string> => {
   const plan = await Api.get<{ readonly events: number; readonly estimatedSeconds?: number | null }>(
     `/projections/${encodeURIComponent(name)}/rebuild`
   )
+  const seconds = plan.estimatedSeconds
   const time =
-    typeof plan.estimatedSeconds === "number"
-      ? `about ${Format.duration(plan.estimatedSeconds)}`
-      : "a time that is not known yet"
+    typeof seconds !== "number"
+      ? "a time that is not known yet"
+      : seconds < 1
+        ? "less than a second"
+        : `about ${Format.duration(seconds)}`
   return `Dry run: it reads ${Format.plural(plan.events, "position")} of the log, which takes ${time}. Queries are answered from the present tables until the new ones are ready.`
 }

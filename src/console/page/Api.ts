@@ -21,13 +21,14 @@ export class Problem extends Error {
   }
 }
 
-/** The service did not answer at all. */
-const unreachable: ProblemBody = {
-  status: 0,
-  code: "unreachable",
-  title: "The service does not answer",
-  detail: "The service does not answer: it has stopped, or the network between has."
-}
+/** The service did not answer at all, or not to the end. */
+export const unreachable = (): Problem =>
+  new Problem({
+    status: 0,
+    code: "unreachable",
+    title: "The service does not answer",
+    detail: "It has stopped, or the network between has."
+  })
 
 /** What everybody who signs out, or is signed out, must hear of. */
 let onSignedOut = (): void => {}
@@ -44,10 +45,9 @@ export const problemOf = (error: unknown): Problem =>
 
 const problemIn = async (response: Response): Promise<Problem> => {
   const plain = { status: response.status, code: `status-${response.status}`, title: response.statusText }
-  const correlationId = response.headers.get("daybook-correlation-id") ?? undefined
   if (response.headers.get("content-type")?.includes("json") !== true) return new Problem(plain)
   const body = (await response.json()) as Partial<ProblemBody>
-  return new Problem({ ...plain, ...(correlationId !== undefined && { correlationId }), ...body })
+  return new Problem({ ...plain, ...body })
 }
 
 /** The answer, whatever its body is. Where nobody is signed in any more, the page asks for a token again. */
@@ -57,7 +57,7 @@ export const ask = async (path: string, init: RequestInit = {}): Promise<Respons
     response = await fetch(path, { cache: "no-cache", credentials: "same-origin", redirect: "error", ...init })
   } catch (error) {
     if (init.signal?.aborted === true) throw error
-    throw new Problem(unreachable)
+    throw unreachable()
   }
   if (response.ok) return response
   const problem = await problemIn(response)

@@ -27,37 +27,47 @@ export interface Follower {
   readonly path: (after: number) => string
   readonly onMessages: (messages: ReadonlyArray<Message>) => void
   readonly onState: (state: "live" | "waiting" | "ended", problem?: Api.Problem) => void
-  /** The position after which it goes on. */
-  readonly position: () => number
+  /** The position after which it goes on; at first, it may have to ask for one. */
+  readonly position: () => Promise<number>
 }
 
 const pauseMillis = 1_000
 
+type Reader = ReadableStreamDefaultReader<string>
+
+/** The next piece; undefined at the end. */
+const next = async (reader: Reader): Promise<string | undefined> => {
+  try {
+    return (await reader.read()).value
+  } catch {
+    throw Api.unreachable()
+  }
+}
+
 /** Follows until the signal says otherwise. */
 export const follow = async ({ onMessages, onState, path, position }: Follower, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {
+    let problem: Api.Problem | undefined
     try {
-      const response = await Api.ask(path(position()), { signal, headers: { accept: "text/event-stream" } })
+      const after = await position()
+      const response = await Api.ask(path(after), { signal, headers: { accept: "text/event-stream" } })
       const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+      if (reader === undefined) throw Api.unreachable()
       onState("live")
       let rest = ""
-      for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) {
-        const found = split(rest + piece.value)
+      for (let piece = await next(reader); piece !== undefined; piece = await next(reader)) {
+        const found = split(rest + piece)
         rest = found.rest
         if (found.messages.length > 0) onMessages(found.messages)
       }
     } catch (error) {
-      if (signal.aborted) return
-      const problem = Api.problemOf(error)
-      onState("waiting", problem)
+      problem = Api.problemOf(error)
       // What is wrong with the question stays wrong.
-      if (problem.body.status >= 400 && problem.body.status < 500 && problem.body.status !== 429) {
-        onState("ended", problem)
-        return
-      }
+      const { status } = problem.body
+      if (!signal.aborted && status >= 400 && status < 500 && status !== 429) return onState("ended", problem)
     }
     if (signal.aborted) return
-    onState("waiting")
+    onState("waiting", problem)
     await new Promise((resolve) => setTimeout(resolve, pauseMillis))
   }
 }

@@ -14,22 +14,29 @@ export const Time = ({ at }: { readonly at: string | null }): Element =>
 export const Badge = ({ kind, children }: { readonly kind: string; readonly children?: Children }): Element =>
   html`<span class=${`badge ${kind}`}>${children}</span>`
 
-/** A problem in the words of the service, with what its log has it under. */
-export const Trouble = ({
-  problem,
-  again
-}: {
+interface Troubled {
   readonly problem: Api.Problem
   readonly again?: () => void
-}): Element => {
+}
+
+/** A problem in the words of the service, with what its log has it under. */
+const Reason = ({ again, problem }: Troubled): Element => {
   const { code, correlationId, status, title } = problem.body
-  return html`<div class="trouble" role="alert">
+  return html`<div>
     <strong>${title}</strong> <code>${code}</code>${status > 0 && html` <span class="quiet">${status}</span>`}
-    <p>${Format.visible(problem.message)}</p>
+    ${problem.message !== title && html`<p>${Format.visible(problem.message)}</p>`}
     ${correlationId && html`<p>In the log of the service as <code>${correlationId}</code></p>`}
     ${again && html`<button type="button" onClick=${again}>Try again</button>`}
   </div>`
 }
+
+export const Trouble = (troubled: Troubled): Element =>
+  html`<div class="trouble" role="alert"><${Reason} ...${troubled} /></div>`
+
+/** Stands above what was there before newer could not be had. */
+export const Stale = ({ at, ...troubled }: Troubled & { readonly at: number }): Element =>
+  html`<div class="notice" role="status"><p>Stale: what is below is of <${Time} at=${new Date(at).toISOString()} />.</p>
+    <${Reason} ...${troubled} /></div>`
 
 export const Empty = ({ children }: { readonly children?: Children }): Element => html`<p class="empty">${children}</p>`
 export const Loading = (): Element => html`<p class="loading" role="status">Loading…</p>`
@@ -39,14 +46,15 @@ export const shown = <A>({ again, at, problem, value }: Resource<A>, view: (valu
   if (value === undefined)
     return problem === undefined ? html`<${Loading} />` : html`<${Trouble} problem=${problem} again=${again} />`
   return html`<div class=${problem === undefined ? "" : "stale"}>
-    ${
-      problem !== undefined &&
-      html`<div class="notice" role="status">Stale: this is of <${Time} at=${new Date(at ?? 0).toISOString()} />. ${problem.message}
-        <button type="button" onClick=${again}>Try again</button></div>`
-    }
+    ${problem !== undefined && html`<${Stale} problem=${problem} again=${again} at=${at ?? 0} />`}
     ${view(value)}
   </div>`
 }
+
+/** When that which is shown was asked for, where nothing newer comes by itself, and a button for newer. */
+export const AsOf = ({ of: { again, at } }: { readonly of: Resource<unknown> }): Element =>
+  html`<span class="as-of">${at !== undefined && html`<span class="quiet">As of <${Time} at=${new Date(at).toISOString()} /></span>`}
+    <button type="button" onClick=${again}>Refresh</button></span>`
 
 export interface Column<Row> {
   readonly title: string

@@ -98,6 +98,7 @@ const House = ({ session }: { readonly session: SessionView }): Element => {
   const application = useResource<Words.ApplicationView>("/console/application")
   const place = route.path[0] ?? "overview"
   const main = useRef<HTMLElement>(null)
+  const menu = useRef<HTMLElement>(null)
   const app = application.value
   const title = app === undefined ? "Console" : (app.words.title ?? app.name)
   useEffect(() => {
@@ -105,7 +106,11 @@ const House = ({ session }: { readonly session: SessionView }): Element => {
       .filter((part, at, all) => all.indexOf(part) === at)
       .join(" · ")
   }, [location.hash, title])
-  useEffect(() => scrollTo(0, 0), [route.path.join("/")])
+  useEffect(() => {
+    scrollTo(0, 0)
+    // On a narrow screen the menu is wider than that.
+    menu.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" })
+  }, [route.path.join("/")])
   const view = () => {
     if (application.problem !== undefined && app === undefined && application.problem.body.status !== 403) {
       return html`<${Trouble} problem=${application.problem} again=${application.again} />`
@@ -122,7 +127,7 @@ const House = ({ session }: { readonly session: SessionView }): Element => {
       <${SearchBox} key=${route.query.q} q=${place === "search" ? (route.query.q ?? "") : ""} />
       <${Who} session=${session} />
     </header>
-    <nav class="menu" aria-label="Views">${places.map(({ id, title: name }) => html`<a href=${`#/${id}`} aria-current=${menuOf(place) === id ? "page" : undefined}>${name}</a>`)}</nav>
+    <nav class="menu" ref=${menu} aria-label="Views">${places.map(({ id, title: name }) => html`<a href=${`#/${id}`} aria-current=${menuOf(place) === id ? "page" : undefined}>${name}</a>`)}</nav>
     <main ref=${main} tabindex="-1">
       <${Acting}>${app === undefined ? view() : html`<${Words.Application.Provider} value=${app}>${view()}<//>`}<//>
     </main>

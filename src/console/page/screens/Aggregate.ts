@@ -6,7 +6,7 @@ import { useLayoutEffect } from "preact/hooks"
 import type { History } from "../../../http/ExplainApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { Json, shown, Tabs, Trouble } from "../Parts.ts"
+import { AsOf, Empty, Json, shown, Tabs } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 import * as Words from "../Words.ts"
@@ -72,7 +72,7 @@ const Slider = ({ head, version }: Subject): Element => {
 
 const StateAt = (subject: Subject): Element => {
   const { base, head, part, version } = subject
-  const state = useResource<Now>(version === head ? base : `${base}?version=${version}`)
+  const past = useResource<Now>(version === head ? null : `${base}?version=${version}`)
   const numbers = part.words.numbers ?? []
   const field = numbers[0]?.path
   const step = useResource<typeof History.Type>(
@@ -80,10 +80,12 @@ const StateAt = (subject: Subject): Element => {
   )
   const event = step.value?.events[0]
   const marked = new Set(event?.changes.map(({ path }) => path))
+  const panel = (state: unknown) =>
+    html`<div class="panel"><${Json} value=${state} marked=${marked} write=${subject.write} /></div>`
   return html`<div class="pair">
     <div>
       <h2>State at version ${Format.count(version)}${version === head ? ", the newest" : ""}</h2>
-      ${shown(state, (now) => html`<div class="panel"><${Json} value=${now.state} marked=${marked} write=${subject.write} /></div>`)}
+      ${version === head ? panel(subject.state) : shown(past, ({ state }) => panel(state))}
       <p class="quiet">Marked: what this event changed.</p>
       <h2>The event that led here</h2>
       ${shown(step, () => (event === undefined ? "" : html`<${EventDetail} event=${event} subject=${subject} />`))}
@@ -120,15 +122,17 @@ export const Aggregate = ({ route: { path, query } }: { readonly route: Route.Ro
       { id: "chart", title: "Chart", href: here("chart") },
       ...pages.map(({ title }, index) => ({ id: `page-${index}`, title, href: here(`page-${index}`) }))
     ]} />
-    <button type="button" onClick=${now.again}>Refresh</button></div>
+    <${AsOf} of=${now} /></div>
     ${
-      now.value === undefined
-        ? shown(now, () => "")
-        : html`<div>
-            ${now.problem !== undefined && html`<${Trouble} problem=${now.problem} again=${now.again} />`}
+      now.value === undefined && now.problem?.body.code === "aggregate-not-found"
+        ? html`<${Empty}>Nothing has happened to this ${Words.titleOf(part)}: there is no history to show.<//>`
+        : shown(
+            now,
+            () => html`<div>
             ${View !== undefined && html`<${Slider} ...${subject} />`}
-            ${View === undefined ? html`<${Documents} page=${pages[Number(chosen.replace("page-", ""))]} id=${id} />` : html`<${View} ...${subject} />`}
+            ${View === undefined ? html`<${Documents} page=${pages[Number(chosen.replace("page-", ""))]} key=${now.at} id=${id} />` : html`<${View} ...${subject} />`}
           </div>`
+          )
     }
   </section>`
 }

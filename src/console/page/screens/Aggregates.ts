@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks"
 import * as Api from "../Api.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { Empty, shown, Tabs, table } from "../Parts.ts"
+import { AsOf, Empty, shown, Tabs, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 import * as Words from "../Words.ts"
@@ -18,7 +18,12 @@ const pageSize = 50
 const atOnce = 4
 
 /** The states of those listed, as they come; null where one cannot be read. */
-const useStates = (aggregate: string, ids: ReadonlyArray<string>, isAsked: boolean): ReadonlyMap<string, unknown> => {
+const useStates = (
+  aggregate: string,
+  ids: ReadonlyArray<string>,
+  at: number | undefined,
+  isAsked: boolean
+): ReadonlyMap<string, unknown> => {
   const [states, setStates] = useState<ReadonlyMap<string, unknown>>(new Map())
   const key = ids.join("\n")
   useEffect(() => {
@@ -40,7 +45,7 @@ const useStates = (aggregate: string, ids: ReadonlyArray<string>, isAsked: boole
     }
     for (let worker = 0; worker < atOnce; worker++) void take()
     return () => abort.abort()
-  }, [aggregate, key, isAsked])
+  }, [aggregate, key, at, isAsked])
   return states
 }
 
@@ -57,7 +62,7 @@ const List = ({
   const query = Route.queryOf({ limit: pageSize, after, prefix })
   const resource = useResource<Page>(`/console/aggregates/${encodeURIComponent(part.name)}${query}`)
   const ids = (resource.value?.aggregates ?? []).map(({ id }) => id)
-  const states = useStates(part.name, ids, columns.length > 0)
+  const states = useStates(part.name, ids, resource.at, columns.length > 0)
   const here = ["aggregates", part.name]
   return html`<div>
     <form class="bar" role="search" aria-label=${`Filter ${Words.pluralOf(part)}`} onSubmit=${(event: Event) => {
@@ -66,7 +71,7 @@ const List = ({
       Route.go(here, { prefix: String(typed) })
     }}>
       <label>Id begins with <input name="prefix" type="search" value=${prefix} autocomplete="off" /></label>
-      <button>Filter</button>
+      <button>Filter</button> <${AsOf} of=${resource} />
     </form>
     ${shown(
       resource,
@@ -117,7 +122,7 @@ export const Aggregates = ({ route: { path, query } }: { readonly route: Route.R
     }))} />
     ${
       part === undefined
-        ? html`<${Empty}>The application has no aggregate of this name.<//>`
+        ? html`<${Empty}>The application has no ${path[1] === undefined ? "aggregates" : "aggregate of this name"}.<//>`
         : html`<${List} key=${part.name} part=${part} after=${query.after} prefix=${query.prefix ?? ""} />`
     }
   </section>`

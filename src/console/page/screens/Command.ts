@@ -2,7 +2,7 @@
 import type { Told } from "../../../http/ExplainApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { aggregateLink, Badge, Json, shown, Time } from "../Parts.ts"
+import { AsOf, aggregateLink, Badge, Empty, Json, shown, Time } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 
@@ -43,9 +43,13 @@ export const Command = ({
   return html`<section>
     <p class="crumbs"><a href=${Route.format(["aggregate", aggregate, id])}>${aggregate} ${Format.visible(id)}</a></p>
     <h1>Command <span class="mono">${Format.visible(commandId)}</span></h1>
-    ${shown(
-      resource,
-      (told) => html`<div class="panel">
+    <p><${AsOf} of=${resource} /></p>
+    ${
+      resource.value === undefined && resource.problem?.body.code === "command-not-found"
+        ? html`<${Empty}>No command of this id was sent to ${aggregate} ${Format.visible(id)}.<//>`
+        : shown(
+            resource,
+            (told) => html`<div class="panel">
       <p><strong>${told.command ?? "A command of an earlier release"}</strong>
         <${Badge} kind=${told.outcome === "success" ? "good" : "warning"}>${told.outcome}<//></p>
       ${told.wouldPass !== null && html`<p>${passing(told.wouldPass)}</p>`}
@@ -62,6 +66,7 @@ export const Command = ({
       <h2>Payload</h2>${told.payload === null ? html`<p class="quiet">not kept</p>` : html`<${Json} value=${told.payload} />`}
       ${told.outcome === "refusal" && html`<h2>State on which it was refused</h2><${Json} value=${told.decidedOn} />`}
     </div>`
-    )}
+          )
+    }
   </section>`
 }

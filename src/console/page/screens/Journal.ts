@@ -2,7 +2,7 @@
 import type { EntryView } from "../../../http/ConsoleApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { aggregateLink, Badge, Copied, shown, Tabs, Time, table } from "../Parts.ts"
+import { AsOf, aggregateLink, Badge, Copied, shown, Tabs, Time, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 import { Operations } from "./Operations.ts"
@@ -21,10 +21,8 @@ interface Head {
 
 const pageSize = 100
 
-const HeadPanel = (): Element =>
-  shown(
-    useResource<Head>("/console/head"),
-    ({ check, head }) => html`<div class="panel">
+const HeadPanel = ({ check, head }: Head): Element =>
+  html`<div class="panel">
     <p>${check.ok ? html`<${Badge} kind="good">checked<//>` : html`<${Badge} kind="error">damaged<//>`} Entries ${Format.count(check.from)} to ${Format.count(check.to)}: ${Format.visible(check.detail)}.</p>
     <dl class="facts">
       <dt>Log</dt><dd class="mono">${head.logId}.${head.epoch}</dd>
@@ -33,7 +31,6 @@ const HeadPanel = (): Element =>
     </dl>
     <${Copied} label="CLI" text="daybook head" />
   </div>`
-  )
 
 const outcomeOf = ({ kind, outcome }: EntryView): Element =>
   outcome === null
@@ -87,8 +84,13 @@ const Entries = ({ at, head }: { readonly at: number | undefined; readonly head:
   )
 }
 
-const All = ({ at }: { readonly at: number | undefined }): Element =>
-  shown(useResource<Head>("/console/head"), ({ head }) => html`<${Entries} at=${at} head=${head.sequence} />`)
+const All = ({ at }: { readonly at: number | undefined }): Element => {
+  const resource = useResource<Head>("/console/head")
+  return html`<div>
+    <p><${AsOf} of=${resource} /></p>
+    ${shown(resource, (newest) => html`<div><${HeadPanel} ...${newest} /><${Entries} at=${at} head=${newest.head.sequence} /></div>`)}
+  </div>`
+}
 
 /** An entry's number in the address. */
 const numberOf = (text: string | undefined): number | undefined =>
@@ -102,6 +104,6 @@ export const Journal = ({ route: { path, query } }: { readonly route: Route.Rout
       { id: "journal", title: "All entries", href: "#/journal" },
       { id: "operations", title: "What operators did", href: "#/operations" }
     ]} />
-    ${isOperations ? html`<${Operations} before=${numberOf(query.before)} />` : html`<div><${HeadPanel} /><${All} at=${numberOf(query.at)} /></div>`}
+    ${isOperations ? html`<${Operations} before=${numberOf(query.before)} />` : html`<${All} at=${numberOf(query.at)} />`}
   </section>`
 }

@@ -3,7 +3,7 @@ import type { OperationView } from "../../../http/OperationView.ts"
 import * as Api from "../Api.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { Json, shown, Time, table } from "../Parts.ts"
+import { AsOf, Json, shown, Time, table } from "../Parts.ts"
 import { useLoaded } from "../Resource.ts"
 import * as Route from "../Route.ts"
 
@@ -82,6 +82,7 @@ export const Operations = ({ before }: { readonly before: number | undefined }):
         before === undefined ? "Operators did nothing yet." : "Operators did nothing before that."
       )}
       <p class="bar">
+        <${AsOf} of=${resource} />
         ${before !== undefined && html`<a class="button" href=${Route.format(["operations"])}>Newest</a>`}
         ${more && oldest !== undefined && html`<a class="button" href=${Route.format(["operations"], { before: oldest.sequence })}>Older</a>`}
       </p>

@@ -114,7 +114,7 @@ const One = ({ onDone, view }: { readonly view: ProjectionView; readonly onDone:
   const who = (given: { readonly principal: string | null; readonly reason: string | null }) =>
     `${given.principal ?? "nobody is named"}: ${given.reason ?? "no reason"}`
   return html`<article class="panel" aria-labelledby=${`of-${name}`}>
-    <h2 id=${`of-${name}`}>${name} <${Badge} kind=${kindOf(status)}>${status}<//></h2>
+    <h2 id=${`of-${name}`}>${name} <${Badge} kind=${kindOf(status)}>${status}<//>${stuck.length > 0 && html` <${Badge} kind="error">${stuck.length} stuck<//>`}</h2>
     <dl class="facts">
       <dt>Position</dt><dd class="figure">${Format.count(position)}</dd>
       <dt>Lag</dt><dd class="figure">${Format.plural(lag.events, "event")}, ${Format.duration(lag.seconds)}</dd>
@@ -187,7 +187,7 @@ const One = ({ onDone, view }: { readonly view: ProjectionView; readonly onDone:
       ])}`
     }
     ${stuck.length === 0 && lastError === null && html`<p class="quiet">Nothing waits for an operator.</p>`}
-    ${kind === "reaction" && stuck.length > 0 && html`<p class="quiet">A stuck reaction tries again now and then by itself; the event's own page shows why it was sent.</p>`}
+    ${kind === "reaction" && stuck.length > 0 && html`<p class="quiet">A stuck reaction tries again now and then by itself. The event's own page lists what was sent because of it; what it lacks is what fails, and the page of the one to which that goes says why.</p>`}
   </article>`
 }
 

@@ -4,10 +4,12 @@ import type { Hit } from "../../../http/ConsoleApi.ts"
 import * as Api from "../Api.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { aggregateLink, Badge, Empty, Loading, Time, Trouble } from "../Parts.ts"
+import { AsOf, aggregateLink, Badge, Empty, shown, Time, Trouble } from "../Parts.ts"
+import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 
 interface Found {
+  readonly q: string
   readonly hits: ReadonlyArray<Hit>
   readonly searched: { readonly from: number; readonly to: number } | null
   readonly complete: boolean
@@ -31,47 +33,54 @@ const hitOf = (hit: Hit): Element => {
   }
 }
 
-export const Search = ({ q }: { readonly q: string }): Element => {
-  const [found, setFound] = useState<Found & { readonly q: string }>()
+/** What was found at first, and what the search of older entries found since, as often as it was asked. */
+interface Older {
+  readonly first: Found
+  readonly pages: ReadonlyArray<Found>
+}
+
+const Hits = ({ first }: { readonly first: Found }): Element => {
+  const [older, setOlder] = useState<Older>({ first, pages: [] })
   const [problem, setProblem] = useState<Api.Problem>()
-  const [isOlder, setOlder] = useState(false)
+  const [isSearching, setSearching] = useState(false)
   const list = useRef<HTMLUListElement>(null)
-  const asked = useRef(q)
-  asked.current = q
-  const search = async (before: number | undefined, known: ReadonlyArray<Hit>): Promise<void> => {
-    try {
-      const next = await Api.get<Found>(`/console/search${Route.queryOf({ q, before })}`)
-      // Somebody who looks for something else by now is not shown this.
-      if (asked.current !== q) return
-      setProblem(undefined)
-      setFound({ ...next, q, hits: [...known, ...next.hits] })
-    } catch (error) {
-      if (asked.current === q) setProblem(Api.problemOf(error))
-    }
-  }
-  useEffect(() => {
-    setFound(undefined)
-    setProblem(undefined)
-    if (q !== "") void search(undefined, [])
-  }, [q])
+  const pages = [first, ...(older.first === first ? older.pages : [])]
+  const hits = pages.flatMap((page) => page.hits)
+  const last = pages.at(-1) ?? first
   // Who searched goes on by the arrows and Enter.
   useEffect(() => {
-    if (found !== undefined && document.activeElement === document.body)
-      list.current?.querySelector<HTMLElement>("[data-row]")?.focus()
-  }, [found])
-  const older = async (): Promise<void> => {
-    setOlder(true)
-    await search(found?.searched?.from, found?.hits ?? [])
-    setOlder(false)
+    if (document.activeElement === document.body) list.current?.querySelector<HTMLElement>("[data-row]")?.focus()
+  }, [hits.length])
+  const search = async (): Promise<void> => {
+    setSearching(true)
+    try {
+      const next = await Api.get<Found>(`/console/search${Route.queryOf({ q: first.q, before: last.searched?.from })}`)
+      setProblem(undefined)
+      setOlder({ first, pages: [...pages.slice(1), next] })
+    } catch (error) {
+      setProblem(Api.problemOf(error))
+    } finally {
+      setSearching(false)
+    }
   }
+  const from = last.searched?.from
+  const to = pages.find(({ searched }) => searched !== null)?.searched?.to
+  return html`<div>
+    ${hits.length === 0 ? html`<${Empty}>Nothing is called so${last.complete ? "" : " among the entries that were looked through"}.<//>` : html`<ul class="hits" data-rows ref=${list}>${hits.map((hit) => html`<li>${hitOf(hit)}</li>`)}</ul>`}
+    ${from !== undefined && to !== undefined && html`<p class="quiet">Entries ${Format.count(from)} to ${Format.count(to)} of the journal were looked through.</p>`}
+    ${problem !== undefined && html`<${Trouble} problem=${problem} />`}
+    ${!last.complete && html`<button type="button" disabled=${isSearching} onClick=${() => void search()}>Search older entries</button>`}
+  </div>`
+}
+
+export const Search = ({ q }: { readonly q: string }): Element => {
+  const resource = useResource<Found>(q === "" ? null : `/console/search${Route.queryOf({ q })}`)
   return html`<section>
     <h1>Search${q !== "" && html`: <span class="mono">${Format.visible(q)}</span>`}</h1>
-    ${q === "" && html`<${Empty}>Type an id, a command id, a correlation id, a position, an entry of the journal as #12, or a trace id above.<//>`}
-    ${problem !== undefined && html`<${Trouble} problem=${problem} again=${() => void search(undefined, [])} />`}
-    ${q !== "" && found === undefined && problem === undefined && html`<${Loading} />`}
-    ${found !== undefined && found.hits.length === 0 && html`<${Empty}>Nothing is called so${found.complete ? "" : " among the entries that were looked through"}.<//>`}
-    ${found !== undefined && found.hits.length > 0 && html`<ul class="hits" data-rows ref=${list}>${found.hits.map((hit) => html`<li>${hitOf(hit)}</li>`)}</ul>`}
-    ${found !== undefined && found.searched !== null && html`<p class="quiet">Entries ${Format.count(found.searched.from)} to ${Format.count(found.searched.to)} of the journal were looked through.</p>`}
-    ${found !== undefined && !found.complete && html`<button type="button" disabled=${isOlder} onClick=${() => void older()}>Search older entries</button>`}
+    ${
+      q === ""
+        ? html`<${Empty}>Type an id, a command id, a correlation id, a position, an entry of the journal as #12, or a trace id above.<//>`
+        : html`<div><p><${AsOf} of=${resource} /></p>${shown(resource, (first) => html`<${Hits} key=${q} first=${first} />`)}</div>`
+    }
   </section>`
 }

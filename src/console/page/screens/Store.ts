@@ -4,7 +4,7 @@ import type { StoreView } from "../../../http/ConsoleApi.ts"
 import type { LogStats } from "../../../http/ServiceApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
-import { Badge, Copied, shown, Time, table } from "../Parts.ts"
+import { AsOf, Badge, Copied, shown, Time, table } from "../Parts.ts"
 import { useResource } from "../Resource.ts"
 import * as Route from "../Route.ts"
 
@@ -57,6 +57,7 @@ export const Store = (): Element => {
   const [isAsked, setAsked] = useState(false)
   return html`<section>
     <h1>Store</h1>
+    <p><${AsOf} of=${resource} /></p>
     ${shown(
       resource,
       ({ backend, configuration, database, lastVerify, limits, release, sizes }) => html`<div>
@@ -64,7 +65,7 @@ export const Store = (): Element => {
         <dt>Backend</dt><dd>${backend ?? "not known"}</dd>
         <dt>Database</dt><dd class="mono wrap">${database ?? "not known"}</dd>
         <dt>Release</dt><dd>${release ?? "not known"}</dd>
-        ${sizes.map(({ bytes, what }) => html`<dt>Size, ${what}</dt><dd class="figure">${Format.bytes(bytes)}</dd>`)}
+        ${sizes.map(({ bytes, what }) => html`<dt>${what}</dt><dd class="figure">${Format.bytes(bytes)}</dd>`)}
       </dl>
       <h2>Last verify</h2>
       ${verified(lastVerify)}
