@@ -34,7 +34,10 @@ export interface ProjectionLimits {
    */
   readonly tailEvents: number
   readonly tailBytes: number
-  /** Events that a reaction has under way, each of another stream. */
+  /**
+   * Events that a reaction has under way, each of another stream. One that has taken longer than `pollInterval` counts no more
+   * where others wait, so that slow targets hold up nobody; `maxAhead` bounds all.
+   */
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
   readonly maxAhead: number

@@ -386,6 +386,7 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       yield* readLetters
       lastLook = now
     }
+    places.relieve(now - Duration.toMillis(limits.pollInterval))
     const row = Option.getOrNull(yield* persistently(generations.find(name)))
     // The log was restored under it. What it has under way ends with it, and it begins again where it is taken up.
     if (row?.live?.isAhead === true) return

@@ -63,4 +63,39 @@ describe("Permits", () => {
       }
     })
   )
+
+  it.effect("has one that takes long give its place to the one that waits, once, and go on", () =>
+    Effect.gen(function* () {
+      const permits = new Permits(1)
+      const gate = yield* Deferred.make<void>()
+      const slow = yield* Effect.fork(permits.within(Deferred.await(gate)))
+      yield* rest
+      // Nobody waits.
+      permits.relieve(Number.POSITIVE_INFINITY)
+      const second = yield* Effect.fork(permits.within(Deferred.await(gate)))
+      const third = yield* Effect.fork(permits.within(Effect.void))
+      yield* rest
+      permits.relieve(Number.NEGATIVE_INFINITY)
+      yield* rest
+      assert.isNull(third.unsafePoll())
+      // One after the other gives its place to the next.
+      permits.relieve(Number.POSITIVE_INFINITY)
+      yield* rest
+      permits.relieve(Number.POSITIVE_INFINITY)
+      yield* Fiber.join(third)
+      assert.deepStrictEqual([slow.unsafePoll(), second.unsafePoll()], [null, null])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(Fiber.zip(slow, second))
+      // There is one place, as before.
+      let inside = 0
+      let most = 0
+      const one = Effect.gen(function* () {
+        most = Math.max(most, ++inside)
+        yield* Effect.yieldNow()
+        inside--
+      })
+      yield* Effect.all([permits.within(one), permits.within(one)], { concurrency: "unbounded" })
+      assert.strictEqual(most, 1)
+    })
+  )
 })

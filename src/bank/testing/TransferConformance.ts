@@ -32,6 +32,7 @@ type Append = EventStore["Type"]["append"]
 interface Setting {
   readonly limits?: Partial<ActorLimits>
   readonly targetTimeout?: Duration.Duration
+  readonly answerTimeout?: Duration.Duration
   /** Stands between the process and its store. */
   readonly append?: (append: Append) => Append
 }
@@ -46,7 +47,7 @@ const soon = {
 
 /** Runs a program with accounts, transfers and their process over the stores, which outlive them. */
 const running = <A, E>(
-  { append, limits = {}, targetTimeout = Duration.minutes(1) }: Setting,
+  { answerTimeout = Duration.seconds(10), append, limits = {}, targetTimeout = Duration.minutes(1) }: Setting,
   program: Effect.Effect<A, E, Bank>
 ) =>
   Effect.gen(function* () {
@@ -60,7 +61,12 @@ const running = <A, E>(
       Layer.provide(layer({ minBackoff: Duration.zero, ...limits })),
       Layer.provide(ProjectionConfig.layer(soon)),
       Layer.provide(
-        TransferConfig.layer({ targetTimeout, lookInterval: Duration.millis(10), clientTimeout: Duration.seconds(1) })
+        TransferConfig.layer({
+          targetTimeout,
+          answerTimeout,
+          lookInterval: Duration.millis(10),
+          clientTimeout: Duration.seconds(1)
+        })
       ),
       Layer.provide(faulty)
     )
@@ -329,6 +335,47 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
             "it is stuck no more",
             Effect.map(letters, (found) => found.length === 0)
           )
+          yield* assertConserved
+        })
+      )
+    })
+  },
+  {
+    name: "64 targets that do not answer hold up no other transfer, and have their money as soon as they do (PM7)",
+    run: Effect.gen(function* () {
+      const answering = yield* Deferred.make<void>()
+      const isSlow = (requests: ReadonlyArray<AppendRequest>) =>
+        requests.some(({ streamId }) => streamId.startsWith("account-slow")) && holds("TransferCredited", requests)
+      const append =
+        (real: Append): Append =>
+        (requests) =>
+          isSlow(requests) ? Effect.zipRight(Deferred.await(answering), real(requests)) : real(requests)
+      yield* running(
+        { append, answerTimeout: Duration.seconds(29) },
+        Effect.gen(function* () {
+          const transfers = yield* Transfers.Transfers
+          const slow = Array.from({ length: 64 }, (_, index) => `slow-${index}`)
+          const order = (id: string) => ({ from: AccountId.make("anna"), to: AccountId.make(id), amount: "1" })
+          const all = { concurrency: 16, discard: true } as const
+          yield* open("anna", "100")
+          yield* open("bert")
+          yield* Effect.forEach(slow, (id) => open(id), all)
+          yield* Effect.forEach(
+            slow,
+            (id) => transfers.request(TransferId.make(id), order(id), { commandId: `request-${id}`, waits: false }),
+            all
+          )
+          const countOf = (type: string) =>
+            Effect.map(log, (events) => events.filter((each) => each.type === type).length)
+          yield* until(
+            "all are debited",
+            Effect.map(countOf("TransferDebited"), (count) => count === slow.length)
+          )
+          strictEqual((yield* transferred("t1", "anna", "bert", "4")).status, "completed")
+          strictEqual(yield* countOf("SourceDebited"), 1, "their targets are still waited for")
+          yield* Deferred.succeed(answering, undefined)
+          yield* Effect.forEach(slow, ended, { discard: true })
+          deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [3_200n, 400n])
           yield* assertConserved
         })
       )

@@ -66,6 +66,9 @@ export const ModelMutants: ReadonlyArray<Mutant<Needs>> = [
   reading("takes a type that nobody wants for another", ["an unknown type"], (event) =>
     event.type === "Unheard" ? { ...event, type: "Noted" } : event
   ),
+  reading("gives an event behind many others other data", ["64 events whose"], (event) =>
+    event.data === '{"text":"quick"}' ? { ...event, data: '{"text":"slow 64"}' } : event
+  ),
   mutant(
     "moves a checkpoint further than it was told",
     ["a reaction keeps", "a stale owner", "a stream that another", "an event of newer"],

@@ -103,5 +103,45 @@ export const Reactions: ReadonlyArray<ProjectionCase> = [
         ["bad", "behind", "after", "last"]
       )
     })
+  },
+  {
+    name: "64 events whose targets do not answer hold up no other stream, and are not given up for it (PM7)",
+    run: Effect.gen(function* () {
+      const answer = yield* Deferred.make<void>()
+      const sent = new Set<string>()
+      let givenUp = 0
+      const reaction = Reaction.make({
+        name: "forward",
+        startFrom: "beginning",
+        events: [Noted],
+        react: ({ event: { text } }) =>
+          Effect.gen(function* () {
+            sent.add(text)
+            if (text === "quick") return
+            yield* Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => givenUp++))
+            sent.add(`${text} answered`)
+          })
+      })
+      const slow = Array.from({ length: 64 }, (_, index) => `slow ${index}`)
+      for (const text of slow) yield* note(text.replace(" ", "-"), text)
+      yield* note("b", "quick")
+      const has = (...texts: ReadonlyArray<string>) =>
+        Effect.repeat(
+          Effect.delay(
+            Effect.sync(() => texts.every((text) => sent.has(text))),
+            "2 millis"
+          ),
+          { until: (isSo) => isSo }
+        )
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          yield* has(...slow, "quick")
+          strictEqual(givenUp, 0)
+          yield* Deferred.succeed(answer, undefined)
+          yield* has(...slow.map((text) => `${text} answered`))
+        }),
+        Layer.provide(Reaction.layer(reaction), limits)
+      )
+    })
   }
 ]
