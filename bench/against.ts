@@ -5,6 +5,7 @@
  *
  *     npm run bench -- --against 0a4bee3 hot wide replay              (7 pairs, or as many as PAIRS says)
  *     npm run bench -- --against 4a0a8e0 rebuild catchUp              (of the account summary)
+ *     npm run bench -- --against 5ac752d transfers                    (of a whole bank, 64 clients)
  *     npm run bench -- --against 0a4bee3 start-serve start-verify     (the time until it listens, or ends)
  */
 import { execFileSync } from "node:child_process"
@@ -17,7 +18,15 @@ import * as startup from "./startup.bench.ts"
 
 /** Within node_modules, so that the build finds its packages. */
 const cache = resolve("node_modules/.cache")
-const loads = ["hot", "wide", "replay", "rebuild", "catchUp", ...startup.names.map((use) => `start-${use}`)]
+const loads = [
+  "hot",
+  "wide",
+  "replay",
+  "rebuild",
+  "catchUp",
+  "transfers",
+  ...startup.names.map((use) => `start-${use}`)
+]
 
 /** The compiled benchmarks of a commit. Made once: what a commit holds never changes. */
 const buildOf = (commit: string): string => {

@@ -30,6 +30,7 @@ import * as startup from "./startup.bench.ts"
 import * as stores from "./stores.bench.ts"
 import * as subscribers from "./subscribers.bench.ts"
 import * as swap from "./swap.bench.ts"
+import * as timers from "./timers.bench.ts"
 import * as transfers from "./transfers.bench.ts"
 
 interface Benchmark {
@@ -52,6 +53,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   sockets,
   subscribers,
   transfers,
+  timers,
   capacity,
   memory,
   growth,

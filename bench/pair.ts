@@ -8,6 +8,7 @@ import type { Contestant } from "./harness.ts"
 import { withFolder } from "./harness.ts"
 import * as rebuild from "./rebuild.bench.ts"
 import * as startup from "./startup.bench.ts"
+import * as transfers from "./transfers.bench.ts"
 
 /** What the benchmarks of a commit export. */
 interface Commands {
@@ -33,6 +34,7 @@ const loads: Readonly<Record<string, (folder: string) => Promise<Contestant>>> =
     const { writer } = (await import(`${folder}/RawLog.js`)) as RawLog
     return following(daybook, (own) => rebuild.makeLogWithModel(own, rebuild.count, { daybook, makeLog, writer }))
   },
+  transfers: async (folder) => transfers.ofBuild(await bankOf(folder)),
   ...Object.fromEntries(
     startup.names.map((use) => [
       `start-${use}`,
@@ -45,6 +47,19 @@ const commandsOf = async (folder: string): Promise<Commands> =>
   (await import(`${folder}/commands.bench.js`)) as Commands
 
 const rebuildOf = async (folder: string): Promise<Rebuild> => (await import(`${folder}/rebuild.bench.js`)) as Rebuild
+
+/** What the bank of a build is made of, and runs on. */
+const bankOf = async (folder: string): Promise<transfers.Build> => {
+  const load = async (module: string) => await import(`${folder}/../src/${module}.js`)
+  return {
+    application: (await load("bank/Bank")).application,
+    ActorSystemLocal: await load("core/ActorSystemLocal"),
+    ProjectionsLocal: await load("projection/ProjectionsLocal"),
+    SqliteStore: await load("sql/SqliteStore"),
+    Account: (await load("bank/account/Account")).Account,
+    Transfers: (await load("bank/transfer/Transfers")).Transfers
+  }
+}
 
 /** Follows a log that this commit makes in the folder, before the clock runs: what stores it may have changed. */
 const following = (daybook: Rebuild["daybook"], makeLog: (folder: string) => Promise<string>): Contestant => ({

@@ -9,6 +9,7 @@ import { Effect, Layer, Logger } from "effect"
 import { Account } from "../src/bank/account/Account.ts"
 import { AccountId, TransferId } from "../src/bank/account/AccountSchemas.ts"
 import * as AccountSummary from "../src/bank/account/AccountSummary.ts"
+import type * as Bank from "../src/bank/Bank.ts"
 import * as Transfers from "../src/bank/transfer/Transfers.ts"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
 import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
@@ -62,6 +63,57 @@ const contestant = (
 })
 
 const services = Effect.all([Account, Transfers.Transfers])
+
+/** Of a build, everything that its bank runs on; each commit since 4a0a8e0 has it. */
+export interface Build {
+  readonly application: typeof Bank.application
+  readonly ActorSystemLocal: typeof ActorSystemLocal
+  readonly ProjectionsLocal: typeof ProjectionsLocal
+  readonly SqliteStore: typeof SqliteStore
+  readonly Account: typeof Account
+  readonly Transfers: typeof Transfers.Transfers
+}
+
+/** Transfers of a whole bank, with all its reactions and models, as two commits are compared by. */
+export const ofBuild = (build: Build): Contestant => {
+  const { application } = build
+  const { projections, reactions } = application
+  return {
+    name: "transfers",
+    run: (folder) =>
+      Effect.gen(function* () {
+        const account = yield* build.Account
+        const { request } = yield* build.Transfers
+        const open = (id: AccountId) =>
+          Effect.zipRight(account(id).Open({ owner: "Anna", currency: "EUR" }), account(id).Deposit({ amount: "1000" }))
+        yield* Effect.forEach(ids, open, { concurrency: clients, discard: true })
+        const count = size(50, 8_000)
+        const ends = new Set<string>()
+        const one = (number: number) =>
+          Effect.map(
+            request(TransferId.make(`t${number}`), {
+              from: idOf(number * 7_919),
+              to: idOf(number * 7_919 + 1),
+              amount: "1"
+            }),
+            ({ transfer }) => ends.add(transfer.status)
+          )
+        const numbers = Array.from({ length: count }, (_, number) => number)
+        const start = performance.now()
+        yield* Effect.forEach(numbers, one, { concurrency: clients, discard: true })
+        return { count, seconds: (performance.now() - start) / 1_000, checksum: [...ends].join() }
+      }).pipe(
+        Effect.provide(
+          Layer.merge(application.layer, build.ProjectionsLocal.layer(projections, reactions)).pipe(
+            Layer.provide(build.ActorSystemLocal.layer),
+            Layer.provide(build.SqliteStore.layer({ filename: join(folder, "daybook.db") }))
+          )
+        ),
+        Effect.provide(Logger.remove(Logger.defaultLogger)),
+        Effect.runPromise
+      )
+  }
+}
 
 export const run = async (): Promise<ReadonlyArray<Result>> => {
   const deposits = contestant("deposits", size(200, 20_000), (number) =>
