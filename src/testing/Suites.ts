@@ -28,6 +28,8 @@ import { Reasons } from "./projection/Reasons.ts"
 import { Rebuilds } from "./projection/Rebuilds.ts"
 import { Restores } from "./projection/Restores.ts"
 import { Swaps } from "./projection/Swaps.ts"
+import { Memory } from "./reaction/Memory.ts"
+import { Reactions } from "./reaction/Reactions.ts"
 import { Appends } from "./store/Appends.ts"
 import { Commands } from "./store/Commands.ts"
 import { Reads } from "./store/Reads.ts"
@@ -41,7 +43,6 @@ export { Operators as OperatorConformance } from "./projection/Operators.ts"
 export { RollingDeployConformance } from "./projection/RollingDeploy.ts"
 export { VerifiedModels as VerifiedReadSideConformance } from "./projection/VerifiedModels.ts"
 export { Births as BirthConformance } from "./reaction/Births.ts"
-export { Reactions as ReactionConformance } from "./reaction/Reactions.ts"
 export { Timers as TimerConformance } from "./reaction/Timers.ts"
 export { JournalEntries as JournalConformance } from "./store/JournalEntries.ts"
 export { SavedSnapshots as SnapshotStoreConformance } from "./store/SavedSnapshots.ts"
@@ -83,5 +84,8 @@ export const ProjectionConformance = [
 
 /** What the read side promises beside others on its database. */
 export const ReadSideConformance = [...Names, ...Swaps, ...Reasons, ...Restores]
+
+/** What a reaction keeps, and what a process remembers. */
+export const ReactionConformance = [...Reactions, ...Memory]
 
 export const SubscriptionConformance = [...Subscriptions, ...Tail]

@@ -8,13 +8,14 @@ import { LeaseStore } from "../../projection/LeaseStore.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Checkpoints } from "../projection/Checkpoints.ts"
 import { OldEvents } from "../projection/OldEvents.ts"
+import { Memory } from "../reaction/Memory.ts"
 import { Reactions } from "../reaction/Reactions.ts"
 import { changing, type Fails, type Mutant } from "./Mutant.ts"
 
 type Needs = EventStore | ProjectionStore
 
 /** The rules that these mutants are made for. */
-export const rules = [...Checkpoints, ...OldEvents, ...Reactions]
+export const rules = [...Checkpoints, ...OldEvents, ...Reactions, ...Memory]
 
 const mutant = <I extends Needs, S extends object>(
   name: string,
@@ -65,6 +66,9 @@ export const ModelMutants: ReadonlyArray<Mutant<Needs>> = [
   ),
   reading("takes a type that nobody wants for another", ["an unknown type"], (event) =>
     event.type === "Unheard" ? { ...event, type: "Noted" } : event
+  ),
+  reading("gives what a process remembers other data", ["a process that remembers"], (event) =>
+    event.type === "Ready" ? { ...event, type: "Saw", data: '{"what":"Paid"}' } : event
   ),
   reading("gives an event behind many others other data", ["64 events whose"], (event) =>
     event.data === '{"text":"quick"}' ? { ...event, data: '{"text":"slow 64"}' } : event
