@@ -21,7 +21,7 @@ export class Bell extends Aggregate.make("Bell", {
   ]
 }) {}
 
-const bell = Application.aggregate(
+export const bell = Application.aggregate(
   Bell,
   {
     decide: { Ring: () => Either.right([Rung.make({})]), RingLater: (asked) => Either.right([Asked.make(asked)]) },
