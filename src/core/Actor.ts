@@ -1,6 +1,10 @@
 /**
- * `Actor` runs one aggregate: a fiber that recovers the state, takes the commands that wait, decides one after the other
- * on the running state, appends what they decided in one request, and answers them after it is stored.
+ * `Actor` runs one aggregate: it recovers the state, takes the commands that wait, decides one after the other on the running
+ * state, appends what they decided in one request, and answers them after it is stored.
+ *
+ * It does so in turns, which are plain calls (`Turns.ts`): where a store takes appends so, a command of a warm actor needs no
+ * fiber but its caller's. One is started for what takes its time or may fail in the middle: a recovery, the effect of a decision,
+ * what follows a conflict, a line of the log. Nothing else of the actor happens until it ends.
  *
  * What follows from the store's answer, for each command by itself:
  *
@@ -45,14 +49,18 @@ export class Actor implements Answering, Watched {
   isGuest = false
   /** Reads of its state that have no answer yet. */
   reads = 0
+  /** Whether it has a place. */
+  isLive = false
   private readonly host: Host
   readonly mailbox = new Mailbox()
   private readonly answers: Answers
   private readonly recovery: Recovery
   private committed: Committed<unknown> | undefined
-  private wake: (() => void) | undefined
-  private fiber: Fiber.RuntimeFiber<void> | undefined
-  /** Which fiber is the actor's: one that was given up finds another number here and ends. */
+  /** `ready`: its turn is to come. `works`: it appends, or its fiber runs; whatever comes waits until that ends. */
+  private phase: "rests" | "ready" | "works" = "rests"
+  /** What it does beside its turns, and gives up when it ends. */
+  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** Raised when it ends: what was begun before finds another number here, and changes nothing. */
   private epoch = 0
   /** When the append began. */
   private busySince = 0
@@ -76,19 +84,8 @@ export class Actor implements Answering, Watched {
   }
 
   start(): void {
-    const epoch = this.epoch
-    // Plain effects wherever every command passes: the steps of a generator would cost more than a decision.
-    const life = Effect.whileLoop({
-      while: () => this.epoch === epoch,
-      body: () => this.step(epoch),
-      step: () => {}
-    })
-    this.fiber = this.host.fork(life)
-    // Not a handler of the life's own: user code that interrupts the fiber it runs in would interrupt that too.
-    this.fiber.addObserver((exit) => {
-      const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-      if (this.epoch === epoch) this.host.fork(Effect.gen(this, () => this.crash(epoch, cause)))
-    })
+    this.isLive = true
+    this.goOn()
   }
 
   /** Accepts a command; the caller has checked that there is room. */
@@ -115,11 +112,6 @@ export class Actor implements Answering, Watched {
       this.mailbox.addReader(reader)
       this.awake()
     }
-  }
-
-  /** Whether it has a place. */
-  get isLive(): boolean {
-    return this.fiber !== undefined
   }
 
   /** Whether its stream is known to have no events. */
@@ -171,11 +163,16 @@ export class Actor implements Answering, Watched {
 
   /** Drops the append that waits for its turn, and gives whether that was in time: then nothing of it is written. */
   private withdraw(): boolean {
-    return this.place?.leave?.() === true
+    const { place } = this
+    // Its answer, which comes at once, is not waited for any more.
+    this.place = undefined
+    return place?.leave?.() === true
   }
 
   private end(): void {
     this.epoch++
+    this.isLive = false
+    this.phase = "rests"
     this.place = undefined
     this.committed = undefined
     this.host.watched.delete(this)
@@ -183,8 +180,8 @@ export class Actor implements Answering, Watched {
     this.fiber = undefined
   }
 
-  /** The fiber ended by itself: by a defect of this file or of the store. */
-  private *crash(epoch: number, cause: Cause.Cause<never>): Effect.fn.Return<void> {
+  /** A defect of this file or of the store. */
+  private *crash(epoch: number, cause: Cause.Cause<unknown>): Effect.fn.Return<void> {
     yield* this.log("the actor crashed", cause)
     yield* this.recovery.grow()
     if (this.epoch !== epoch) return
@@ -195,36 +192,85 @@ export class Actor implements Answering, Watched {
 
   private awake(): void {
     this.host.becameBusy(this)
-    const { wake } = this
-    this.wake = undefined
-    wake?.()
+    if (this.isLive && this.phase === "rests") this.goOn()
   }
 
   private log(message: string, cause: Cause.Cause<unknown>) {
     return FaultLog.report(LogLevel.Error, message, { streamId: this.streamId }, cause)
   }
 
-  /** One step of its life: rests, recovers, or serves a batch. */
-  private step(epoch: number): Effect.Effect<void> {
-    const { committed, mailbox } = this
-    if (!mailbox.hasCommands && mailbox.readerCount === 0) return this.rest()
-    if (this.mustYield) {
-      this.mustYield = false
-      if (this.host.yieldPlace(this)) return Effect.void
-    }
-    if (committed === undefined) return Effect.gen(this, () => this.recover())
-    if (mailbox.readerCount > 0) this.answerReaders(Effect.succeed(committed))
-    return mailbox.hasCommands ? this.batch(epoch, committed) : Effect.void
+  /** Has its next turn as soon as what runs now has ended. */
+  private goOn(): void {
+    this.phase = "ready"
+    this.host.turns.add(this)
   }
 
-  private rest(): Effect.Effect<void> {
+  /** Rests, recovers, or serves a batch. */
+  takeTurn(): void {
+    if (this.phase !== "ready") return
+    this.phase = "works"
+    this.guarded(this.epoch, () => this.step())
+  }
+
+  /** Does a step of its work, unless it has ended since. A defect ends it: user code has handlers of its own. */
+  private guarded(epoch: number, step: () => void): void {
+    if (this.epoch !== epoch) return
+    try {
+      step()
+    } catch (defect) {
+      this.crashed(epoch, Cause.die(defect))
+    }
+  }
+
+  private crashed(epoch: number, cause: Cause.Cause<unknown>): void {
+    if (this.epoch === epoch) this.host.fork(Effect.gen(this, () => this.crash(epoch, cause)))
+  }
+
+  /**
+   * Runs an effect in a fiber, and then goes on. Not with a handler within the effect: user code that interrupts the fiber it runs
+   * in would interrupt that too.
+   */
+  private run(effect: Effect.Effect<void>, then: () => void = () => this.goOn()): void {
+    const { epoch } = this
+    const fiber = this.host.fork(effect)
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      if (this.fiber === fiber) this.fiber = undefined
+      if (Exit.isFailure(exit)) this.crashed(epoch, exit.cause)
+      else this.guarded(epoch, then)
+    })
+  }
+
+  private step(): void {
+    const { committed, mailbox } = this
+    if (!mailbox.hasCommands && mailbox.readerCount === 0) {
+      this.rest()
+      return
+    }
+    if (this.mustYield) {
+      this.mustYield = false
+      if (this.host.yieldPlace(this)) return
+    }
+    if (committed === undefined) {
+      this.run(Effect.gen(this, () => this.recover()))
+      return
+    }
+    if (mailbox.readerCount > 0) this.answerReaders(Effect.succeed(committed))
+    if (mailbox.hasCommands) this.batch(committed)
+    else this.rest()
+  }
+
+  /** A batch has its answers. Whoever got one may ask again before the next turn. */
+  private ended(): void {
+    if (this.mailbox.hasCommands || this.mailbox.readerCount > 0) this.goOn()
+    else this.rest()
+  }
+
+  private rest(): void {
+    this.phase = "rests"
     this.mustYield = false
     this.idleSince = this.host.elapsed()
     this.host.becameIdle(this)
-    return Effect.async<void>((resume) => {
-      if (this.mailbox.accepted > 0 || this.mailbox.readerCount > 0) resume(Effect.void)
-      else this.wake = () => resume(Effect.void)
-    })
   }
 
   private answerReaders(answer: Effect.Effect<Committed<unknown>, RecoveryFailed>): void {
@@ -243,69 +289,70 @@ export class Actor implements Answering, Watched {
   }
 
   /** Decides, appends and answers some of the commands that wait. */
-  private batch(epoch: number, committed: Committed<unknown>): Effect.Effect<void> {
+  private batch(committed: Committed<unknown>): void {
     const { host, mailbox } = this
     const taken = mailbox.take(host.limits.maxBatch)
     const decisions = new Decisions(host, this, committed)
     const effect = decisions.decide(taken)
     if (effect !== undefined) {
       mailbox.keep(1)
-      return this.runEffect(epoch, decisions, effect)
+      this.runEffect(decisions, effect)
+      return
     }
     // What was taken but not decided waits.
     if (decisions.decided.length < taken.length) mailbox.keep(decisions.decided.length)
-    return this.appendDecided(epoch, decisions)
+    this.appendDecided(decisions)
   }
 
   /** Runs the decision of one command, once the store says that the command is new and the state is the newest. */
-  private runEffect(epoch: number, decisions: Decisions, effect: Effectful): Effect.Effect<void> {
-    const run = () => Effect.flatMap(decisions.run(effect), () => this.appendDecided(epoch, decisions))
-    if (!effect.pending.ask.retryable) return run()
+  private runEffect(decisions: Decisions, effect: Effectful): void {
+    const run = () => this.run(decisions.run(effect), () => this.appendDecided(decisions))
+    if (!effect.pending.ask.retryable) {
+      run()
+      return
+    }
     const lookUp: Batch = { committed: decisions.committed, decided: [decisions.lookUp(effect)], isSpoilt: false }
-    return this.append(epoch, lookUp, (result) =>
-      result.verdicts[0]?._tag === "Unstored" ? run() : this.judge(lookUp, result)
-    )
-  }
-
-  private appendDecided(epoch: number, decisions: Decisions): Effect.Effect<void> {
-    const append = this.append(epoch, decisions, (result) => this.judge(decisions, result))
-    return decisions.defects.length === 0 ? append : Effect.zipRight(this.answers.report(decisions.defects), append)
-  }
-
-  /** Asks the store to append, for `appendTimeout` at most, and goes on by what it says. */
-  private append(
-    epoch: number,
-    batch: Batch,
-    judge: (result: StreamResult) => Effect.Effect<void>
-  ): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.epoch !== epoch) return Effect.void
-      const { host, streamId } = this
-      const { committed, decided, isSpoilt } = batch
-      this.busySince = host.elapsed()
-      host.watched.add(this)
-      const place: QueuePlace = {}
-      this.place = place
-      const ended = (then: () => Effect.Effect<void>): Effect.Effect<void> => {
-        if (this.epoch !== epoch) return Effect.void
-        this.place = undefined
-        host.watched.delete(this)
-        if (isSpoilt) this.committed = undefined
-        return then()
-      }
-      const commands = decided.map(({ proposed }) => proposed)
-      const { hash: expectedHash, version: expectedVersion } = committed
-      const appended = host.store.append([{ streamId, expectedVersion, expectedHash, commands }], place)
-      return Effect.matchCauseEffect(appended, {
-        onFailure: (cause) => ended(() => this.appendFailed(decided, cause)),
-        onSuccess: ([result]) =>
-          ended(() => (result === undefined ? this.appendFailed(decided, unjudged) : judge(result)))
-      })
+    this.append(lookUp, (result) => {
+      if (result.verdicts[0]?._tag === "Unstored") run()
+      else this.judge(lookUp, result)
     })
   }
 
+  private appendDecided(decisions: Decisions): void {
+    const append = () => this.append(decisions, (result) => this.judge(decisions, result))
+    if (decisions.defects.length === 0) append()
+    else this.run(this.answers.report(decisions.defects), append)
+  }
+
+  /** Asks the store to append, for `appendTimeout` at most, and goes on by what it says. */
+  private append(batch: Batch, judge: (result: StreamResult) => void): void {
+    const { epoch, host, streamId } = this
+    const { committed, decided, isSpoilt } = batch
+    this.busySince = host.elapsed()
+    host.watched.add(this)
+    const place: QueuePlace = {}
+    this.place = place
+    const ended = (then: () => void): void => {
+      if (this.place !== place) return
+      this.place = undefined
+      host.watched.delete(this)
+      if (isSpoilt) this.committed = undefined
+      this.guarded(epoch, then)
+    }
+    const failed = (cause: Cause.Cause<AppendError>) => ended(() => this.appendFailed(decided, cause))
+    const commands = decided.map(({ proposed }) => proposed)
+    const { hash: expectedHash, version: expectedVersion } = committed
+    const fiber = host.append([{ streamId, expectedVersion, expectedHash, commands }], place, (exit) => {
+      if (Exit.isFailure(exit)) return failed(exit.cause)
+      const [result] = exit.value
+      if (result === undefined) failed(unjudged)
+      else ended(() => judge(result))
+    })
+    if (fiber !== undefined) this.fiber = fiber
+  }
+
   /** Answers each command by its verdict, and takes over the state of the last one that is stored. */
-  private judge(batch: Batch, result: StreamResult): Effect.Effect<void> {
+  private judge(batch: Batch, result: StreamResult): void {
     const { conflict, head, verdicts } = result
     const { committed, decided } = batch
     if (conflict === undefined) this.commit(batch, result)
@@ -323,11 +370,14 @@ export class Actor implements Answering, Watched {
     }
     if (conflict === undefined)
       ActorMetrics.committed(decided.length - again.length, this.host.elapsed() - this.busySince)
-    const next =
-      conflict === undefined
-        ? Effect.sync(() => this.decideAgain(again))
-        : Effect.gen(this, () => this.conflict(again, committed, conflict))
-    return defects.length === 0 ? next : Effect.zipRight(this.answers.report(defects), next)
+    const next = () => {
+      if (conflict === undefined) {
+        this.decideAgain(again)
+        this.ended()
+      } else this.run(Effect.gen(this, () => this.conflict(again, committed, conflict)))
+    }
+    if (defects.length === 0) next()
+    else this.run(this.answers.report(defects), next)
   }
 
   /** Takes over the state after the last command that is stored: nothing that was decided behind it holds. */
@@ -352,19 +402,17 @@ export class Actor implements Answering, Watched {
     this.mailbox.putBack(batch)
   }
 
-  private appendFailed(decided: ReadonlyArray<Decided>, cause: Cause.Cause<AppendError>): Effect.Effect<void> {
+  private appendFailed(decided: ReadonlyArray<Decided>, cause: Cause.Cause<AppendError>): void {
     const failure = Option.getOrNull(Cause.failureOption(cause))
-    if (failure?._tag === "StoreUnavailable" || failure?._tag === "InvalidArgument") {
+    const isKnown = failure?._tag === "StoreUnavailable" || failure?._tag === "InvalidArgument"
+    if (!isKnown) this.committed = undefined
+    if (isKnown || failure?._tag === "OutcomeUnknown") {
       this.answers.fail(decided, failure)
-      return Effect.void
-    }
-    this.committed = undefined
-    if (failure?._tag === "OutcomeUnknown") {
-      this.answers.fail(decided, failure)
-      return Effect.void
+      this.ended()
+      return
     }
     this.answers.fail(decided, new OutcomeUnknown({ cause: Cause.squash(cause) }))
-    return this.log("the store failed in a way that it does not declare", cause)
+    this.run(this.log("the store failed in a way that it does not declare", cause))
   }
 
   /** Another writer was first: reads its events, and decides again what has not lost too often. */

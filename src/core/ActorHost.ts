@@ -2,11 +2,13 @@
  * `ActorHost` is what an actor needs of its system: the ports and limits, where it says that it is busy or idle, and the list of
  * those that are told the time. `ActorSystemLocal.ts` gives one to all its actors.
  */
-import type { Effect, Fiber } from "effect"
+import type { Effect, Exit, Fiber } from "effect"
 import type { Actor } from "./Actor.ts"
+import type { AppendError, AppendRequest, AppendResult, QueuePlace } from "./EventStore.ts"
 import type * as Loading from "./Loading.ts"
 import type { SnapshotQueue } from "./SnapshotQueue.ts"
 import type { StreamId } from "./StreamId.ts"
+import type { Turns } from "./Turns.ts"
 
 /** Something that waits, and is told the time now and then. */
 export interface Watched {
@@ -22,6 +24,16 @@ export interface Host extends Loading.Host {
   readonly now: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
+  /**
+   * Asks the store to append, and calls back once with its answer. Where that takes a fiber, gives it: whoever no longer wants
+   * the answer ends it.
+   */
+  readonly append: (
+    requests: ReadonlyArray<AppendRequest>,
+    place: QueuePlace,
+    answered: (answer: Exit.Exit<AppendResult, AppendError>) => void
+  ) => Fiber.RuntimeFiber<unknown, unknown> | undefined
+  readonly turns: Turns
   /** Nothing waits. The system may stop the actor at once. */
   readonly becameIdle: (actor: Actor) => void
   readonly becameBusy: (actor: Actor) => void

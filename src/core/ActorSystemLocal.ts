@@ -2,7 +2,19 @@
  * The actor system of one process: the actors of all aggregates, each started when it is needed and let go when it is idle
  * (`Places.ts`), within the limits of `ActorConfig`.
  */
-import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, LogLevel, Runtime, type Scope } from "effect"
+import {
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Either,
+  Fiber,
+  FiberRef,
+  Layer,
+  LogLevel,
+  Runtime,
+  type Scope
+} from "effect"
 import { Actor } from "./Actor.ts"
 import { ActorConfig } from "./ActorConfig.ts"
 import { MailboxFull, RecoveryFailed, type RuntimeError, ShuttingDown, TooManyActors } from "./ActorError.ts"
@@ -25,6 +37,7 @@ import * as Statements from "./Statements.ts"
 import * as StoredText from "./StoredText.ts"
 import { InvalidArgument, StoreUnavailable } from "./StoreError.ts"
 import { isStreamId } from "./StreamId.ts"
+import { Turns } from "./Turns.ts"
 
 const make = Effect.gen(function* () {
   const store = yield* EventStore
@@ -45,6 +58,16 @@ const make = Effect.gen(function* () {
   const drained = yield* Deferred.make<void>()
 
   const later: Host["fork"] = (effect) => fork(effect, { immediate: false })
+  const append: Host["append"] = (requests, place, answered) => {
+    const { direct } = store.append
+    if (direct === undefined) {
+      const fiber = later(Effect.suspend(() => store.append(requests, place)))
+      fiber.addObserver(answered)
+      return fiber
+    }
+    direct({ requests, place, now: host.now() }, answered)
+    return undefined
+  }
   const host: Host = {
     limits,
     store,
@@ -55,6 +78,8 @@ const make = Effect.gen(function* () {
     now: () => clock.unsafeCurrentTimeMillis(),
     elapsed: () => Elapsed.of(clock),
     fork: later,
+    append,
+    turns: new Turns(yield* FiberRef.get(FiberRef.currentScheduler)),
     becameIdle: (actor) => places.becameIdle(actor),
     becameBusy: (actor) => places.becameBusy(actor),
     yieldPlace: (actor) => places.yieldPlace(actor),

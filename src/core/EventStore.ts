@@ -14,7 +14,7 @@
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
-import { Context, Effect, type Stream } from "effect"
+import { Context, Effect, type Exit, type Stream } from "effect"
 import type { EncodedEvent } from "./EventCodec.ts"
 import type { JournalEntry, JournalHead, LogIdentity, ProposedOperation } from "./Journal.ts"
 import type * as LogShape from "./LogShape.ts"
@@ -201,6 +201,23 @@ export interface QueuePlace {
   leave?: () => boolean
 }
 
+/** An append as a call. */
+export interface DirectAppend {
+  readonly requests: ReadonlyArray<AppendRequest>
+  readonly place: QueuePlace
+  /** Milliseconds since 1970-01-01 UTC, by the clock of the caller. */
+  readonly now: number
+}
+
+export interface Append {
+  (requests: ReadonlyArray<AppendRequest>, place?: QueuePlace): Effect.Effect<AppendResult, AppendError>
+  /**
+   * The same without a fiber, for a caller that has none and no transaction: calls back once with the answer. Left out by a store
+   * whose appends are effects by nature, and so by one that puts an append of its own in another's place.
+   */
+  readonly direct?: (append: DirectAppend, answered: (answer: Exit.Exit<AppendResult, AppendError>) => void) => void
+}
+
 export interface ReadStreamOptions {
   /** First and last version, both included. Default: from 1, to the end. */
   readonly from?: number
@@ -283,10 +300,7 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * Appends to one stream: each command as its verdict says, in one transaction. To several streams: all of it, or nothing
      * where anything of it cannot be written.
      */
-    readonly append: (
-      requests: ReadonlyArray<AppendRequest>,
-      place?: QueuePlace
-    ) => Effect.Effect<AppendResult, AppendError>
+    readonly append: Append
     /** Adds the entry of an operation to the journal; one of an epoch raises the log's. Under its key once: as `operate`. */
     readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError | OperationError>
     /**

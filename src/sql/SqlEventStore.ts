@@ -1,11 +1,13 @@
 /** The event store on SQL: appends go through `Writer`, reads through the client that only reads. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Exit, Layer, Stream } from "effect"
 import * as AppendPlan from "../core/AppendPlan.ts"
 import * as CommandId from "../core/CommandId.ts"
 import * as Damage from "../core/Damage.ts"
 import {
+  type Append,
   type AppendError,
+  type AppendRequest,
   type AppendResult,
   type Decided,
   EventStore,
@@ -14,6 +16,7 @@ import {
   type LookupError,
   maxDecided,
   maxPage,
+  type QueuePlace,
   type StreamHead
 } from "../core/EventStore.ts"
 import type { JournalHead, ProposedOperation } from "../core/Journal.ts"
@@ -194,13 +197,20 @@ const make = Effect.gen(function* () {
       return { entry, replayed }
     })
 
+  const append = (requests: ReadonlyArray<AppendRequest>, place?: QueuePlace) =>
+    Effect.clockWith((clock): Effect.Effect<AppendResult, AppendError> => {
+      const misfits = AppendPlan.check(requests)
+      if (misfits instanceof InvalidArgument) return misfits
+      return writer.append({ requests, misfits, now: clock.unsafeCurrentTimeMillis() }, place)
+    })
+  const appendDirectly: Append["direct"] = ({ now, place, requests }, answered) => {
+    const misfits = AppendPlan.check(requests)
+    if (misfits instanceof InvalidArgument) answered(Exit.fail(misfits))
+    else writer.appendDirectly({ requests, misfits, now }, place, answered)
+  }
+
   return EventStore.of({
-    append: (requests, place) =>
-      Effect.clockWith((clock): Effect.Effect<AppendResult, AppendError> => {
-        const misfits = AppendPlan.check(requests)
-        if (misfits instanceof InvalidArgument) return misfits
-        return writer.append({ requests, misfits, now: clock.unsafeCurrentTimeMillis() }, place)
-      }),
+    append: Object.assign(append, { direct: appendDirectly }),
     record: (operation) => Effect.map(operated(operation, Effect.succeed(operation.detail)), ({ entry }) => entry),
     operate: operated,
     readOperations: (after, limit = maxPage) => entryPage(selectOperations, after, limit),

@@ -3,12 +3,12 @@
  * A call that finds no room waits beside the queue until there is some.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
-import type { Effect } from "effect"
+import type { Effect, Exit } from "effect"
 import * as Limits from "../core/Limits.ts"
 import type { AppendCall } from "./AppendGroup.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
-type Done = (answer: Effect.Effect<any, any>) => void
+type Done = (answer: Exit.Exit<any, any>) => void
 
 /** A call in the queue. What `done` gets after the commit is what the method that queued it promises; only the first counts. */
 interface Waiting {
@@ -139,7 +139,7 @@ export class WriteQueue {
   }
 
   /** Drops a call that has not begun, which is answered with this; gives whether it had not. */
-  leave(job: Job, answer: Effect.Effect<never, unknown>): boolean {
+  leave(job: Job, answer: Exit.Exit<never, unknown>): boolean {
     if (job.phase === "waiting") {
       job.phase = "left"
       this.blocked.delete(job)
@@ -151,14 +151,14 @@ export class WriteQueue {
   }
 
   /** Answers those that found no room: they were not accepted, so nothing of them may be written. */
-  refuseBlocked(answer: Effect.Effect<never, unknown>): void {
+  refuseBlocked(answer: Exit.Exit<never, unknown>): void {
     const refused = [...this.blocked]
     this.blocked.clear()
     for (const { done } of refused) done(answer)
   }
 
   /** Answers all that was not answered, by how far it had come. */
-  abandon(answer: (job: Job) => Effect.Effect<never, unknown>): void {
+  abandon(answer: (job: Job) => Exit.Exit<never, unknown>): void {
     const all = [...this.taken, ...this.waiting, ...this.blocked]
     this.taken = []
     this.waiting = []

@@ -68,6 +68,12 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
   {
     /** Appends in the transaction of the next group. */
     readonly append: (call: AppendGroup.AppendCall, place?: QueuePlace) => Effect.Effect<AppendResult, AppendError>
+    /** The same for a caller without a fiber, which is within no transaction. See `EventStore.Append`. */
+    readonly appendDirectly: (
+      call: AppendGroup.AppendCall,
+      place: QueuePlace,
+      answered: (answer: Exit.Exit<AppendResult, AppendError>) => void
+    ) => void
     /**
      * Runs the work in a transaction of its own, which its failure rolls back. Everything that writes waits meanwhile, so
      * keep it short; call no method of this service in it and ask no aggregate (it dies with `WithinTransaction`, since it would
@@ -145,10 +151,10 @@ const writeTogether = Effect.fnUntraced(function* (
 ) {
   const calls = jobs.flatMap((job) => (job._tag === "Append" ? [job.call] : []))
   const { ahead, eventCount, results } = yield* write(calls)
-  const answers: Array<Effect.Effect<unknown, unknown>> = []
+  const answers: Array<Exit.Exit<unknown, unknown>> = []
   let planned = 0
   for (const job of jobs) {
-    answers.push(job._tag === "Append" ? Effect.succeed(results[planned++]) : yield* ride(connection, job.work))
+    answers.push(job._tag === "Append" ? Exit.succeed(results[planned++]) : yield* ride(connection, job.work))
   }
   return { answers, eventCount, ahead }
 })
@@ -288,7 +294,7 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       Effect.matchCauseEffect({
         onSuccess: ({ ahead, answers, eventCount }) => {
           jobs.forEach(({ done }, index) => {
-            done(answers[index] ?? Effect.void)
+            done(answers[index] ?? Exit.void)
           })
           const publish = eventCount > 0 ? commits.publish() : Effect.void
           return ahead === undefined ? publish : Effect.zipRight(publish, reportAhead(ahead.last, ahead.now))
@@ -318,10 +324,10 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   const queue = new WriteQueue.WriteQueue(queueCapacity)
   let ended = writeClient === null
 
-  const closed = Effect.suspend(() => stopped ?? unavailable(new Error("the store is closed")))
+  const closed = () => Exit.fail(stopped ?? unavailable(new Error("the store is closed")))
   const end = Effect.sync(() => {
     ended = true
-    queue.refuseBlocked(closed)
+    queue.refuseBlocked(closed())
     queue.wakeUp()
   })
 
@@ -331,8 +337,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       stop("the writer died", cause),
       Effect.suspend(() => {
         ended = true
-        const unknown = new OutcomeUnknown({ cause: stopped?.cause })
-        queue.abandon(({ phase }) => (phase === "begun" ? unknown : closed))
+        const unknown = Exit.fail(new OutcomeUnknown({ cause: stopped?.cause }))
+        queue.abandon(({ phase }) => (phase === "begun" ? unknown : closed()))
         return Effect.void
       })
     )
@@ -370,19 +376,25 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     return Option.isSome(within) && (within.value[0] === open || within.value[0] === guarded)
   }
 
+  /** Queues the job, or answers it at once where nothing is written any more. Gives what ends its wait for room, if it waits. */
+  const enqueue = (job: WriteQueue.Job, place: QueuePlace = {}): (() => void) | undefined => {
+    if (ended) {
+      job.done(closed())
+      return undefined
+    }
+    place.leave = () => queue.leave(job, Exit.fail(unavailable(new Error("it was given up before its turn"))))
+    return queue.offer(job)
+  }
+
   /** Waits for a place in the queue and then for the answer. An interruption ends the wait: what is queued is done. */
   const submit = <A, E>(
     context: Context.Context<never>,
-    make: (done: (answer: Effect.Effect<A, E>) => void) => WriteQueue.Job,
+    make: (done: (answer: Exit.Exit<A, E>) => void) => WriteQueue.Job,
     place?: QueuePlace
   ): Effect.Effect<A, E> => {
     if (isWithin(context)) return Effect.die(new WithinTransaction({ asked: "the writer" }))
     return Effect.async((resume) => {
-      if (ended) return resume(closed as Effect.Effect<never, E>)
-      const job = make(resume)
-      if (place !== undefined)
-        place.leave = () => queue.leave(job, unavailable(new Error("it was given up before its turn")))
-      const stopWaiting = queue.offer(job)
+      const stopWaiting = enqueue(make(resume), place)
       return stopWaiting === undefined ? undefined : Effect.sync(stopWaiting)
     })
   }
@@ -407,6 +419,9 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
       Effect.contextWithEffect((context: Context.Context<never>) =>
         submit(context, (done) => WriteQueue.append(call, done), place)
       ),
+    appendDirectly: (call, place, answered) => {
+      enqueue(WriteQueue.append(call, answered), place)
+    },
     transact: (work) => submitWork("Transact", 0, work),
     ride: (characters, work) => Effect.asVoid(submitWork("Ride", characters, work)),
     isWithin,
