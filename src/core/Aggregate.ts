@@ -3,82 +3,34 @@
  * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
 import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
-import { Chunk, Context, Duration, Effect, Either, Layer, Option, type ParseResult, Schema, Stream } from "effect"
+import { Context, Duration, Effect, Either, Layer, type ParseResult, Schema, Stream } from "effect"
 import { ActorConfig } from "./ActorConfig.ts"
-import { type RuntimeError, UnstorableState } from "./ActorError.ts"
-import { ActorSystem, type Answer } from "./ActorSystem.ts"
-import type { Ask, Methods } from "./AggregateRef.ts"
+import { UnstorableState } from "./ActorError.ts"
+import { ActorSystem } from "./ActorSystem.ts"
+import type { Ref, RefOf } from "./AggregateInstance.ts"
+import * as AggregateInstance from "./AggregateInstance.ts"
 import type { Behaviour } from "./Behaviour.ts"
-import { Causation } from "./Causation.ts"
 import * as CommandCodec from "./CommandCodec.ts"
-import * as CommandId from "./CommandId.ts"
-import * as Damage from "./Damage.ts"
-import type { Committed, DecideContext, Decision, Definition, Place, SnapshotPolicy } from "./Definition.ts"
+import type { DecideContext, Decision, Definition, Place, SnapshotPolicy } from "./Definition.ts"
 import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
-import type { DecodeError } from "./EventError.ts"
-import * as EventHash from "./EventHash.ts"
 import * as EventOwner from "./EventOwner.ts"
-import type { ReadError } from "./EventStore.ts"
 import * as HeldValue from "./HeldValue.ts"
-import * as KeptPayload from "./KeptPayload.ts"
-import { CurrentMetadata } from "./Metadata.ts"
 import * as Platform from "./Platform.ts"
-import { Principal } from "./Principal.ts"
-import type { Step } from "./Recorded.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
-import { CurrentStatements } from "./Statements.ts"
 import type { Storable, StorableCommands } from "./Storable.ts"
 import { InvalidArgument } from "./StoreError.ts"
 import * as StreamId from "./StreamId.ts"
 import * as TextCodec from "./TextCodec.ts"
-import * as Traces from "./Traces.ts"
 
+export type { CommandOptions, Ref, RefOf } from "./AggregateInstance.ts"
 export type { Reply } from "./AggregateRef.ts"
 export type { Behaviour, BehaviourOf } from "./Behaviour.ts"
 
 /** Identifies the aggregate of this name in an Effect's requirements. */
 export interface Service<Name extends string> {
   readonly "daybook/core/Aggregate": Name
-}
-
-export interface CommandOptions {
-  /**
-   * Unique in the whole log: the same id with the same command gets the first answer, with another one
-   * `CommandIdReused`. 1 to 255 characters. Default: a new one.
-   */
-  readonly commandId?: string
-  /** The version that the aggregate must have when the command is decided, else `VersionMismatch`. */
-  readonly expectedVersion?: number
-  /**
-   * What "the same command" means where the payload does not say it: the same aggregate, id, command and fingerprint. Default:
-   * the same aggregate, id, command and fields, as they were given.
-   */
-  readonly fingerprint?: string
-  /**
-   * What the caller said, as JSON, where your code has filled in fields of the payload that the caller left out: an HTTP server
-   * that decoded a body passes the body on here. Fields that it lacks are not part of what the command is. Default: the payload.
-   */
-  readonly said?: unknown
-  /** One that an earlier release of your code gave to this command: what was stored under it is recognized. */
-  readonly formerFingerprint?: string
-  /** The conversation that the command belongs to. Default: within a reaction that of its event, else the command's own id. */
-  readonly correlationId?: string
-  /** The event that caused it, as `STREAM@VERSION`: see `Causation.ts`. Default: within a reaction its event, else none. */
-  readonly causationId?: string
-}
-
-/** One aggregate, by its id: its commands under their names, and what can be read of it. */
-export type Ref<S, E, R extends Rpc.Any> = RefOf<string, S, E, R>
-
-/** `Ref` with the name of the aggregate, which the compiler shows where a command is asked that it does not have. */
-export type RefOf<_Name extends string, S, E, R extends Rpc.Any> = Methods<R, CommandOptions, RuntimeError> & {
-  readonly ask: Ask<R, CommandOptions, RuntimeError>
-  /** The committed state with its version and position; the initial one with version 0 where nothing happened yet. */
-  readonly state: Effect.Effect<Committed<S>, RuntimeError>
-  /** Its events after a version (default: all), and then each new one as it is stored. */
-  readonly changes: (after?: number) => Stream.Stream<Step<E>, ReadError | DecodeError>
 }
 
 /** The tags of the errors that the commands declare. */
@@ -234,9 +186,6 @@ const isName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9]*$/.test(name)
 /** What an aggregate has beside its commands; with `then` it would be taken for a promise. */
 const reserved: ReadonlySet<string> = new Set(["ask", "state", "changes", "then", "constructor"])
 
-const traceparentOf = (span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }) =>
-  `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
-
 /**
  * `name` becomes the first part of every stream id, with its first letter small: `Order` has `order-704`. It is a letter
  * and then letters and digits, so that no aggregate's streams can begin as another's do.
@@ -334,100 +283,12 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     return { ...methods, changes: () => Stream.fail(error), state: error } as never
   }
 
+  const Instance = AggregateInstance.of({ name, codec, commands, streamOf, lend })
   const ref = (system: ActorSystem["Type"], keepsPayloads: boolean, id: Id): Ref<S, Evt, R> => {
     const encoded = encodeId(id)
-    if (Either.isLeft(encoded)) return unusable(wrongId(encoded.left))
-    const encodedId = encoded.right
-
-    const send = <A>(
-      tag: string,
-      given: unknown,
-      options: CommandOptions | undefined,
-      onAnswer: (answer: Answer, commandId: string) => Effect.Effect<A, unknown>,
-      isInSpan = false
-    ): Effect.Effect<A, unknown> =>
-      Effect.withFiberRuntime((fiber) => {
-        if (!isInSpan && Context.get(fiber.currentContext, Traces.Traced)) {
-          return Traces.command(name, tag, send(tag, given, options, onAnswer, true))
-        }
-        const commandId = options?.commandId ?? CommandId.make()
-        const received = commands.receive(tag, encodedId, given, commandId, options)
-        if (Either.isLeft(received)) return received.left
-        const expectedVersion = options?.expectedVersion
-        if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
-          return new InvalidArgument({ argument: "expectedVersion", reason: "is not 0 or a positive integer" })
-        }
-        const { earlier, fingerprint, payload, stored } = received.right
-        const span = fiber.currentSpan
-        const sender = Context.get(fiber.currentContext, Principal)
-        const cause = Context.get(fiber.currentContext, Causation)
-        const answer = system.ask({
-          aggregate: name,
-          id: encodedId,
-          command: tag,
-          payload,
-          commandId,
-          retryable: options?.commandId !== undefined,
-          fingerprint,
-          // Nothing can have been stored under an id that was made for it.
-          earlier: options?.commandId === undefined ? undefined : earlier,
-          expectedVersion,
-          correlationId: options?.correlationId ?? cause?.correlationId ?? commandId,
-          causationId: options?.causationId ?? cause?.causationId ?? null,
-          traceparent: span === undefined ? null : traceparentOf(span),
-          principal: sender === null ? null : sender.name,
-          isPersonal: sender?.isPersonal === true,
-          // A caller that chose no id cannot ask about it.
-          kept: keepsPayloads && options?.commandId !== undefined ? KeptPayload.write(stored) : undefined,
-          metadata: Context.get(fiber.currentContext, CurrentMetadata),
-          statements: Context.get(fiber.currentContext, CurrentStatements) ?? undefined
-        })
-        return Effect.flatMap(answer, (given) => onAnswer(given, commandId))
-      })
-
-    const ask = (tag: string, payload: unknown, options?: CommandOptions) =>
-      send(tag, payload, options, ({ outcome, position, replayed, value, version }, commandId) =>
-        Effect.succeed({
-          outcome: outcome === "success" ? Either.right(value) : Either.left(value),
-          commandId,
-          replayed,
-          version,
-          position
-        })
-      )
-    const own = ({ outcome, value }: Answer) => (outcome === "success" ? Effect.succeed(value) : Effect.fail(value))
-
-    const changes = (after = 0): Stream.Stream<Step<Evt>, ReadError | DecodeError> =>
-      Stream.suspend(() => {
-        let version = Math.max(0, after)
-        // The hash at a place within the stream is not known; what the first event says of it is taken.
-        let hash = version === 0 ? EventHash.genesis : undefined
-        const next = Effect.gen(function* () {
-          const events: Array<Step<Evt>> = []
-          const page = yield* system.store.readStream(streamOf(encodedId), { from: version + 1 })
-          for (const stored of page.events) {
-            const damaged = Damage.ofLink({ version, hash: hash ?? stored.previousHash }, stored)
-            if (damaged !== undefined) return yield* damaged
-            events.push({ events: yield* codec.decode(stored), stored })
-            version = stored.version
-            hash = stored.hash
-          }
-          return [Chunk.unsafeFromArray(events), Option.liftPredicate(0, () => page.more)] as const
-        })
-        // Woken by commits of this process, and each second for those of another.
-        return Stream.merge(system.store.commits, Stream.tick("1 second")).pipe(
-          Stream.flatMap(() => Stream.paginateChunkEffect(0, () => next))
-        )
-      })
-
-    const methods = Object.fromEntries(
-      commands.tags.map((tag) => [
-        tag,
-        (payload: unknown, options?: CommandOptions) => send(tag, payload, options, own)
-      ])
-    )
-    const state = Effect.map(system.state(name, encodedId), (found) => ({ ...found, state: lend(found.state as S) }))
-    return { ...methods, ask, changes, state } as never
+    return Either.isLeft(encoded)
+      ? unusable(wrongId(encoded.left))
+      : (new Instance({ system, keepsPayloads, id: encoded.right }) as never)
   }
 
   class Tag extends Context.Tag(`daybook/Aggregate/${name}`)<Service<Name>, (id: Id) => Ref<S, Evt, R>>() {
