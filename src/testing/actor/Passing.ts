@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, TestClock } from "effect"
 import * as EventLoop from "../../core/EventLoop.ts"
-import type { EventStore } from "../../core/EventStore.ts"
+import type { Append, EventStore } from "../../core/EventStore.ts"
 import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 
 /** Questions to stores that have no answer yet. */
@@ -19,10 +19,25 @@ const counted = <A, E, R>(question: Effect.Effect<A, E, R>): Effect.Effect<A, E,
     )
   })
 
+/** In the form in which the store takes it, as a call too. */
+const countedAppend = (append: Append): Append => {
+  const asEffect: Append = (...asked) => counted(append(...asked))
+  const { direct } = append
+  if (direct === undefined) return asEffect
+  const asCall: typeof direct = (asked, answered) => {
+    underWay++
+    direct(asked, (answer) => {
+      underWay--
+      answered(answer)
+    })
+  }
+  return Object.assign(asEffect, { direct: asCall })
+}
+
 /** The store, whose work is seen. What a case puts before it, such as one that never answers, is not its work. */
 export const watched = (store: EventStore["Type"]): EventStore["Type"] => ({
   ...store,
-  append: (...asked) => counted(store.append(...asked)),
+  append: countedAppend(store.append),
   readStream: (...asked) => counted(store.readStream(...asked)),
   head: (...asked) => counted(store.head(...asked)),
   lastEntry: (...asked) => counted(store.lastEntry(...asked))

@@ -1,0 +1,38 @@
+import { Scheduler } from "effect"
+import { expect, it } from "vitest"
+import { Turns } from "../../src/core/Turns.ts"
+
+/** Resolves when the event loop has come around. */
+const eventLoop = () => new Promise((resolve) => setImmediate(resolve))
+
+it("turns that are taken come in their order, and one that comes up meanwhile comes after them", async () => {
+  const turns = new Turns(Scheduler.defaultScheduler)
+  const taken: Array<string> = []
+  const named = (name: string, then?: () => void) => ({
+    takeTurn: () => {
+      taken.push(name)
+      then?.()
+    }
+  })
+  turns.add(named("a", () => turns.add(named("c"))))
+  turns.add(named("b"))
+  expect(taken).toEqual([])
+  await eventLoop()
+  expect(taken).toEqual(["a", "b", "c"])
+})
+
+it("an actor that always has another turn does not keep the event loop from its own", async () => {
+  const turns = new Turns(Scheduler.defaultScheduler)
+  let count = 0
+  let hasCome = false
+  const forever = {
+    takeTurn: () => {
+      count++
+      if (!hasCome && count < 1_000_000) turns.add(forever)
+    }
+  }
+  turns.add(forever)
+  await eventLoop()
+  hasCome = true
+  expect(count).toBeLessThan(1_000_000)
+})
