@@ -166,6 +166,7 @@ const snapshotPolicy = <S>(
   every,
   version,
   fingerprint: stateFingerprint(state, version),
+  schema: state.ast,
   encode: (value) => {
     const written = Either.getOrThrowWith(codec.write(value), (misfit) => new UnstorableState({ aggregate, ...misfit }))
     const path = HeldValue.difference(value, written.asRead)

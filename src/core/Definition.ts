@@ -2,7 +2,7 @@
  * `Definition` is an aggregate as the runtime sees it, without its types: contract and behaviour, found by the tag of a
  * command. `Aggregate.ts` makes it; actors, verification and specs run it.
  */
-import type { Effect, Either } from "effect"
+import type { Effect, Either, SchemaAST } from "effect"
 import type { CommandCodec } from "./CommandCodec.ts"
 import type { EventCodec } from "./EventCodec.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -66,6 +66,8 @@ export interface SnapshotPolicy<S> {
   /** That of `evolve`, as the contract says. */
   readonly version: number
   readonly fingerprint: string
+  /** The state's schema. */
+  readonly schema: SchemaAST.AST
   /** Throws `UnstorableState` where the state would not come back as it is. */
   readonly encode: (state: S) => string
   /** Throws where the text is not of such a state. */

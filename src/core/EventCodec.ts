@@ -2,9 +2,10 @@
  * `EventCodec` is the one way from events to stored text and back. Every reader (replay, projections, subscriptions,
  * HTTP) decodes through it and so sees the same upcasters.
  */
-import { Either, type Schema, SchemaAST } from "effect"
+import { Either, Schema, SchemaAST } from "effect"
 import type * as Event from "./Event.ts"
 import { type DecodeError, FutureVersion, UndecodableEvent, UnencodableEvent, UnknownEvent } from "./EventError.ts"
+import * as SchemaPath from "./SchemaPath.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import * as StoredForm from "./StoredForm.ts"
 import * as StoredText from "./StoredText.ts"
@@ -29,6 +30,8 @@ export interface EventCodec<E extends { readonly _tag: string }> {
    * the log. Does not look at the hash: see `EventHash.isIntact`.
    */
   readonly decode: (stored: StoredEvent) => Either.Either<ReadonlyArray<E>, DecodeError>
+  /** A field of an event that can be decoded, by its path, which its version does not declare and readers leave out. */
+  readonly undeclaredField: (encoded: EncodedEvent) => string | undefined
 }
 
 /** A defect of the declaration, found when the codec is built. */
@@ -206,5 +209,12 @@ export const make = <T extends Event.Any>(events: ReadonlyArray<T>, aggregate?: 
     return decoded(stored, known, form)
   }
 
-  return { encode, decode }
+  const undeclaredField = ({ data, schemaVersion, type }: EncodedEvent): string | undefined => {
+    const form = types.get(type)?.type.forms[schemaVersion - 1]
+    if (form === undefined) return undefined
+    const read = Schema.decodeUnknownEither(form, { onExcessProperty: "error" })(JSON.parse(data))
+    return Either.isRight(read) ? undefined : SchemaPath.of(read.left)
+  }
+
+  return { encode, decode, undeclaredField }
 }

@@ -5,7 +5,7 @@
  * It reads through the verified door and folds as an actor does, so it fails where the stream is damaged. It writes nothing, and
  * holds one page. States are told in their stored form, in which a path is the same as in a snapshot or over HTTP.
  */
-import { Effect, Either } from "effect"
+import { Effect, Either, type SchemaAST } from "effect"
 import type { NoSuchVersion, UnstorableState } from "./ActorError.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import * as EventLoop from "./EventLoop.ts"
@@ -13,6 +13,7 @@ import { EventStore, type LookupError, maxDecided } from "./EventStore.ts"
 import * as Journal from "./Journal.ts"
 import * as Replay from "./Replay.ts"
 import { SnapshotStore } from "./SnapshotStore.ts"
+import * as StatePath from "./StatePath.ts"
 import * as StateTree from "./StateTree.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 import { EntryDamaged, InvalidArgument } from "./StoreError.ts"
@@ -74,7 +75,7 @@ export interface Options {
   readonly to?: TimeTravel.When
   /** Steps of one page, 1 to `maxSteps`. Default: as many. */
   readonly limit?: number
-  /** A path of the state, in its stored form: `balance`, `lines.0.amount`. */
+  /** A path of the state, in its stored form: `balance`, `lines.0.amount`. One that no state can have is refused. */
   readonly field?: string
 }
 
@@ -154,6 +155,11 @@ const whole = (argument: string, value: number, least: number, most: number): In
     ? undefined
     : new InvalidArgument({ argument, reason: `is a whole number from ${least} to ${most}` })
 
+const wrongField = (schema: SchemaAST.AST, field: string): InvalidArgument | undefined => {
+  const reason = StatePath.misfit(schema, field)
+  return reason === undefined ? undefined : new InvalidArgument({ argument: "field", reason })
+}
+
 /** A page of the history. Empty where the stream has no events, or none after that version. */
 export const history = <S, E extends { readonly _tag: string }>(
   definition: Definition<S, E>,
@@ -161,7 +167,10 @@ export const history = <S, E extends { readonly _tag: string }>(
   { after = 0, field, limit = maxSteps, to }: Options = {}
 ): Effect.Effect<Page, ExplainError, EventStore | SnapshotStore> =>
   Effect.gen(function* () {
-    const wrong = whole("after", after, 0, Number.MAX_SAFE_INTEGER) ?? whole("limit", limit, 1, maxSteps)
+    const wrong =
+      whole("after", after, 0, Number.MAX_SAFE_INTEGER) ??
+      whole("limit", limit, 1, maxSteps) ??
+      wrongField(definition.snapshot.schema, field ?? "")
     if (wrong !== undefined) return yield* wrong
     const store = yield* EventStore
     const streamId = definition.streamId(id)

@@ -120,6 +120,19 @@ const applied = (
     }
   })
 
+/** The same where the edits say what the event is. A field that readers would leave out is misspelt. */
+const edited = (
+  definition: AnyDefinition,
+  state: unknown,
+  event: StoredEvent
+): Either.Either<unknown, DecodeError | EvolveFailed | InvalidArgument> =>
+  Either.flatMap(applied(definition, state, event), (after) => {
+    const field = definition.codec.undeclaredField(event)
+    if (field === undefined) return Either.right(after)
+    const reason = `name a field ${field} of ${event.type}, which its version ${event.schemaVersion} does not have`
+    return Either.left(new InvalidArgument({ argument: "edits", reason }))
+  })
+
 const tagOf = (error: unknown): string => (error as { readonly _tag?: string } | null)?._tag ?? "an error without a tag"
 
 /** What would be stored of events today, to compare; undefined where one cannot be stored. */
@@ -187,7 +200,7 @@ export const run = (
       like: Omit<StoredEvent, "type" | "schemaVersion" | "data">
     ) {
       for (const { data, schemaVersion, type } of edits.putIn.filter((each) => each.after === after)) {
-        state = yield* applied(definition, state, { ...like, type, schemaVersion, data: JSON.stringify(data) })
+        state = yield* edited(definition, state, { ...like, type, schemaVersion, data: JSON.stringify(data) })
       }
     })
     /** Folds one stored event into both. */
@@ -195,7 +208,9 @@ export const run = (
       actual = yield* Replay.fold(definition, actual, [event])
       const data = changed.get(event.version)
       if (!left.has(event.version)) {
-        state = yield* applied(definition, state, data === undefined ? event : { ...event, data: JSON.stringify(data) })
+        state = yield* data === undefined
+          ? applied(definition, state, event)
+          : edited(definition, state, { ...event, data: JSON.stringify(data) })
       }
       yield* putIn(event.version, event)
     })

@@ -103,6 +103,7 @@ describe("daybook explain", () => {
           [["nothing-1"], /STREAM is not a stream of daybook/, 2],
           [[], /give either a STREAM/, 2],
           [["account-anna", "--at", "9"], /account-anna/],
+          [["account-anna", "--field", "balnce"], /field: names nothing in the state, which has .*balance/, 2],
           [["account-anna", "--limit", "0"], /--limit is a whole number from 1 to 1000/, 2]
         ] as const) {
           const ended = yield* run(...args)

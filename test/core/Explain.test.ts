@@ -119,6 +119,15 @@ describe("the history of a stream", () => {
       assert.deepStrictEqual(step?.running, { before: 0, after: 2, contribution: "2" })
       const text = yield* Explain.history(definition, "front", { field: "by.0" })
       assert.deepStrictEqual(text.steps[0]?.running, { before: null, after: "unknown", contribution: null })
+      // Nothing stands there yet, and something may.
+      const later = yield* Explain.history(definition, "front", { field: "by.7" })
+      assert.deepStrictEqual(later.steps[0]?.running, { before: null, after: null, contribution: null })
+      const misspelt = yield* Effect.flip(Explain.history(definition, "front", { field: "knoks" }))
+      assert.deepInclude(misspelt, {
+        _tag: "InvalidArgument",
+        argument: "field",
+        reason: "names nothing in the state, which has knocks, by"
+      })
       assert.deepStrictEqual((yield* Explain.history(definition, "back")).steps, [])
     }).pipe(Effect.provide(store))
   )

@@ -142,6 +142,16 @@ describe("what if", () => {
         ])
       yield* commit("one", [{ type: "Lit", schemaVersion: 1, data: '{"watts":40}' }])
       yield* commit("two", [{ type: "Lit", schemaVersion: 1, data: '{"watts":40}' }])
+      const change = (data: Record<string, unknown>) =>
+        Effect.flatMap(Schema.decode(WhatIf.Edits)({ change: [{ version: 2, data }] }), (edits) =>
+          WhatIf.run(lamp, "hall", edits)
+        )
+      // In the form in which it is stored, that of version 1.
+      assert.deepStrictEqual((yield* change({ watts: 60 })).whatIf, { lumens: 600 })
+      assert.deepInclude(yield* Effect.flip(change({ watts: 60, lumens: 1 })), {
+        _tag: "InvalidArgument",
+        reason: "name a field lumens of Lit, which its version 1 does not have"
+      })
       const answer = yield* WhatIf.run(lamp, "hall", yield* Schema.decode(WhatIf.Edits)({ leaveOut: [1] }))
       assert.deepStrictEqual([answer.compared, answer.otherwise], [1, []])
     }).pipe(Effect.provide(store))
@@ -165,6 +175,8 @@ describe("what if", () => {
         [{ leaveOut: [2], change: [{ version: 2, data: {} }] }, "InvalidArgument"],
         [{ putIn: [{ after: 9, type: "Deposited", data: { amount: "1.00" } }] }, "InvalidArgument"],
         [{ change: [{ version: 2, data: { amount: "much" } }] }, "UndecodableEvent"],
+        [{ change: [{ version: 2, data: { amount: "1.00", refrence: "wages" } }] }, "InvalidArgument"],
+        [{ putIn: [{ after: 1, type: "Deposited", data: { amount: "1.00", sum: "1.00" } }] }, "InvalidArgument"],
         [{ putIn: [{ after: 1, type: "Stolen", data: {} }] }, "UnknownEvent"]
       ] as ReadonlyArray<readonly [typeof WhatIf.Edits.Encoded, WhatIf.WhatIfError["_tag"]]>) {
         const answer = yield* Effect.either(ask(edits))

@@ -54,6 +54,9 @@ describe("explain over HTTP", () => {
         assertProblem(yield* ask(`${yield* Url}/aggregates/Nothing/x/explain`), "route-not-found")
         assertProblem(yield* ask(`${tank}/explain?feild=litres`), "invalid-parameter")
         assertProblem(yield* ask(`${tank}/explain?limit=1001`), "invalid-request")
+        const misspelt = yield* ask(`${tank}/explain?field=liters`)
+        assertProblem(misspelt, "invalid-request")
+        assert.match(misspelt.json.detail, /^field names nothing in the state, which has litres/)
       })
     )
 
