@@ -114,6 +114,10 @@ const selectOwner = `SELECT quote_ident(pg_get_userbyid(relowner)), relacl IS NO
 const selectOptions =
   "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass(?) AND reloptions IS NOT NULL"
 const selectComment = "SELECT d FROM obj_description(to_regclass(?), 'pg_class') AS d WHERE d IS NOT NULL"
+/** The comments on columns of the view that the table has too. */
+const selectColumnComments = `SELECT quote_ident(attname), col_description(attrelid, attnum) FROM pg_attribute AS a
+  WHERE attrelid = to_regclass(?) AND attnum > 0 AND col_description(attrelid, attnum) IS NOT NULL
+    AND EXISTS (SELECT 1 FROM pg_attribute AS b WHERE b.attrelid = to_regclass(?) AND b.attname = a.attname)`
 
 /** Drops the view, which no other one may need. */
 const dropUnneeded = Effect.fnUntraced(function* (connection: Connection, view: string) {
@@ -135,6 +139,7 @@ const replaceOne = Effect.fnUntraced(function* (connection: Connection, shown: S
   const grants = yield* texts(connection, selectGrants, [view, view, table, view])
   const [[owner, isSaid] = []] = yield* connection.executeValues(selectOwner, [view])
   const [comment] = yield* texts(connection, selectComment, [view])
+  const columnComments = yield* connection.executeValues(selectColumnComments, [view, table])
   yield* dropUnneeded(connection, shown.view)
   yield* create(connection, shown, options)
   if (owner !== undefined) yield* run(connection, `ALTER VIEW ${view} OWNER TO ${owner}`)
@@ -143,6 +148,9 @@ const replaceOne = Effect.fnUntraced(function* (connection: Connection, shown: S
   }
   for (const grant of grants) yield* run(connection, grant)
   if (comment !== undefined) yield* run(connection, `COMMENT ON VIEW ${view} IS ${literal(comment)}`)
+  for (const [column, text] of columnComments) {
+    yield* run(connection, `COMMENT ON COLUMN ${view}.${String(column)} IS ${literal(String(text))}`)
+  }
 })
 
 const replacePostgres: Replace = (connection, shown, gone) =>

@@ -51,7 +51,10 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       const end = yield* note("a", "one", "two")
       yield* running([counting("model"), notes({ name: "other" })], caughtUp(end, "model"))
       const isPostgres = other.kind === "postgres"
-      if (isPostgres) yield* other.run("GRANT SELECT ON model TO PUBLIC; GRANT UPDATE (count) ON model TO PUBLIC")
+      if (isPostgres) {
+        yield* other.run("GRANT SELECT ON model TO PUBLIC; GRANT UPDATE (count) ON model TO PUBLIC")
+        yield* other.run("COMMENT ON VIEW model IS 'its notes'; COMMENT ON COLUMN model.count IS 'how many'")
+      }
       const wider = counting("model", {
         version: 2,
         columns: "more INTEGER, count INTEGER NOT NULL, one TEXT NOT NULL"
@@ -62,11 +65,12 @@ export const Swaps: ReadonlyArray<ReadSideCase> = [
       )
       if (isPostgres) {
         const [row] = yield* other.run(
-          `SELECT relacl::text, attacl::text FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+          `SELECT relacl::text, attacl::text, obj_description(attrelid), col_description(attrelid, attnum) FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
            WHERE pg_class.oid = to_regclass('model') AND attname = 'count'`
         )
         ok(String(row?.[0]).includes("=r/"), String(row?.[0]))
         ok(String(row?.[1]).includes("=w/"), String(row?.[1]))
+        deepStrictEqual(row?.slice(2), ["its notes", "how many"])
       }
       yield* other.run("CREATE VIEW depends_on_it AS SELECT more, one FROM model")
       const narrow = counting("model", { version: 3 })
