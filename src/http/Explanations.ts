@@ -4,14 +4,19 @@ import type { AnyDefinition } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"
 import type { ExplainError } from "../core/Explain.ts"
 import type { ExplainCommandError } from "../core/ExplainCommand.ts"
+import * as Replay from "../core/Replay.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import type { Application } from "../projection/Application.ts"
+import type { Sent } from "../projection/Conversation.ts"
 import * as Explanation from "../projection/Explanation.ts"
+import type { Aggregates } from "./Access.ts"
 import { defaultLimit } from "./ApiParts.ts"
 import * as Failures from "./Failures.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import * as Places from "./Places.ts"
 import { Problem } from "./Problem.ts"
+import * as Reach from "./Reach.ts"
+import * as Session from "./Session.ts"
 
 const missing = Failures.ofPast(() => new Problem("aggregate-not-found"))
 
@@ -37,8 +42,27 @@ export interface Asked {
   readonly field?: string
 }
 
-export const make = (app: Application) =>
-  Effect.gen(function* () {
+export const make = (app: Application) => {
+  const isReached = (only: Aggregates | null, { streamId }: Sent): boolean => {
+    const definition = app.ofStream(streamId)?.definition
+    const id = definition === undefined ? "" : streamId.slice(definition.streamId("").length)
+    return Reach.reaches(only, definition?.name ?? "", id)
+  }
+
+  /** Links lead to other aggregates: a caller whose token is for some has those that lead to these. */
+  const withinReach = (found: Explanation.History) =>
+    Effect.map(Session.caller, (caller): Explanation.History => {
+      const only = caller?.aggregates ?? null
+      const reached = (sent: ReadonlyArray<Sent>) => sent.filter((each) => isReached(only, each))
+      const events = found.events.map((event) => ({
+        ...event,
+        sent: reached(event.sent),
+        beside: reached(event.beside)
+      }))
+      return { ...found, events }
+    })
+
+  return Effect.gen(function* () {
     const context = yield* Effect.context<EventStore | SnapshotStore | Places.Places>()
     const store = yield* EventStore
     const { maxRedecisions, maxTimeTravels } = yield* HttpConfig
@@ -54,8 +78,8 @@ export const make = (app: Application) =>
           if (at !== undefined && version !== undefined) {
             return yield* Effect.fail(new Problem("invalid-request", { detail: "Give version or at, not both." }))
           }
-          const head = yield* Effect.mapError(store.head(definition.streamId(id)), Failures.ofReading)
-          if (head.version === 0) return yield* Effect.fail(new Problem("aggregate-not-found"))
+          const end = yield* Effect.mapError(Replay.endOf(store, definition.streamId(id)), toProblem)
+          if (end === 0) return yield* Effect.fail(new Problem("aggregate-not-found"))
           const to = version !== undefined ? { version } : at !== undefined ? { at: new Date(at) } : undefined
           const found = explanation.history(definition, id, {
             after,
@@ -63,7 +87,7 @@ export const make = (app: Application) =>
             ...(field !== undefined && { field }),
             ...(to !== undefined && { to })
           })
-          return yield* Effect.mapError(found, toProblem)
+          return yield* withinReach(yield* Effect.mapError(found, toProblem))
         }).pipe(bounded),
 
       command: (definition: AnyDefinition, id: string, commandId: string) =>
@@ -76,3 +100,4 @@ export const make = (app: Application) =>
         }).pipe(bounded)
     }
   })
+}

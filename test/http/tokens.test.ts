@@ -29,6 +29,8 @@ const tokens = parsed(
   // One token under several names: what is over does not count.
   { ...entryOf("both", { expiresAt: past }) },
   { ...entryOf("both", { scopes: ["read"] }) },
+  entryOf("first", { aggregates: { Account: ["one-1"] } }),
+  entryOf("pair", { aggregates: { Account: ["one-1", "two-2"] } }),
   entryOf("one", { aggregates: { Account: ["mine", "new"], Nothing: ["mine"] } })
 )
 
@@ -66,7 +68,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) =
         assertProblem(yield* open(undefined, "one"), "forbidden")
         const before = yield* store.lastPosition
 
-        const paths = ["", "/summary?minPosition=1", "/events", "/holds", "?version=1"]
+        const paths = ["", "/summary?minPosition=1", "/events", "/holds", "/statement", "?version=1"]
         for (const path of paths) {
           const own = yield* ask(`${url}/accounts/mine${path}`, { headers })
           assert.strictEqual(own.status, 200, `${path} ${own.text}`)
@@ -75,7 +77,8 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) =
           }
         }
         const body = { amount: "1" }
-        assert.strictEqual((yield* ask(`${url}/accounts/mine/deposits`, { body, headers })).status, 200)
+        const deposit = yield* ask(`${url}/accounts/mine/deposits`, { body, headers, key: "mine-1" })
+        assert.strictEqual(deposit.status, 200)
         // Escapes are the same id.
         assert.strictEqual((yield* ask(`${url}/accounts/%6dine/deposits`, { body, headers })).status, 200)
         for (const id of ["other", "%6fther", "mine2", "mine%2F..%2Fother"]) {
@@ -87,20 +90,40 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("tokens", (it) =
         }
         const order = { from: "mine", to: "other", amount: "1" }
         assertProblem(yield* ask(`${url}/transfers`, { body: order, headers }), "forbidden")
-        for (const path of ["/accounts", "/projections", "/metrics", "/operations", "/transfers/mine"]) {
+        for (const path of ["/accounts", "/projections", "/metrics", "/operations", "/stats", "/transfers/mine"]) {
           assertProblem(yield* ask(`${url}${path}`, { headers }), "forbidden")
         }
         assertProblem(
           yield* ask(`${url}/projections/account_summary/rebuild`, { method: "POST", headers }),
           "forbidden"
         )
-        for (const path of ["", "/events"]) {
+        for (const path of ["", "/events", "/explain", "/explain/mine-1"]) {
           assert.strictEqual((yield* ask(`${url}/aggregates/Account/mine${path}`, { headers })).status, 200)
           assertProblem(yield* ask(`${url}/aggregates/Account/other${path}`, { headers }), "forbidden")
           assertProblem(yield* ask(`${url}/aggregates/Transfer/mine${path}`, { headers }), "forbidden")
         }
         assert.strictEqual(yield* store.lastPosition, before + 2)
       })
+  )
+
+  it.effect.runIf(isHere)("its explanations have no links to other aggregates (HX9)", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      for (const accountId of ["one-1", "two-2"]) {
+        yield* ask(`${url}/accounts`, { body: { accountId, owner: "A", currency: "EUR" }, headers: bearer("all") })
+      }
+      yield* ask(`${url}/accounts/one-1/deposits`, { body: { amount: "9" }, headers: bearer("all") })
+      const body = { transferId: "t-1", from: "one-1", to: "two-2", amount: "1" }
+      assert.strictEqual((yield* ask(`${url}/transfers`, { body, headers: bearer("all") })).status, 201)
+      const besideOf = (token: string) =>
+        Effect.map(
+          ask(`${url}/aggregates/Account/one-1/explain?after=2&limit=1`, { headers: bearer(token) }),
+          (answer) => answer.json.events[0].beside.map(({ streamId }: { readonly streamId: string }) => streamId)
+        )
+      assert.include(yield* besideOf("all"), "account-two-2")
+      assert.deepStrictEqual(yield* besideOf("first"), [])
+      assert.deepStrictEqual(yield* besideOf("pair"), ["account-two-2"])
+    })
   )
 
   it.effect.runIf(isHere)("its page of the log and its feed have the events of these aggregates alone (HX9)", () =>
