@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"
+import * as Replay from "../core/Replay.ts"
 import { isStreamId } from "../core/StreamId.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Output from "./Output.ts"
@@ -22,7 +23,9 @@ export const find = (app: Application, name: string) =>
     if (!isStreamId(name) || definition === undefined) {
       return yield* new UsageError({ reason: `STREAM is not a stream of ${app.name}; try ${exampleOf(app)}` })
     }
-    const { version } = yield* Effect.flatMap(EventStore, (store) => store.head(name))
-    if (version > 0) return { definition, id: name.slice(definition.streamId("").length) } satisfies Found
+    const store = yield* EventStore
+    // A stream of which nothing is left is damaged, and not one that never was.
+    if ((yield* store.head(name)).version > 0 || (yield* Replay.endOf(store, name)) > 0)
+      return { definition, id: name.slice(definition.streamId("").length) } satisfies Found
     return yield* new Finding({ reason: `there is no stream ${Output.plain(name)}; try ${exampleOf(app)}` })
   })

@@ -174,7 +174,8 @@ export const history = <S, E extends { readonly _tag: string }>(
     if (wrong !== undefined) return yield* wrong
     const store = yield* EventStore
     const streamId = definition.streamId(id)
-    const last = to === undefined ? Number.MAX_SAFE_INTEGER : (yield* TimeTravel.stateAt(definition, id, to)).version
+    const last =
+      to === undefined ? yield* Replay.endOf(store, streamId) : (yield* TimeTravel.stateAt(definition, id, to)).version
     if (after >= last) return { streamId, steps: [], next: null }
     let committed: Committed<S> =
       after === 0
@@ -228,9 +229,10 @@ export const fold = <S, E extends { readonly _tag: string }, A>(
     const store = yield* EventStore
     const streamId = definition.streamId(id)
     let result = start
+    const end = yield* Replay.endOf(store, streamId)
     let committed = Replay.initial(definition)
     for (;;) {
-      const page = yield* store.readStream(streamId, { from: committed.version + 1 })
+      const page = yield* store.readStream(streamId, { from: committed.version + 1, to: end })
       for (const event of page.events) {
         const after = yield* Replay.fold(definition, committed, [event])
         result = step(result, event, yield* definition.codec.decode(event), committed.state, after.state)

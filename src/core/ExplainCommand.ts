@@ -6,6 +6,7 @@
  */
 import { Effect, Either } from "effect"
 import type { UnreadableAnswer, UnstorableState } from "./ActorError.ts"
+import * as Damage from "./Damage.ts"
 import type { AnyDefinition, Committed, DecideContext } from "./Definition.ts"
 import * as EventLoop from "./EventLoop.ts"
 import { type Decided, EventStore, type LookupError } from "./EventStore.ts"
@@ -162,7 +163,7 @@ const search = Effect.fnUntraced(function* (
       if (found !== undefined) return found
     }
     if (!page.more) {
-      const { version } = yield* store.head(streamId)
+      const version = yield* Replay.endOf(store, streamId)
       return { _tag: "Never", upTo: committed.version, isEnd: version <= committed.version }
     }
     yield* EventLoop.turn
@@ -220,6 +221,7 @@ export const explain = (
       version === 0
         ? Replay.initial(definition)
         : (yield* Replay.recover(store, yield* SnapshotStore, definition, streamId, version)).committed
+    if (from.version < version) return yield* Damage.endMissing(streamId, from.version + 1, version)
     return {
       ...told,
       decidedOn: yield* formOf(definition, from.state),

@@ -9,7 +9,7 @@ import type { Committed, Definition } from "./Definition.ts"
 import type { DecodeError } from "./EventError.ts"
 import * as EventHash from "./EventHash.ts"
 import * as EventLoop from "./EventLoop.ts"
-import type { EventStore, ReadError } from "./EventStore.ts"
+import type { EventStore, LookupError, ReadError } from "./EventStore.ts"
 import * as FaultLog from "./FaultLog.ts"
 import * as HeldValue from "./HeldValue.ts"
 import { checksum, type Snapshot, type SnapshotStore } from "./SnapshotStore.ts"
@@ -131,6 +131,23 @@ const toLastEntry = Effect.fnUntraced(function* <S, E extends Tagged>(
   if (found.version < end) return yield* Damage.endMissing(streamId, found.version + 1, end)
   // Its entry was there before the event could be read.
   return end < recovered.version ? yield* Damage.unvouched(streamId, end + 1) : found
+})
+
+/**
+ * Version of the stream's last event, 0 where it has none, once the journal says the same: for whoever reads a stream to its
+ * end without a recovery.
+ */
+export const endOf = Effect.fnUntraced(function* (
+  store: EventStore["Type"],
+  streamId: StreamId
+): Effect.fn.Return<number, StreamDamaged | LookupError> {
+  const lastEntry = Effect.map(store.lastEntry(streamId), (entry) => entry?.version ?? 0)
+  const before = yield* lastEntry
+  const { version } = yield* store.head(streamId)
+  if (version < before) return yield* Damage.endMissing(streamId, version + 1, before)
+  // What another process has stored meanwhile has its entry by now.
+  const after = version === before ? before : yield* lastEntry
+  return after < version ? yield* Damage.unvouched(streamId, after + 1) : version
 })
 
 export interface Recovered<S> {

@@ -90,7 +90,7 @@ const versionAt = Effect.fnUntraced(function* (
   streamId: StreamId,
   millis: number
 ): Effect.fn.Return<number, ReadError> {
-  const end = (yield* store.head(streamId)).version + 1
+  const end = (yield* Replay.endOf(store, streamId)) + 1
   const lastOf = (from: number, condition: (event: StoredEvent) => boolean) =>
     lastWhere(from, end, (version) =>
       Effect.flatMap(eventAt(store, streamId, version), (event) =>

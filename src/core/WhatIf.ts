@@ -89,14 +89,14 @@ export type WhatIfError =
 /** Most commands that are told; the others are counted. */
 export const maxOtherwise = 1_000
 
-const wrongEdits = ({ change, leaveOut, putIn }: Edits, head: number): InvalidArgument | undefined => {
+const wrongEdits = ({ change, leaveOut, putIn }: Edits, end: number): InvalidArgument | undefined => {
   const versions = [...leaveOut, ...change.map(({ version }) => version)]
   if (new Set(versions).size < versions.length) {
     return new InvalidArgument({ argument: "edits", reason: "name a version twice" })
   }
-  const beyond = [...versions, ...putIn.map(({ after }) => after)].find((version) => version > head)
+  const beyond = [...versions, ...putIn.map(({ after }) => after)].find((version) => version > end)
   if (beyond !== undefined) {
-    return new InvalidArgument({ argument: "edits", reason: `name version ${beyond}, and the stream ends at ${head}` })
+    return new InvalidArgument({ argument: "edits", reason: `name version ${beyond}, and the stream ends at ${end}` })
   }
   return versions.length + putIn.length === 0
     ? new InvalidArgument({ argument: "edits", reason: "leave out, change and put in nothing" })
@@ -182,11 +182,11 @@ export const run = (
   Effect.gen(function* () {
     const store = yield* EventStore
     const streamId = definition.streamId(id)
-    const head = yield* store.head(streamId)
+    const end = yield* Replay.endOf(store, streamId)
     const wrong =
-      head.version === 0
+      end === 0
         ? new InvalidArgument({ argument: "id", reason: `names no stream: ${streamId} has no events` })
-        : wrongEdits(edits, head.version)
+        : wrongEdits(edits, end)
     if (wrong !== undefined) return yield* wrong
     const left = new Set(edits.leaveOut)
     const changed = new Map(edits.change.map(({ data, version }) => [version, data]))
@@ -219,7 +219,7 @@ export const run = (
     let taken = 0
     const next = Effect.gen(function* () {
       if (taken === page.length) {
-        page = (yield* store.readStream(streamId, { from: actual.version + 1, to: head.version })).events
+        page = (yield* store.readStream(streamId, { from: actual.version + 1, to: end })).events
         taken = 0
         yield* EventLoop.turn
       }
@@ -239,7 +239,7 @@ export const run = (
         const { entry } = each
         after = entry.sequence
         const { command, commandId, events, outcome, sequence, version } = entry
-        if (version > head.version) continue
+        if (version > end) continue
         if (!Journal.isIntact(entry)) return yield* new EntryDamaged({ sequence, streamId, version })
         const base = version - events
         while (actual.version < base) {
@@ -278,7 +278,7 @@ export const run = (
       if (!more) break
       yield* EventLoop.turn
     }
-    for (let event = yield* next; event !== undefined && actual.version < head.version; event = yield* next) {
+    for (let event = yield* next; event !== undefined && actual.version < end; event = yield* next) {
       yield* take(event)
     }
     const [before, whatIf] = [yield* formOf(definition, actual.state), yield* formOf(definition, state)]

@@ -9,11 +9,12 @@ import type { AnyDefinition, Committed } from "../core/Definition.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, type LookupError } from "../core/EventStore.ts"
 import * as HeldValue from "../core/HeldValue.ts"
-import type { JournalEntry } from "../core/Journal.ts"
+import * as Journal from "../core/Journal.ts"
 import * as Json from "../core/Json.ts"
 import * as Replay from "../core/Replay.ts"
 import * as StateTree from "../core/StateTree.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
+import type { StreamDamaged } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
 import type { Application } from "./Application.ts"
 
@@ -23,7 +24,8 @@ export interface Difference {
    * - `aggregate`: one of the programs has no such aggregate;
    * - `snapshot`: the states have other stored forms, so that snapshots of the one are passed over by the other;
    * - `state`: the states after this version, and not before it;
-   * - `unreadable`: one of them cannot fold the event of this version, or store the state after it;
+   * - `unreadable`: one of them cannot fold the event of this version, or store the state after it, or neither may, since it or
+   *   an entry of the journal is damaged;
    * - `answer`: what is kept for a command reads differently;
    * - `projection`, `row`: a read model that only one has; a row of it.
    */
@@ -135,27 +137,31 @@ const compareStream = Effect.fnUntraced(function* (
   progress: Progress
 ) {
   const store = yield* EventStore
+  const damaged = ({ reason, version }: StreamDamaged) =>
+    ({ kind: "unreadable", path: null, paths: 0, version, what: `the stream is damaged: ${reason}` }) as const
   let states: readonly [Committed<unknown>, Committed<unknown>] = [Replay.initial(old), Replay.initial(next)]
   for (;;) {
-    const page = yield* Effect.either(store.readStream(streamId, { from: states[0].version + 1 }))
-    if (Either.isLeft(page)) {
-      if (page.left._tag !== "StreamDamaged") return yield* Effect.fail(page.left)
-      const { version } = page.left
-      return { kind: "unreadable", path: null, paths: 0, version, what: "the stream is damaged" } as const
-    }
-    for (const event of page.right.events) {
+    const page = yield* store.readStream(streamId, { from: states[0].version + 1 }).pipe(
+      Effect.tap(({ more }) => (more ? Effect.void : Replay.endOf(store, streamId))),
+      Effect.catchTag("StreamDamaged", (error) => Effect.succeed(damaged(error)))
+    )
+    if ("kind" in page) return page
+    for (const event of page.events) {
       progress.events++
       const stepped = step(old, next, states, event)
       if (Either.isLeft(stepped)) return { ...stepped.left, version: event.version }
       states = stepped.right
     }
-    if (!page.right.more) return undefined
+    if (!page.more) return undefined
     yield* EventLoop.turn
   }
 })
 
 /** How a kept answer reads, in its stored form of today. */
-const answerOf = ({ commands }: AnyDefinition, { answer, answerVersion, command, outcome }: JournalEntry): string => {
+const answerOf = (
+  { commands }: AnyDefinition,
+  { answer, answerVersion, command, outcome }: Journal.JournalEntry
+): string => {
   if (command === null || outcome === null) return ""
   if (!commands.tags.includes(command)) return "no such command"
   const read = commands.readAnswer(command, outcome, { text: answer, version: answerVersion })
@@ -196,10 +202,18 @@ export const run = Effect.fnUntraced(function* (
     if (!page.more) break
   }
 
-  for (let last = 0; ; ) {
-    const page = yield* store.readJournal(last)
+  let end = { sequence: 0, hash: Journal.genesis((yield* store.identity).logId) }
+  for (;;) {
+    const page = yield* store.readJournal(end.sequence)
     for (const entry of page.entries) {
-      last = entry.sequence
+      const damage = Journal.damage(end, entry)
+      end = entry
+      if (damage !== undefined) {
+        const { sequence, streamId, version } = entry
+        const what = `entry ${sequence} of the journal is damaged: ${damage}`
+        found({ kind: "unreadable", name: "journal", streamId, version, path: null, paths: 0, what })
+        continue
+      }
       if (entry.kind !== "command" || entry.streamId === null) continue
       const definitions = definitionsOf(entry.streamId)
       if (definitions === undefined) continue

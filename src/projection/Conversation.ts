@@ -5,6 +5,8 @@
 import { Effect } from "effect"
 import { isDerived } from "../core/CommandId.ts"
 import { EventStore, type LookupError } from "../core/EventStore.ts"
+import * as Journal from "../core/Journal.ts"
+import { EntryDamaged } from "../core/StoreError.ts"
 import { isStreamId, type StreamId } from "../core/StreamId.ts"
 import type { Application } from "./Application.ts"
 import * as ReactionRunner from "./ReactionRunner.ts"
@@ -57,7 +59,7 @@ export const make = (app: Application) => {
   /** What reactions sent because of the event at this place. */
   const sentBy = Effect.fnUntraced(function* (
     place: Place
-  ): Effect.fn.Return<ReadonlyArray<Sent>, LookupError, EventStore> {
+  ): Effect.fn.Return<ReadonlyArray<Sent>, LookupError | EntryDamaged, EventStore> {
     const store = yield* EventStore
     const sent: Array<Sent> = []
     for (const reaction of app.reactions) {
@@ -67,6 +69,10 @@ export const make = (app: Application) => {
         const entry = (yield* store.findDecided(idOf(n)))?.entry
         if (entry === undefined || entry.commandId === null || entry.streamId === null || entry.outcome === null)
           continue
+        if (!Journal.isIntact(entry)) {
+          const { sequence, streamId, version } = entry
+          return yield* new EntryDamaged({ sequence, streamId, version })
+        }
         const { command, commandId, events, outcome, streamId, version } = entry
         sent.push({ by: name, commandId, streamId, command, outcome, version, events })
       }

@@ -9,6 +9,7 @@
 import { Clock, Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import * as Explain from "../../core/Explain.ts"
+import * as Replay from "../../core/Replay.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { InvalidArgument } from "../../core/StoreError.ts"
 import { Account } from "./Account.ts"
@@ -116,8 +117,8 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
   const invalid = wrong(options)
   if (invalid !== undefined) return yield* invalid
   const { after = 0, from, limit = maxLines, to } = options
-  const head = yield* Effect.flatMap(EventStore, (store) => store.head(definition.streamId(accountId)))
-  if (head.version === 0) return undefined
+  const end = yield* Effect.flatMap(EventStore, (store) => Replay.endOf(store, definition.streamId(accountId)))
+  if (end === 0) return undefined
 
   let opening = 0n
   let sum = 0n
@@ -155,7 +156,7 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
 
   // A hold ends at its time; that it did is stored when somebody next decides on the account.
   const now = yield* Clock.currentTimeMillis
-  const end = to === undefined ? now : Math.min(now, Date.parse(`${to}T00:00:00Z`) + 86_400_000)
+  const until = to === undefined ? now : Math.min(now, Date.parse(`${to}T00:00:00Z`) + 86_400_000)
   const show = (minor: bigint): string => Money.format({ minor, decimals: account.decimals })
   const statement: Statement = {
     accountId,
@@ -174,7 +175,7 @@ export const make = Effect.fnUntraced(function* (accountId: string, options: Opt
     })),
     next: more ? (booked.at(-1)?.version ?? null) : null,
     holds: [...holds]
-      .filter(([, { expiresAt }]) => expiresAt === undefined || Date.parse(expiresAt) > end)
+      .filter(([, { expiresAt }]) => expiresAt === undefined || Date.parse(expiresAt) > until)
       .map(([holdId, { minor }]) => ({ holdId, amount: show(minor) }))
   }
   return statement
