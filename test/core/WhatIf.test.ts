@@ -25,12 +25,15 @@ class Lamp extends Aggregate.make("Lamp", {
   state: Schema.Struct({ lumens: Schema.Int }),
   initial: { lumens: 0 },
   events: [Lit],
-  commands: [Rpc.make("Light", { success: Schema.Int })]
+  commands: [Rpc.make("Light", { success: Schema.Int }), Rpc.make("Match", { success: Schema.Int })]
 }) {}
 const lamp = Lamp.define({
-  decide: { Light: () => Either.right([Lit.make({ lumens: 400 })]) },
+  decide: {
+    Light: () => Either.right([Lit.make({ lumens: 400 })]),
+    Match: () => Effect.die("a decision that is an effect was run")
+  },
   evolve: { Lit: (_, { lumens }) => ({ lumens }) },
-  reply: { Light: ({ lumens }) => lumens }
+  reply: { Light: ({ lumens }) => lumens, Match: ({ lumens }) => lumens }
 })
 
 const store = AccountBehaviour.layer.pipe(
@@ -118,7 +121,11 @@ describe("what if", () => {
     Effect.gen(function* () {
       const streamId = Lamp.streamId("hall")
       const log = yield* EventStore
-      const commit = (commandId: string, events: ReadonlyArray<Pick<StoredEvent, "type" | "schemaVersion" | "data">>) =>
+      const commit = (
+        commandId: string,
+        events: ReadonlyArray<Pick<StoredEvent, "type" | "schemaVersion" | "data">>,
+        command = "Light"
+      ) =>
         appendOrFail(log, [
           {
             streamId,
@@ -126,7 +133,7 @@ describe("what if", () => {
             commands: [
               {
                 commandId,
-                command: "Light",
+                command,
                 payload: KeptPayload.write({ text: "", version: 1 }),
                 events,
                 isNew: true,
@@ -154,6 +161,10 @@ describe("what if", () => {
       })
       const answer = yield* WhatIf.run(lamp, "hall", yield* Schema.decode(WhatIf.Edits)({ leaveOut: [1] }))
       assert.deepStrictEqual([answer.compared, answer.otherwise], [1, []])
+      // A decision that is an effect is not run, and said to be not.
+      yield* commit("three", [{ type: "Lit", schemaVersion: 2, data: '{"lumens":1}' }], "Match")
+      const later = yield* WhatIf.run(lamp, "hall", yield* Schema.decode(WhatIf.Edits)({ leaveOut: [1] }))
+      assert.deepStrictEqual([later.compared, later.notComputed], [1, { "decision-is-an-effect": 1 }])
     }).pipe(Effect.provide(store))
   )
 

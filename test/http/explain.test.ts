@@ -3,14 +3,16 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { postgresStore } from "../sql/Postgres.ts"
 import { assertProblem } from "./Problems.ts"
 import { ask, Url } from "./Service.ts"
 import { service } from "./Tanks.ts"
 
-const stores = SqliteStore.layer({ filename: ":memory:" })
+const memory = SqliteStore.layer({ filename: ":memory:" })
+const stores = { "sqlite::memory:": memory, postgres: postgresStore() }
 
-describe("explain over HTTP", () => {
-  layer(service(stores).pipe(Layer.provide(HttpConfig.layer({ maxRedecisions: 2 }))), { excludeTestServices: true })(
+describe("explain over HTTP, bounded", () => {
+  layer(service(memory).pipe(Layer.provide(HttpConfig.layer({ maxRedecisions: 2 }))), { excludeTestServices: true })(
     (it) => {
       it.effect("decides a refusal again on few events, and says that there were more", () =>
         Effect.gen(function* () {
@@ -28,8 +30,10 @@ describe("explain over HTTP", () => {
       )
     }
   )
+})
 
-  layer(service(stores), { excludeTestServices: true })((it) => {
+describe.each(Object.entries(stores))("explain over HTTP, on %s", (_, store) => {
+  layer(service(store), { excludeTestServices: true })((it) => {
     it.effect("tells each event with what it changed and added, page by page", () =>
       Effect.gen(function* () {
         const tank = `${yield* Url}/aggregates/Tank/explained`
