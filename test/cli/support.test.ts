@@ -2,14 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect } from "effect"
 import { inject } from "vitest"
-import { Account } from "../../src/bank/account/Account.ts"
-import { AccountId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
-import { application } from "../../src/bank/Bank.ts"
-import { Transfers } from "../../src/bank/transfer/Transfers.ts"
-import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
-import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { start } from "../http/Service.ts"
 import * as Cli from "./Cli.ts"
 
@@ -38,27 +32,26 @@ const questions: ReadonlyArray<Question> = page
     }
   })
 
-const write = Effect.gen(function* () {
-  const all = yield* Account
-  const [anna, bert] = [all(AccountId.make("anna")), all(AccountId.make("bert"))]
-  yield* anna.Open({ owner: "Ada", currency: "EUR" }, { commandId: "open-anna" })
-  yield* bert.Open({ owner: "Bert", currency: "EUR" }, { commandId: "open-bert" })
-  yield* anna.Deposit({ amount: "100", reference: "wages", bookedOn: "2026-01-05" }, { commandId: "wages" })
-  yield* Effect.flip(anna.Withdraw({ amount: "150" }, { commandId: "rent" }))
-  yield* anna.Deposit({ amount: "80", bookedOn: "2026-02-01" }, { commandId: "more" })
-  yield* anna.Withdraw({ amount: "120", bookedOn: "2026-02-02" }, { commandId: "pay-rent" })
-  const transfers = yield* Transfers
-  const order = { from: AccountId.make("anna"), to: AccountId.make("bert"), amount: "30" }
-  yield* transfers.request(TransferId.make("t-1"), order, { commandId: "to-bert" })
-}).pipe(
-  Effect.provide(
-    application.layer.pipe(
-      Layer.provideMerge(ActorSystemLocal.layer),
-      Layer.provide(Logger.remove(Logger.defaultLogger))
-    )
-  ),
-  Effect.scoped
-)
+const [preamble = ""] = page.split(/^## /m, 1)
+const blockOf = (language: string): string =>
+  new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "ms").exec(preamble)?.[1] ?? ""
+
+/** Makes the history as the page says. Returns where the service is. */
+const write = Effect.fnUntraced(function* (folder: string, db: string) {
+  writeFileSync(join(folder, "history.jsonl"), blockOf("jsonl"))
+  const [importing = "", serving, transferring = ""] = blockOf("sh").trim().split("\n")
+  const imported = yield* Cli.run([...importing.split(" ").slice(1), "--db", db], { cwd: folder })
+  assert.deepStrictEqual([imported.code, imported.stdout], [0, "5 applied, 0 replayed, 1 refused\n"], imported.stderr)
+  assert.strictEqual(serving, "daybook serve")
+  const { url } = yield* start(["--db", db])
+  const [, path, body = ""] = /localhost:8080(\S+) .* -d '(.*)'$/.exec(transferring) ?? []
+  const headers = Object.fromEntries(
+    [...transferring.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name = "", value = ""]) => [name, value])
+  )
+  const answer = yield* Effect.promise(() => fetch(`${url}${path}`, { method: "POST", headers, body }))
+  assert.strictEqual(answer.status, 201)
+  return url
+})
 
 /** A line of the page as a pattern: `…` is any text. */
 const patternOf = (line: string): RegExp =>
@@ -78,12 +71,11 @@ describe("the guide to support questions", () => {
         assert.strictEqual(questions.length, 10)
         const folder = yield* Cli.folder
         const db = `sqlite:${join(folder, "support.db")}`
-        yield* Effect.provide(write, SqliteStore.layer({ filename: join(folder, "support.db") }))
         for (const module of ["old.mjs", "new.mjs"]) {
           const bank = JSON.stringify(join(inject("dist"), "bank/Bank.js"))
           writeFileSync(join(folder, module), `export { application } from ${bank}\n`)
         }
-        const { url } = yield* start(["--db", db])
+        const url = yield* write(folder, db)
         const wrong: Array<string> = []
         for (const { command, file, shows, title } of questions) {
           if (file !== undefined) writeFileSync(join(folder, file[0]), file[1])
