@@ -7,6 +7,7 @@
  */
 import { Effect, Either, type SchemaAST } from "effect"
 import type { NoSuchVersion, UnstorableState } from "./ActorError.ts"
+import * as Damage from "./Damage.ts"
 import type { Committed, Definition } from "./Definition.ts"
 import * as EventLoop from "./EventLoop.ts"
 import { EventStore, type LookupError, maxDecided } from "./EventStore.ts"
@@ -181,8 +182,10 @@ export const history = <S, E extends { readonly _tag: string }>(
       after === 0
         ? Replay.initial(definition)
         : (yield* Replay.recover(store, yield* SnapshotStore, definition, streamId, after)).committed
-    if (committed.version < after) return { streamId, steps: [], next: null }
+    if (committed.version < after) return yield* Damage.missing(streamId, committed.version + 1)
     const { events, more } = yield* store.readStream(streamId, { from: after + 1, to: last, limit })
+    const read = events.at(-1)?.version ?? after
+    if (!more && read < last) return yield* Damage.missing(streamId, read + 1)
     const entries = yield* entriesOf(streamId, events)
     const steps: Array<Step> = []
     let characters = 0
@@ -238,7 +241,9 @@ export const fold = <S, E extends { readonly _tag: string }, A>(
         result = step(result, event, yield* definition.codec.decode(event), committed.state, after.state)
         committed = after
       }
-      if (!page.more) return result
+      if (!page.more) {
+        return committed.version < end ? yield* Damage.missing(streamId, committed.version + 1) : result
+      }
       yield* EventLoop.turn
     }
   })

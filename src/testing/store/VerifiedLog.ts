@@ -10,6 +10,7 @@ import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
 import { EventStore } from "../../core/EventStore.ts"
+import * as Explain from "../../core/Explain.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { StreamDamaged } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
@@ -110,6 +111,8 @@ export const VerifiedLog: ReadonlyArray<VerifiedLogCase> = [
         const error = yield* Effect.flip(tally(Effect.flatMap(Tally, (tallies) => tallies(id).state)))
         ok(error instanceof RecoveryFailed && error.cause instanceof StreamDamaged, id)
         deepStrictEqual([error.cause.streamId, error.cause.version], [Tally.streamId(id), missing])
+        const told = yield* flipped(Explain.history(definition, id))
+        deepStrictEqual([told.streamId, told.version], [Tally.streamId(id), missing])
       }
     })
   },
@@ -146,6 +149,7 @@ export const VerifiedLog: ReadonlyArray<VerifiedLogCase> = [
           })
         )
         deepStrictEqual((yield* TimeTravel.stateAt(definition, id, { version: 1 })).state, { count: 1 })
+        yield* flipped(Explain.history(definition, id, { after: 1 }))
         yield* flipped(TimeTravel.stateAt(definition, id, { version: 3 }))
         yield* flipped(TimeTravel.stateAt(definition, id, { at: new Date(Date.UTC(2999, 0)) }))
       }
