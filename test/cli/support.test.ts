@@ -113,6 +113,6 @@ describe("the guide to support questions", () => {
         const nobody = yield* Effect.promise(() => fetch(`${url}/accounts/nobody/statement`).then((got) => got.json()))
         assert.deepInclude(nobody, { code: "account-not-found" })
       }),
-    120_000
+    600_000
   )
 })
