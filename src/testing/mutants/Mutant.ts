@@ -4,7 +4,7 @@
  *
  * A mutant is made of a sound implementation, by changing what one of its ports does; so it is one of any store.
  */
-import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Option } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import type { RuntimeError } from "../../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../../core/ActorSystem.ts"
@@ -80,28 +80,67 @@ export const ending = (
   change: (answer: Effect.Effect<Answer, RuntimeError>, asked: Ask) => Effect.Effect<Answer, RuntimeError>
 ) => asking(({ ask }) => ({ ask: (asked) => change(ask(asked), asked) }))
 
-/** Longest for one case, on a busy machine: what a mutant never does, a case would wait for without end. */
-const patience = "30 seconds"
+/**
+ * How long a case of a mutant may run before it is asked whether it ever ends: what a mutant never does, a case would wait for
+ * without end.
+ */
+const firstPatience = Duration.seconds(15)
+const lastPatience = Duration.minutes(4)
 
-/** The names of the cases that the implementation fails, in their order. */
+/** How many times quicker than that the sound implementation must be: then it is not the machine that is slow. */
+const margin = 4
+
+type End = "passes" | "fails" | "runs on"
+
+/** How a case ends on an implementation within this time. */
+const endOf = <R>({ run }: Case<R>, layer: Layer.Layer<R>, patience: Duration.Duration): Effect.Effect<End> =>
+  run.pipe(
+    Effect.scoped,
+    Effect.provide(layer),
+    Effect.exit,
+    Effect.disconnect,
+    Effect.timeoutOption(patience),
+    // In a fiber of its own: what a case leaves behind, such as a clock that stands still, is not the next one's.
+    Effect.forkDaemon,
+    Effect.flatMap(Fiber.join),
+    Effect.map(
+      Option.match({
+        onNone: () => "runs on" as const,
+        onSome: (exit) => (Exit.isSuccess(exit) ? "passes" : "fails")
+      })
+    )
+  )
+
+/**
+ * Whether the mutant fails the case. One that runs on fails it only where the sound implementation ends it at once on the same
+ * machine at the same time; where that takes its time too, both are given more of it.
+ */
+const isFailed = <R>(
+  each: Case<R>,
+  mutant: Layer.Layer<R>,
+  sound: Layer.Layer<R>,
+  patience: Duration.Duration
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const end = yield* endOf(each, mutant, patience)
+    if (end !== "runs on") return end === "fails"
+    const [taken, ofSound] = yield* Effect.timed(endOf(each, sound, patience))
+    if (ofSound === "fails") return yield* Effect.dieMessage(`the sound implementation fails: ${each.name}`)
+    if (ofSound === "passes" && Duration.lessThanOrEqualTo(Duration.times(taken, margin), patience)) return true
+    const longer = Duration.times(patience, 2)
+    if (Duration.greaterThan(longer, lastPatience)) return yield* Effect.dieMessage(`nothing ends: ${each.name}`)
+    return yield* isFailed(each, mutant, sound, longer)
+  })
+
+/** The names of the cases that the mutant of a sound implementation fails, in their order. */
 export const failing = <R>(
   cases: ReadonlyArray<Case<R>>,
-  layer: Layer.Layer<R>
+  mutant: Layer.Layer<R>,
+  sound: Layer.Layer<R>
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
-    Effect.forEach(cases, ({ name, run }) =>
-      run.pipe(
-        Effect.scoped,
-        Effect.provide(layer),
-        Effect.disconnect,
-        Effect.timeout(patience),
-        // In a fiber of its own: what a case leaves behind, such as a clock that stands still, is not the next one's.
-        Effect.forkDaemon,
-        Effect.flatMap(Fiber.await),
-        Effect.map((exit) => (Exit.isFailure(exit) ? [name] : []))
-      )
-    ),
-    (failed) => failed.flat()
+    Effect.filter(cases, (each) => isFailed(each, mutant, sound, firstPatience)),
+    (failed) => failed.map(({ name }) => name)
   )
 
 /** The cases that a mutant declares. A beginning that is not that of one case is a mistake of its declaration. */

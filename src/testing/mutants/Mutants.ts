@@ -9,6 +9,8 @@ import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Neighbours } from "../actor/Neighbours.ts"
 import type { Case } from "../Conformance.ts"
 import { EventOwners } from "../projection/EventOwners.ts"
+import { Names } from "../projection/Names.ts"
+import { Rebuilds } from "../projection/Rebuilds.ts"
 import {
   ActorSystemConformance,
   BirthConformance,
@@ -20,11 +22,13 @@ import {
   OperationConformance,
   OperatorConformance,
   PrincipalConformance,
+  RollingDeployConformance,
   SnapshotStoreConformance,
   SubscriptionConformance,
   TimerConformance,
   UpcastConformance,
-  VerifiedLogConformance
+  VerifiedLogConformance,
+  VerifiedReadSideConformance
 } from "../Suites.ts"
 import type { SystemUnderTest } from "../SystemUnderTest.ts"
 import type { Tampering } from "../Tampering.ts"
@@ -32,7 +36,10 @@ import { ActorSystemMutants } from "./ActorSystemMutants.ts"
 import { BirthMutants } from "./BirthMutants.ts"
 import { BytesMutants } from "./BytesMutants.ts"
 import { CommandMutants } from "./CommandMutants.ts"
+import { DamageMutants } from "./DamageMutants.ts"
+import { DeployMutants } from "./DeployMutants.ts"
 import { EventStoreMutants } from "./EventStoreMutants.ts"
+import * as FailureMutants from "./FailureMutants.ts"
 import * as ModelMutants from "./ModelMutants.ts"
 import { declared, failing, type Mutant } from "./Mutant.ts"
 import { NeighbourMutants } from "./NeighbourMutants.ts"
@@ -40,9 +47,14 @@ import { OldEventMutants } from "./OldEventMutants.ts"
 import { OperationAtomicityMutants, OperationMutants } from "./OperationMutants.ts"
 import { OperatorMutants } from "./OperatorMutants.ts"
 import { OwnerMutants } from "./OwnerMutants.ts"
+import type { SharedReadSide } from "./PortMutant.ts"
 import { PrincipalMutants } from "./PrincipalMutants.ts"
+import * as ProgressMutants from "./ProgressMutants.ts"
+import { RebuildMutants } from "./RebuildMutants.ts"
+import * as RestoreMutants from "./RestoreMutants.ts"
 import { SnapshotStoreMutants } from "./SnapshotStoreMutants.ts"
 import { SubscriptionMutants } from "./SubscriptionMutants.ts"
+import * as SwapMutants from "./SwapMutants.ts"
 import { TimerMutants } from "./TimerMutants.ts"
 import { VerifiedLogMutants } from "./VerifiedLogMutants.ts"
 
@@ -78,7 +90,7 @@ const tested = <R>(
     name: mutant.name,
     rule: declared({ ...mutant, fails: [mutant.fails[0]] }, cases)[0] ?? "",
     declared: declared(mutant, cases),
-    failing: failing(cases, mutant.of(sound))
+    failing: failing(cases, mutant.of(sound), sound)
   }))
 })
 
@@ -93,6 +105,10 @@ export interface Sound {
   readonly database: Layer.Layer<EventStore | ProjectionStore>
   /** An event store, and a hand that changes its rows. */
   readonly tampered: Layer.Layer<EventStore | Tampering>
+  /** A database with a log, its read side, another program beside them, and a hand that changes its rows. */
+  readonly shared: Layer.Layer<SharedReadSide>
+  /** The same on PostgreSQL, for what only that has. */
+  readonly sharedOnPostgres: Layer.Layer<SharedReadSide>
 }
 
 /** Each suite with the mutants that it must find, made of these sound implementations. */
@@ -100,6 +116,8 @@ export const suites = ({
   database,
   events,
   readSide,
+  shared,
+  sharedOnPostgres,
   snapshots,
   system,
   tampered
@@ -122,6 +140,20 @@ export const suites = ({
     tested("a read side of reactions", BirthConformance, BirthMutants, readSide),
     tested("a read side of timers", TimerConformance, TimerMutants, readSide),
     tested("a log of several aggregates", EventOwners, OwnerMutants, readSide),
-    tested("a store of projections", ModelMutants.rules, ModelMutants.ModelMutants, readSide)
+    tested("a store of projections", ModelMutants.rules, ModelMutants.ModelMutants, readSide),
+    tested("a store of what failed", FailureMutants.rules, FailureMutants.FailureMutants, readSide),
+    tested("a store of how far models are", ProgressMutants.rules, ProgressMutants.ProgressMutants, readSide),
+    tested("a store of models that are rebuilt", Rebuilds, RebuildMutants, readSide),
+    tested("a database of tables of any name", Names, SwapMutants.NameMutants, shared),
+    tested("a database of models that others use", SwapMutants.rules, SwapMutants.SwapMutants, shared),
+    tested(
+      "a PostgreSQL database of models that others use",
+      SwapMutants.rulesOnPostgres,
+      SwapMutants.SwapMutantsOnPostgres,
+      sharedOnPostgres
+    ),
+    tested("a database whose log is restored", RestoreMutants.rules, RestoreMutants.RestoreMutants, shared),
+    tested("a read side of two releases", RollingDeployConformance, DeployMutants, readSide),
+    tested("a read side that is verified", VerifiedReadSideConformance, DamageMutants, shared)
   ]
 }
