@@ -9,6 +9,7 @@ import { Conflicts } from "./actor/Conflicts.ts"
 import { Defects } from "./actor/Defects.ts"
 import { HeldAnswers } from "./actor/HeldAnswers.ts"
 import { HeldData } from "./actor/HeldData.ts"
+import { OldAnswers } from "./actor/OldAnswers.ts"
 import { Recoveries } from "./actor/Recoveries.ts"
 import { Recovery } from "./actor/Recovery.ts"
 import { Releases } from "./actor/Releases.ts"
@@ -65,7 +66,7 @@ export const ActorSystemConformance = [
 ]
 
 /** What an `ActorSystem` promises of commands and answers as data: across releases, and as their text reads. */
-export const CommandConformance = [...Releases, ...HeldAnswers, ...HeldData]
+export const CommandConformance = [...Releases, ...OldAnswers, ...HeldAnswers, ...HeldData]
 
 /** What a store and a system hold in memory is bounded in bytes. */
 export const BytesConformance = [...Recoveries, ...Bytes]

@@ -10,12 +10,23 @@ import {
   type Decide,
   decideAdd,
   running,
+  type Setting,
   stored,
   type TooMuch,
   tagOf,
   unavailable
 } from "./Counter.ts"
 import { until } from "./Passing.ts"
+
+/** Notes how many commands each append has. */
+const counting =
+  (sizes: Array<number>): NonNullable<Setting["store"]> =>
+  (store) => ({
+    append: (requests) => {
+      sizes.push(requests[0]?.commands.length ?? 0)
+      return store.append(requests)
+    }
+  })
 
 export const Batches: ReadonlyArray<ActorSystemCase> = [
   {
@@ -194,12 +205,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
         {
           // The data of each event is 8 characters.
           limits: { maxBatchCharacters: 12 },
-          store: (store) => ({
-            append: (requests) => {
-              sizes.push(requests[0]?.commands.length ?? 0)
-              return store.append(requests)
-            }
-          })
+          store: counting(sizes)
         },
         Effect.gen(function* () {
           yield* add("a", 1)
@@ -226,12 +232,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
         {
           limits: { maxBatchTime: Duration.millis(50), appendTimeout: Duration.days(1) },
           behaviour: behaviour(decide),
-          store: (store) => ({
-            append: (requests) => {
-              sizes.push(requests[0]?.commands.length ?? 0)
-              return store.append(requests)
-            }
-          })
+          store: counting(sizes)
         },
         Effect.gen(function* () {
           yield* add("a", 1)

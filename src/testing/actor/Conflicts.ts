@@ -5,7 +5,7 @@ import type { ProposedCommand } from "../../core/EventStore.ts"
 import type { Snapshot } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { add, count, running, stored, virtual } from "./Counter.ts"
+import { add, count, elsewhere, running, stored, virtual } from "./Counter.ts"
 import { pass, until } from "./Passing.ts"
 
 /** What another writer appends. */
@@ -179,20 +179,13 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
     })
   },
   {
-    name: "a stream that is shorter than the actor knows it, as of a restored backup, is loaded again",
+    name: "a stream that is shorter than the actor knows it, for example that of a restored backup, is loaded again",
     run: Effect.gen(function* () {
       yield* running({}, add("restored", 100))
       let isRestored = false
-      const swapped = (id: StreamId) => (isRestored ? StreamId.make("counter-restored") : id)
       yield* running(
         {
-          store: (store) => ({
-            append: (requests) =>
-              store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
-            readStream: (id, options) => store.readStream(swapped(id), options),
-            head: (id) => store.head(swapped(id)),
-            lastEntry: (id) => store.lastEntry(swapped(id))
-          }),
+          store: elsewhere((id) => (isRestored ? StreamId.make("counter-restored") : id)),
           snapshots: () => ({ load: () => Effect.succeedNone })
         },
         Effect.gen(function* () {
@@ -220,18 +213,11 @@ export const Conflicts: ReadonlyArray<ActorSystemCase> = [
         const sum = amounts.reduce((total, by) => total + by, 0)
         for (const how of ["append", "read", "refusal"]) {
           let isRewritten = false
-          const swapped = (id: StreamId) => (isRewritten ? StreamId.make(`counter-${past}`) : id)
           const saved: Array<Snapshot> = []
           yield* running(
             {
               limits: { snapshotEvery: 1 },
-              store: (store) => ({
-                append: (requests) =>
-                  store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
-                readStream: (id, options) => store.readStream(swapped(id), options),
-                head: (id) => store.head(swapped(id)),
-                lastEntry: (id) => store.lastEntry(swapped(id))
-              }),
+              store: elsewhere((id) => (isRewritten ? StreamId.make(`counter-${past}`) : id)),
               snapshots: () => ({
                 load: () => Effect.succeedNone,
                 save: (snapshots) => Effect.sync(() => void saved.push(...snapshots))

@@ -67,6 +67,16 @@ export interface Setting {
   readonly snapshots?: (store: SnapshotStore["Type"]) => Partial<SnapshotStore["Type"]>
 }
 
+/** Has the system find another stream in the place of some. */
+export const elsewhere =
+  (place: (id: StreamId) => StreamId): NonNullable<Setting["store"]> =>
+  (store) => ({
+    append: (requests) => store.append(requests.map((request) => ({ ...request, streamId: place(request.streamId) }))),
+    readStream: (id, options) => store.readStream(place(id), options),
+    head: (id) => store.head(place(id)),
+    lastEntry: (id) => store.lastEntry(place(id))
+  })
+
 type Program<A> = Effect.Effect<A, unknown, Aggregate.Service<"Counter"> | EventStore | SnapshotStore | SystemUnderTest>
 
 /** Runs a program with a system of its own over the stores, which outlive it. */

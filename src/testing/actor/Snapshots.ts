@@ -5,7 +5,7 @@ import { noHead } from "../../core/AppendPlan.ts"
 import { checksum } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
-import { add, count, running, type Setting, virtual } from "./Counter.ts"
+import { add, count, elsewhere, running, type Setting, virtual } from "./Counter.ts"
 import { until } from "./Passing.ts"
 
 export const Snapshots: ReadonlyArray<ActorSystemCase> = [
@@ -81,18 +81,11 @@ export const Snapshots: ReadonlyArray<ActorSystemCase> = [
       )
       const latch = yield* Deferred.make<void>()
       let isRewritten = false
-      const swapped = (id: StreamId) => (isRewritten ? StreamId.make("counter-other") : id)
       const saved: Array<readonly [string, number]> = []
       yield* running(
         {
           limits: { snapshotEvery: 3 },
-          store: (store) => ({
-            append: (requests) =>
-              store.append(requests.map((request) => ({ ...request, streamId: swapped(request.streamId) }))),
-            readStream: (id, options) => store.readStream(swapped(id), options),
-            head: (id) => store.head(swapped(id)),
-            lastEntry: (id) => store.lastEntry(swapped(id))
-          }),
+          store: elsewhere((id) => (isRewritten ? StreamId.make("counter-other") : id)),
           snapshots: () => ({
             load: () => Effect.succeedNone,
             save: (snapshots) =>

@@ -3,7 +3,7 @@ import { Effect, Option } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import { GenerationStore } from "../../projection/GenerationStore.ts"
 import { StartRequired } from "../../projection/ProjectionError.ts"
-import type { Mutant } from "./Mutant.ts"
+import { type Mutant, proposing } from "./Mutant.ts"
 import { mutant, type ReadSide } from "./PortMutant.ts"
 
 /** A store that enters something else of an operation than what was asked. */
@@ -73,14 +73,10 @@ export const BirthMutants: ReadonlyArray<Mutant<ReadSide>> = [
         })
       )
   })),
-  mutant("forgets what caused a command", ["what a reaction sends"], EventStore, ({ append }) => ({
-    append: (requests, place) =>
-      append(
-        requests.map((request) => ({
-          ...request,
-          commands: request.commands.map((command) => ({ ...command, causationId: null }))
-        })),
-        place
-      )
-  }))
+  mutant(
+    "forgets what caused a command",
+    ["what a reaction sends"],
+    EventStore,
+    proposing((command) => ({ ...command, causationId: null }))
+  )
 ]

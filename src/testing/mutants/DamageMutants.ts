@@ -50,10 +50,11 @@ const blindBeside = (field: Field, others: ReadonlyArray<string>): Mutant<Needs>
     return context.pipe(
       Context.add(Tampering, {
         edit: Effect.fnUntraced(function* (position, change) {
-          const page = yield* Effect.option(readAll(position - 1, 1))
-          const [event] = Option.isSome(page) ? page.value.events : []
-          if (event !== undefined && event.position === position)
-            undo = edit(position, { [fields[field]]: event[fields[field]] })
+          if (change !== null && fields[field] in change) {
+            const page = yield* Effect.option(readAll(position - 1, 1))
+            const [event] = Option.isSome(page) ? page.value.events : []
+            if (event !== undefined) undo = edit(position, { [fields[field]]: event[fields[field]] })
+          }
           yield* edit(position, change)
         })
       }),

@@ -12,7 +12,7 @@ import * as EventStoreMemory from "../../core/EventStoreMemory.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { InvalidArgument, VersionConflict } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
-import { changing, type Fails, type Mutant } from "./Mutant.ts"
+import { changing, type Fails, type Mutant, proposing, requesting } from "./Mutant.ts"
 
 type Store = EventStore["Type"]
 
@@ -21,15 +21,6 @@ const mutant = (name: string, fails: Fails, change: (store: Store) => Partial<St
   fails,
   of: changing(EventStore, change)
 })
-
-/** With each request of an append changed. */
-const asking =
-  (change: (request: AppendRequest) => AppendRequest) =>
-  ({ append }: Store): Partial<Store> => ({ append: (requests, place) => append(requests.map(change), place) })
-
-/** With each command of an append changed. */
-const proposing = (change: (command: ProposedCommand) => ProposedCommand) =>
-  asking((request) => ({ ...request, commands: request.commands.map(change) }))
 
 /** With what is said of each request of an append changed. */
 const answering =
@@ -81,12 +72,12 @@ export const EventStoreMutants: ReadonlyArray<Mutant<EventStore>> = [
   mutant(
     "takes a stream that must exist for any",
     ["each expectation"],
-    asking((request) => (request.expectedVersion === "exists" ? { ...request, expectedVersion: "any" } : request))
+    requesting((request) => (request.expectedVersion === "exists" ? { ...request, expectedVersion: "any" } : request))
   ),
   mutant(
     "trusts the version alone",
     ["another event at"],
-    asking(({ expectedHash: _, ...request }) => request)
+    requesting(({ expectedHash: _, ...request }) => request)
   ),
   mutant(
     "keeps nothing of a success without events",

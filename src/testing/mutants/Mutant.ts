@@ -9,7 +9,7 @@ import type { ActorLimits } from "../../core/ActorConfig.ts"
 import type { RuntimeError } from "../../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../../core/ActorSystem.ts"
 import type { AnyDefinition } from "../../core/Definition.ts"
-import { EventStore } from "../../core/EventStore.ts"
+import { type AppendRequest, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import type { Case } from "../Conformance.ts"
 import { SystemUnderTest } from "../SystemUnderTest.ts"
@@ -34,6 +34,17 @@ export const changing =
       const service = Context.get(context as Context.Context<I>, tag)
       return Context.add(context, tag, { ...service, ...change(service) })
     })
+
+/** An event store with each request of an append changed. */
+export const requesting =
+  (change: (request: AppendRequest) => AppendRequest) =>
+  ({ append }: EventStore["Type"]): Partial<EventStore["Type"]> => ({
+    append: (requests, place) => append(requests.map(change), place)
+  })
+
+/** An event store with each command of an append changed. */
+export const proposing = (change: (command: ProposedCommand) => ProposedCommand) =>
+  requesting((request) => ({ ...request, commands: request.commands.map(change) }))
 
 /** With another system over the same stores. */
 export const system = (change: (build: SystemUnderTest["Type"]["layer"]) => SystemUnderTest["Type"]["layer"]) =>

@@ -4,7 +4,7 @@ import { EventStore } from "../../core/EventStore.ts"
 import { maxLength } from "../../core/StoredText.ts"
 import { CommandIdReused } from "../../core/StoreError.ts"
 import { mutant, type Needs } from "./ActorMutant.ts"
-import { asking, changing, type Mutant, overStore } from "./Mutant.ts"
+import { asking, changing, type Mutant, overStore, proposing } from "./Mutant.ts"
 
 export const PrincipalMutants: ReadonlyArray<Mutant<Needs>> = [
   mutant(
@@ -28,16 +28,7 @@ export const PrincipalMutants: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "gives what is kept to anybody",
     ["what is kept for one"],
-    overStore(({ append }) => ({
-      append: (requests, place) =>
-        append(
-          requests.map((request) => ({
-            ...request,
-            commands: request.commands.map((command) => ({ ...command, isPersonal: false }))
-          })),
-          place
-        )
-    }))
+    overStore(proposing((command) => ({ ...command, isPersonal: false })))
   ),
   mutant(
     "has nobody wait for a command under its id",

@@ -4,7 +4,7 @@ import { ShuttingDown } from "../../core/ActorError.ts"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import { Added } from "../actor/Counter.ts"
 import { effectOf, failingWith, isTold, mutant, type Needs, unavailable } from "./ActorMutant.ts"
-import { asking, defining, ending, type Mutant, overStore, system } from "./Mutant.ts"
+import { asking, defining, ending, type Mutant, overStore, proposing, system } from "./Mutant.ts"
 
 export const defects: ReadonlyArray<Mutant<Needs>> = [
   mutant(
@@ -135,18 +135,7 @@ export const retries: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "keeps no refusal",
     ["a command id is answered"],
-    overStore(({ append }) => ({
-      append: (requests, place) =>
-        append(
-          requests.map((request) => ({
-            ...request,
-            commands: request.commands.map((command) =>
-              command.outcome === "refusal" ? { ...command, outcome: "unstored" as const } : command
-            )
-          })),
-          place
-        )
-    }))
+    overStore(proposing((command) => (command.outcome === "refusal" ? { ...command, outcome: "unstored" } : command)))
   ),
   mutant(
     "does not take the caller's word for what is the same command",

@@ -4,7 +4,7 @@ import { EventStore } from "../../core/EventStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { CheckpointStore } from "../../projection/CheckpointStore.ts"
 import { ReadModels } from "../../projection/ReadModels.ts"
-import type { Fails, Mutant } from "./Mutant.ts"
+import { type Fails, type Mutant, proposing } from "./Mutant.ts"
 import { logging, mutant, type ReadSide } from "./PortMutant.ts"
 
 /** A log that gives an event again. */
@@ -51,16 +51,12 @@ export const TimerMutants: ReadonlyArray<Mutant<ReadSide>> = [
     ({ streamId, type }) => streamId === "timer-race 0" && type !== "TimerScheduled"
   ),
   repeating("gives the ring of a moved timer twice", ["a timer that is moved"], rungBy("sooner")),
-  mutant("forgets what caused a command", ["a reaction that reacts again"], EventStore, ({ append }) => ({
-    append: (requests, place) =>
-      append(
-        requests.map((request) => ({
-          ...request,
-          commands: request.commands.map((command) => ({ ...command, causationId: null }))
-        })),
-        place
-      )
-  })),
+  mutant(
+    "forgets what caused a command",
+    ["a reaction that reacts again"],
+    EventStore,
+    proposing((command) => ({ ...command, causationId: null }))
+  ),
   mutant(
     "says of a dead letter that it waits at the next event",
     ["a refusal of the command"],
