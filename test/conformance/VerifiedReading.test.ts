@@ -2,19 +2,18 @@
  * The suites of verified reading on every store. The event store in memory has no rows that anybody could change: there the
  * rows between it and its readers are changed. It has no read side.
  */
-import { Layer, Record } from "effect"
+import { Layer } from "effect"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"
 import * as SnapshotStoreMemory from "../../src/core/SnapshotStoreMemory.ts"
 import { VerifiedLogConformance, VerifiedReadSideConformance } from "../../src/testing/Suites.ts"
 import * as Tampering from "../../src/testing/Tampering.ts"
-import * as SqlTampering from "../sql/Tampering.ts"
-import { databases, onEach } from "./stores.ts"
+import { tampered } from "./shared.ts"
+import { onEach } from "./stores.ts"
 
 const memory = Layer.merge(
   Layer.effectContext(Tampering.overMemory).pipe(Layer.provide(EventStoreMemory.layer)),
   SnapshotStoreMemory.layer
 )
-const tampered = Record.map(databases, (layer) => Layer.provideMerge(SqlTampering.layer, layer))
 
 onEach("verified reading", { memory, ...tampered }, VerifiedLogConformance)
 onEach("the verified read side", tampered, VerifiedReadSideConformance)

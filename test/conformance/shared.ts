@@ -1,4 +1,4 @@
-/** The databases of `stores.ts` with another program beside the store, as the cases of the read side need it. */
+/** The databases of `stores.ts` with others on them: another program beside the store, and a hand that changes its rows. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Record } from "effect"
 import * as NatsStore from "../../src/nats/NatsStore.ts"
@@ -76,5 +76,10 @@ const beside = {
   )
 }
 
-/** A database with another program on it, and a hand that changes its rows. */
-export const shared = Record.map(beside, (layer) => Layer.provideMerge(Tampering.layer, layer))
+const withHand = <A, E>(layer: Layer.Layer<A | SqlDatabase | Writer, E>) => Layer.provideMerge(Tampering.layer, layer)
+
+/** The databases with a hand that changes their rows. */
+export const tampered = Record.map(databases, withHand)
+
+/** The same, with another program on them. */
+export const shared = Record.map(beside, withHand)
