@@ -71,7 +71,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     let target = 0
     /** The file has come so far. */
     let known = 0
-    /** Why the stream is no place for this log any more, as was last seen. */
+    /** Why the stream no longer serves as this log, as was last seen. */
     let unfit: NatsFault | undefined
 
     /** What the open transaction is: where it began, what it adds to the log, and whether that is a whole log. */
@@ -122,7 +122,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       for (let pages = 0; mark < target && pages < pagesAtOnce; pages++) {
         if (yield* takePage(connection)) continue
         const why = `the server has ${mark} of the ${target} messages of the stream`
-        // A leader may have counted what was lost with it. What is asked next learns anew how far the stream is.
+        // A leader may have counted what was lost with it. What is asked next learns again how far the stream is.
         target = known
         return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("unreachable", why)))
       }
@@ -142,7 +142,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
 
     /**
      * Begins behind what others wrote, which a transaction of its own takes in: within one that is overtaken it would be undone
-     * each time, and whoever is far behind would never get to the end.
+     * each time, and a process that is far behind would never get to the end.
      */
     const begin: Dialect["begin"] = (connection, lockTimeout) => {
       const enter = Effect.zipRight(

@@ -74,7 +74,7 @@ export const assertSame = Effect.fnUntraced(function* (
   const found = yield* differences(rows, read)
   const [reason = isThere ? undefined : `message ${mark} of the stream is missing`] = found
   if (reason !== undefined) return yield* Effect.fail(new NatsFault("damaged", reason))
-  // The last message of a group has its last entry, but for the one that ends a copy.
+  // The last message of a group has its last entry, except the one that ends a copy.
   const own = rows.at(-1)?.entries.at(-1)?.sequence
   return own !== undefined && entry > own
 })

@@ -95,7 +95,7 @@ export const problemOf = (config: JetStream.Config): readonly [Problem, cause?: 
   return wrong === undefined ? undefined : ["foreignStream", new Error(wrong)]
 }
 
-/** Why a stream is none for this log any more that was one: somebody made it anew, or changed its settings. */
+/** Why a stream no longer serves as this log: somebody made it again, or changed its settings. */
 export const unfit = (config: JetStream.Config, logId: string): NatsFault | undefined => {
   const [problem, cause] = problemOf(config) ?? []
   if (problem !== undefined) {
