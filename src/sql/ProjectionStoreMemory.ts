@@ -5,7 +5,7 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import { GenerationStore } from "../projection/GenerationStore.ts"
-import type { Model, ProjectionRow } from "../projection/Model.ts"
+import type { ProjectionRow } from "../projection/Model.ts"
 import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import * as SqliteDatabase from "./SqliteDatabase.ts"
 import * as SqlProjectionStore from "./SqlProjectionStore.ts"
@@ -29,13 +29,10 @@ const countEvents =
     )
 
 /** A log that is gone with the process is not restored to an earlier end. */
-const notAhead = (model: Model): Model => ({ ...model, isAhead: false })
-
-const following = ({ formers, live, shadow, ...row }: ProjectionRow): ProjectionRow => ({
+const following = ({ live, shadow, ...row }: ProjectionRow): ProjectionRow => ({
   ...row,
-  live: live === null ? null : notAhead(live),
-  shadow: shadow === null ? null : notAhead(shadow),
-  formers: formers.map(notAhead)
+  live: live === null ? null : { ...live, isAhead: false },
+  shadow: shadow === null ? null : { ...shadow, isAhead: false }
 })
 
 const own = SqlProjectionStore.layer.pipe(

@@ -37,6 +37,7 @@ const missing = (list: string): ReadonlyArray<string> => {
 const needsDatabase: ReadonlySet<string> = new Set([
   "OperationAtomicity",
   "ReadSideConformance",
+  "RollingDeployConformance",
   "VerifiedReadSideConformance"
 ])
 

@@ -22,13 +22,11 @@ import {
   OperationConformance,
   OperatorConformance,
   PrincipalConformance,
-  RollingDeployConformance,
   SnapshotStoreConformance,
   SubscriptionConformance,
   TimerConformance,
   UpcastConformance,
-  VerifiedLogConformance,
-  VerifiedReadSideConformance
+  VerifiedLogConformance
 } from "../Suites.ts"
 import type { SystemUnderTest } from "../SystemUnderTest.ts"
 import type { Tampering } from "../Tampering.ts"
@@ -36,8 +34,6 @@ import { ActorSystemMutants } from "./ActorSystemMutants.ts"
 import { BirthMutants } from "./BirthMutants.ts"
 import { BytesMutants } from "./BytesMutants.ts"
 import { CommandMutants } from "./CommandMutants.ts"
-import { DamageMutants } from "./DamageMutants.ts"
-import { DeployMutants } from "./DeployMutants.ts"
 import { EventStoreMutants } from "./EventStoreMutants.ts"
 import * as FailureMutants from "./FailureMutants.ts"
 import * as ModelMutants from "./ModelMutants.ts"
@@ -152,8 +148,6 @@ export const suites = ({
       SwapMutants.SwapMutantsOnPostgres,
       sharedOnPostgres
     ),
-    tested("a database whose log is restored", RestoreMutants.rules, RestoreMutants.RestoreMutants, shared),
-    tested("a read side of two releases", RollingDeployConformance, DeployMutants, readSide),
-    tested("a read side that is verified", VerifiedReadSideConformance, DamageMutants, shared)
+    tested("a database whose log is restored", RestoreMutants.rules, RestoreMutants.RestoreMutants, shared)
   ]
 }
