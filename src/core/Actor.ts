@@ -28,7 +28,7 @@ import type { Host, Watched } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { type Answering, Answers } from "./Answers.ts"
 import * as Backoff from "./Backoff.ts"
-import { type Decided, Decisions, type Defect, type Effectful } from "./Decisions.ts"
+import { type Decided, Decisions, type Effectful } from "./Decisions.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import type { AppendError, QueuePlace, StreamResult } from "./EventStore.ts"
 import * as FaultLog from "./FaultLog.ts"
@@ -351,33 +351,36 @@ export class Actor implements Answering, Watched {
     if (fiber !== undefined) this.fiber = fiber
   }
 
-  /** Answers each command by its verdict, and takes over the state of the last one that is stored. */
+  /** Goes on by what the store says of the batch, once the log says what user code threw when it made answers. */
   private judge(batch: Batch, result: StreamResult): void {
+    const defects = this.answers.defectsOf(batch.decided, result.verdicts)
+    if (defects.length === 0) this.conclude(batch, result)
+    else this.run(this.answers.report(defects), () => this.conclude(batch, result))
+  }
+
+  /** Answers each command by its verdict, and takes over the state of the last one that is stored. */
+  private conclude(batch: Batch, result: StreamResult): void {
     const { conflict, head, verdicts } = result
     const { committed, decided } = batch
     if (conflict === undefined) this.commit(batch, result)
     this.mailbox.takeInFlight()
     const again: Array<Pending> = []
-    const defects: Array<Defect> = []
     for (const [index, one] of decided.entries()) {
       const verdict = verdicts[index]
       if (verdict?._tag === "Stored") this.answers.conclude(one, verdict.command, true)
       else if (verdict?._tag === "StoredBefore") this.answers.replay(one.pending, verdict.command)
-      else if (verdict?._tag === "Refused") this.answers.refuse(one.pending, verdict.error, defects)
+      else if (verdict?._tag === "Refused") this.answers.refuse(one.pending, verdict.error)
       // What ended in a defect is not decided again.
       else if (verdict?._tag === "Unstored" || one.result === "defect") this.answers.conclude(one, head)
       else again.push(one.pending)
     }
-    if (conflict === undefined)
-      ActorMetrics.committed(decided.length - again.length, this.host.elapsed() - this.busySince)
-    const next = () => {
-      if (conflict === undefined) {
-        this.decideAgain(again)
-        this.ended()
-      } else this.run(Effect.gen(this, () => this.conflict(again, committed, conflict)))
+    if (conflict !== undefined) {
+      this.run(Effect.gen(this, () => this.conflict(again, committed, conflict)))
+      return
     }
-    if (defects.length === 0) next()
-    else this.run(this.answers.report(defects), next)
+    ActorMetrics.committed(decided.length - again.length, this.host.elapsed() - this.busySince)
+    this.decideAgain(again)
+    this.ended()
   }
 
   /** Takes over the state after the last command that is stored: nothing that was decided behind it holds. */

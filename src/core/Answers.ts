@@ -11,7 +11,7 @@ import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer } from "./ActorSystem.ts"
 import type { Decided, Defect } from "./Decisions.ts"
 import type { AnyDefinition, Place } from "./Definition.ts"
-import type { CommandRefusal, StoredCommand } from "./EventStore.ts"
+import type { CommandRefusal, StoredCommand, Verdict } from "./EventStore.ts"
 import * as FaultLog from "./FaultLog.ts"
 import type { Mailbox, Pending } from "./Mailbox.ts"
 import type { StreamId } from "./StreamId.ts"
@@ -87,17 +87,24 @@ export class Answers {
     this.resume(pending, answer)
   }
 
-  /** The store does not take it. That its answer could not be made is a defect of its own. */
-  refuse(pending: Pending, error: CommandRefusal, defects: Array<Defect>): void {
-    const { ask } = pending
+  /** What user code threw when it made the answers: that an answer could not be made is a defect of its own. */
+  defectsOf(decided: ReadonlyArray<Decided>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Defect> {
+    if (!verdicts.some(({ _tag }) => _tag === "Refused")) return []
+    return decided.flatMap(({ pending }, index) => {
+      const verdict = verdicts[index]
+      if (verdict?._tag !== "Refused" || verdict.error._tag !== "AnswerFailed") return []
+      return [{ ask: pending.ask, cause: Cause.die(verdict.error.cause) }]
+    })
+  }
+
+  /** The store does not take it. */
+  refuse(pending: Pending, error: CommandRefusal): void {
     if (error._tag !== "AnswerFailed") {
       this.all([pending], error)
       return
     }
-    const cause = Cause.die(error.cause)
-    defects.push({ ask, cause })
-    this.counters.count(ask.command, "defect")
-    this.resume(pending, Effect.failCause(cause))
+    this.counters.count(pending.ask.command, "defect")
+    this.resume(pending, Effect.die(error.cause))
   }
 
   /** Logs what user code threw: one line for a batch, since its neighbours wait for it. */

@@ -213,7 +213,7 @@ export const make = <S, E extends Tagged, R extends Rpc.Any>(
       const { state, version } = before
       const commandId = context.commandId ?? "command"
       const { payload } = orFail(
-        `${name}.${command} cannot be sent`,
+        "the command cannot be sent",
         definition.commands.receive(command, "spec", given, commandId)
       )
       const what = `decide of ${name}.${command}`

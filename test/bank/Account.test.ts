@@ -150,34 +150,34 @@ describe("an account", () => {
     const opening = { owner: "Jana", currency: "EUR" }
     const openings: ReadonlyArray<readonly [object, string]> = [
       [{ owner: "x".repeat(200) }, "fits"],
-      [{ owner: "x".repeat(201) }, "Open.owner"],
-      [{ owner: "" }, "Open.owner"],
-      [{ currency: "eur" }, "Open.currency"],
+      [{ owner: "x".repeat(201) }, "Account.Open.owner"],
+      [{ owner: "" }, "Account.Open.owner"],
+      [{ currency: "eur" }, "Account.Open.currency"],
       [{ overdraftLimit: "0" }, "fits"],
       [{ overdraftLimit: "0.00" }, "fits"],
-      [{ overdraftLimit: "-1" }, "Open.overdraftLimit"]
+      [{ overdraftLimit: "-1" }, "Account.Open.overdraftLimit"]
     ]
     for (const [fields, expected] of openings) {
       assert.strictEqual(misfit("Open", { ...opening, ...fields }), expected, JSON.stringify(fields))
     }
     const bookings: ReadonlyArray<readonly [object, string]> = [
       [{ amount: "9".repeat(15) }, "fits"],
-      [{ amount: "9".repeat(16) }, "Deposit.amount"],
-      [{ amount: "9".repeat(1_000_000) }, "Deposit.amount"],
+      [{ amount: "9".repeat(16) }, "Account.Deposit.amount"],
+      [{ amount: "9".repeat(1_000_000) }, "Account.Deposit.amount"],
       [{ amount: "0.0001" }, "fits"],
-      [{ amount: "0" }, "Deposit.amount"],
-      [{ amount: "0.00" }, "Deposit.amount"],
-      [{ amount: "-1" }, "Deposit.amount"],
-      [{ amount: "1e3" }, "Deposit.amount"],
+      [{ amount: "0" }, "Account.Deposit.amount"],
+      [{ amount: "0.00" }, "Account.Deposit.amount"],
+      [{ amount: "-1" }, "Account.Deposit.amount"],
+      [{ amount: "1e3" }, "Account.Deposit.amount"],
       [{ reference: "" }, "fits"],
       [{ reference: "x".repeat(500) }, "fits"],
-      [{ reference: "x".repeat(501) }, "Deposit.reference"],
+      [{ reference: "x".repeat(501) }, "Account.Deposit.reference"],
       [{ bookedOn: "2024-02-29" }, "fits"],
-      [{ bookedOn: "2023-02-29" }, "Deposit.bookedOn"],
-      [{ bookedOn: "2023-04-31" }, "Deposit.bookedOn"],
-      [{ bookedOn: "2023-13-01" }, "Deposit.bookedOn"],
-      [{ bookedOn: "2023-1-1" }, "Deposit.bookedOn"],
-      [{ bookedOn: "2023-01-01T00:00:00Z" }, "Deposit.bookedOn"]
+      [{ bookedOn: "2023-02-29" }, "Account.Deposit.bookedOn"],
+      [{ bookedOn: "2023-04-31" }, "Account.Deposit.bookedOn"],
+      [{ bookedOn: "2023-13-01" }, "Account.Deposit.bookedOn"],
+      [{ bookedOn: "2023-1-1" }, "Account.Deposit.bookedOn"],
+      [{ bookedOn: "2023-01-01T00:00:00Z" }, "Account.Deposit.bookedOn"]
     ]
     for (const [fields, expected] of bookings) {
       assert.strictEqual(misfit("Deposit", { amount: "1", ...fields }), expected, JSON.stringify(fields).slice(0, 80))

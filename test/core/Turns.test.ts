@@ -36,3 +36,22 @@ it("an actor that always has another turn does not keep the event loop from its 
   hasCome = true
   expect(count).toBeLessThan(1_000_000)
 })
+
+it("turns that take long have the event loop between them, and keep their order", async () => {
+  const turns = new Turns(Scheduler.defaultScheduler)
+  const taken: Array<string> = []
+  const long = (name: string, then?: () => void) => ({
+    takeTurn: () => {
+      const until = performance.now() + 60
+      while (performance.now() < until);
+      taken.push(name)
+      then?.()
+    }
+  })
+  turns.add(long("a", () => turns.add(long("c"))))
+  turns.add(long("b"))
+  for (const soFar of [["a"], ["a", "b"], ["a", "b", "c"]]) {
+    await eventLoop()
+    expect(taken).toEqual(soFar)
+  }
+})

@@ -340,7 +340,7 @@ describe("AggregateSpec", () => {
   it.effect("fails when a payload does not fit its command, and gives decide the defaults of one that does", () =>
     Effect.gen(function* () {
       const message = yield* dies(AccountSpec.given().when("Open", { owner: "", currency: "EUR" }).emitsNothing())
-      assert.include(message, "Account.Open cannot be sent: Open.owner")
+      assert.include(message, "the command cannot be sent: Account.Open.owner")
       yield* NotesSpec.given()
         .when("Note", {})
         .emits(Noted.make({ text: "nothing" }))
