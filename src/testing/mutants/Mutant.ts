@@ -95,7 +95,7 @@ export const ending = (
  * How long a case of a mutant may run before it is asked whether it ever ends: what a mutant never does, a case would wait for
  * without end.
  */
-const firstPatience = Duration.seconds(15)
+const firstPatience = Duration.seconds(3)
 const lastPatience = Duration.minutes(4)
 
 /** How many times quicker than that the sound implementation must be: then it is not the machine that is slow. */
