@@ -111,9 +111,11 @@ const endOf = <R>({ run }: Case<R>, layer: Layer.Layer<R>, patience: Duration.Du
     Effect.exit,
     Effect.disconnect,
     Effect.timeoutOption(patience),
-    // In a fiber of its own: what a case leaves behind, such as a clock that stands still, is not the next one's.
+    // In a fiber of its own, which is awaited and not joined: what a case leaves behind, such as a clock that stands still, is not
+    // the next one's.
     Effect.forkDaemon,
-    Effect.flatMap(Fiber.join),
+    Effect.flatMap(Fiber.await),
+    Effect.flatten,
     Effect.map(
       Option.match({
         onNone: () => "runs on" as const,
