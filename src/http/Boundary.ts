@@ -220,11 +220,15 @@ const around =
         const noted = RequestRules.metadataOf(request, metadata)
         if (Either.isLeft(noted)) return answer(noted.left)
         const strict = RequestBody.strict(request)
+        const command = { commandId: commandId ?? "", isKeyed, sent: strict.sent }
+        const ofRequest = Context.make(HttpServerRequest.HttpServerRequest, strict.request).pipe(
+          Context.add(Session.CurrentSession, session),
+          Context.add(CurrentMetadata, noted.right),
+          Context.add(CurrentCommand, command)
+        )
         return app.pipe(
-          Effect.provideService(HttpServerRequest.HttpServerRequest, strict.request),
-          Effect.provideService(Session.CurrentSession, session),
-          Effect.provideService(CurrentMetadata, noted.right),
-          Effect.provideService(CurrentCommand, { commandId: commandId ?? "", isKeyed, sent: strict.sent }),
+          // At once: each time, the whole context is copied.
+          Effect.provide(ofRequest),
           // Anyone who went away gets no answer.
           Effect.catchAllCause((cause) =>
             Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : answer(toProblem(cause))

@@ -8,8 +8,13 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { finished } from "node:stream"
+import * as Etag from "@effect/platform/Etag"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpPlatform from "@effect/platform/HttpPlatform"
+import type * as HttpRouter from "@effect/platform/HttpRouter"
+import * as Path from "@effect/platform/Path"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, LogLevel, Schema } from "effect"
 import * as FaultLog from "../core/FaultLog.ts"
@@ -108,6 +113,10 @@ const refuse = (log: string, error: Error & { readonly code?: string }, socket: 
   )
 }
 
+/** What requests need that is not of their handlers. */
+const ofPlatform = (context: Context.Context<HttpRouter.HttpRouter.DefaultServices>) =>
+  Context.pick(HttpPlatform.HttpPlatform, Etag.Generator, FileSystem.FileSystem, Path.Path)(context)
+
 const listen = (server: ReturnType<typeof create>, { host, port }: Address) =>
   Effect.async<string, ListenFailed>((resume) => {
     const onError = (cause: Error) => resume(new ListenFailed({ host, port, cause }))
@@ -124,7 +133,9 @@ const make = (address: Address) =>
     const limits = yield* HttpConfig
     const lifecycle = yield* Lifecycle
     const log = yield* LogHeader
-    const handler = yield* NodeHttpServer.makeHandler(yield* HttpApiBuilder.httpApp)
+    const app = yield* HttpApiBuilder.httpApp
+    // Each request begins with this context, and copies it some times. What handlers need they have of their layers.
+    const handler = yield* Effect.mapInputContext(NodeHttpServer.makeHandler(app), ofPlatform)
     const server = create(limits)
     const drained = yield* Deferred.make<void>()
     const connections = Connections.make(limits, {
