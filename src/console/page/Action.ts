@@ -12,6 +12,8 @@ import { Copied, Trouble } from "./Parts.ts"
 
 export const Session = createContext<SessionView | null>(null)
 
+export const useIsAdmin = (): boolean => useContext(Session)?.scope === "admin"
+
 export const useMayAct = (): boolean => {
   const session = useContext(Session)
   return session?.scope === "admin" && !session.readOnly

@@ -1,5 +1,6 @@
 /** What operators did, newest first and page by page. */
 import type { OperationView } from "../../../http/OperationView.ts"
+import { useIsAdmin } from "../Action.ts"
 import * as Api from "../Api.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
@@ -53,9 +54,15 @@ const pageBefore = async (before: number | undefined, signal: AbortSignal): Prom
   }
 }
 
-export const Operations = ({ before }: { readonly before: number | undefined }): Element => {
+interface Before {
+  readonly before: number | undefined
+}
+
+export const Operations = (props: Before): Element =>
+  useIsAdmin() ? html`<${List} ...${props} />` : html`<p class="empty">What operators did is for administrators.</p>`
+
+const List = ({ before }: Before): Element => {
   const resource = useLoaded(`operations before ${before ?? "the end"}`, (signal) => pageBefore(before, signal))
-  if (resource.problem?.body.status === 403) return html`<p class="empty">What operators did is for administrators.</p>`
   return shown(resource, ({ more, operations }) => {
     const [oldest] = operations
     return html`<div>
