@@ -335,6 +335,7 @@ export class Actor implements Answering, Watched {
     const ended = (then: () => void): void => {
       if (this.place !== place) return
       this.place = undefined
+      this.fiber = undefined
       host.watched.delete(this)
       if (isSpoilt) this.committed = undefined
       this.guarded(epoch, then)
@@ -348,7 +349,8 @@ export class Actor implements Answering, Watched {
       if (result === undefined) failed(unjudged)
       else ended(() => judge(result))
     })
-    if (fiber !== undefined) this.fiber = fiber
+    // A store may have answered by now.
+    if (fiber !== undefined && this.place === place) this.fiber = fiber
   }
 
   /** Goes on by what the store says of the batch, once the log says what user code threw when it made answers. */

@@ -25,8 +25,8 @@ export interface Host extends Loading.Host {
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /**
-   * Asks the store to append, and calls back once with its answer. Where that takes a fiber, gives it: whoever no longer wants
-   * the answer ends it.
+   * Asks the store to append, and calls back once with its answer. Returns the fiber that waits for it, if there is one, to be
+   * ended with the wait.
    */
   readonly append: (
     requests: ReadonlyArray<AppendRequest>,
