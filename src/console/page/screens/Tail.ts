@@ -82,7 +82,7 @@ const useTail = (rules: ReadonlyArray<Rule>, isPaused: boolean) => {
   const [shown, setShown] = useState<Shown>(nothing)
   const [state, setState] = useState<"live" | "waiting" | "ended">("waiting")
   const [problem, setProblem] = useState<Api.Problem>()
-  /** Until when it was live, where it is no more. */
+  /** When it was last live; undefined while it is. */
   const [until, setUntil] = useState<number>()
   const [round, setRound] = useState(0)
   const lines = useRef<ReadonlyArray<Line>>([])
