@@ -19,25 +19,26 @@
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  *
  * Last of the five rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, how a state is
- * loaded in `Recovery.ts`, and how a command gets its answer in `Answers.ts`. `ActorSystemLocal.ts` starts actors and lets
- * them go, and gives them what `ActorHost.ts` names.
+ * loaded in `Recovery.ts`, and how a command gets its answer in `Answers.ts`. `Incarnation.ts` has the means: an append, a fiber,
+ * and that neither is heard after the end. `ActorSystemLocal.ts` starts actors and lets them go, and gives them what `ActorHost.ts`
+ * names.
  */
-import { Cause, Duration, Effect, Either, Exit, type Fiber, LogLevel, Option } from "effect"
+import { Cause, Effect, Either, Exit, LogLevel, Option } from "effect"
 import { MailboxFull, type RecoveryFailed, ShuttingDown } from "./ActorError.ts"
-import type { Host, Watched } from "./ActorHost.ts"
+import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import { type Answering, Answers } from "./Answers.ts"
-import * as Backoff from "./Backoff.ts"
 import { type Decided, Decisions, type Effectful } from "./Decisions.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
-import type { AppendError, QueuePlace, StreamResult } from "./EventStore.ts"
+import type { AppendError, StreamResult } from "./EventStore.ts"
 import * as FaultLog from "./FaultLog.ts"
+import { Incarnation, type Living } from "./Incarnation.ts"
 import { Mailbox, type Pending, type Reader } from "./Mailbox.ts"
 import { Recovery } from "./Recovery.ts"
 import { CommandIdReused, OutcomeUnknown, StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
-export class Actor implements Answering, Watched {
+export class Actor implements Answering, Living {
   readonly definition: AnyDefinition
   readonly id: string
   readonly streamId: StreamId
@@ -49,8 +50,6 @@ export class Actor implements Answering, Watched {
   isGuest = false
   /** Reads of its state that have no answer yet. */
   reads = 0
-  /** Whether it has a place. */
-  isLive = false
   private readonly host: Host
   readonly mailbox = new Mailbox()
   private readonly answers: Answers
@@ -58,14 +57,8 @@ export class Actor implements Answering, Watched {
   private committed: Committed<unknown> | undefined
   /** `ready`: its turn is to come. `works`: it appends, or its fiber runs; whatever comes waits until that ends. */
   private phase: "rests" | "ready" | "works" = "rests"
-  /** What it does beside its turns, and gives up when it ends. */
-  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
-  /** Raised when it ends: what was begun before finds another number here, and changes nothing. */
-  private epoch = 0
-  /** When the append began. */
-  private busySince = 0
-  /** Where the append waits for its turn. */
-  private place: QueuePlace | undefined
+  /** While it has a place. */
+  private incarnation: Incarnation | undefined
   /** Whether a command of its own was stored: one that was only read has not. */
   private hasStored = false
 
@@ -83,8 +76,13 @@ export class Actor implements Answering, Watched {
     return this.mailbox.accepted
   }
 
+  /** Whether it has a place. */
+  get isLive(): boolean {
+    return this.incarnation !== undefined
+  }
+
   start(): void {
-    this.isLive = true
+    this.incarnation = new Incarnation(this.host, this)
     this.goOn()
   }
 
@@ -130,17 +128,14 @@ export class Actor implements Answering, Watched {
    */
   passivate(): void {
     const { committed, hasStored, host, recovery } = this
-    const news = (committed?.version ?? 0) - recovery.snapshotVersion
-    if (committed !== undefined && hasStored && news > 0 && news >= host.limits.snapshotMinEvents) {
-      host.saver.offer(this.streamId, this.definition, committed)
-    }
+    if (committed !== undefined && hasStored) recovery.saveSnapshot(committed, host.limits.snapshotMinEvents)
     this.end()
   }
 
   /** Gives up an append that takes too long. */
   expire(now: number): "append" | undefined {
-    if (now - this.busySince < Duration.toMillis(this.host.limits.appendTimeout)) return undefined
-    const error = this.withdraw()
+    if (this.incarnation?.isOverdue(now) !== true) return undefined
+    const error = this.incarnation.withdraw()
       ? new StoreUnavailable({ operation: "append", cause: new Error("the append waited too long for its turn") })
       : new OutcomeUnknown({ cause: new Error("the store did not answer the append") })
     this.end()
@@ -153,7 +148,7 @@ export class Actor implements Answering, Watched {
   abandon(): void {
     const { mailbox } = this
     const stopped = new ShuttingDown()
-    const isWithdrawn = this.withdraw()
+    const isWithdrawn = this.incarnation?.withdraw() === true
     this.end()
     const unknown = new OutcomeUnknown({ cause: new Error("the system stopped during the append") })
     this.answers.all(mailbox.takeWaiting(), stopped)
@@ -161,30 +156,26 @@ export class Actor implements Answering, Watched {
     for (const reader of mailbox.takeReaders()) reader(stopped)
   }
 
-  /** Drops the append that waits for its turn, and gives whether that was in time: then nothing of it is written. */
-  private withdraw(): boolean {
-    const { place } = this
-    // Its answer, which comes at once, is not waited for any more.
-    this.place = undefined
-    return place?.leave?.() === true
-  }
-
   private end(): void {
-    this.epoch++
-    this.isLive = false
+    this.incarnation?.end()
+    this.incarnation = undefined
     this.phase = "rests"
-    this.place = undefined
     this.committed = undefined
-    this.host.watched.delete(this)
-    this.fiber?.unsafeInterruptAsFork(this.fiber.id())
-    this.fiber = undefined
   }
 
-  /** A defect of this file or of the store. */
-  private *crash(epoch: number, cause: Cause.Cause<unknown>): Effect.fn.Return<void> {
-    yield* this.log("the actor crashed", cause)
-    yield* this.recovery.grow()
-    if (this.epoch !== epoch) return
+  /** A defect of this file or of the store: logged, and then the next incarnation begins. */
+  crashed(incarnation: Incarnation, cause: Cause.Cause<unknown>): void {
+    const logged = Effect.zipRight(this.log("the actor crashed", cause), Effect.gen(this.recovery, this.recovery.grow))
+    this.host.fork(
+      Effect.zipRight(
+        logged,
+        Effect.sync(() => this.restart(incarnation, cause))
+      )
+    )
+  }
+
+  private restart(incarnation: Incarnation, cause: Cause.Cause<unknown>): void {
+    if (incarnation.hasEnded) return
     this.end()
     this.answers.all(this.mailbox.takeInFlight(), new OutcomeUnknown({ cause: Cause.squash(cause) }))
     this.start()
@@ -209,36 +200,11 @@ export class Actor implements Answering, Watched {
   takeTurn(): void {
     if (this.phase !== "ready") return
     this.phase = "works"
-    this.guarded(this.epoch, () => this.step())
+    this.incarnation?.step(() => this.step())
   }
 
-  /** Does a step of its work, unless it has ended since. A defect ends it: user code has handlers of its own. */
-  private guarded(epoch: number, step: () => void): void {
-    if (this.epoch !== epoch) return
-    try {
-      step()
-    } catch (defect) {
-      this.crashed(epoch, Cause.die(defect))
-    }
-  }
-
-  private crashed(epoch: number, cause: Cause.Cause<unknown>): void {
-    if (this.epoch === epoch) this.host.fork(Effect.gen(this, () => this.crash(epoch, cause)))
-  }
-
-  /**
-   * Runs an effect in a fiber, and then goes on. Not with a handler within the effect: user code that interrupts the fiber it runs
-   * in would interrupt that too.
-   */
   private run(effect: Effect.Effect<void>, then: () => void = () => this.goOn()): void {
-    const { epoch } = this
-    const fiber = this.host.fork(effect)
-    this.fiber = fiber
-    fiber.addObserver((exit) => {
-      if (this.fiber === fiber) this.fiber = undefined
-      if (Exit.isFailure(exit)) this.crashed(epoch, exit.cause)
-      else this.guarded(epoch, then)
-    })
+    this.incarnation?.run(effect, then)
   }
 
   private step(): void {
@@ -324,33 +290,17 @@ export class Actor implements Answering, Watched {
     else this.run(this.answers.report(decisions.defects), append)
   }
 
-  /** Asks the store to append, for `appendTimeout` at most, and goes on by what it says. */
+  /** Asks the store to append, for `appendTimeout` at most (see `expire`), and goes on by what it says. */
   private append(batch: Batch, judge: (result: StreamResult) => void): void {
-    const { epoch, host, streamId } = this
     const { committed, decided, isSpoilt } = batch
-    this.busySince = host.elapsed()
-    host.watched.add(this)
-    const place: QueuePlace = {}
-    this.place = place
-    const ended = (then: () => void): void => {
-      if (this.place !== place) return
-      this.place = undefined
-      this.fiber = undefined
-      host.watched.delete(this)
-      if (isSpoilt) this.committed = undefined
-      this.guarded(epoch, then)
-    }
-    const failed = (cause: Cause.Cause<AppendError>) => ended(() => this.appendFailed(decided, cause))
-    const commands = decided.map(({ proposed }) => proposed)
     const { hash: expectedHash, version: expectedVersion } = committed
-    const fiber = host.append([{ streamId, expectedVersion, expectedHash, commands }], place, (exit) => {
-      if (Exit.isFailure(exit)) return failed(exit.cause)
-      const [result] = exit.value
-      if (result === undefined) failed(unjudged)
-      else ended(() => judge(result))
+    const commands = decided.map(({ proposed }) => proposed)
+    this.incarnation?.append({ streamId: this.streamId, expectedVersion, expectedHash, commands }, (answer) => {
+      if (isSpoilt) this.committed = undefined
+      const result = Exit.isSuccess(answer) ? answer.value[0] : undefined
+      if (result !== undefined) judge(result)
+      else this.appendFailed(decided, Exit.isFailure(answer) ? answer.cause : unjudged)
     })
-    // A store may have answered by now.
-    if (fiber !== undefined && this.place === place) this.fiber = fiber
   }
 
   /** Goes on by what the store says of the batch, once the log says what user code threw when it made answers. */
@@ -363,42 +313,29 @@ export class Actor implements Answering, Watched {
   /** Answers each command by its verdict, and takes over the state of the last one that is stored. */
   private conclude(batch: Batch, result: StreamResult): void {
     const { conflict, head, verdicts } = result
-    const { committed, decided } = batch
+    const { decided } = batch
     if (conflict === undefined) this.commit(batch, result)
     this.mailbox.takeInFlight()
-    const again: Array<Pending> = []
-    for (const [index, one] of decided.entries()) {
-      const verdict = verdicts[index]
-      if (verdict?._tag === "Stored") this.answers.conclude(one, verdict.command, true)
-      else if (verdict?._tag === "StoredBefore") this.answers.replay(one.pending, verdict.command)
-      else if (verdict?._tag === "Refused") this.answers.refuse(one.pending, verdict.error)
-      // What ended in a defect is not decided again.
-      else if (verdict?._tag === "Unstored" || one.result === "defect") this.answers.conclude(one, head)
-      else again.push(one.pending)
-    }
+    const again = this.answers.judged(decided, verdicts, head)
     if (conflict !== undefined) {
-      this.run(Effect.gen(this, () => this.conflict(again, committed, conflict)))
+      this.conflict(again, conflict)
       return
     }
-    ActorMetrics.committed(decided.length - again.length, this.host.elapsed() - this.busySince)
+    ActorMetrics.committed(decided.length - again.length, this.incarnation?.appendTime ?? 0)
     this.decideAgain(again)
     this.ended()
   }
 
   /** Takes over the state after the last command that is stored: nothing that was decided behind it holds. */
   private commit({ committed, decided, isSpoilt }: Batch, { head, verdicts }: StreamResult): void {
-    const { definition, host, recovery, streamId } = this
     const last = verdicts.findLastIndex(({ _tag }) => _tag === "Stored")
     if (last >= 0) this.hasStored = true
     if (isSpoilt) return
-    recovery.reset()
+    this.recovery.reset()
     const state = last < 0 ? committed.state : decided[last]?.after
     this.committed = { state, version: head.version, position: head.position, hash: head.hash }
-    const { every = host.limits.snapshotEvery } = definition.snapshot
-    const news = head.version - recovery.snapshotVersion
-    if (news > 0 && news >= every && host.saver.offer(streamId, definition, this.committed)) {
-      recovery.snapshotVersion = head.version
-    }
+    const { every = this.host.limits.snapshotEvery } = this.definition.snapshot
+    this.recovery.saveSnapshot(this.committed, every)
   }
 
   /** They were decided on events that are not stored. */
@@ -421,28 +358,22 @@ export class Actor implements Answering, Watched {
   }
 
   /** Another writer was first: reads its events, and decides again what has not lost too often. */
-  private *conflict(
-    batch: ReadonlyArray<Pending>,
-    committed: Committed<unknown>,
-    error: VersionConflict
-  ): Effect.fn.Return<void> {
-    const { limits } = this.host
+  private conflict(batch: ReadonlyArray<Pending>, error: VersionConflict): void {
     ActorMetrics.conflicted()
-    const others: Array<Pending> = []
-    for (const pending of batch) {
-      if (++pending.conflicts > limits.conflictRetries) this.answers.all([pending], error)
-      else others.push(pending)
-    }
-    this.mailbox.putBack(others)
-    const tries = Math.max(0, ...others.map(({ conflicts }) => conflicts))
-    if (tries > 0) {
-      const most = Duration.toMillis(limits.maxBackoff)
-      yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
-    }
-    // A stream that ends before what was read of it, or there with another event, is another one, for example the
-    // stream of a restored backup.
-    if (error.actual <= committed.version) this.committed = undefined
-    if (this.committed !== undefined) this.committed = yield* this.recovery.catchUp(committed)
+    for (const pending of batch) pending.conflicts++
+    const most = this.host.limits.conflictRetries
+    this.answers.all(
+      batch.filter(({ conflicts }) => conflicts > most),
+      error
+    )
+    const again = batch.filter(({ conflicts }) => conflicts <= most)
+    this.mailbox.putBack(again)
+    const tries = Math.max(0, ...again.map(({ conflicts }) => conflicts))
+    this.run(
+      Effect.gen(this, function* () {
+        this.committed = yield* this.recovery.afterConflict(this.committed, error, tries)
+      })
+    )
   }
 }
 
@@ -451,6 +382,3 @@ type Batch = Pick<Decisions, "committed" | "decided" | "isSpoilt">
 
 /** A store that answers an append without a word about its stream. */
 const unjudged = Cause.die(new Error("the store judged no command"))
-
-/** Milliseconds before the first retry after a conflict: two writers that met once shall not meet again. */
-const conflictDelay = 5

@@ -67,14 +67,29 @@ export class Answers {
     }
   }
 
+  /** Gives each command what the store says of it, and returns those of which it says nothing: they are decided again. */
+  judged(decided: ReadonlyArray<Decided>, verdicts: ReadonlyArray<Verdict>, head: Place): Array<Pending> {
+    const again: Array<Pending> = []
+    for (const [index, one] of decided.entries()) {
+      const verdict = verdicts[index]
+      if (verdict?._tag === "Stored") this.conclude(one, verdict.command, true)
+      else if (verdict?._tag === "StoredBefore") this.replay(one.pending, verdict.command)
+      else if (verdict?._tag === "Refused") this.refuse(one.pending, verdict.error)
+      // What ended in a defect is not decided again.
+      else if (verdict?._tag === "Unstored" || one.result === "defect") this.conclude(one, head)
+      else again.push(one.pending)
+    }
+    return again
+  }
+
   /** Gives a command what was decided for it. */
-  conclude({ answer, pending, result }: Decided, at: Place, isStored = false): void {
+  private conclude({ answer, pending, result }: Decided, at: Place, isStored = false): void {
     this.counters.count(pending.ask.command, result)
     this.resume(pending, answer(at), isStored)
   }
 
   /** It was stored before, by an earlier try or by another process: its answer is the stored one. */
-  replay(pending: Pending, stored: StoredCommand): void {
+  private replay(pending: Pending, stored: StoredCommand): void {
     const { command } = pending.ask
     const { answer: text, answerVersion, outcome, position, version } = stored
     this.counters.count(command, "replayed")
@@ -98,7 +113,7 @@ export class Answers {
   }
 
   /** The store does not take it. */
-  refuse(pending: Pending, error: CommandRefusal): void {
+  private refuse(pending: Pending, error: CommandRefusal): void {
     if (error._tag !== "AnswerFailed") {
       this.all([pending], error)
       return

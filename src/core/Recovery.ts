@@ -1,5 +1,5 @@
 /**
- * `Recovery` loads the state of one actor, and catches up with other writers.
+ * `Recovery` loads the state of one actor, catches up with other writers, and has snapshots saved so that the next load is short.
  *
  * - It ends: with the state, or at its deadline, even where the store does not answer. A stream that comes on, page by page, is
  *   loaded however long that takes (`Loading.ts`).
@@ -8,7 +8,7 @@
  *
  * Third of the five rooms of an actor; how its commands get their answers is in `Answers.ts`.
  */
-import { Cause, Effect, Either, Exit, LogLevel } from "effect"
+import { Cause, Duration, Effect, Either, Exit, LogLevel } from "effect"
 import { RecoveryFailed } from "./ActorError.ts"
 import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
@@ -16,7 +16,7 @@ import * as Backoff from "./Backoff.ts"
 import type { AnyDefinition, Committed } from "./Definition.ts"
 import * as FaultLog from "./FaultLog.ts"
 import { Loading, NoAnswer } from "./Loading.ts"
-import { StoreUnavailable } from "./StoreError.ts"
+import { StoreUnavailable, type VersionConflict } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
 export class Recovery {
@@ -24,7 +24,7 @@ export class Recovery {
   private readonly host: Host
   private readonly definition: AnyDefinition
   /** Version of the newest snapshot that is known. */
-  snapshotVersion = 0
+  private snapshotVersion = 0
   /** What the attempts before have read, of a stream that is not loaded yet. */
   private loading: Loading | undefined
   /** In a row; the backoff grows with them. */
@@ -104,11 +104,39 @@ export class Recovery {
     }
   }
 
-  /** The state with what another writer has stored since; undefined where that cannot be read, and all is to be recovered. */
-  catchUp(committed: Committed<unknown>): Effect.Effect<Committed<unknown> | undefined> {
+  /** Offers the state to be saved, where it has as many events more than the newest snapshot. */
+  saveSnapshot(committed: Committed<unknown>, least: number): void {
+    const news = committed.version - this.snapshotVersion
+    if (news > 0 && news >= least && this.host.saver.offer(this.streamId, this.definition, committed)) {
+      this.snapshotVersion = committed.version
+    }
+  }
+
+  /**
+   * The state with what another writer has stored since, after a wait that grows with the tries: two writers that met once shall
+   * not meet again. Undefined where it cannot be had so, and all is to be recovered.
+   */
+  afterConflict(
+    committed: Committed<unknown> | undefined,
+    { actual }: VersionConflict,
+    tries: number
+  ): Effect.Effect<Committed<unknown> | undefined> {
+    return Effect.gen(this, function* () {
+      const most = Duration.toMillis(this.host.limits.maxBackoff)
+      if (tries > 0) yield* Effect.sleep(yield* Backoff.next({ least: conflictDelay, most }, tries))
+      // A stream that ends before what was read of it, or there with another event, is another one, for example the
+      // stream of a restored backup.
+      return committed !== undefined && actual > committed.version ? yield* this.catchUp(committed) : undefined
+    })
+  }
+
+  private catchUp(committed: Committed<unknown>): Effect.Effect<Committed<unknown> | undefined> {
     // The recovery from the start reports why it cannot be read.
     return Effect.map(Effect.exit(new Loading(this.host, this.definition, this.streamId, committed).toEnd), (exit) =>
       Exit.isSuccess(exit) ? exit.value.committed : undefined
     )
   }
 }
+
+/** Milliseconds before the first retry after a conflict. */
+const conflictDelay = 5
