@@ -27,6 +27,17 @@ export const take = (given: ReadonlyArray<string>, name: string, what: string) =
     return { rest: given.toSpliced(at, inline ? 1 : 2), value }
   })
 
+/** The word that names the verb; undefined where there is none, or where the program itself is asked. */
+export const verbIn = (given: ReadonlyArray<string>): string | undefined => {
+  for (let at = 0; at < given.length; at++) {
+    const each = given[at] ?? ""
+    if (each === "--" || ofProgram.test(each)) return undefined
+    if (!each.startsWith("-")) return each
+    if (withValue.has(each)) at++
+  }
+  return undefined
+}
+
 export interface Arranged {
   /** The verb that is asked for, as far as the arguments name one. */
   readonly path: ReadonlyArray<string>

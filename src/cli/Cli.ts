@@ -1,5 +1,5 @@
 /**
- * `Cli` makes the program of an application: all verbs, and how an error leaves the program, as one line on standard error with
+ * `Cli` makes the program of an application: its verbs, and how an error leaves the program, as one line on standard error with
  * an exit code. A module that is a program says no more than `Cli.run(application)`.
  */
 import process from "node:process"
@@ -10,79 +10,30 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Config, ConfigError, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Array as Arr, Cause, Config, ConfigError, Effect, Exit, Layer, Option, Schema } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
 import { InvalidArgument } from "../core/StoreError.ts"
 import type { Application } from "../projection/Application.ts"
 import * as Arguments from "./Arguments.ts"
-import * as backup from "./backup.ts"
-import * as consoleOf from "./console.ts"
-import * as copy from "./copy.ts"
-import * as diff from "./diff.ts"
-import * as explain from "./explain.ts"
-import * as exportLog from "./export.ts"
 import * as Help from "./Help.ts"
-import * as head from "./head.ts"
-import * as importFile from "./import.ts"
-import * as inspect from "./inspect.ts"
 import * as Lines from "./Lines.ts"
 import * as LoadApplication from "./LoadApplication.ts"
 import * as LogLines from "./LogLines.ts"
 import * as LogOutput from "./LogOutput.ts"
 import * as Output from "./Output.ts"
-import * as openapi from "./openapi.ts"
-import * as operations from "./operations.ts"
 import { Program } from "./Program.ts"
-import * as projections from "./projections.ts"
-import * as reactions from "./reactions.ts"
-import * as rebuild from "./rebuild.ts"
-import * as relay from "./relay.ts"
-import * as restore from "./restore.ts"
 import * as Screen from "./Screen.ts"
 import * as Setting from "./Setting.ts"
-import * as schema from "./schema.ts"
-import * as serve from "./serve.ts"
-import * as stats from "./stats.ts"
 import * as Text from "./Text.ts"
-import * as timers from "./timers.ts"
 import * as UntilSignal from "./UntilSignal.ts"
 import { UsageError } from "./UsageError.ts"
-import * as Verb from "./Verb.ts"
-import * as verify from "./verify.ts"
-import * as whatIf from "./whatIf.ts"
+import * as Verbs from "./Verbs.ts"
 
 export interface Options {
   /** How the program is called. Default: the application's name. */
   readonly program?: string
   readonly version?: string
 }
-
-/** The verbs, in the order of the help. A new verb is a file beside this one and a line here. */
-const verbs = (app: Application) =>
-  [
-    serve.command(app),
-    importFile.command(app),
-    exportLog.command,
-    verify.command(app),
-    head.command,
-    inspect.command(app),
-    explain.command(app),
-    diff.command(app),
-    whatIf.command(app),
-    stats.command,
-    consoleOf.command(app),
-    projections.command(app),
-    reactions.command(app),
-    timers.command(app),
-    relay.command(app),
-    rebuild.command(app),
-    operations.command,
-    backup.command,
-    restore.command,
-    copy.command(app),
-    schema.command(app),
-    openapi.command(app)
-  ] as const
 
 /** The options that stand beside those of any verb, with what they are. */
 const commonOptions = [
@@ -133,20 +84,17 @@ const end = (code: number): void => {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 }
 
-/** The command of the program, and what helps with it. */
-const programOf = (app: Application, own: ReadonlyArray<Verb.OwnCommand>, program: string, version: string) => {
+/** The command of the program with these verbs, and what helps with it. */
+const programOf = (app: Application, verbs: ReadonlyArray<Verbs.AnyCommand>, program: string, version: string) => {
   const description = app.description.trim()
   const manual = (): string =>
     Help.manual(Help.allVerbs(root.descriptor), description, commonOptions, { program, version })
+  const man: Verbs.AnyCommand = Command.make("man", {}, () => Effect.suspend(() => Output.send(manual()))).pipe(
+    Command.withDescription(`Print the manual page, such as into ${program}.1.`)
+  )
   const root = Command.make(program).pipe(
     Command.withDescription(description),
-    Command.withSubcommands([
-      ...verbs(app),
-      ...own,
-      Command.make("man", {}, () => Effect.suspend(() => Output.send(manual()))).pipe(
-        Command.withDescription(`Print the manual page, such as into ${program}.1.`)
-      )
-    ])
+    Command.withSubcommands(Arr.append(verbs, man))
   )
   const help = ({ command, path }: Arguments.Arranged, noColor: string | undefined): string => {
     const isStrong = Screen.hasColor(process.stdout, noColor)
@@ -206,8 +154,8 @@ export const run = (
         : typeof application === "function"
           ? yield* Effect.promise(application)
           : application
-    const verbsOfApp = (yield* Effect.promise(async () => app.verbs())).map(Verb.commandOf)
-    const { help, root } = programOf(app, verbsOfApp, program, version)
+    const verbs = yield* Verbs.named(app, Arguments.verbIn(own))
+    const { help, root } = programOf(app, verbs, program, version)
     const arranged = Arguments.arrange(root.descriptor, own)
     if (arranged.isHelp) return yield* Output.send(help(arranged, noColor))
     if (own.length === 0) {

@@ -17,13 +17,15 @@ import * as Output from "./Output.ts"
 export interface Settings {
   readonly db: Database.Place
   readonly port: number
+  /** Settings that the command line gave without their option. */
+  readonly given: ReadonlySet<string>
 }
 
 /** Nobody but this machine reaches it. */
 const host = "127.0.0.1"
 
 /** Serves until it is interrupted. */
-export const run = (app: Application, { db, port }: Settings) =>
+export const run = (app: Application, { db, given, port }: Settings) =>
   Effect.gen(function* () {
     const domain = Layer.mergeAll(
       app.services.pipe(
@@ -37,7 +39,7 @@ export const run = (app: Application, { db, port }: Settings) =>
     )
     const server = ApplicationServer.layer(app, { host, port, tokens: null, readOnly: true }).pipe(
       Layer.provide(domain),
-      Layer.provide(Facts.layer({ db: db.address, prefix: db.prefix, port }, null)),
+      Layer.provide(Facts.layer({ db: db.address, prefix: db.prefix, port }, { given })),
       Layer.provide(ConsolePage.layer),
       Layer.provide(Database.layer(db, "readOnly"))
     )

@@ -2,9 +2,6 @@
 import * as Options from "@effect/cli/Options"
 import { Config, Effect, Layer, Option } from "effect"
 import * as NatsAddress from "../nats/NatsAddress.ts"
-import * as NatsStore from "../nats/NatsStore.ts"
-import * as PostgresStore from "../sql/PostgresStore.ts"
-import * as SqliteStore from "../sql/SqliteStore.ts"
 import * as Setting from "./Setting.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -54,7 +51,7 @@ export const isNats = ({ address }: Place): boolean => NatsAddress.isNats(addres
 /** Whether several processes may serve it, so that one of them must keep its read models. */
 export const isShared = (place: Place): boolean => isPostgres(place) || isNats(place)
 
-/** Its stores. */
+/** Its stores, whose code is loaded for those who open them. */
 export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = "full") =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -64,7 +61,10 @@ export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = 
         durability,
         ...Option.match(place.prefix, { onNone: () => ({}), onSome: (prefix) => ({ prefix }) })
       }
-      if (isPostgres(place)) return PostgresStore.layer({ url: address, ...options })
+      if (isPostgres(place)) {
+        const PostgresStore = yield* Effect.promise(() => import("../sql/PostgresStore.ts"))
+        return PostgresStore.layer({ url: address, ...options })
+      }
       if (isNats(place)) {
         const parsed = NatsAddress.parse(address)
         if (typeof parsed === "string")
@@ -74,6 +74,7 @@ export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = 
             reason: "--prefix is for tables beside others, and the local file of NATS has none"
           })
         }
+        const NatsStore = yield* Effect.promise(() => import("../nats/NatsStore.ts"))
         return NatsStore.layer({ url: address, mode, durability })
       }
       const filename = /^sqlite:(.+)$/.exec(address)?.[1]
@@ -82,6 +83,7 @@ export const layer = (place: Place, mode: Mode, durability: "full" | "normal" = 
           reason: "--db is not a database's address; give sqlite:FILE, postgres://… or nats://…"
         })
       }
+      const SqliteStore = yield* Effect.promise(() => import("../sql/SqliteStore.ts"))
       return SqliteStore.layer({ filename, ...options })
     })
   )

@@ -25,17 +25,30 @@ const shown = (value: Settings[string]): string | null =>
   Option.isOption(value) ? Option.getOrNull(Option.map(value, String)) : String(value)
 
 /** Each setting with its source. `database` is shown in place of its address, which may hold a password. */
-export const settingsOf = (settings: Settings, database: string): Effect.Effect<ReadonlyArray<Setting>> =>
+export const settingsOf = (
+  settings: Settings,
+  database: string,
+  given: ReadonlySet<string>
+): Effect.Effect<ReadonlyArray<Setting>> =>
   Effect.forEach(Object.entries(settings), ([key, value]) => {
     const variable = variableOf(key)
     return Effect.map(isSet(variable), (fromVariable): Setting => {
-      const source = isGiven(flagOf(key)) ? "flag" : fromVariable ? "environment" : "default"
+      const source = given.has(key) || isGiven(flagOf(key)) ? "flag" : fromVariable ? "environment" : "default"
       return { name: wordsOf(key), value: key === "db" ? database : shown(value), source, variable }
     })
   })
 
-/** Where this process is reached by the other nodes of its cluster; null where it is alone. */
-export const layer = (settings: Settings, self: string | null): Layer.Layer<never, never, SqlDatabase> =>
+export interface Given {
+  /** Where this process is reached by the other nodes of its cluster. Default: it is alone. */
+  readonly self?: string | null
+  /** Settings that the command line gave without their option. Default: none. */
+  readonly given?: ReadonlySet<string>
+}
+
+export const layer = (
+  settings: Settings,
+  { given = new Set(), self = null }: Given = {}
+): Layer.Layer<never, never, SqlDatabase> =>
   Layer.effect(
     ServiceFacts,
     Effect.gen(function* () {
@@ -57,7 +70,7 @@ export const layer = (settings: Settings, self: string | null): Layer.Layer<neve
         release: version,
         backend: database.dialect.kind,
         database: database.name,
-        settings: yield* settingsOf(settings, database.name),
+        settings: yield* settingsOf(settings, database.name, given),
         sizes,
         self,
         nodes: self === null ? Effect.succeed([]) : nodes

@@ -114,7 +114,9 @@ export const run = (app: Application, settings: Settings) =>
     }).pipe(
       Layer.provide(domain),
       Layer.provide(ProgramFigures.layer({ isNode: cluster._tag === "Some" })),
-      Layer.provide(Facts.layer({ ...settings, db: db.address, prefix: db.prefix }, Option.getOrNull(cluster))),
+      Layer.provide(
+        Facts.layer({ ...settings, db: db.address, prefix: db.prefix }, { self: Option.getOrNull(cluster) })
+      ),
       Layer.provide(ConsolePage.layer),
       Layer.provideMerge(Database.layer(db, "create", durability)),
       Layer.provide(AccessLines.layer),

@@ -42,6 +42,6 @@ export const command = (app: Application) =>
       })
       yield* UntilSignal.begin
       const service = yield* Effect.promise(() => import("./ConsoleService.ts"))
-      return yield* service.run(app, { db: place, port })
+      return yield* service.run(app, { db: place, port, given: new Set(Option.isSome(database) ? ["db"] : []) })
     })
   ).pipe(Command.withDescription("Look at a database in a browser, read only; prints the address, and opens nothing."))

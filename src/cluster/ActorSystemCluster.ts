@@ -10,7 +10,7 @@ import { createHash } from "node:crypto"
 import * as Entity from "@effect/cluster/Entity"
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { ActorConfig } from "../core/ActorConfig.ts"
 import {

@@ -2,7 +2,9 @@
  * `Aggregate` declares a kind of durable actor: a contract (state, events, commands), which a client may import, and its
  * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
-import { type Rpc, RpcGroup, RpcSchema } from "@effect/rpc"
+import type * as Rpc from "@effect/rpc/Rpc"
+import * as RpcGroup from "@effect/rpc/RpcGroup"
+import * as RpcSchema from "@effect/rpc/RpcSchema"
 import { Context, Duration, Effect, Either, Layer, type ParseResult, Schema, Stream } from "effect"
 import { ActorConfig } from "./ActorConfig.ts"
 import { UnstorableState } from "./ActorError.ts"

@@ -8,7 +8,7 @@
  * - each schedule fires at most once; of a cancellation and a firing the first one in the log holds, and the other changes nothing;
  * - it never fires before its time by the clock of the process that decides it, except when an operator has it fire now.
  */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Either, Schema } from "effect"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"

@@ -3,7 +3,7 @@
  * units, a field came with a default, the bank's raw rows became deposits and withdrawals, one event has another name, and
  * one is gone.
  */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Either, Schema } from "effect"
 import * as Aggregate from "../core/Aggregate.ts"
 import * as Event from "../core/Event.ts"

@@ -241,6 +241,15 @@ describe("daybook console", () => {
           assert.deepInclude(overview.checks[0], { name: "store", ok: true, detail: "is read only" })
           const { json: store } = yield* ask(`${url}/console/store`)
           assert.deepInclude(store, { backend: "sqlite", database: file })
+          // Given without an option, over the variable; and what nobody gave.
+          assert.deepStrictEqual(
+            store.configuration.map(({ name, source }: { name: string; source: string }) => [name, source]),
+            [
+              ["db", "flag"],
+              ["prefix", "default"],
+              ["port", "default"]
+            ]
+          )
           for (const [path, body] of [
             ["/accounts/a/deposits", { amount: "1" }],
             ["/projections/account_summary/pause", undefined],

@@ -1,5 +1,5 @@
 /** `Account` is the contract of a bank account: its commands, answers and errors. What it does is in `AccountBehaviour.ts`. */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import { refusals, transientErrors } from "./AccountError.ts"

@@ -5,7 +5,7 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Deferred, Effect, Either, Logger, Schema } from "effect"
 import * as ActorConfig from "../../core/ActorConfig.ts"
 import { LimitExceeded } from "../../core/ActorError.ts"

@@ -2,7 +2,7 @@
  * An aggregate that counts, and what the cases of an actor system do with it. Faults are injected between the system and its
  * store, never into the system.
  */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Effect, Either, Layer, Schema, TestContext } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

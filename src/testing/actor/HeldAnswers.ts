@@ -3,7 +3,7 @@
  * would not come back is refused before anything is stored. What becomes of states is in `HeldData.ts`.
  */
 import { ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Duration, Effect, Either, Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"

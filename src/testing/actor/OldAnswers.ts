@@ -3,7 +3,7 @@
  * answers and errors have another form.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Effect, Either, Schema } from "effect"
 import { UnreadableAnswer } from "../../core/ActorError.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

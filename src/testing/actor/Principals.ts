@@ -3,7 +3,7 @@
  * answer is kept for the one who asked where that one asks for its own.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Deferred, Effect, Either, Fiber, Layer, Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import type { DecideContext } from "../../core/Definition.ts"

@@ -3,7 +3,7 @@
  * neither costs actors that work their place. Pages are made small, so that short streams are long ones.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Deferred, Duration, Effect, Either, Exit, Fiber, Layer, Option, Schema, TestClock, TestContext } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

@@ -1,5 +1,5 @@
 /** An aggregate whose commands say how they end, and what the cases of `Neighbours.ts` do with it. */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Cause, Deferred, Effect, Either, Exit, Layer, Schema } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

@@ -3,7 +3,7 @@
  * `ProjectionConformance`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Cause, Chunk, Effect, Exit, Layer, Schema, Stream } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"

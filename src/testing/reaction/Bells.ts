@@ -1,5 +1,5 @@
 /** A bell that timers ring, and what the cases of `Timers.ts` ask the log about it: the application, its processes, its clock. */
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { type Clock, Effect, Either, Layer, Schema } from "effect"
 import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

@@ -3,7 +3,7 @@
  * store; a store author runs each case with fresh, empty stores.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Effect, Either, Exit, Layer, Option, Schema, Scope } from "effect"
 import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"
 import * as Aggregate from "../../core/Aggregate.ts"

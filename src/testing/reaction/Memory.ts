@@ -3,7 +3,7 @@
  * any aggregate is, and what it is told twice it has seen once (PM5).
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Effect, Either, Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"

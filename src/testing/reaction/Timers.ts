@@ -4,7 +4,7 @@
  * store; a store author runs each case with fresh, empty stores.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Effect, Either, Layer, Schema } from "effect"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"

@@ -3,7 +3,7 @@
  * stands before.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
-import { Rpc } from "@effect/rpc"
+import * as Rpc from "@effect/rpc/Rpc"
 import { Chunk, Effect, Either, Layer, Schema, Stream } from "effect"
 import { RecoveryFailed } from "../../core/ActorError.ts"
 import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"
