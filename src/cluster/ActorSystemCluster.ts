@@ -10,26 +10,14 @@ import { createHash } from "node:crypto"
 import * as Entity from "@effect/cluster/Entity"
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
-import * as Rpc from "@effect/rpc/Rpc"
 import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { ActorConfig } from "../core/ActorConfig.ts"
-import {
-  DecisionTimedOut,
-  LimitExceeded,
-  MailboxFull,
-  RecoveryFailed,
-  type RuntimeError,
-  ShuttingDown,
-  TooManyActors,
-  UnreadableAnswer,
-  VersionMismatch
-} from "../core/ActorError.ts"
+import { MailboxFull, type RuntimeError, ShuttingDown } from "../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import * as ActorSystemLocal from "../core/ActorSystemLocal.ts"
 import * as Backoff from "../core/Backoff.ts"
 import type { Earlier } from "../core/CommandIdentity.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
-import { UnencodableEvent } from "../core/EventError.ts"
 import { type EventStore, outsideTransaction } from "../core/EventStore.ts"
 import * as Json from "../core/Json.ts"
 import * as KeptPayload from "../core/KeptPayload.ts"
@@ -37,14 +25,8 @@ import * as Limits from "../core/Limits.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
 import * as Statements from "../core/Statements.ts"
 import * as StoredText from "../core/StoredText.ts"
-import {
-  CommandIdReused,
-  EntryDamaged,
-  InvalidArgument,
-  OutcomeUnknown,
-  StoreUnavailable,
-  VersionConflict
-} from "../core/StoreError.ts"
+import { OutcomeUnknown } from "../core/StoreError.ts"
+import { AskRpc } from "./AskRpc.ts"
 import { Bursts } from "./Bursts.ts"
 
 export interface ClusterOptions {
@@ -89,82 +71,6 @@ const limitsOf = ({ attemptTimeout, deadline, ...others }: ClusterOptions): Clus
     },
     [["attemptTimeout", "<=", "deadline", "a command would be given up before its first attempt"]]
   )
-
-const Failure = Schema.Union(
-  MailboxFull,
-  TooManyActors,
-  VersionMismatch,
-  LimitExceeded,
-  DecisionTimedOut,
-  RecoveryFailed,
-  UnreadableAnswer,
-  ShuttingDown,
-  VersionConflict,
-  CommandIdReused,
-  EntryDamaged,
-  InvalidArgument,
-  UnencodableEvent,
-  StoreUnavailable,
-  OutcomeUnknown
-)
-
-/** What a node of an earlier release does not send. */
-const optionally = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
-  Schema.optionalWith(schema, { exact: true, default: () => value })
-
-/** Version of a stored form; a node of a release before there were versions names none. */
-const version = optionally(Schema.Int, 1)
-
-/** See `CommandIdentity.Earlier`. */
-const EarlierForm = Schema.Struct({
-  given: Schema.optionalWith(Schema.Unknown, { exact: true }),
-  form: Schema.optionalWith(Schema.Unknown, { exact: true }),
-  defaulted: Schema.Array(Schema.String),
-  fingerprints: Schema.Array(Schema.String),
-  orders: Schema.Array(Schema.Array(Schema.String))
-})
-
-/** A command between two nodes. Its payload and its answer are text: only the aggregate knows their types. */
-const AskRpc = Rpc.make("Ask", {
-  payload: Schema.Struct({
-    aggregate: Schema.String,
-    id: Schema.String,
-    command: Schema.String,
-    payload: Schema.String,
-    payloadVersion: version,
-    commandId: Schema.String,
-    fingerprint: Schema.String,
-    /** By what a release with an earlier rule may have known the command; not from nodes of such a release. */
-    earlier: Schema.optionalWith(Schema.parseJson(EarlierForm), { exact: true }),
-    expectedVersion: Schema.UndefinedOr(Schema.Int),
-    correlationId: Schema.String,
-    causationId: Schema.NullOr(Schema.String),
-    traceparent: Schema.NullOr(Schema.String),
-    /** Who sent it and what is noted with it; a node of a release before these were known names neither. */
-    principal: optionally(Schema.NullOr(Schema.String), null),
-    isPersonal: optionally(Schema.Boolean, false),
-    /** Whether the payload is to be kept. */
-    isKept: optionally(Schema.Boolean, false),
-    metadata: optionally(Schema.NullOr(Schema.String), null)
-  }),
-  // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
-  success: Schema.Struct({
-    /** Whether the node takes no more commands, or none yet: nothing was done, and another node will. */
-    moving: Schema.Boolean,
-    exit: Schema.Exit({
-      success: Schema.Struct({
-        outcome: Schema.Literal("success", "refusal"),
-        value: Schema.String,
-        valueVersion: version,
-        replayed: Schema.Boolean,
-        version: Schema.Int,
-        position: Schema.Int
-      }),
-      failure: Failure,
-      defect: Schema.Defect
-    })
-  })
-})
 
 /**
  * One entity for all aggregates. Each of its ids stands for many streams: the local system has an actor for each of them,
@@ -275,7 +181,7 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
         const share = shareOf(streamId)
         const { Ask } = client(share)
         const isAway = !sharding.hasShardId(sharding.getShardId(EntityId.make(share), "default"))
-        /** Whether an attempt may have been done whose answer is lost. */
+        /** Whether an attempt may have been done and its answer lost. */
         let isOpen = false
         const lost = (cause: unknown) => {
           isOpen = true
@@ -300,7 +206,7 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
             if (moving && !stopping) return new Lost({ cause: "the node takes no commands" })
             const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
             if (error === undefined || isSettled(error)) return exit
-            // That this attempt did nothing says nothing of those before.
+            // That this attempt did nothing does not mean that earlier ones did nothing.
             return isOpen ? new Lost({ cause: error }) : exit
           })
         )
@@ -371,7 +277,7 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { cause: Schema.Defect }) 
 /** Whether a failure is the command's for good, whatever became of it before: the store was asked for its id. */
 const isSettled = ({ _tag }: RuntimeError): boolean =>
   [
-    "VersionMismatch",
+    "WrongExpectedVersion",
     "DecisionTimedOut",
     "CommandIdReused",
     "EntryDamaged",

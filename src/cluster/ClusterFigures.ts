@@ -1,6 +1,6 @@
 /**
- * `ClusterFigures` are who is in the cluster, as the tables say in which the nodes find each other: each node reads the same of all of
- * them. Times are by the clock of the database.
+ * `ClusterFigures` say who is in the cluster, according to the tables in which the nodes find each other: every node
+ * reads the same about all of them. Times are by the clock of the database.
  */
 import { Duration, Effect } from "effect"
 import * as Reading from "../core/Reading.ts"

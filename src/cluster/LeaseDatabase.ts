@@ -1,8 +1,8 @@
 /**
- * `LeaseDatabase` is the way of a node to the tables in which the nodes find each other and keep their leases. It is made to
- * survive: a connection that is silent or lost is replaced, none is kept from the pool by a caller that went away, and
- * whatever waits for one waits a bounded time. So a node whose database, whose network or who itself stood still takes its leases
- * again when that is over.
+ * `LeaseDatabase` is the way of a node to the tables in which the nodes find each other and keep their leases. It is
+ * made to survive: a connection that is silent or lost is replaced, none is kept from the pool by a caller that went
+ * away, and whatever waits for one waits a bounded time. So a node takes its leases again once its database, its
+ * network or the node itself no longer stands still.
  */
 import { Socket } from "node:net"
 import { setImmediate } from "node:timers"
@@ -38,8 +38,8 @@ const attentive = (silenceMs: number): Socket => {
 }
 
 /**
- * A node's own connections; the driver is loaded by those who join. One may be silent for as long as a lease: what it said later
- * would no longer matter.
+ * A node's own connections; the driver is loaded by those who join. A connection may be silent for as long as a lease:
+ * anything later would no longer matter.
  */
 export const layer = (url: string, lease: Duration.Duration): Layer.Layer<SqlClient, SqlError> =>
   Layer.scoped(
@@ -53,8 +53,9 @@ export const layer = (url: string, lease: Duration.Duration): Layer.Layer<SqlCli
         connectTimeout,
         stream: () => attentive(Duration.toMillis(lease))
       })
-      // The driver would lose a connection for ever whose caller is interrupted while it waits for it, as each is who takes too long
-      // to start again with the leases; after three of them the node would never have a lease again.
+      // The driver would lose a connection for ever if its caller were interrupted while it waits for it, as happens to
+      // each attempt to renew the leases that takes too long; after three of them the node would never have a lease
+      // again.
       return Object.assign(client, { reserve: Effect.uninterruptible(client.reserve) })
     }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
   )

@@ -2,9 +2,10 @@
  * `Actor` runs one aggregate: it recovers the state, takes the commands that wait, decides one after the other on the running
  * state, appends what they decided in one request, and answers them after it is stored.
  *
- * It does so in turns, which are plain calls (`Turns.ts`): where a store takes appends so, a command of a warm actor needs no
- * fiber but its caller's. One is started for what takes its time or may fail in the middle: a recovery, the effect of a decision,
- * what follows a conflict, a line of the log. Nothing else of the actor happens until it ends.
+ * It does so in turns, which are plain calls (`Turns.ts`): where the store takes appends in the same way, a command to
+ * a warm actor needs only its caller's fiber. One is started for what takes its time or may fail in the middle: a
+ * recovery, the effect of a decision, what follows a conflict, a line of the log. Nothing else of the actor happens
+ * until it ends.
  *
  * What follows from the store's answer, for each command by itself:
  *
@@ -226,7 +227,7 @@ export class Actor implements Answering, Living {
     else this.rest()
   }
 
-  /** A batch has its answers. Whoever got one may ask again before the next turn. */
+  /** A batch has its answers. A caller that got one may ask again before the next turn. */
   private ended(): void {
     if (this.mailbox.hasCommands || this.mailbox.readerCount > 0) this.goOn()
     else this.rest()
@@ -303,7 +304,7 @@ export class Actor implements Answering, Living {
     })
   }
 
-  /** Goes on by what the store says of the batch, once the log says what user code threw when it made answers. */
+  /** Concludes the batch by what the store says of it, once what user code threw while it made answers is logged. */
   private judge(batch: Batch, result: StreamResult): void {
     const defects = this.answers.defectsOf(batch.decided, result.verdicts)
     if (defects.length === 0) this.conclude(batch, result)
@@ -357,7 +358,7 @@ export class Actor implements Answering, Living {
     this.run(this.log("the store failed in a way that it does not declare", cause))
   }
 
-  /** Another writer was first: reads its events, and decides again what has not lost too often. */
+  /** Another writer was first: reads its events, and decides again those commands that have not lost too often. */
   private conflict(batch: ReadonlyArray<Pending>, error: VersionConflict): void {
     ActorMetrics.conflicted()
     for (const pending of batch) pending.conflicts++

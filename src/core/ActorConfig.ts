@@ -21,8 +21,8 @@ export interface ActorLimits {
   readonly maxCommandEvents: number
   readonly maxCommandCharacters: number
   /**
-   * Actors in memory. At the limit the one idle for longest leaves for the next; when all are busy the next waits, for the
-   * one that has its place for longest to give it up, about a second.
+   * Actors in memory. At the limit the one that has been idle longest makes room for the next. When all are busy, the
+   * next one waits until the one that has had its place longest gives it up, about a second.
    */
   readonly maxLiveActors: number
   /** Actors waiting for a place; one more fails with `TooManyActors`. */
@@ -31,19 +31,19 @@ export interface ActorLimits {
   readonly idleTimeout: Duration.Duration
   /**
    * Pages that recoveries read at once; further ones wait for their turn, page by page, those of short recoveries first
-   * (`RecoveryQueue`). So many pages of `maxPageBytes` are all that recoveries have in memory, beside their states.
+   * (`RecoveryQueue`). At most this many pages of `maxPageBytes` are in memory for recoveries, beside their states.
    */
   readonly maxRecoveries: number
   /**
-   * Longest time in which a recovery comes no further, from when it has its turn, with all its attempts and the waits between
-   * them; then its commands fail with `RecoveryFailed`. Each page begins it again, so that a long stream is not given up. Also
-   * the longest look at the store for a read, and the longest catch-up after another writer was first; then the actor recovers
-   * from the start.
+   * Longest time without progress in a recovery, counted from its turn on, over all its attempts and the waits between
+   * them; then its commands fail with `RecoveryFailed`. Each page that is read starts the time again, so a long stream
+   * is not given up. Also the longest look at the store for a read, and the longest catch-up after another writer was
+   * first; then the actor recovers from the start.
    */
   readonly recoveryTimeout: Duration.Duration
   /**
-   * Attempts of a recovery in a row that come no further while the store is unavailable; each goes on where the last one ended. A
-   * stream that cannot be read is not tried twice.
+   * Attempts of a recovery in a row without progress while the store is unavailable; each goes on where the last one
+   * ended. A stream that cannot be read is not tried twice.
    */
   readonly recoveryAttempts: number
   /** Delay before the second attempt; doubled for each further one up to `maxBackoff`, each ±20 %. After a defect too. */

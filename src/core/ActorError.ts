@@ -31,7 +31,7 @@ export class TooManyActors extends Schema.TaggedError<TooManyActors>()("TooManyA
 }
 
 /** `expectedVersion` is not the version that the command would have met. Nothing was done: read, then decide again. */
-export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
+export class WrongExpectedVersion extends Schema.TaggedError<WrongExpectedVersion>()("WrongExpectedVersion", {
   streamId: Schema.String,
   expected: Schema.Int,
   actual: Schema.Int
@@ -52,7 +52,9 @@ export class NoSuchVersion extends Schema.TaggedError<NoSuchVersion>()("NoSuchVe
   }
 }
 
-/** A snapshot knows events that the stream has not: events were lost, or the snapshot belongs to another log. */
+/**
+ * A snapshot includes events that the stream does not have: events were lost, or the snapshot belongs to another log.
+ */
 export class SnapshotAhead extends Schema.TaggedError<SnapshotAhead>()("SnapshotAhead", {
   streamId: Schema.String,
   snapshot: Schema.Int,
@@ -140,7 +142,10 @@ export class InvalidAnswer extends Error {
   override readonly name = "InvalidAnswer"
 }
 
-/** A state would not come back from a snapshot as it is, so none is stored. Make `evolve` give what the state's schema says. */
+/**
+ * A state would not come back from a snapshot unchanged, so none is stored. Make `evolve` return what the state's
+ * schema says.
+ */
 export class UnstorableState extends Schema.TaggedError<UnstorableState>()("UnstorableState", {
   aggregate: Schema.String,
   path: Schema.String,
@@ -163,7 +168,7 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDo
 export type RuntimeError =
   | MailboxFull
   | TooManyActors
-  | VersionMismatch
+  | WrongExpectedVersion
   | LimitExceeded
   | DecisionTimedOut
   | RecoveryFailed

@@ -13,14 +13,14 @@ import type { Turns } from "./Turns.ts"
 /** Something that waits, and is told the time now and then. */
 export interface Watched {
   readonly streamId: StreamId
-  /** Gives up what takes too long. What it returns is reported: what of the actor that was. */
+  /** Gives up what takes too long, and returns which part of the actor's work that was, to be reported. */
   readonly expire: (now: number) => "append" | "decision" | undefined
 }
 
 /** What an actor needs of its system, shared by all actors. */
 export interface Host extends Loading.Host {
   readonly saver: SnapshotQueue
-  /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for what decisions are told. */
+  /** Milliseconds since 1970-01-01 UTC, by a clock that may be set back: for the time that decisions are given. */
   readonly now: () => number
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>

@@ -6,7 +6,7 @@ import { unitTag } from "./Reading.ts"
 /** Updated without an effect of its own: one per command would cost more than the command. */
 const counter = (name: string, description: string) => {
   const made = Metric.counter(name, { description, incremental: true })
-  // From the start it is there, at 0: of one that first appears at 1 a collector sees no increase.
+  // It is there from the start, at 0: when a series first appears at 1, a collector sees no increase.
   made.unsafeUpdate(0, [])
   return made
 }
@@ -15,7 +15,10 @@ const gauge = (name: string, description: string) => {
   made.unsafeUpdate(0, [])
   return made
 }
-/** What is measured goes on without a figure that cannot be taken: it may hold commands that are stored and not yet answered. */
+/**
+ * A figure that cannot be recorded must not stop what is measured, which may hold commands that are stored and not yet
+ * answered.
+ */
 const update = (metric: Measured, value: number): void => {
   try {
     metric.unsafeUpdate(value, [])

@@ -52,8 +52,8 @@ export class ActorSystem extends Context.Tag("daybook/core/ActorSystem")<
   ActorSystem,
   {
     /**
-     * Makes the aggregate known while the scope lives; after it its commands fail with `ShuttingDown`. A second one of the
-     * same name, or with the same streams, is a defect.
+     * Makes the aggregate known while the scope is open; afterwards its commands fail with `ShuttingDown`. A second
+     * aggregate with the same name, or with the same streams, is a defect.
      */
     readonly register: (definition: AnyDefinition) => Effect.Effect<void, never, Scope.Scope>
     /** Waits for the answer. An interruption ends the wait; the command, once accepted, is done all the same. */

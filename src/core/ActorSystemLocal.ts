@@ -152,7 +152,7 @@ const make = Effect.gen(function* () {
       }
     })
 
-  /** The actor and its state, once that is there. Until the read ends, it is one of those that the actor has. */
+  /** The actor and its state, once that is there. Until it ends, the read counts among the actor's. */
   const begin = (aggregate: string, id: string) =>
     Effect.async<Read, RuntimeError>((resume) => {
       const actor = find(aggregate, id, "read")
@@ -181,7 +181,7 @@ const make = Effect.gen(function* () {
       return Effect.sync(close)
     })
 
-  /** What the store says, or that it does not in time. */
+  /** What the store answers, or that it did not answer in time. */
   const answered = <A, E>(question: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
     host.patience.until(host.elapsed() + Duration.toMillis(limits.recoveryTimeout), question, () =>
       unavailable(new NoAnswer(limits))
@@ -211,8 +211,8 @@ const make = Effect.gen(function* () {
         return found.right.committed
       }
     }
-    // It is not the stream that was read, but such as that of a restored backup. What is there is loaded from the start: by
-    // the actor, or where that is at work, for this answer alone; its append will meet the same.
+    // It is another stream than the one that was read, for example that of a restored backup. It is loaded from the
+    // start: by the actor, or while the actor is at work for this answer alone; its append will find the same.
     actor.advance(committed, undefined)
     if (isFirst) return undefined
     const loaded = yield* load(actor)

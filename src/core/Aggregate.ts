@@ -45,7 +45,7 @@ export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any, Nam
   readonly initial: NoInfer<S>
   readonly events: ReadonlyArray<E>
   readonly commands: StorableCommands<Name, R>
-  /** Errors, by tag, that are not an answer for ever: the same command id is decided again when it comes again. */
+  /** Errors, by tag, that are not kept as the answer: a command that comes again with the same id is decided again. */
   readonly transientErrors?: ReadonlyArray<ErrorTag<R>>
   /**
    * Of commands with more than 7 fields: the orders in which the payload's fields were declared before Daybook had rules of
@@ -56,8 +56,8 @@ export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any, Nam
     /** Events between two snapshots. Default: as `ActorConfig` says. */
     readonly every?: number
     /**
-     * Raise it when `evolve` gives another state for the same events, else states go on from snapshots of the old one. Older
-     * snapshots are then ignored. `AggregateSpec` and `daybook verify` find where it was forgotten.
+     * Raise it when `evolve` returns another state for the same events; otherwise states go on from snapshots made by
+     * the old one. Older snapshots are then ignored. `AggregateSpec` and `daybook verify` find where it was forgotten.
      */
     readonly version?: number
   }
@@ -124,7 +124,7 @@ const wrongId = (error: ParseResult.ParseError): InvalidArgument =>
     reason: "does not fit its schema"
   })
 
-/** Changes with the stored form of the state, with what that is decoded to, and with the version of evolve. */
+/** Changes with the stored form of the state, with the type that it decodes to, and with the version of `evolve`. */
 const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
   Platform.sha256(
     JSON.stringify([
@@ -143,17 +143,20 @@ const initialOf = <S>(codec: TextCodec.TextCodec<S>, given: S): (() => S) => {
   const written = codec.write(frozen)
   if (Either.isLeft(written)) return () => frozen
   const form: unknown = JSON.parse(written.right.text)
-  // A date or a map cannot be frozen: each who asks gets one of its own.
+  // A date or a map cannot be frozen, so each caller gets a copy of its own.
   return () => HeldValue.freeze(Either.getOrThrow(codec.read(form)))
 }
 
-/** The state as a reader gets it. What is frozen he may have; of anything else a copy, so that he cannot change the actor's. */
+/**
+ * The state as a reader gets it: the actor's own where it is frozen, otherwise a copy, so that the reader cannot change
+ * the actor's.
+ */
 const lender = <S>(schema: Schema.Schema.AnyNoContext, codec: TextCodec.TextCodec<S>): ((state: S) => S) => {
   if (!HeldValue.mayChange(schema)) return (state) => state
   return (state) => {
     if (HeldValue.isPlain(state)) return state
     const copy = Either.map(codec.write(state), ({ asRead }) => asRead)
-    // What no text holds has no copy either; no snapshot is made of it, which says so.
+    // What no text can hold cannot be copied either; the snapshot that fails on it reports that.
     return Either.isRight(copy) && HeldValue.difference(state, copy.right) === undefined ? copy.right : state
   }
 }
@@ -280,7 +283,7 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
     }
   }
 
-  /** What an id that does not fit its schema gives: the same error to all that is asked. */
+  /** For an id that does not fit its schema: every question gets the same error. */
   const unusable = (error: InvalidArgument): Ref<S, Evt, R> => {
     const methods = Object.fromEntries([...commands.tags, "ask"].map((tag) => [tag, () => error]))
     return { ...methods, changes: () => Stream.fail(error), state: error } as never

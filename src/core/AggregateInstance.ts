@@ -31,7 +31,7 @@ export interface CommandOptions {
    * `CommandIdReused`. 1 to 255 characters. Default: a new one.
    */
   readonly commandId?: string
-  /** The version that the aggregate must have when the command is decided, else `VersionMismatch`. */
+  /** The version that the aggregate must have when the command is decided, else `WrongExpectedVersion`. */
   readonly expectedVersion?: number
   /**
    * What "the same command" means where the payload does not say it: the same aggregate, id, command and fingerprint. Default:
@@ -43,9 +43,15 @@ export interface CommandOptions {
    * that decoded a body passes the body on here. Fields that it lacks are not part of what the command is. Default: the payload.
    */
   readonly said?: unknown
-  /** One that an earlier release of your code gave to this command: what was stored under it is recognized. */
+  /**
+   * The fingerprint that an earlier release of your code gave to this command, so that what was stored under it is
+   * recognized.
+   */
   readonly formerFingerprint?: string
-  /** The conversation that the command belongs to. Default: within a reaction that of its event, else the command's own id. */
+  /**
+   * The conversation that the command belongs to. Default: within a reaction that of its event, otherwise the command's
+   * own id.
+   */
   readonly correlationId?: string
   /** The event that caused it, as `STREAM@VERSION`: see `Causation.ts`. Default: within a reaction its event, else none. */
   readonly causationId?: string
@@ -139,7 +145,7 @@ export const of = <S, E extends { readonly _tag: string }>({ codec, commands, le
   const changesOf = ({ id, system }: Target, after: number): Stream.Stream<Step<E>, ReadError | DecodeError> =>
     Stream.suspend(() => {
       let version = Math.max(0, after)
-      // The hash at a place within the stream is not known; what the first event says of it is taken.
+      // The hash at a place within the stream is not known, so the one that the first event names is taken.
       let hash = version === 0 ? EventHash.genesis : undefined
       const next = Effect.gen(function* () {
         const events: Array<Step<E>> = []
@@ -159,7 +165,7 @@ export const of = <S, E extends { readonly _tag: string }>({ codec, commands, le
       )
     })
 
-  // Methods are made when they are asked for: a caller makes an instance for one command, of many that there are.
+  // Methods are made when they are asked for: a caller usually makes an instance for one of many commands.
   return class Instance {
     readonly #target: Target
 

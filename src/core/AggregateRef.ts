@@ -22,7 +22,7 @@ export type Methods<R extends Rpc.Any, Options, Failure> = {
   ) => Effect.Effect<Rpc.Success<K>, Rpc.Error<K> | Failure>
 }
 
-/** Sends the command of this name; its answer tells also whether it was given before. */
+/** Sends the command of this name. The answer also says whether it was given before. */
 export type Ask<R extends Rpc.Any, Options, Failure> = <K extends R["_tag"]>(
   command: K,
   payload: Rpc.PayloadConstructor<Extract<R, { readonly _tag: K }>>,

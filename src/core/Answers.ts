@@ -1,11 +1,12 @@
 /**
- * `Answers` gives each command of an actor its one answer, and those that joined it the same: what was decided, once it is
- * stored; what was stored before; or why there is none. Each answer is counted, and what user code threw is logged.
+ * `Answers` gives each command of an actor its one answer, and the same one to the commands that joined it: what was
+ * decided, once it is stored; what was stored before; or why there is no answer. Each answer is counted, and what user
+ * code threw is logged.
  *
  * Fourth of the five rooms of an actor; `Actor.ts` says which answer follows from what the store says.
  */
 import { Cause, Effect, Either, LogLevel } from "effect"
-import { type RuntimeError, VersionMismatch } from "./ActorError.ts"
+import { type RuntimeError, WrongExpectedVersion } from "./ActorError.ts"
 import type { Host } from "./ActorHost.ts"
 import * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer } from "./ActorSystem.ts"
@@ -47,7 +48,7 @@ export class Answers {
     const joined = this.of.mailbox.forget(pending)
     pending.resume(answer)
     for (const twin of joined) {
-      if (answer instanceof VersionMismatch && twin.ask.expectedVersion !== pending.ask.expectedVersion) {
+      if (answer instanceof WrongExpectedVersion && twin.ask.expectedVersion !== pending.ask.expectedVersion) {
         // It asked for another version, of which this answer says nothing.
         this.of.offer(twin)
       } else {
@@ -59,7 +60,7 @@ export class Answers {
     this.host.answered()
   }
 
-  /** The same error for all of them, which the mailbox no longer holds. */
+  /** Gives all of them the same error. The mailbox no longer holds them. */
   all(batch: ReadonlyArray<Pending>, error: RuntimeError): void {
     for (const pending of batch) {
       this.counters.count(pending.ask.command, "error")
@@ -102,7 +103,7 @@ export class Answers {
     this.resume(pending, answer)
   }
 
-  /** What user code threw when it made the answers: that an answer could not be made is a defect of its own. */
+  /** What user code threw when it made the answers: an answer that cannot be made is a separate defect. */
   defectsOf(decided: ReadonlyArray<Decided>, verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Defect> {
     if (!verdicts.some(({ _tag }) => _tag === "Refused")) return []
     return decided.flatMap(({ pending }, index) => {
@@ -144,5 +145,5 @@ export class Answers {
   }
 }
 
-/** A defect has no place in the log, and its answer none to tell. */
+/** A defect has no place in the log, so its answer names none. */
 const nowhere: Place = { version: 0, position: 0 }

@@ -55,10 +55,13 @@ export type Misfits = ReadonlyMap<ProposedCommand, CommandRefusal>
 const none: Misfits = new Map()
 const invalid = (argument: string, reason: string) => new InvalidArgument({ argument, reason })
 
-/** What is wrong with the requests as such, or else with some of their commands. Needs no store: check before the transaction. */
+/**
+ * What is wrong with the requests as a whole, or with some of their commands. Needs no store: call it before the
+ * transaction.
+ */
 export const check = (requests: ReadonlyArray<AppendRequest>): InvalidArgument | Misfits => {
   let misfits: Map<ProposedCommand, CommandRefusal> | undefined
-  // Most appends hold one command, which has nothing to stand twice with.
+  // Most appends hold one command, and one command cannot be a duplicate.
   const ids = requests.length === 1 && (requests[0]?.commands.length ?? 0) < 2 ? undefined : new Set<string>()
   for (const { streamId, expectedVersion, expectedHash, commands } of requests) {
     // A cast can forge the brand, and the hash relies on what it promises.
@@ -89,7 +92,7 @@ const asExpected = (expected: ExpectedVersion, actual: number): boolean =>
 const dropped: Verdict = { _tag: "Dropped" }
 const unstored: Verdict = { _tag: "Unstored" }
 
-/** What the id says of a command, whatever it decided now; nothing where it is new. */
+/** The verdict that follows from the id alone, whatever the command decided now; none where the id is new. */
 const byId = (
   command: ProposedCommand,
   streamId: StreamId,
@@ -111,7 +114,7 @@ const byId = (
 
 /** What becomes of each command of requests that `check` found sound, and what to write. */
 export const plan = (requests: ReadonlyArray<AppendRequest>, misfits: Misfits, state: LogState): AppendPlan => {
-  // Most appends are to one stream, whose head nothing else asks for.
+  // Most appends are to one stream, whose head no other request of them needs.
   const heads = requests.length > 1 ? new Map<StreamId, Head>() : undefined
   const result: Array<StreamResult> = []
   const rows: Array<StoredEvent> = []

@@ -1,6 +1,7 @@
 /**
- * `Backoff` is how long to wait before something that failed is tried again: doubled for each failure in a row up to a cap,
- * and jittered by 20 % so that those that failed together come back one by one. All that retries in this package counts here.
+ * `Backoff` is how long to wait before something that failed is tried again: doubled for each failure in a row up to a
+ * cap, and jittered by 20 % so that those that failed together come back one by one. Every retry of this package takes
+ * its delays from here.
  *
  * M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
@@ -43,7 +44,10 @@ export const next = (policy: Policy, failures: number): Effect.Effect<number> =>
 export const schedule = (policy: Policy): Schedule.Schedule<number> =>
   Schedule.modifyDelayEffect(Schedule.forever, (retries) => Effect.map(next(policy, retries + 1), Duration.millis))
 
-/** The failures in a row of one thing, and when it may be tried again. One each: a shared one makes the innocent wait. */
+/**
+ * The failures in a row of one thing, and when it may be tried again. Give each thing its own: a shared one makes
+ * others wait for failures that are not theirs.
+ */
 export class Backoff {
   private readonly policy: Policy
   private inARow = 0

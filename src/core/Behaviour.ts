@@ -1,12 +1,15 @@
 /**
- * `Behaviour` is what an aggregate does: plain functions, one for each command and each event of its contract. The compiler finds
- * what is missing or does not fit; the names of the types here are what its message begins with.
+ * `Behaviour` is what an aggregate does: plain functions, one for each command and each event of its contract. The
+ * compiler finds what is missing or does not fit, and its messages begin with the names of the types below.
  */
 import type { Rpc } from "@effect/rpc"
 import type { Effect, Either } from "effect"
 import type { DecideContext, Place } from "./Definition.ts"
 
-/** A `Decision` under a name whose first part the compiler shows where something else is given: what may be. */
+/**
+ * A `Decision` under another name: where something else is returned, the compiler's message begins with this name,
+ * which says what is allowed.
+ */
 export type Decided<_Rule extends string, E, Failure> =
   | Either.Either<ReadonlyArray<E>, Failure>
   | Effect.Effect<ReadonlyArray<E>, Failure>
@@ -25,8 +28,8 @@ type Decide<Name extends string, S, E, R extends Rpc.Any> = {
 declare const rule: unique symbol
 
 /**
- * An `A` under a name whose first part the compiler shows where something else is returned: what is to be. It is an `A` to whoever calls
- * the function; a union alone keeps its name.
+ * An `A` under another name: where something else is returned, the compiler's message begins with this name, which says
+ * what is expected. For callers it is an `A`. It is a union because the compiler keeps the name of no other type.
  */
 export type Returned<Rule extends string, A> = A | (A & { readonly [rule]?: Rule })
 

@@ -48,7 +48,10 @@ export interface CommandCodec {
   readonly tags: ReadonlyArray<string>
   /** Tags of the errors that the commands declare. */
   readonly errorTags: ReadonlySet<string>
-  /** Where a form with versions stands within another, and so has none that anybody could tell; see `StoredForm.isNested`. */
+  /**
+   * Where a form with versions stands within another form, so that its own version is not stored; see
+   * `StoredForm.isNested`.
+   */
   readonly nested: ReadonlyArray<{ readonly command: string; readonly part: "payload" | "success" | "error" }>
   /** A payload from a caller. Fails where it does not fit its schema, or could not be stored and read again. */
   readonly receive: (
@@ -81,7 +84,7 @@ const versioned = (schema: Schema.Schema.AnyNoContext, options?: TextCodec.Optio
 const tagIn = (form: unknown): string | undefined =>
   Json.isPlainObject(form) && typeof form._tag === "string" ? form._tag : undefined
 
-/** Most commands have none of what a list would hold. */
+/** Most commands need no entry in any of these lists. */
 const none: ReadonlyArray<never> = []
 
 const compile = (
@@ -104,7 +107,7 @@ const compile = (
     orders: [StoredForm.fieldsOf(payload), ...formerOrders],
     defaults: PayloadDefaults.of(payload),
     success: versioned(rpc.successSchema as Schema.Schema.AnyNoContext, { refuseExcess: true }),
-    /** An error is an object with a stack, which no schema names. */
+    /** An error is an object with a stack, a field that no schema has. */
     error: TextCodec.make(error as Schema.Schema<unknown, unknown>),
     refusals
   }
@@ -237,7 +240,7 @@ export const make = (
     if (outcome === "success") return Either.mapLeft(read(success, form.right, version), unreadable)
     const errorTag = tagIn(form.right)
     const known = refusals.filter(({ tags }) => tags.includes(errorTag))
-    // One of a newer release has a version that this code does not know under the same tag.
+    // An error of a newer release has the same tag, and a version that this code does not know.
     const members = known.filter(({ tags }) => version > tags.length || tags[version - 1] === errorTag)
     for (const [index, member] of members.entries()) {
       const found = read(member, form.right, version)

@@ -11,14 +11,17 @@ export const maxOwnLength = 1_024
 /** Whether Daybook made it from an event, as reactions do. A client's or an imported one may not begin so. */
 export const isDerived = (id: string): boolean => id.startsWith("\u0001")
 
-/** Whether it is short enough in characters, and not empty. For what else a store asks of it, see `StoredText.ts`. */
+/** Whether it is short enough in characters, and not empty. What else a store requires of it is in `StoredText.ts`. */
 export const fits = (id: string): boolean => id !== "" && id.length <= (isDerived(id) ? maxOwnLength : maxLength)
 
 /** Random bytes, drawn many at a time, of which each id takes 10. */
 const random = new Uint8Array(10 * 256)
 let offset = random.length
 
-/** The text of the last id, written over by the next: to join texts would cost as much again when the whole is first read. */
+/**
+ * The text of the last id, overwritten by the next one: joined strings would have to be flattened when the id is first
+ * read, which costs as much again.
+ */
 const text = Platform.toAscii("00000000-0000-7000-8000-000000000000")
 const digits = Platform.toAscii("0123456789abcdef")
 /** Where each byte of an id has its two digits. */

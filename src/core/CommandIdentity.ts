@@ -28,7 +28,7 @@ export interface Target {
 /** 128 bits of SHA-256, as 32 hexadecimal digits. */
 const digest = (text: string): string => Platform.sha256(text).slice(0, 32)
 
-/** What is the same for all commands of one name: made once, since each command passes here. */
+/** What all commands of one name have in common, made once: every command passes through here. */
 export const addressOf = (aggregate: string, command: string): string =>
   `{"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
 
@@ -45,9 +45,9 @@ export const of = (address: string, id: string, commandId: string, said: string,
     : `${rule}${digest(`${address},"fingerprint":${JSON.stringify(own)},${addressee}}`)}`
 }
 
-/** What a release before rule 2 may have made a fingerprint of. JSON, so that it may travel to another node. */
+/** What a release before rule 2 may have made a fingerprint from. It is JSON, so it can travel to another node. */
 export interface Earlier {
-  /** The fields as they were given and with their defaults, those of them that are JSON. */
+  /** The fields as they were given, with their defaults, as far as they are JSON. */
   readonly given: unknown
   /** The stored form of the same. */
   readonly form: unknown
@@ -88,7 +88,7 @@ const choices = ([first, ...rest]: ReadonlyArray<string>, room = maxPermuted): R
 /** Texts that the earlier rule may have digested. */
 function* texts({ defaulted, form, given, orders }: Earlier): Iterable<string> {
   if (!Json.isPlainObject(form)) {
-    // As it was given too: a schema of today may store another text for the same.
+    // The value as it was given too: today's schema may store it as another text.
     for (const value of [form, given]) if (value !== undefined) yield Json.canonical(value)
     yield ""
     return

@@ -1,22 +1,22 @@
 /**
- * A schema as functions that are as quick as those one would write by hand, for what every event and every command pass.
+ * A schema compiled to functions as fast as hand-written ones, for the path of every event and every command.
  *
- * They take what is plainly right and give exactly what the schema would; whatever else comes, the schema itself looks at,
- * and says what is wrong with it. What is encoded is what JSON gives back: no -0, no key whose value is undefined, and not
- * the object that was given.
+ * They handle values that plainly fit, and return exactly what the schema would. Everything else goes to the schema
+ * itself, which says what is wrong with it. What is encoded is what JSON gives back: no -0, no key whose value is
+ * undefined, and not the object that was given.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
 import * as SchemaParts from "./SchemaParts.ts"
 
-/** What the quick way does not take. */
+/** A value that the fast path does not handle. */
 export const unfit = Symbol("daybook/core/CompiledSchema/unfit")
 type Step = (input: unknown) => unknown
 type Direction = "decode" | "encode"
 
-/** One way through a schema, and what was proved of it. */
+/** One direction through a schema, and what was proved about it. */
 interface Compiled {
   readonly step: Step
-  /** Whether all that it gives is JSON. */
+  /** Whether everything that it returns is JSON. */
   readonly isJson: boolean
   /** Whether what it encodes is also what the schema decodes from that, so that it need not be checked. */
   readonly isExact: boolean
@@ -51,7 +51,7 @@ const literal = ({ literal }: SchemaAST.Literal, { direction }: Context): Compil
     : passing(isLiteral)
 }
 
-/** The schema's own way, for the kinds that have no quick one. */
+/** The schema itself, for kinds of schema without a fast path. */
 const interpret = (ast: SchemaAST.AST, { direction, refuseExcess }: Context): Compiled => {
   const schema = Schema.make<unknown, unknown>(ast)
   const options = excessOf(refuseExcess)
@@ -121,7 +121,7 @@ const transformation = (ast: SchemaAST.Transformation, context: Context): Compil
       const before = from.step(input)
       if (before === unfit) return unfit
       const after = change(before as never, SchemaAST.defaultParseOption, ast, input as never)
-      // An effect is not for this way either.
+      // An effect cannot take the fast path either.
       return Either.isEither(after) && Either.isRight(after) ? to.step(after.right) : unfit
     },
     isJson: to.isJson,
@@ -277,13 +277,13 @@ export const decodeUnknownEither = <A, I>(schema: Schema.Schema<A, I>): Parse<A>
 }
 
 export interface Encoder<I> extends Pick<Compiled, "isExact" | "isJson"> {
-  /** The quick way: the encoded value, or `unfit`, which says nothing of whether the value fits. */
+  /** The fast path: the encoded value, or `unfit`, which does not say whether the value fits the schema. */
   readonly quick: (value: unknown) => I | typeof unfit
   /** As `Schema.encodeUnknownEither`. What it gives may hold what JSON cannot. */
   readonly slow: Parse<I>
 }
 
-/** `isExact` and `isJson` hold of what the quick way gives. */
+/** `isExact` and `isJson` describe what the fast path returns. */
 export const encoder = <A, I>(schema: Schema.Schema<A, I>, options: EncodeOptions = {}): Encoder<I> => {
   const { isExact, isJson, step } = compile(schema.ast, { ...options, direction: "encode" })
   return {

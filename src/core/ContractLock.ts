@@ -1,7 +1,7 @@
 /**
  * `ContractLock` remembers what an aggregate stores: its events, of each command the payload, the success and each
  * error that is kept, and the states of its snapshots, each with every version of its form and with what examples of it
- * read as. What changes without a version of its own is found before a release acts on it. It is a value for a file
+ * read as. A form that changes without a new version is found before a release acts on it. It is a value for a file
  * beside the code.
  */
 import type { Rpc } from "@effect/rpc"
@@ -25,7 +25,10 @@ const LockedEvent = Schema.Struct({
 })
 const LockedCommand = Schema.Struct({
   name: Schema.String,
-  /** Set when no release has the command any more. Its answers are there, so that one of its name must read them. */
+  /**
+   * Set when no release has the command any more. Its answers are still stored, so a new command of the same name must
+   * be able to read them.
+   */
   removed: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   payload: Schema.Struct({
     /**
@@ -57,7 +60,7 @@ export const ContractLock = Schema.Struct({
 })
 export type ContractLock = typeof ContractLock.Type
 
-/** An aggregate, as far as its lock goes; the class of an aggregate is one. */
+/** The part of an aggregate that its lock needs; the class of an aggregate has all of it. */
 export interface Locked {
   readonly aggregate: string
   readonly events: ReadonlyArray<Event.Any>
@@ -138,8 +141,8 @@ const declaredState = (aggregate: string, schema: AnySchema): Declared => ({
 })
 
 /**
- * What the aggregate stores. `before` is its lock so far: what stays true of it, such as a command that was removed, is
- * kept.
+ * What the aggregate stores. `before` is its lock so far; what remains true of it, for example a command that was
+ * removed, is kept.
  */
 export const of = (aggregate: Locked, before?: ContractLock): ContractLock => {
   const { aggregate: name, commands = [], events, snapshot, state, transientErrors = [] } = aggregate

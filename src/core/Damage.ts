@@ -4,7 +4,7 @@
  * is given first, so that every reader comes as far as the log is sound.
  *
  * An event's own hash shows whether it is what was appended; its link, that nothing is missing before it in its stream.
- * Reading without these checks is a door of its own: see `sql/UnverifiedLog.ts`.
+ * The one way to read without these checks is `sql/UnverifiedLog.ts`.
  */
 import { Either } from "effect"
 import * as EventHash from "./EventHash.ts"
@@ -72,7 +72,7 @@ const checked = (
 export const logPage = (rows: ReadonlyArray<StoredEvent>, limit: number): Either.Either<EventPage, StreamDamaged> =>
   checked(rows, limit, ofEvent)
 
-/** A page of one stream, likewise. The link of its first event to the page before is the reader's to check. */
+/** The same for a page of one stream. Its reader checks the link of its first event to the page before. */
 export const streamPage = (
   rows: ReadonlyArray<StoredEvent>,
   { backwards, from, limit }: Page.StreamBounds

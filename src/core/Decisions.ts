@@ -5,13 +5,14 @@
  * - What a command decided is taken into the running state whole or not at all.
  * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is decided on the
  *   same state. Only where `evolve` threw it stops: what that may have left in the state is not known.
- * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no mate makes it run again.
+ * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no other command makes
+ *   it run a second time.
  * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a batch.
  *
  * Second of the five rooms of an actor; how a state is loaded is in `Recovery.ts`.
  */
 import { Cause, Duration, Effect, Either, Exit } from "effect"
-import { DecisionTimedOut, type RuntimeError, VersionMismatch } from "./ActorError.ts"
+import { DecisionTimedOut, type RuntimeError, WrongExpectedVersion } from "./ActorError.ts"
 import type { Host, Watched } from "./ActorHost.ts"
 import type * as ActorMetrics from "./ActorMetrics.ts"
 import type { Answer, Ask } from "./ActorSystem.ts"
@@ -30,7 +31,10 @@ export interface Decided {
   readonly proposed: ProposedCommand
   /** The running state after it. */
   readonly after: unknown
-  /** The answer, once the append ended: at the place of what was stored, or at the stream's head for what is not kept. */
+  /**
+   * The answer, once the append ended: with the place of what was stored, or with the stream's head where nothing is
+   * kept.
+   */
   readonly answer: (at: Place) => Effect.Effect<Answer, RuntimeError>
   /** `defect`: user code threw, and the command is not decided again. */
   readonly result: Exclude<ActorMetrics.Result, "replayed">
@@ -94,7 +98,7 @@ export class Decisions {
     return this.thrown
   }
 
-  /** The command of which nothing is known yet but its id, to look that up before its decision runs. */
+  /** The command with only its id, to look that up before its decision runs. */
   lookUp({ pending }: Effectful): Decided {
     return unstored(pending, "error", () => Effect.dieMessage("a look-up is not an answer"), this.running)
   }
@@ -117,7 +121,7 @@ export class Decisions {
       const { version } = this
       if (expected !== undefined && expected !== version) {
         const { streamId } = decider
-        this.fail(pending, new VersionMismatch({ streamId, expected, actual: version }))
+        this.fail(pending, new WrongExpectedVersion({ streamId, expected, actual: version }))
         continue
       }
       let decision: Decision<{ readonly _tag: string }, unknown>
@@ -199,7 +203,8 @@ export class Decisions {
       const { characters, events, state } = staged.right
       const decided = success(definition, pending, events, state)
       const version = this.version + events.length
-      // It was dropped behind one whose answer could not be made, or might have been: what follows shall not rest on it in vain.
+      // It was dropped behind a command whose answer could not be made, or might be again: nothing else in this batch
+      // should rest on it.
       if (pending.isAgain && !this.hasAnswer(decided, version)) return
       this.decided.push(decided)
       this.events += events.length
@@ -212,7 +217,10 @@ export class Decisions {
     }
   }
 
-  /** Makes the answer at the place that it has unless another writer comes before, and fails the command where that fails. */
+  /**
+   * Makes the answer for the place that it will have unless another writer is first, and fails the command where that
+   * fails.
+   */
   private hasAnswer({ pending, proposed }: Decided, version: number): boolean {
     const { committed } = this
     try {

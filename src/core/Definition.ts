@@ -13,7 +13,7 @@ export interface DecideContext {
   readonly id: string
   /** Version of the state that it decides on. */
   readonly version: number
-  /** Milliseconds since 1970-01-01 UTC, once for all commands that are decided together. */
+  /** Milliseconds since 1970-01-01 UTC, the same for all commands that are decided together. */
   readonly now: number
   readonly commandId: string
   readonly correlationId: string
@@ -51,7 +51,10 @@ export interface Definition<S, E extends { readonly _tag: string }> {
   readonly initial: S
   /** Throws where the behaviour does. */
   readonly evolve: (state: S, event: E) => S
-  /** The state as a recovery would give it, of which `before` is one, without a look at what both share. */
+  /**
+   * The state as a recovery would give it. `before` is a state that has this form already; parts that both share are
+   * not looked at.
+   */
   readonly hold: (state: S, before?: S) => S
   readonly decide: (command: string, payload: unknown, state: S, context: DecideContext) => Decision<E, unknown>
   readonly reply: (command: string, state: S, at: Place) => unknown

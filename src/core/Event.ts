@@ -29,7 +29,7 @@ export interface Fate {
   readonly split: (last: never, metadata: EventMetadata) => ReadonlyArray<Piece<string>>
 }
 
-/** The forms are those of its fields, without `_tag`; its upcasters get the event's metadata too. */
+/** Its forms cover its fields, without `_tag`; its upcasters also get the event's metadata. */
 export interface EventType<Tag extends string, A, I> extends History {
   readonly tag: Tag
   /** Names under which it was stored before it was renamed. */
@@ -57,9 +57,9 @@ export interface EventOfFields<Tag extends string, F extends Fields>
   /** The same event under another name from now on. What was stored under the old one is read under the new one. */
   readonly renamed: <const New extends string>(tag: New) => EventOfFields<New, F>
   /**
-   * What it became: each stored event reads as these pieces, in their order, all of its one place in the log. Pieces are in
-   * the stored form of the version of their type that `stored` is called on; to keep that version when the type gets a next
-   * one, keep the version in a constant of its own.
+   * What it became: each stored event reads as these pieces, in this order, all at its one place in the log. Each piece
+   * is in the stored form of the version on which `stored` is called; so that it stays in that form when the type gets
+   * a next version, keep this version in a constant.
    */
   readonly split: <T extends Any>(
     targets: ReadonlyArray<T>,
@@ -101,7 +101,7 @@ const build = <Tag extends string, F extends Fields>(parts: Parts<Tag, F>): Even
     make: (values: object) => ({ _tag: tag, ...values }),
     next: (next: Fields, upcast: Upcast) =>
       build({ tag, fields: next, formerTags, forms: [...forms, form(next)], upcasts: [...upcasts, upcast] }),
-    // It may get back a name that it had.
+    // It may get back one of its former names.
     renamed: (name: string) =>
       build({ ...parts, tag: name, formerTags: [...formerTags, tag].filter((former) => former !== name) }),
     split: (targets: Fate["targets"], split: Fate["split"]) => ({ ...type, fate: { targets, split } }),

@@ -23,7 +23,7 @@ export interface Storable<E> extends EncodedEvent {
 }
 
 export interface EventCodec<E extends { readonly _tag: string }> {
-  /** Refuses what could not be read again too, so that it is not first met when it stands in the log. */
+  /** Also refuses what could not be read again, so that it is found before it is in the log. */
   readonly encode: (event: E) => Either.Either<Storable<E>, UnencodableEvent>
   /**
    * Upcasts and decodes: one event, several where it was split, none where it was retired. All of them are one step in

@@ -1,6 +1,6 @@
 /**
- * `EventOwner` knows which aggregates use an event, so that a reader that names one gets it from there alone. The name of an
- * event says nothing of that: another aggregate may have an event of the same name.
+ * `EventOwner` knows which aggregates use an event, so that a reader that names one gets it from that aggregate alone.
+ * The event's name does not say: another aggregate may have an event of the same name.
  */
 import type * as Event from "./Event.ts"
 

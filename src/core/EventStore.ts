@@ -8,7 +8,8 @@
  * - of two appends that expect the same version one succeeds, the other is a `VersionConflict`; so is one that expects
  *   another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
- * - an event that is not what was appended is never given: its reader gets those before it, and then `StreamDamaged`;
+ * - an event that is not what was appended is never returned: the reader gets those before it, and then
+ *   `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
  * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays, as `RecordedAt.ts` says.
  *
@@ -40,18 +41,20 @@ export type ExpectedVersion = number | "any" | "noStream" | "exists"
 export interface ProposedCommand {
   /** See `CommandId.fits`. */
   readonly commandId: string
-  /** Whether the id was made for this command, so that none of this name can have been stored: spares its look-up. */
+  /** Whether the id was made for this command, so that nothing can be stored under it: this spares a look-up. */
   readonly isNew: boolean
   /** The command's name in its aggregate. */
   readonly command: string
-  /** What is the same command: the same id with another fingerprint, or for another stream, is `CommandIdReused`. */
+  /**
+   * Says what the same command is: the same id with another fingerprint, or for another stream, is `CommandIdReused`.
+   */
   readonly fingerprint: string
   /** Whether a stored fingerprint that differs was made of this command by an earlier rule. Default: none was. */
   readonly recognizes?: ((fingerprint: string) => boolean) | undefined
   readonly correlationId: string
   readonly causationId: string | null
   readonly traceparent: string | null
-  /** Who sent it. Default: nobody that is named. */
+  /** Who sent it. Default: unknown. */
   readonly principal?: string | null | undefined
   /** Whether it is `CommandIdReused` where the id is stored of another principal; see `Principal.ts`. Default: no. */
   readonly isPersonal?: boolean | undefined
@@ -84,8 +87,9 @@ export interface AppendRequest {
   readonly streamId: StreamId
   readonly expectedVersion: ExpectedVersion
   /**
-   * Hash of the last event that the writer knows, where it expects a version of its own: another event in its place, as after
-   * a stream was cut and rewritten, is a `VersionConflict` too. `AppendPlan.noHead`'s at version 0. Default: any.
+   * Hash of the last event that the writer knows, where it expects a certain version: another event in its place, for
+   * example after a stream was cut and rewritten, is a `VersionConflict` too. `AppendPlan.noHead`'s at version 0.
+   * Default: any.
    */
   readonly expectedHash?: string
   readonly commands: ReadonlyArray<ProposedCommand>
@@ -151,7 +155,10 @@ export type AppendResult = ReadonlyArray<StreamResult>
 /** Why nothing of an append was written, or why that is not known. */
 export type AppendError = InvalidArgument | StoreUnavailable | OutcomeUnknown
 
-/** The first reason for which something of an append is not written; for an append of one command, all there is to know. */
+/**
+ * The first reason why something of an append is not written. For an append of one command that is all there is to
+ * know.
+ */
 export const failureOf = (result: AppendResult): VersionConflict | CommandRefusal | undefined => {
   for (const { conflict, verdicts } of result) {
     for (const verdict of verdicts) if (verdict._tag === "Refused") return verdict.error
@@ -192,7 +199,7 @@ export interface Operated {
   readonly replayed: boolean
 }
 
-/** Where an append waits for its turn, for a caller that may give it up. */
+/** The place of an append that waits for its turn, for a caller that may give it up. */
 export interface QueuePlace {
   /**
    * Set by a store in which appends wait. Takes the append out of its queue and gives whether it was in time: then nothing of it
@@ -212,8 +219,8 @@ export interface DirectAppend {
 export interface Append {
   (requests: ReadonlyArray<AppendRequest>, place?: QueuePlace): Effect.Effect<AppendResult, AppendError>
   /**
-   * The same without a fiber, for a caller that has none and no transaction: calls back once with the answer. Left out by a store
-   * whose appends are effects by nature, and so by one that puts an append of its own in another's place.
+   * The same without a fiber, for a caller that has neither a fiber nor a transaction: calls back once with the answer.
+   * A store whose appends are effects by nature leaves it out, and so does one that wraps another store's append.
    */
   readonly direct?: (append: DirectAppend, answered: (answer: Exit.Exit<AppendResult, AppendError>) => void) => void
 }
@@ -301,7 +308,10 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      * where anything of it cannot be written.
      */
     readonly append: Append
-    /** Adds the entry of an operation to the journal; one of an epoch raises the log's. Under its key once: as `operate`. */
+    /**
+     * Adds the entry of an operation to the journal; an entry of an epoch raises the log's. Under one key it is done
+     * once, as with `operate`.
+     */
     readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError | OperationError>
     /**
      * Does what an operator asked for and adds the operation's entry, in one transaction: both or neither. `work` gives the
@@ -392,8 +402,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
 >() {}
 
 /**
- * The question to an aggregate, which dies at once where its caller is within a transaction of the store. An actor's append is
- * made by the actor's own fiber, so the store cannot see it by itself.
+ * A question to an aggregate, which dies at once where its caller is within a transaction of the store. The store
+ * cannot see that by itself, since an actor's append does not run in the caller's fiber.
  */
 export const outsideTransaction = <A, E, R>(
   store: EventStore["Type"],

@@ -86,7 +86,8 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
       if (misfits instanceof InvalidArgument) return yield* misfits
       const now = yield* Clock.currentTimeMillis
 
-      // No yield from here to the last write but to fail: the check and the write are one step for every other fiber.
+      // From here to the last write nothing yields except to fail: for every other fiber the check and the write are
+      // one step.
       const last = end()
       const {
         entries,
@@ -147,7 +148,7 @@ const make = Effect.fnUntraced(function* (maxClockLead: number) {
         const { hash, position, version } = streams.get(streamId)?.at(-1) ?? AppendPlan.noHead
         return { version, position, hash }
       }),
-    // Nothing of it can be damaged: its events are what was appended, frozen.
+    // Nothing in it can be damaged: its events are what was appended, frozen.
     vouches: () => Effect.succeed(false),
     listStreams: (options) =>
       Effect.map(Page.listBounds(options), ({ prefix, after, limit }) => {

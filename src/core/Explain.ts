@@ -1,9 +1,10 @@
 /**
- * `Explain` tells how a state came to be: the history of one stream, version by version, with what each event changed in the state,
- * who caused it and under which entry of the journal. And of a command it tells what became of it, and why it was refused.
+ * `Explain` reports how a state came to be: the history of one stream, version by version, with what each event changed
+ * in the state, who caused it and under which entry of the journal. `ExplainCommand.ts` does the same for a command.
  *
- * It reads through the verified door and folds as an actor does, so it fails where the stream is damaged. It writes nothing, and
- * holds one page. States are told in their stored form, in which a path is the same as in a snapshot or over HTTP.
+ * It reads only verified events and folds them as an actor does, so it fails where the stream is damaged. It writes
+ * nothing, and holds one page in memory. States are in their stored form, so a path is the same as in a snapshot or
+ * over HTTP.
  */
 import { Effect, Either, type SchemaAST } from "effect"
 import type { NoSuchVersion, UnstorableState } from "./ActorError.ts"
@@ -83,7 +84,9 @@ export interface Options {
 /** Most steps of one page. */
 export const maxSteps = 1_000
 
-/** Most text of the changes and values of one page, in UTF-16 code units; the first step comes however much it tells. */
+/**
+ * Most text of the changes and values of one page, in UTF-16 code units; the first step is returned however long it is.
+ */
 const maxCharacters = 4 * 1_048_576
 
 export type ExplainError =

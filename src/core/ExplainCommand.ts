@@ -33,7 +33,10 @@ export type NotComputed =
 
 /** After which event a refused command would have passed. */
 export type WouldPass =
-  /** The command would have passed from this version on. On the very state that it was refused on, where the code has changed since. */
+  /**
+   * The command would have passed from this version on. It is the version on which it was refused where the code has
+   * changed since.
+   */
   | { readonly _tag: "After"; readonly version: number; readonly type: string | null }
   /** It would have been refused on each state up to this version: the last one, unless `isEnd` is false. */
   | { readonly _tag: "Never"; readonly upTo: number; readonly isEnd: boolean }
@@ -91,7 +94,7 @@ export const replayable = (
   )
 }
 
-/** What decide says of a command on a state: its events, its error, or why it says nothing. */
+/** What `decide` returns for a command on a state: its events, its error, or why it returns neither. */
 export type Redecided =
   | { readonly _tag: "Events"; readonly events: ReadonlyArray<{ readonly _tag: string }> }
   | { readonly _tag: "Refused"; readonly error: unknown }
@@ -115,7 +118,7 @@ export const redecide = (
   }
 }
 
-/** What a decision may know, as it was given with the command then, at another version and time. */
+/** What a decision may know: what was given with the command then, at another version and time. */
 export const contextOf = (entry: Journal.JournalEntry, id: string, version: number, now: number): DecideContext => {
   const { causationId, commandId, correlationId, metadata, principal } = entry
   const own = commandId ?? ""
@@ -171,8 +174,8 @@ const search = Effect.fnUntraced(function* (
 })
 
 /**
- * What became of the command, which is one of this aggregate. Undefined where none has this id: a refusal that is not kept was never
- * stored.
+ * What became of a command of this aggregate. Undefined where no command has this id: a refusal that is not kept was
+ * never stored.
  */
 export const explain = (
   definition: AnyDefinition,

@@ -1,6 +1,7 @@
 /**
- * `FaultLog` says of an error what a log may hold: its kind and where it arose, never what it says. The messages of schemas and
- * parsers quote what they were given, and those of a decision may, so that owners and amounts would stand in the log.
+ * `FaultLog` logs what may be logged about an error: its kind and where it arose, never its message. The messages of
+ * schemas and parsers quote what they were given, and those of a decision may, so owners and amounts would end up in
+ * the log.
  */
 import { Cause, Effect, type LogLevel, ParseResult, Predicate } from "effect"
 import * as ActorError from "./ActorError.ts"
@@ -79,7 +80,7 @@ export const describe = (cause: Cause.Cause<unknown>): string => {
   return errors.length === 0 ? "an interruption" : errors.map(ofAll).join("\nand ")
 }
 
-/** Logs what went wrong. A logger that throws ends no fiber that has something to report. */
+/** Logs what went wrong. A logger that throws does not end the fiber that reports. */
 export const report = (
   level: LogLevel.LogLevel,
   message: string,

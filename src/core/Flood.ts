@@ -1,6 +1,6 @@
 /**
- * `Flood` bounds what an outage writes into the log. The first of each kind are told one by one, with all that is known; those
- * that follow within the window are counted, and told as one number when it is over.
+ * `Flood` bounds what an outage writes into the log. The first of each kind are logged one by one, with all that is
+ * known; those that follow within the window are counted, and logged as one number when it is over.
  */
 interface Kind {
   told: number
@@ -33,7 +33,10 @@ const summaryOf = (kind: string, { mark, since, untold }: Kind, now: number): Su
   seconds: Math.round((now - since) / 1_000)
 })
 
-/** Kinds that are told apart; more are one. They are few where the code makes them, and this bounds them where it does not. */
+/**
+ * Most kinds that are told apart; beyond that, all others are one kind. Kinds that come from the code are few; this
+ * bounds the others.
+ */
 const maxKinds = 256
 const others = "others"
 
@@ -55,7 +58,9 @@ export class Flood {
     return made
   }
 
-  /** Undefined when it is to be told. Else it was counted, and this is the mark of the last one that was told. */
+  /**
+   * Undefined when it is to be logged. Otherwise it was counted, and this is the mark of the last one that was logged.
+   */
   note(kind: string, mark: string, now: number): string | undefined {
     const found = this.find(kind, now)
     if (found.told >= this.options.burst) {
@@ -84,7 +89,8 @@ export class Flood {
   }
 
   /**
-   * Everything that was counted and not told, whether its window is over or not: for the end, after which nothing asks.
+   * Everything that was counted and not logged, whether its window is over or not: for the end of the process, after
+   * which nothing asks.
    */
   rest(now: number): ReadonlyArray<Summary> {
     const rest = [...this.kinds].flatMap(([kind, found]) => (found.untold === 0 ? [] : [summaryOf(kind, found, now)]))

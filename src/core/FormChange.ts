@@ -1,4 +1,4 @@
-/** `FormChange` says in which fields a stored form, as `SchemaForm` writes it, is another one than it was. */
+/** `FormChange` says in which fields a stored form, as `SchemaForm` writes it, differs from what it was. */
 import * as Json from "./Json.ts"
 import * as SchemaForm from "./SchemaForm.ts"
 

@@ -1,6 +1,7 @@
 /**
- * `HeldValue` keeps what memory holds equal to what a recovery would give: a state has no key whose value is undefined and no
- * -0, since no text has them, and no code changes one in place, since what was decided on it may yet fail to be stored.
+ * `HeldValue` keeps what memory holds equal to what a recovery would give. A state has no key whose value is undefined
+ * and no -0, since neither can be stored as text; and it is frozen, since what was decided on it may yet fail to be
+ * stored.
  *
  * It looks into plain objects and lists. What else a schema may decode (dates, maps, instances of classes) is left alone.
  */
@@ -139,7 +140,10 @@ export const freeze = <S>(value: S, before?: unknown): S => {
   return value
 }
 
-/** What is left of `room`, in characters, for all of the value; below 0 where there is too little, and the rest was not looked at. */
+/**
+ * What is left of `room`, in characters, after the whole value; below 0 where the room was too small, and then the rest
+ * was not looked at.
+ */
 const roomBehind = (room: number, value: unknown, depth: number): number => {
   if (typeof value === "string") return room - value.length - 2
   if (typeof value !== "object" || value === null || depth > Json.maxDepth) return room - 1
@@ -153,9 +157,9 @@ const roomBehind = (room: number, value: unknown, depth: number): number => {
 }
 
 /**
- * Whether the value is larger than this many characters, by a look at it that ends there: a text of tens of megabytes
- * holds the process for too long to make it only to see its length. At least what it finds is in the text of a plain
- * value.
+ * Whether the value is larger than this many characters. It stops looking there: making a text of tens of megabytes
+ * only to see its length would hold the process for too long. The text of a plain value is never shorter than what this
+ * counts.
  */
 export const isLargerThan = (characters: number, value: unknown): boolean => roomBehind(characters, value, 0) < 0
 
@@ -183,7 +187,7 @@ export const mayChange = (schema: Schema.Schema.AnyNoContext): boolean =>
     ["Declaration", "UnknownKeyword", "AnyKeyword", "ObjectKeyword"].includes(_tag)
   )
 
-/** Whether 0 stands in one where -0 stands in the other, which equality by value does not see. */
+/** Whether one value has 0 where the other has -0, which equality by value does not see. */
 const isOtherZero = (left: unknown, right: unknown, depth = 0): boolean =>
   typeof left === "object" && left !== null && typeof right === "object" && right !== null
     ? depth > Json.maxDepth ||

@@ -110,7 +110,9 @@ export const genesis = (logId: string): string => sha256(`daybook log ${logId}`)
 /** A text is its length in UTF-16 code units, a colon and itself; one that is absent is a hyphen alone. */
 const text = (value: string | null): string => (value === null ? "-" : `${value.length}:${value}`)
 
-/** Of what most commands do not have: correlation, cause, trace, principal, metadata, and digest of the payload. */
+/**
+ * The fields that most commands do not have: correlation, cause, trace, principal, metadata, and digest of the payload.
+ */
 const context = (entry: Omit<JournalEntry, "hash">): string => {
   const { causationId, correlationId, metadata, payloadDigest, principal, traceparent } = entry
   const isPlain = correlationId === null && causationId === null && traceparent === null && principal === null
@@ -127,7 +129,7 @@ const context = (entry: Omit<JournalEntry, "hash">): string => {
 export const compute = (entry: Omit<JournalEntry, "hash">): string => {
   const { answer, answerVersion, command, commandId, eventHash, events, fingerprint, kind } = entry
   const { outcome, position, previousHash, recordedAt, rule, sequence, streamId, version } = entry
-  // Each step of a template makes a string: few large ones.
+  // Each part of a template makes a string, so there are few, large parts.
   const before = `${previousHash.length}:${previousHash}${sequence};${rule};${kind.length}:${kind}`
   const what = `${text(commandId)}${text(streamId)}${text(command)}${text(fingerprint)}${text(outcome)}`
   const answered = `${answer.length}:${answer}${answerVersion};${version};${position};`
@@ -258,7 +260,10 @@ export const wrongOperation = (operation: ProposedOperation): InvalidArgument | 
   return undefined
 }
 
-/** What is the same operation under a key: who did what with what, and why. 128 bits of SHA-256, in hexadecimal digits. */
+/**
+ * Says what the same operation under one key is: who did what, with what, and why. 128 bits of SHA-256, in hexadecimal
+ * digits.
+ */
 const operationFingerprint = ({ detail, kind, name, principal, reason = null }: ProposedOperation): string =>
   sha256(`${kind}${text(name)}${text(detail)}${text(principal)}${text(reason)}`).slice(0, 32)
 

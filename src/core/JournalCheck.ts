@@ -1,7 +1,7 @@
 /**
- * `JournalCheck` reads a journal and the events of its log side by side and says where they are not what was stored: an entry
- * that does not match its hash or does not follow the one before, in its time either, an event without its entry, an entry without its events, and
- * a log that does not extend a head that was noted before.
+ * `JournalCheck` reads a journal and the events of its log side by side and says where they are not what was stored: an
+ * entry that does not match its hash, or does not follow the entry before it in sequence or time; an event without its
+ * entry; an entry without its events; and a log that does not extend a head that was noted before.
  *
  * Memory holds one page of each. Whether an event matches its own hash and its stream's chain, `onEvent` checks.
  */

@@ -1,4 +1,7 @@
-/** `Json` tells where a value would not come back from JSON as it went in, and writes what would in one form only. */
+/**
+ * `Json` finds where a value would not come back from JSON as it went in, and writes values that would in one canonical
+ * form.
+ */
 
 /** How deep a value may nest, in levels. JSON and schemas recurse; the stack is not theirs to exhaust. */
 export const maxDepth = 256
@@ -16,7 +19,7 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null
 }
 
-/** Codecs for what is often meant to be stored, by the name of its class. `Storable.ts` says the same in types. */
+/** Codecs for classes that people often try to store, by the class's name. `Storable.ts` says the same in types. */
 const codecs: ReadonlyMap<string, string> = new Map([
   ["Date", "Schema.Date"],
   ["Map", "Schema.Map"],

@@ -3,7 +3,7 @@
  * version of that form. The entry vouches for the text by its digest and stays when the text is removed, so that personal data
  * need not be kept for as long as the log; a digest of little data can be guessed.
  *
- * What asks later why a command was refused, or what it would do now, decides it again from here: see
+ * To find out later why a command was refused, or what it would do now, it is decided again from this payload: see
  * `ExplainCommand.ts`, `WhatIf.ts`.
  */
 import { Either } from "effect"

@@ -1,6 +1,6 @@
 /**
- * `Limits` checks the limits of a runtime where they are made: each against its range, with which it would hang or spin, and
- * against those that it belongs to, such as a wait that must end before the one around it.
+ * `Limits` checks the limits of a runtime where they are made: each against the range outside of which the runtime
+ * would hang or spin, and against related limits, for example a wait that must end before the one around it.
  */
 import { Duration } from "effect"
 
@@ -13,7 +13,7 @@ export interface Bound {
   readonly value: number
 }
 
-/** Two limits that belong together, and what goes wrong otherwise. The first is the lesser one. */
+/** Two limits that belong together, the smaller one first, and what goes wrong otherwise. */
 export type Relation<L> = readonly [
   lesser: keyof L & string,
   how: "<" | "<=",

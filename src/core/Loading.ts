@@ -1,7 +1,8 @@
 /**
  * `Loading` reads one stream to its end, for an actor or a read. Each page is read in its turn among all that recover
- * (`RecoveryQueue`), and each has its time from then on; so a long stream is loaded however long it takes, as long as it comes
- * on, and one that comes no further ends. What was read is kept: after a fault the next attempt goes on from there.
+ * (`RecoveryQueue`), and has its own time limit from then on. So a long stream is loaded however long it takes while it
+ * makes progress, and one without progress is given up. What was read is kept: after a fault the next attempt goes on
+ * from there.
  */
 import { Duration, Effect } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
@@ -13,7 +14,7 @@ import * as Replay from "./Replay.ts"
 import type { SnapshotStore } from "./SnapshotStore.ts"
 import type { StreamId } from "./StreamId.ts"
 
-/** What all that load share. */
+/** What all loads share. */
 export interface Host {
   readonly limits: ActorLimits
   readonly store: EventStore["Type"]
@@ -39,7 +40,7 @@ export class Loading {
   private progress: Replay.Progress<unknown> | undefined
   /** Pages that it has read. */
   pages = 0
-  /** When it is given up unless it comes on; undefined while it waits for its turn. */
+  /** When it is given up unless it makes progress; undefined while it waits for its turn. */
   deadline: number | undefined
 
   /** From the newest snapshot, or from a state of the stream. */

@@ -80,7 +80,7 @@ export const partSize = 5_000
 /** Streams of one part of the snapshots. */
 export const snapshotPart = 1_000
 
-/** Longest streams and so on that are told. */
+/** How many of the longest streams, largest events and so on are listed. */
 export const top = 10
 
 const dayOf = (day: number): string => new Date(day * 86_400_000).toISOString().slice(0, 10)

@@ -5,9 +5,9 @@
  *     const Noted = Metadata.make(Schema.Struct({ tenant: Schema.String, channel: Schema.Literal("web", "pump") }))
  *     yield* tanks("north").Fill({ litres: 40 }).pipe(Noted.provide({ tenant: "acme", channel: "pump" }))
  *
- * As `Principal.ts` it stands in the caller's context, travels with the command and is in its entry of the journal,
- * under the entry's hash. It is not part of which command it is: a retry with other metadata is the same command, and
- * the first stays.
+ * Like the principal (`Principal.ts`) it is in the caller's context, travels with the command and is in its entry of
+ * the journal, under the entry's hash. It is not part of a command's identity: a retry with other metadata is the same
+ * command, and the first metadata stays.
  */
 import { Context, Effect, Either, type Schema } from "effect"
 import * as StoredText from "./StoredText.ts"
@@ -22,7 +22,10 @@ export class CurrentMetadata extends Context.Reference<CurrentMetadata>()("daybo
 export interface Metadata<A> {
   /** Its JSON text, at most `StoredText.maxMetadataBytes` of it. */
   readonly write: (value: A) => Either.Either<string, InvalidArgument>
-  /** What an entry of the journal has, or `decide` is told. Left where an entry has none of this form, as before it was declared. */
+  /**
+   * Reads it from an entry of the journal, or from what `decide` is given. A left where there is none of this form, for
+   * example from before it was declared.
+   */
   readonly read: (text: string | null) => Either.Either<A, InvalidArgument>
   /** Notes this with the commands of an effect. Fails with `InvalidArgument` where it does not fit. */
   readonly provide: (value: A) => <B, E, R>(effect: Effect.Effect<B, E, R>) => Effect.Effect<B, E | InvalidArgument, R>

@@ -2,7 +2,7 @@
  * `OtherMoment` runs a function as if at another time and with other random numbers. What it gives differs from what it
  * gives now exactly where it does not come from its input.
  *
- * The function must not wait: for as long as it runs, the process has that time.
+ * The function must not wait: while it runs, the whole process sees that time.
  */
 
 /** Far enough that the day, the month and the year are others too. */

@@ -1,7 +1,7 @@
 /**
- * `Patience` ends waits at their deadline, even for what does not let itself be interrupted. Each is a fiber and an entry in a
- * list that somebody looks at now and then: a timeout of Effect is three fibers and a timer, more than all else that a cold
- * start or a read takes.
+ * `Patience` ends waits at their deadline, even where what they wait for cannot be interrupted. A wait costs a fiber
+ * and an entry in a list that is looked at now and then. A timeout of Effect costs three fibers and a timer, more than
+ * everything else in a cold start or a read.
  */
 import { Effect, type Fiber } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * `PayloadRetention` removes the payloads of commands that are kept no longer, as `payloadRetention` of `ActorConfig` says: few at a
- * time, so that commands go on, and each time as an operation in the journal. Any number of processes may do it.
+ * `PayloadRetention` removes payloads of commands once they are older than `payloadRetention` of `ActorConfig`: a few
+ * at a time, so that commands go on, and each time as an operation in the journal. Any number of processes may do it.
  */
 import { Clock, Duration, Effect, Layer, LogLevel } from "effect"
 import { ActorConfig } from "./ActorConfig.ts"

@@ -1,7 +1,7 @@
 /**
  * `Permits` lets a bounded number of effects run at once; the others wait in their order. Each release wakes one of
- * them; Effect's semaphore wakes all that wait, so that 10,000 actors that start together would cost it a hundred
- * million steps. An effect that takes long may be relieved of its place: it goes on, and the next one is let in.
+ * them. Effect's semaphore wakes all, so 10,000 actors that start together would cost it a hundred million steps. An
+ * effect that takes long may be relieved of its place: it goes on, and the next one is let in.
  */
 import { Effect } from "effect"
 import * as Elapsed from "./Elapsed.ts"
@@ -64,7 +64,9 @@ export class Permits {
       })
     )
 
-  /** Where others wait, those who were let in before this time give their places to them. They go on without. */
+  /**
+   * Where others wait, effects that were let in before this time give up their places to them, and go on without one.
+   */
   relieve(before: number): void {
     for (const holder of this.holders) {
       if (this.waiting.size === 0 || holder.since >= before) return

@@ -2,9 +2,9 @@
  * `Places` says which actors are in memory. There is room for a bounded number; what is idle for longest leaves for the
  * next one, and where nothing is idle the next one waits for a place.
  *
- * An actor that only was read is a guest: it leaves before any that had a command, and never has one of these leave for it. So
- * readers of many ids, known or not, cost the actors that work nothing. Where all places are taken, a few guests come beside
- * them and leave with their answer; one whose stream has no event always does.
+ * An actor that was only read is a guest: it leaves before any actor that had a command, and never makes one of those
+ * leave. So reading many ids, known or not, does not cost working actors their places. Where all places are taken, a
+ * few guests run without one and leave once they have answered; a guest whose stream has no event always does.
  *
  * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
  */
@@ -56,7 +56,7 @@ export class Places {
     if (actor.isLive) {
       this.guests--
       if (this.idleGuests.delete(actor.streamId)) this.idle.set(actor.streamId, actor)
-      // It may have come beside those for whom there is room.
+      // It may be running without a place.
       const isOver = this.live > this.limits.maxLiveActors
       if (isOver && !this.idle.has(actor.streamId)) this.free(this.idleGuests, this.idle)
       return true
@@ -68,7 +68,7 @@ export class Places {
     return false
   }
 
-  /** Leaves memory if nothing waits for it; gives whether it did. */
+  /** Leaves memory if nothing waits for it. Returns whether it did. */
   leave(actor: Actor): boolean {
     const isIdle = this.idle.has(actor.streamId) || this.idleGuests.has(actor.streamId)
     if (isIdle) this.passivate(actor)
@@ -139,7 +139,7 @@ export class Places {
     return true
   }
 
-  /** Has one leave that is idle, if any is: the new one takes its place. */
+  /** Makes an idle actor leave, if there is one: the new actor takes its place. */
   private free(...kinds: ReadonlyArray<ReadonlyMap<StreamId, Actor>>): boolean {
     for (const kind of kinds) {
       for (const oldest of kind.values()) {

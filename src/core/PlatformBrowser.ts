@@ -6,10 +6,7 @@
 
 const encoder = new TextEncoder()
 
-/**
- * The first 32 bits of the fractional part of a root, for which SHA-256 has no other reason than that nobody chose
- * them.
- */
+/** The first 32 bits of the fractional part of a root, as SHA-256 defines its constants. */
 const fraction = (root: number): number => ((root - Math.floor(root)) * 2 ** 32) | 0
 
 const primes = ((): ReadonlyArray<number> => {

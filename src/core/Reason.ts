@@ -1,7 +1,7 @@
 /**
- * `Reason` is why something failed, with all that led to it: what user code threw, what it wrapped, and what the database said.
- * `describe` keeps it whole, for the operator; it may quote what is stored, so it never goes into a log, where `Fault` tells
- * the kinds of the same errors.
+ * `Reason` is why something failed, with all that led to it: what user code threw, what it wrapped, and what the
+ * database said. `describe` keeps it whole, for the operator; it may quote what is stored, so it never goes into a log,
+ * where `FaultLog` names the kinds of the same errors.
  */
 import { Cause, Chunk, ParseResult, Predicate } from "effect"
 
@@ -35,7 +35,7 @@ export const kindOf = (error: unknown): string => {
   return error instanceof Error ? error.name : typeof error
 }
 
-/** Said by the kind, the message or the causes already, or of no use to anybody but the makers of the database. */
+/** Already said by the kind, the message or the causes, or of use only to the makers of the database. */
 const known = new Set([
   "_tag",
   "name",
@@ -85,7 +85,7 @@ const linkText = (error: unknown): string => {
   return fields === "" ? title : `${title} (${fields})`
 }
 
-/** All of it as one text. What a cause says is told once, also where the error that it led to says it too. */
+/** All of it as one text. What a cause says appears once, even where the error that it led to repeats it. */
 export const describe = (error: unknown): string => {
   const texts: Array<string> = []
   for (const text of chain(error).map(linkText)) {

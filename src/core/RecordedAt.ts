@@ -1,8 +1,8 @@
 /**
- * `RecordedAt` is the rule of an entry's time, which its events share: that of the clock, and never before the entry before it
- * in the journal; so a clock that is set back a little changes no order. One that was far ahead, though, would stop the time of
- * all later entries until it is reached: after an entry further ahead of the clock than a bound (`maxClockLead`) the clock's
- * time holds again.
+ * `RecordedAt` is the rule of an entry's time, which its events share: that of the clock, and never before the entry
+ * before it in the journal; so a clock that is set back a little changes no order. But an entry whose time was far
+ * ahead would hold all later entries to that time until the clock reaches it. So after an entry that is further ahead
+ * of the clock than a bound (`maxClockLead`), entries have the clock's time again.
  *
  * The journal shows such an entry by the next one, whose time is earlier by more than the bound. It is reported where it is
  * noticed, `verify` notes it, and time travel dates its events as the event before them.
@@ -47,7 +47,9 @@ export const next = (last: number, now: number, maxClockLead: number): number =>
 export const isBefore = (recordedAt: number, last: number, maxClockLead: number): boolean =>
   recordedAt < last && !isAhead(last, recordedAt, maxClockLead)
 
-/** Longest that one that goes on for long, such as two processes whose clocks differ, is silent in the log; milliseconds. */
+/**
+ * How often at most it is logged while it goes on, for example with two processes whose clocks differ; milliseconds.
+ */
 const reportInterval = 60_000
 
 /**

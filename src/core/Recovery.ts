@@ -1,8 +1,8 @@
 /**
  * `Recovery` loads the state of one actor, catches up with other writers, and has snapshots saved so that the next load is short.
  *
- * - It ends: with the state, or at its deadline, even where the store does not answer. A stream that comes on, page by page, is
- *   loaded however long that takes (`Loading.ts`).
+ * - It ends: with the state, or at its deadline, even where the store does not answer. A stream that makes progress,
+ *   page by page, is loaded however long that takes (`Loading.ts`).
  * - After failures in a row it waits before the next attempt; meanwhile commands are refused with the last failure. What was
  *   read before a fault of the store is kept, and the next attempt goes on from there.
  *

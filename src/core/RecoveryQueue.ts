@@ -2,10 +2,10 @@
  * `RecoveryQueue` lets recoveries read, one page after the other. It bounds what they take from everything else:
  *
  * - at most a number of pages are read at once, so that the bytes in flight are bounded whatever recovers;
- * - the first pages of a recovery come before those of long ones, so that a short one waits for none of these; but while long
- *   ones wait, every fourth page is one of theirs, each in its turn, so that all of them come on;
- * - in one turn of the event loop pages are begun for a few milliseconds only: a store that answers without a pause would else
- *   hold commands of actors that run for as long as all recoveries take.
+ * - the first pages of a recovery come before those of long ones, so a short one does not wait for the long ones; but
+ *   while long ones wait, every fourth page is theirs, each in its turn, so that all of them make progress;
+ * - in one turn of the event loop pages are begun for a few milliseconds only: with a store that answers without a
+ *   pause, commands of running actors would otherwise wait until all recoveries are done.
  */
 import { Effect } from "effect"
 import { setImmediate } from "./Platform.ts"

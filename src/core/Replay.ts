@@ -1,6 +1,6 @@
 /**
- * `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain. What the
- * store gives it has been checked for itself.
+ * `Replay` folds stored events into a state, from the start or from a snapshot, and checks each link of their chain.
+ * The store has checked each event by itself.
  */
 import { Effect, Either, LogLevel, Option } from "effect"
 import { EvolveFailed, SnapshotAhead } from "./ActorError.ts"
@@ -117,8 +117,8 @@ const kept = <S>(committed: Committed<S>): Committed<S> => {
 }
 
 /**
- * The same state, once the journal says that the stream ends there: one whose last events are gone would look like one to which
- * nothing more has happened. What another process has stored meanwhile is read too.
+ * The same state, once the journal confirms that the stream ends there: a stream whose last events are missing would
+ * look like one that is complete. What another process has stored meanwhile is read too.
  */
 const toLastEntry = Effect.fnUntraced(function* <S, E extends Tagged>(
   store: EventStore["Type"],

@@ -1,4 +1,4 @@
-/** `SchemaParts` looks through the schemas that a schema is made of, each once, be they recursive. */
+/** `SchemaParts` looks through the schemas that a schema is made of, each once, even where they are recursive. */
 import type { SchemaAST } from "effect"
 
 type Condition = (ast: SchemaAST.AST) => boolean

@@ -14,7 +14,7 @@ type Condition = Readonly<Record<string, unknown>>
 
 /** Samples of one schema. A lock is read by people. */
 const most = 6
-/** For a text without conditions two say all. */
+/** For a text without conditions two are enough. */
 const mostTexts = 2
 /** How often a schema that contains itself is gone into. */
 const maxSuspended = 3
@@ -101,7 +101,7 @@ const encoded = (ast: SchemaAST.AST, values: Samples): Samples => {
   return values.flatMap((value) => Option.toArray(attempt(() => encode(value))))
 }
 
-/** From what the schema decodes to, where a stored form is hard to guess. */
+/** Made from what the schema decodes to, where a stored form is hard to guess. */
 const fromDecoded = (ast: SchemaAST.AST, suspended: number): Samples => {
   const decoded = SchemaAST.typeAST(ast)
   return decoded === ast ? [] : encoded(ast, samples(decoded, suspended))

@@ -1,8 +1,8 @@
 /**
- * `SnapshotQueue` saves states in the background, away from the replies: of each stream that waits the latest state, a
- * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says; so is one whose last
- * event the log no longer has, as after a stream was cut and rewritten under its actor; and so is one that is too large, which
- * is not tried again before its stream is twice as long.
+ * `SnapshotQueue` saves states in the background, apart from the replies: the latest state of each stream that waits, a
+ * few streams in one write. A snapshot that cannot be saved is given up, since the events hold all it says; so is one
+ * whose last event the log no longer has, as after a stream was cut and rewritten under its actor; and so is one that
+ * is too large, which is not tried again before its stream is twice as long.
  */
 import { Cause, Clock, Effect, Exit, LogLevel, Option, type Scope } from "effect"
 import type { ActorLimits } from "./ActorConfig.ts"
@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
   limits: ActorLimits
 ): Effect.fn.Return<SnapshotQueue, never, Scope.Scope> {
   const pending = new Map<StreamId, Pending>()
-  /** Versions before which a stream's state is not looked at again. The first to be found is the first. */
+  /** Versions before which a stream's state is not looked at again. The oldest entry comes first. */
   const tooLarge = new Map<StreamId, number>()
   let wake: (() => void) | undefined
   let failing = false
@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function* (
     ActorMetrics.snapshots(0, 1)
     return FaultLog.report(LogLevel.Warning, `snapshot given up: ${why}`, { streamId }, cause)
   }
-  /** An outage is told once. */
+  /** An outage is logged once. */
   const unavailable = (count: number, cause: Cause.Cause<unknown>) => {
     ActorMetrics.snapshots(0, count)
     const what = "snapshots given up: the store does not save them"

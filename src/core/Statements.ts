@@ -1,7 +1,7 @@
 /**
- * `Statements` are what an application writes to its own tables with one command: they stand in the context of the caller, travel
- * with the command to the store, and are committed with its events or not at all. What they are, a store knows that takes them;
- * `sql/Alongside.ts` makes them.
+ * `Statements` are what an application writes to its own tables with one command: they stand in the context of the
+ * caller, travel with the command to the store, and are committed with its events or not at all. Only the store that
+ * takes them knows what they are; `sql/Alongside.ts` makes them.
  */
 import { type Cause, Context, type Effect } from "effect"
 import type { Place } from "./Definition.ts"
@@ -16,7 +16,7 @@ export interface Stored extends Place {
 export interface Statements {
   /** Runs them within the transaction that stores the command, after its events, with what the store provides. */
   readonly run: (stored: Stored, provided: Context.Context<never>) => Effect.Effect<unknown, unknown>
-  /** The command that has taken them: they go with one. */
+  /** The command that has taken them: they belong to one command. */
   commandId: string | undefined
   /** What they ended with, where they failed: then nothing of the command is stored. */
   failure: Cause.Cause<unknown> | undefined

@@ -1,7 +1,7 @@
 /**
- * `Storable` finds by types alone what JSON cannot hold, so that a contract that says so does not compile: the first line of the
- * compiler's error has the place, what is there and what to do, as the error at run time has. What types do not show, and what
- * stands deeper than here is looked, is found when it is stored.
+ * `Storable` finds by types alone what JSON cannot hold, so that a contract that says so does not compile: the first
+ * line of the compiler's error has the place, what is there and what to do, as the error at run time has. What types do
+ * not show, and what is nested deeper than this looks, is found when it is stored.
  */
 import type { Rpc } from "@effect/rpc"
 import type { Schema } from "effect"
@@ -39,7 +39,7 @@ type Mistakes<I, Place extends string, Left> = unknown extends I
         : never
       : `${Place}: ${Wrong<I>}`
 
-/** Nothing where JSON holds the stored form; else a text that no value is, which says what is wrong. */
+/** Nothing where JSON can hold the stored form; otherwise a text type that no value has, which says what is wrong. */
 export type Storable<I, Place extends string> = [Mistakes<I, Place, Levels>] extends [never]
   ? unknown
   : Mistakes<I, Place, Levels>

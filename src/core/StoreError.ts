@@ -1,13 +1,13 @@
 /**
- * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts on,
- * `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are faults it
- * waits out, and `StreamDamaged` and `EntryDamaged` are those that waiting does not fix.
+ * What an event store can answer besides events. `VersionConflict` and `CommandIdReused` are answers the caller acts
+ * on, `InvalidArgument` and `AnswerFailed` are the caller's mistakes, `StoreUnavailable` and `OutcomeUnknown` are
+ * faults that pass, and `StreamDamaged` and `EntryDamaged` are faults that waiting does not fix.
  */
 import { Schema } from "effect"
 
 /**
- * Another writer appended first, or the stream is not as expected: where both versions are the same, another event stands
- * at it. Nothing was written: reload and decide again.
+ * Another writer appended first, or the stream is not as expected: where both versions are the same, another event has
+ * that version. Nothing was written: reload and decide again.
  */
 export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
   streamId: Schema.String,
@@ -51,8 +51,9 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }
 
 /**
- * What is stored here is not what was appended: an event's hash, its place or its predecessor is wrong. Nothing of it was
- * given out; what comes before it can be read, and with the next place what comes behind. Restore it from a backup.
+ * What is stored here is not what was appended: an event's hash, its place or its predecessor is wrong. Nothing of it
+ * was given out. What comes before it can be read, and reading on after its place gives what comes behind. Restore it
+ * from a backup.
  */
 export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
   /** As they are stored, so that one of them may be the damage itself; null where nothing is stored. */

@@ -1,6 +1,6 @@
 /**
- * `StoreFault` names what happened to a database, in words that one can act on, from what its driver said: on each store the same
- * fault has the same name. It looks at codes alone, so nothing that is stored gets into the name.
+ * `StoreFault` names what happened to a database, in words that a person can act on, from what its driver reported: the
+ * same fault has the same name on every store. It looks at codes alone, so nothing that is stored gets into the name.
  */
 import { Predicate } from "effect"
 import * as Reason from "./Reason.ts"

@@ -62,8 +62,8 @@ export const historyOf = (schema: Schema.Schema.AnyNoContext): History => {
 }
 
 /**
- * Whether a stored form with several versions stands within one of the forms. What is stored has one version, that of the
- * whole, so it would not be known which one such a part was.
+ * Whether a stored form with several versions stands within one of the forms. What is stored has one version, that of
+ * the whole, so nobody could tell the version of such a part.
  */
 export const isNested = ({ forms }: History): boolean =>
   forms.some(({ ast }) =>
@@ -76,8 +76,8 @@ export const isNested = ({ forms }: History): boolean =>
 const identityId = Symbol.for("daybook/core/StoredForm/identity")
 
 /**
- * What identifies a value of the field where a command is compared with an earlier one of the same id: two values are the same
- * where this gives the same text for their stored forms, such as for amounts with and without a last zero.
+ * How a value of the field is compared with that of an earlier command with the same id: two values are the same where
+ * this returns the same text for their stored forms, for example for amounts with and without a last zero.
  */
 export const identifiedBy =
   (normalize: (stored: string) => string) =>
@@ -121,7 +121,7 @@ const normalizerOf = (ast: SchemaAST.AST): Normalize | undefined => {
   }
 }
 
-/** The stored form as it identifies a command, see `identifiedBy`; undefined where that is the form itself. */
+/** The stored form by which a command is identified, see `identifiedBy`; undefined where that is the form itself. */
 export const identityOf = (schema: Schema.Schema.AnyNoContext): Normalize | undefined => normalizerOf(schema.ast)
 
 /** The schemas of a union, each with its history; of any other schema itself. */
@@ -181,7 +181,7 @@ export interface Upcaster {
 }
 
 /**
- * An upcaster believes its type: given `null` for an amount, `Math.round` makes 0 of it, and nothing after it would see that.
+ * An upcaster trusts its type: given `null` for an amount, `Math.round` returns 0, and nothing after it would notice.
  * So the form that was stored is checked before the first step.
  */
 export const upcaster = ({ forms, upcasts }: History): Upcaster => {

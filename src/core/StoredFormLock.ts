@@ -1,7 +1,7 @@
 /**
- * `StoredFormLock` remembers every version of one stored form: which values it takes, and of some examples what they
- * read as. So a form that changes without a version of its own is found, and so is what a program can see of its
- * meaning: a changed default, transformation, condition or upcaster.
+ * `StoredFormLock` remembers every version of one stored form: which values it takes, and what some examples read as.
+ * So a form that changes without a new version is found, and so is a change of meaning as far as a program can see it:
+ * a changed default, transformation, condition or upcaster.
  */
 import { Either, Schema } from "effect"
 import * as FormChange from "./FormChange.ts"
@@ -23,7 +23,9 @@ const Example = Schema.Struct({
   asStored: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   /** For an event that is no longer written, the events that it is read as. */
   pieces: Schema.optionalWith(Schema.Unknown, { exact: true }),
-  /** For a payload, as what it is compared with that of an earlier command, where that is not what is stored. */
+  /**
+   * For a payload, the form in which it is compared with that of an earlier command, where that is not what is stored.
+   */
   identity: Schema.optionalWith(Schema.Unknown, { exact: true })
 })
 type Example = typeof Example.Type
@@ -57,7 +59,7 @@ export interface Declared extends StoredForm.History {
   readonly context?: ReadonlyArray<unknown>
   /** The events that the last form is read as, of an event that is no longer written. */
   readonly split?: ((last: unknown) => unknown) | undefined
-  /** As what a form is compared with that of an earlier command. */
+  /** The form in which it is compared with that of an earlier command. */
   readonly identity?: ((form: unknown) => unknown) | undefined
   /**
    * Whether a field that may be missing can be added without a version. So it is with what callers send: they need not
@@ -67,7 +69,7 @@ export interface Declared extends StoredForm.History {
 }
 
 export interface Findings {
-  /** What must not be: values of these forms may be stored. */
+  /** Changes that must not be made, since values of these forms may be stored. */
   readonly broken: ReadonlyArray<string>
   /** What the lock does not know yet. */
   readonly missing: ReadonlyArray<string>
@@ -124,7 +126,7 @@ const reader = (declared: Declared): Reader => {
     observe: (version, stored) =>
       Either.flatMap(once(version, stored), (now) => {
         const then = OtherMoment.run(() => once(version, stored))
-        // What can be read at one time only has nothing to compare.
+        // What reads differently each time cannot be compared.
         const seen = Either.isRight(then) ? (ValueForm.common(now, then.right) as Partial<Example>) : {}
         return Either.right({ stored: ValueForm.of(stored), ...seen })
       })
@@ -138,7 +140,7 @@ const samplesOf = (schema: Schema.Schema.AnyNoContext): ReadonlyArray<unknown> =
 }
 
 export const formOf = (schema: Schema.Schema.AnyNoContext): unknown =>
-  // A bound belongs to the form: when it is narrowed, what was stored may be out of it.
+  // A bound belongs to the form: when it is narrowed, stored values may lie outside.
   SchemaForm.nameless(SchemaForm.of(Schema.encodedBoundSchema(schema)))
 
 export const of = (declared: Declared): ReadonlyArray<LockedVersion> => {

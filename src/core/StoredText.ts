@@ -1,6 +1,7 @@
 /**
- * `StoredText` says which texts every store takes, so that one that a database would refuse is refused by name before it comes
- * there: well formed, without U+0000, and of a size that fits in each index. Sizes are bytes of UTF-8, on every store alike.
+ * `StoredText` says which texts every store takes, so that a text that a database would refuse is refused with a clear
+ * error before it gets there: well formed, without U+0000, and of a size that fits in each index. Sizes are bytes of
+ * UTF-8, on every store alike.
  */
 import * as CommandId from "./CommandId.ts"
 import type { ProposedCommand } from "./EventStore.ts"
@@ -66,7 +67,7 @@ export const wrongIn = (
   return reason === undefined ? undefined : new InvalidArgument({ argument: "metadata", reason })
 }
 
-/** Why what a command's sender wants noted cannot be stored, if it cannot. */
+/** Why the metadata of a command cannot be stored, if it cannot. */
 export const wrongMetadata = (text: string): string | undefined => {
   if (isOver(text, maxMetadataBytes)) return `is over ${maxMetadataBytes} bytes`
   return isWellFormed(text) ? undefined : "holds U+0000 or a lone surrogate"

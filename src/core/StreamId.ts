@@ -21,7 +21,7 @@ export type StreamId = typeof StreamId.Type
 /** How the streams of an aggregate begin. No aggregate's name is such that its streams begin as another's do. */
 export const prefixOf = (aggregate: string): string => `${aggregate.charAt(0).toLowerCase()}${aggregate.slice(1)}-`
 
-/** What the schema says, without its cost: each append asks. */
+/** The same check as the schema's, without its cost: each append makes it. */
 export const isStreamId = (id: string): id is StreamId =>
   id !== "" && id.length <= maxLength && id.isWellFormed() && !id.includes("\0")
 

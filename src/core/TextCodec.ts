@@ -54,13 +54,13 @@ const misfit = (error: ParseResult.ParseError): Json.Misfit => ({
   reason: "the field does not fit the schema"
 })
 
-/** What takes out of a decoded value what no text has; undefined where a schema cannot put it there. */
+/** Removes from a decoded value what no text can hold; undefined where the schema cannot put any of that there. */
 const holderOf = <A>(schema: Schema.Schema.AnyNoContext): ((value: A) => A) | undefined => {
   if (CompiledSchema.admitsUndefined(schema)) return HeldValue.hold
   return CompiledSchema.computesNumbers(schema) ? HeldValue.holder<A>(schema) : undefined
 }
 
-/** A field that alone is longer than it may be. What lies deeper is measured with the whole. */
+/** A field that is too long by itself. What is nested deeper is measured with the whole. */
 const longerField = (form: unknown, most: number): string | undefined => {
   for (const key in form as object) {
     const value = (form as Record<string, unknown>)[key]
@@ -99,7 +99,7 @@ export const make = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): 
       const path = longerField(form, maxLength)
       if (path !== undefined) return Either.left({ path, reason: `is over ${maxLength} characters` })
     }
-    // The quick way gives what its own text would be parsed to, and nothing else holds a part of it.
+    // The fast path returns what its own text would be parsed to, and nothing else holds a part of it.
     if (isJson && form !== CompiledSchema.unfit) {
       const text = toText(form)
       return isExact ? Either.right({ text, form, asRead: form as A }) : reread(text, form, form)

@@ -46,9 +46,9 @@ const eventFrom = (store: EventStore["Type"], position: number): Effect.Effect<S
   )
 
 /**
- * What shows that an event was ahead of the clock, if anything does. Looks at the log 1, 2, 4, 8 … positions later and at its
- * end, and at the clock: few reads, and enough where more was stored between the event and the time that it claims than was
- * stored ahead of the clock.
+ * Evidence that an event was ahead of the clock, if there is any. Looks at the log 1, 2, 4, 8 … positions later, at its
+ * end, and at the clock. These few reads are enough where more events were stored between the event and the time that
+ * it claims than were stored ahead of the clock.
  */
 const rightTimeAfter = Effect.fnUntraced(function* (
   store: EventStore["Type"],

@@ -51,7 +51,7 @@ export const commit = <A, E, R>(traceparents: Iterable<string | null>, work: Eff
       })
 }
 
-/** Runs what a reaction does as part of the trace in which its event was decided. */
+/** Runs an effect of a reaction as part of the trace in which its event was decided. */
 export const because = <A, E, R>(
   traceparent: string | null,
   work: Effect.Effect<A, E, R>
@@ -65,8 +65,8 @@ export const because = <A, E, R>(
 const batchInterval = 1_000
 
 /**
- * Spans of the batches of one projection: each begins a trace, since a batch has events of many, and is linked to those. At most one
- * a second. It says that a batch failed and never why: user code may quote what is stored.
+ * Spans of the batches of one projection. Each begins a trace, since a batch has events of many traces, and is linked
+ * to those. At most one a second. It says that a batch failed and never why: user code may quote what is stored.
  */
 export const batches = (projection: string) =>
   Effect.map(Traced, (isTraced) => {

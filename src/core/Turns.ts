@@ -1,6 +1,7 @@
 /**
- * `Turns` has the actors of a system do what they can without waiting, one after the other, as soon as the fibers that run now
- * have come to rest: so an actor finds all that its callers ask at one time, and decides it in one batch.
+ * `Turns` lets the actors of a system do what they can without waiting, one after the other, as soon as the fibers that
+ * run now have come to rest. So an actor finds everything that its callers ask at one time, and decides it in one
+ * batch.
  *
  * - A turn is a call, not a fiber: the steps of a fiber would cost more than most decisions.
  * - However fast the store answers and however long decisions take, sockets and timers are served in between.

@@ -2,7 +2,8 @@
  * `ValueForm` writes a decoded value as JSON that tells its kind too: a bigint, a Date, a Map or an Option is another
  * value than the number, text, list or object that looks like it. Two values are the same where their forms are.
  *
- * What a schema makes up each time (a default of now, a random id) cannot be compared: `common` marks it as varying.
+ * Values that a schema makes up each time (the time as a default, a random id) cannot be compared: `common` marks them
+ * as varying.
  */
 import { Chunk, Either, HashMap, HashSet, Option, Predicate } from "effect"
 import * as Json from "./Json.ts"
@@ -90,7 +91,7 @@ export interface Difference {
   readonly is: unknown
 }
 
-/** The first place where a form is another one now; `mayGrow`: a key that it did not have is none. */
+/** The first place where a form differs from what it was. `mayGrow`: a key that is new does not count. */
 export const difference = (was: unknown, is: unknown, mayGrow = false, path = ""): Difference | undefined => {
   if (isVarying(was) || isVarying(is)) return undefined
   const at = (key: string | number) => (path === "" ? String(key) : `${path}.${key}`)

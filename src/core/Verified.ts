@@ -1,6 +1,6 @@
 /**
- * `Verified` is the word of somebody who had the whole log checked: up to which entry, and what was found. It is an operation of the journal,
- * made only where it is asked for, since looking writes nothing.
+ * `Verified` is the record that the whole log was checked: up to which entry, and what was found. It is an operation of
+ * the journal, added only where it is asked for, since looking writes nothing.
  */
 import { Effect, Schema } from "effect"
 import * as Operation from "./Operation.ts"

@@ -1,10 +1,11 @@
 /**
- * `WhatIf` folds a stream with some of its events left out, changed or put in, in memory: the state that it would have, and which of
- * the later commands would have been decided otherwise. It writes nothing, anywhere.
+ * `WhatIf` folds a stream in memory with some of its events left out, changed or added. It returns the state that the
+ * stream would have, and which later commands would have been decided differently. It writes nothing.
  *
- * The later events stay as they are stored, also where their command would have been decided otherwise: what would have followed from
- * that is another question, which the next edit can ask. Commands are decided again from the payloads that are kept
- * (`KeptPayload.ts`), with the time at which they were decided; a decision that is an effect is not run.
+ * The later events stay as they are stored, even where their command would have been decided differently: what would
+ * have followed from that is another question, which the next edit can ask. Commands are decided again from the
+ * payloads that are kept (`KeptPayload.ts`), with the time at which they were decided; a decision that is an effect is
+ * not run.
  */
 import { Effect, Either, Schema } from "effect"
 import { EvolveFailed, type UnstorableState } from "./ActorError.ts"
@@ -120,7 +121,7 @@ const applied = (
     }
   })
 
-/** The same where the edits say what the event is. A field that readers would leave out is misspelt. */
+/** The same where the edits give the event. A field that readers would leave out counts as misspelt. */
 const edited = (
   definition: AnyDefinition,
   state: unknown,

@@ -1,4 +1,7 @@
-/** How what the lower floors answer becomes a `Problem`. Their errors know no status, and no message of theirs that may hold a path or SQL leaves. */
+/**
+ * Turns what the lower floors answer into a `Problem`. Their errors have no status, and their messages, which may hold
+ * a path or SQL, are not sent.
+ */
 import { type NoSuchVersion, RecoveryFailed, type RuntimeError } from "../core/ActorError.ts"
 import { FutureVersion, UnknownEvent } from "../core/EventError.ts"
 import type { LookupError, ReadError } from "../core/EventStore.ts"
@@ -34,7 +37,10 @@ export const storeUnavailable = (cause: StoreUnavailable) => {
 /** The command may have been stored: 503, to be asked again under its id. */
 export const outcomeUnknown = (cause: OutcomeUnknown) => new Problem("outcome-unknown", { cause })
 
-/** What says that events are sound and this code does not know them. By name: from another node of a cluster only that comes. */
+/**
+ * Errors that say that events are sound but unknown to this code. By name: from another node of a cluster only the name
+ * comes.
+ */
 const unknownHere: ReadonlySet<string> = new Set([FutureVersion.name, UnknownEvent.name])
 
 const newerRelease = (cause: Error) => {
@@ -87,7 +93,7 @@ export const ofCommand = (error: RuntimeError) => {
     case "TooManyActors":
     case "VersionConflict":
       return new Problem("aggregate-busy", { cause: error })
-    case "VersionMismatch":
+    case "WrongExpectedVersion":
       return new Problem("version-mismatch", { detail: `it is at version ${error.actual}` })
     case "RecoveryFailed":
       return recoveryFailed(error)

@@ -71,7 +71,7 @@ export interface Application<in P = never> {
   readonly aggregates: ReadonlyArray<AggregatePart>
   readonly projections: ReadonlyArray<Projection.Any>
   readonly reactions: ReadonlyArray<Reaction.Any>
-  /** What `daybook verify` has hold at every place of the log. */
+  /** What must hold at every place of the log; `daybook verify` checks it. */
   readonly invariants: ReadonlyArray<Invariant.Any>
   /** The aggregate whose stream it is; undefined where the stream is of none of them. */
   readonly ofStream: (streamId: string) => AggregatePart | undefined
@@ -146,7 +146,7 @@ const check = (what: string, names: ReadonlyArray<string>): void => {
   if (name !== undefined) throw new InvalidApplication(`two ${what} are called ${name}; give each a name of its own`)
 }
 
-/** Aggregates are told by the name before the id in their streams, which has no hyphen. */
+/** Streams are told apart by the aggregate's name before the id; a name has no hyphen. */
 const nameIn = (streamId: string): string => streamId.slice(0, streamId.indexOf("-"))
 
 /** Throws `InvalidApplication` where two parts have one name, `AmbiguousEvent` where one names an event of two aggregates. */
@@ -157,7 +157,7 @@ export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = 
   const { description = "", http, imports = [], name, verbs = () => [] } = parts
   // Their types say more than those of the declared list, whose services are any of them.
   const aggregates: ReadonlyArray<AggregatePart> = parts.aggregates
-  // Whose events they name is told among these aggregates.
+  // The aggregates that their events belong to are looked up among these.
   const contracts = aggregates.map(({ contract }) => contract)
   const hasTimers = aggregates.some(({ contract }) => contract === Timer)
   const projections = [...(parts.projections ?? []), ...(hasTimers ? [PendingTimers.projection] : [])].map(

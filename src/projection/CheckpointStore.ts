@@ -6,7 +6,8 @@
  *
  * - a model's rows and its checkpoint change in one transaction, or neither does;
  * - a checkpoint moves only from where its mover believes it is: of two movers one fails with `CheckpointMoved`;
- * - what an operator asked for is remembered until the runner comes to it, also where it comes while the event is tried.
+ * - what an operator asked for is remembered until the runner comes to it, even where the operator asks while the event
+ *   is tried.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Context, type Effect } from "effect"
@@ -87,9 +88,9 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     /** Has a reaction that is ahead of the log go on from the log's end. Returns whether there was one. */
     readonly toEnd: (reaction: string) => Written<boolean>
     /**
-     * Has a relay go on behind the event at this position, wherever it was: in a generation of its own, so that no
-     * process moves on from where it was, and without its dead letters. The row's `rebuildRequested` says so until
-     * `endRewind`. Returns whether there is one.
+     * Makes a relay go on behind the event at this position, wherever it was: in a new generation, so that no process
+     * goes on from the old place, and without its dead letters. The row's `rebuildRequested` says so until `endRewind`.
+     * Returns whether there is one.
      */
     readonly rewind: (relay: string, position: number) => Written<boolean>
     /** The destination of the log knows of the rewind. */

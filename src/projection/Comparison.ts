@@ -1,8 +1,8 @@
 /**
- * `Comparison` folds a whole log through two programs, such as the release that runs and the one that is to follow, and says where
- * what they make of it differs: states, version by version, and kept answers. What their read models hold, `cli/diff.ts` compares.
+ * `Comparison` folds a whole log through two programs, for example the release that runs and the next one, and says
+ * where their results differ: states, version by version, and kept answers. `cli/diff.ts` compares their read models.
  *
- * It reads through the verified door and writes nothing. Memory holds two states and one page, whatever the log's size.
+ * It reads only verified events and writes nothing. Memory holds two states and one page, whatever the log's size.
  */
 import { Effect, Either } from "effect"
 import type { AnyDefinition, Committed } from "../core/Definition.ts"

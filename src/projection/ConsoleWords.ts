@@ -1,7 +1,7 @@
 /**
- * `ConsoleWords` is what an application says of itself to those who look at it in the console: how its things are called, which parts of a
- * state are numbers worth a chart or a column, and which pages of its own API belong to a thing. All of it is data, and the console
- * knows no more of any application.
+ * `ConsoleWords` is what an application tells the console about itself: what its things are called, which parts of a
+ * state are numbers worth a chart or a column, and which pages of its own API belong to a thing. All of it is data, and
+ * the console knows no more of any application.
  */
 
 /** A part of a state by its path, as `balance` or `lines.0.amount`, and how it is called. */

@@ -29,7 +29,7 @@ export interface Sent extends Place {
 }
 
 export interface Linked {
-  /** The event that caused the command of this one; null where nobody named one. */
+  /** The event that caused the command of this one; null where none was named. */
   readonly cause: Place | null
   /** What reactions sent because of this event. */
   readonly sent: ReadonlyArray<Sent>

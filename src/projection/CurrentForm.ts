@@ -2,8 +2,8 @@
  * `CurrentForm` is a stored event as the present version of its aggregate writes it: what others outside see of it, whether they ask
  * over HTTP or are sent it by a relay.
  *
- * One stored event has one place in the log. So one that is several events today, or none, is shown as it is stored, and so is one whose
- * aggregate the application does not know.
+ * One stored event has one place in the log. So an event that is several events today, or none, is shown as it is
+ * stored, and so is an event whose aggregate the application does not know.
  */
 import { Either } from "effect"
 import type { DecodeError, UnencodableEvent } from "../core/EventError.ts"

@@ -1,6 +1,6 @@
 /**
- * `EventFilter` says which events of the log a follower wants: by stored type, by aggregate, by stream or the beginning of its id.
- * All that it names must hold; what it leaves out, anything does.
+ * `EventFilter` says which events of the log a follower wants: by stored type, by aggregate, by stream or the beginning
+ * of its id. An event must meet all that it names; what it leaves out is not restricted.
  */
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as StreamId from "../core/StreamId.ts"

@@ -6,7 +6,8 @@
  *
  * - of two operators who ask for the same at once, one is told that there is nothing to do;
  * - what is undone while a runner is at the event is undone all the same: its move fails, and it looks again;
- * - a model that passed over an event has it again by a rebuild alone, and is what its skips say until that serves.
+ * - a model that passed over an event gets it back only by a rebuild, and until the rebuilt model serves, its skips
+ *   stay listed.
  */
 import { Context, type Effect } from "effect"
 import type * as Operation from "../core/Operation.ts"
@@ -32,7 +33,7 @@ export class ExclusionStore extends Context.Tag("daybook/projection/ExclusionSto
     /** What the reaction tries no more, by position. */
     readonly abandonments: (reaction: string) => Effect.Effect<ReadonlyArray<Abandonment>, StoreUnavailable>
     /**
-     * Has the reaction give up the event at which this stream is stuck, if it is the one at this position. Returns
+     * Makes the reaction give up the event at which this stream is stuck, if it is the one at this position. Returns
      * whether it was, and was not given up before. Remembered until the reaction comes to it.
      */
     readonly abandon: (
@@ -41,9 +42,12 @@ export class ExclusionStore extends Context.Tag("daybook/projection/ExclusionSto
       undone: string | null,
       by: Operation.By
     ) => Written<boolean>
-    /** All is done that is done instead. Returns false where it was taken up meanwhile. */
+    /**
+     * Notes that everything that is done instead has been done. Returns false where the event was taken up again
+     * meanwhile.
+     */
     readonly endAbandonment: (reaction: string, position: number, undone: string | null) => Written<boolean>
-    /** Has the reaction try again what it gave up of this stream, from the first of these events on. Returns them. */
+    /** Makes the reaction try again what it gave up of this stream, from the first of these events on. Returns them. */
     readonly takeUp: (reaction: string, streamId: string) => Written<ReadonlyArray<Abandonment>>
   }
 >() {}

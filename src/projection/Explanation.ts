@@ -1,6 +1,7 @@
 /**
- * `Explanation` is what `core/Explain.ts` and `core/ExplainCommand.ts` tell, for any aggregate of an application and with the links
- * that its reactions make, in the form in which the command line and HTTP give it: JSON, with times of RFC 3339.
+ * `Explanation` is what `core/Explain.ts` and `core/ExplainCommand.ts` report, for any aggregate of an application,
+ * with the links that its reactions make, in the form in which the command line and HTTP give it: JSON, with times of
+ * RFC 3339.
  */
 import { Effect } from "effect"
 import type { AnyDefinition } from "../core/Definition.ts"

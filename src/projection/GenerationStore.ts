@@ -26,8 +26,8 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
     readonly begin: (reaction: string, position: number) => Written<boolean>
     /**
      * Gives all that is kept of a reaction another name. Returns whether there was one, and none of the new name. The
-     * old name stays taken, without a checkpoint: a process that runs the reaction under it stands still, where it
-     * would begin from the start.
+     * old name stays taken, without a checkpoint: a process that still runs the reaction under it stands still instead
+     * of beginning from the start.
      */
     readonly rename: (former: string, name: string) => Written<boolean>
     readonly find: (name: string) => Effect.Effect<Option.Option<ProjectionRow>, StoreUnavailable>
@@ -36,13 +36,14 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
     readonly setPaused: (projection: string, paused: boolean) => Written
 
     /**
-     * Remembers that a rebuild is wanted, once however often it is asked. Ends a pause, in which none would be done, and has one
-     * that halted tried again.
+     * Remembers that a rebuild is wanted: once, however often it is asked for. Ends a pause, which would hold the
+     * rebuild up, and makes a rebuild that halted try again.
      */
     readonly requestRebuild: (projection: string) => Written
     /**
-     * Creates the tables of a new generation, empty, in place of one that was begun and not finished. What `create` does holds up
-     * no writer, where the database can do both at once. Fails with `CheckpointMoved` where another does the same.
+     * Creates the tables of a new generation, empty, in place of one that was begun and not finished. Where the
+     * database can do both at once, `create` does not hold up the writer. Fails with `CheckpointMoved` where another
+     * runner does the same.
      */
     readonly beginShadow: (projection: Any) => Written<Generation, CheckpointMoved | CreateFailed>
     /**

@@ -1,6 +1,7 @@
 /**
- * `Lag` counts the events between a model and the end of the log. Positions may leave out any number, so their difference is no
- * count. What was counted is remembered, so that who looks again pays for what came since, and one who gives up loses nothing.
+ * `Lag` counts the events between a model and the end of the log. Positions may leave out any number, so their
+ * difference is not a count. What was counted is remembered, so the next look only counts what came since, and a caller
+ * that gives up loses nothing.
  */
 import { Effect } from "effect"
 import * as EventLoop from "../core/EventLoop.ts"
@@ -57,7 +58,7 @@ export const make = Effect.gen(function* () {
       Effect.suspend(() => {
         const known = counts.get(name)
         if (position >= end) return Effect.succeed(0)
-        // Who asks again and again while nothing moves is not to wait its turn.
+        // A caller that asks repeatedly while nothing moves does not wait its turn.
         const isCounted = known !== undefined && known.from === position && known.to === end
         return isCounted ? Effect.succeed(known.events) : between(name, position, end)
       })

@@ -13,10 +13,10 @@ import { LeaseStore } from "./LeaseStore.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
 /**
- * The lease of one version of a projection. A release that raised the version builds its model while the release before holds
- * the lease of its own: were there one for both, the newer would wait until no process of the older is left, and a
- * deployment that stops those only once the newer is ready would wait for ever. The first version has the name that the
- * leases of all versions had.
+ * The lease of one version of a projection. A release that raised the version builds its model while the release before
+ * holds the lease of its own: with one lease for both, the newer would wait until no process of the older is left, and
+ * a deployment that stops those only once the newer is ready would wait for ever. The first version has the name that
+ * the leases of all versions had.
  */
 export const nameOf = (projection: string, version: number): string =>
   version === 1 ? projection : `${projection}${versionMark}${version}`
@@ -24,7 +24,7 @@ export const nameOf = (projection: string, version: number): string =>
 /** Stands in no name of a projection. */
 export const versionMark = "@"
 
-/** For the lease to be given back, when it may as well expire. */
+/** How long giving the lease back may take; after that it just expires. */
 const endTimeout = "1 second"
 
 /** Runs it whenever this process holds its lease, from the start each time, and stops it when the lease is lost. */

@@ -48,8 +48,9 @@ export interface Model extends Generation {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly startedAt: number
   /**
-   * Whether the log has no event at its position, or another than the one it took: the log was restored to an earlier end, and
-   * may have gone on since. What the model has of the events that are gone cannot be told, and those after them it would miss.
+   * Whether the log has no event at its position, or another than the one it took: the log was restored to an earlier
+   * end, and may have gone on since. Nobody can tell what the model took from the events that are gone, and it would
+   * miss those after them.
    */
   readonly isAhead: boolean
   /** The event at which it is stuck, and whether it waits for an operator or tries again by itself. */
@@ -87,7 +88,7 @@ export interface Abandonment {
   readonly reason: string | null
   /** Milliseconds since 1970-01-01 UTC; null where an earlier release did not note it. */
   readonly abandonedAt: number | null
-  /** Whether all is done that is done instead. */
+  /** Whether everything that is done instead has been done. */
   readonly ended: boolean
   /** What stays undone, for the person who must do it; null where nothing does. */
   readonly undone: string | null

@@ -1,6 +1,7 @@
 /**
- * `Operators` is what an operator may have a projection or a reaction do. Each verb is an operation of the journal, with who and
- * why, in the transaction that stores it for the runner; one that finds nothing to do fails, and leaves no entry.
+ * `Operators` is what operators can do to a projection or a reaction. Each verb is an operation of the journal, with
+ * who and why, in the transaction that stores it for the runner; one that finds nothing to do fails, and leaves no
+ * entry.
  */
 import { Effect } from "effect"
 import { EventStore } from "../core/EventStore.ts"
@@ -25,7 +26,7 @@ import * as Source from "./Source.ts"
 export interface Options {
   readonly reactions: ReadonlyArray<Reaction.Any>
   readonly rowOf: (name: string) => Effect.Effect<ProjectionRow, UnknownProjection | StoreUnavailable>
-  /** Tells the runner of this process. */
+  /** Wakes the runner of this process. */
   readonly wake: (name: string) => Effect.Effect<unknown>
 }
 
@@ -91,7 +92,7 @@ export const make = ({ reactions, rowOf, wake }: Options) =>
         yield* generations.register(name, kind)
         const atEnd = paused ? false : yield* checkpoints.toEnd(name)
         yield* generations.setPaused(name, paused)
-        // What a restored log lacks, it does not react to any more.
+        // It no longer reacts to events that a restored log lacks.
         return atEnd ? { atEnd } : {}
       })
       return operate(row, paused ? "pause" : "resume", {}, by, work)

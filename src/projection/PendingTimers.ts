@@ -1,7 +1,7 @@
 /**
- * `PendingTimers` is the read model of the timers that wait for their time, in the order of their times: what the driver looks into, so
- * that no process has them all in memory, and what operators see. It follows from the log like any model, and is
- * rebuilt like any.
+ * `PendingTimers` is the read model of the timers that wait for their time, in the order of their times. The driver
+ * reads it, so that no process has them all in memory, and operators see it. It follows from the log and is rebuilt
+ * like any other model.
  *
  * It may be behind the log. So nothing is decided by it: a timer decides itself whether it fires.
  */
@@ -62,7 +62,7 @@ export const projection = Projection.make({
         pg: () => "json_array_elements(?::json) AS j (value)",
         orElse: () => "json_each(?) AS j"
       })
-      /** What the batch makes of each timer that it is about: its row, or none. */
+      /** The row that each timer of the batch ends with, or none. */
       const rows = new Map<string, ReadonlyArray<unknown> | undefined>()
       for (const { event, stored } of batch) {
         const key = stored.streamId.slice(prefix.length)

@@ -35,8 +35,8 @@ export interface Options<E extends Event.Any, T extends string> {
    */
   readonly create: (tables: Tables<T>) => ReadonlyArray<string>
   /**
-   * Changes the tables, in a transaction that also moves the checkpoint. Deterministic: the events give the same rows however
-   * they are cut into batches. It reads and writes its own tables alone, and waits for nothing but the database.
+   * Changes the tables, in a transaction that also moves the checkpoint. Deterministic: the events give the same rows
+   * however they are cut into batches. It reads and writes only its own tables, and waits only for the database.
    */
   readonly apply: (
     batch: ReadonlyArray<Recorded<Event.Of<E>>>,

@@ -29,14 +29,14 @@ export interface ProjectionLimits {
    */
   readonly lease: Duration.Duration
   /**
-   * Events, and their bytes in memory, that the process holds of the end of the log for all who follow it. Who is further behind
-   * reads pages of its own.
+   * Events, and their bytes in memory, that the process holds of the end of the log for all who follow it. A follower
+   * that is further behind reads pages of its own.
    */
   readonly tailEvents: number
   readonly tailBytes: number
   /**
-   * Events that a reaction has under way, each of another stream. One that has taken longer than `pollInterval` counts no more
-   * where others wait, so that slow targets hold up nobody; `maxAhead` bounds all.
+   * Events that a reaction has under way, each of another stream. Where others wait, one that has taken longer than
+   * `pollInterval` no longer counts, so slow targets do not hold up the others; `maxAhead` bounds all.
    */
   readonly maxInFlight: number
   /** Events that a reaction may be ahead of the first one that is not done; then it waits for that one. */
@@ -88,7 +88,9 @@ const relations: ReadonlyArray<Limits.Relation<ProjectionLimits>> = [
   ["maxInFlight", "<=", "maxAhead", "what a reaction may have under way, it could not read"]
 ]
 
-/** Longest single attempt of a reaction. What it asks others must end before, to be reported as what it is. */
+/**
+ * Longest single attempt of a reaction. What it waits for must have a shorter limit, to be reported by its own error.
+ */
 export const attemptTimeout: Duration.Duration = Duration.seconds(30)
 
 /** The limits of projections and reactions, which `layer` changes. */

@@ -4,8 +4,8 @@ import * as Reason from "../core/Reason.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 
 /**
- * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all the
- * same: ask again later. Or it is of a log that was restored since, and answers when it was rebuilt.
+ * The read model is not yet as new as was asked, or is being built. The command that made the position succeeded all
+ * the same: ask again later. Or its log was restored since, and it answers once it is rebuilt.
  */
 export class ViewBehind extends Schema.TaggedError<ViewBehind>()("ViewBehind", {
   projection: Schema.String,
@@ -68,7 +68,7 @@ export class NothingAbandoned extends Schema.TaggedError<NothingAbandoned>()("No
   }
 }
 
-/** The verb is not for this kind: passing over an event would leave undone what a reaction began, and nobody would know. */
+/** The verb is not for this kind: passing over an event would silently leave undone what a reaction began. */
 export class WrongKind extends Schema.TaggedError<WrongKind>()("WrongKind", {
   name: Schema.String,
   kind: Schema.Literal("projection", "reaction", "relay")
@@ -127,7 +127,10 @@ export class CreateFailed extends Schema.TaggedError<CreateFailed>()("CreateFail
   }
 }
 
-/** A model that is built could not be put in the place of the one that serves, or a model not be removed. Nothing was written. */
+/**
+ * A model that is built could not be put in the place of the one that serves, or a model could not be removed. Nothing
+ * was written.
+ */
 export class SwapFailed extends Schema.TaggedError<SwapFailed>()("SwapFailed", {
   projection: Schema.String,
   /** Whether it is worth another attempt: somebody reads what is to be replaced. */
@@ -181,10 +184,10 @@ export class InvalidQuery extends Error {
 }
 
 /**
- * The log was read otherwise than it is stored: this event cannot be the next one. Nothing was done with what was read; it is
- * read again. Where it stays so, the log is damaged: see `daybook verify`.
+ * The log was read out of order or with a hole: this event cannot be the next one. Nothing was done with what was read;
+ * it is read again. If it stays that way, the log is damaged: see `daybook verify`.
  */
-export class OutOfOrder extends Schema.TaggedError<OutOfOrder>()("OutOfOrder", {
+export class LogMisread extends Schema.TaggedError<LogMisread>()("LogMisread", {
   event: Schema.Any as Schema.Schema<StoredEvent>,
   reason: Schema.String
 }) {

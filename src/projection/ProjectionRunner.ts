@@ -31,7 +31,7 @@ import { GenerationStore } from "./GenerationStore.ts"
 import type { DeadLetter, Failure, Model } from "./Model.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import { ApplyFailed, type OutOfOrder } from "./ProjectionError.ts"
+import { ApplyFailed, type LogMisread } from "./ProjectionError.ts"
 import * as Rebuild from "./Rebuild.ts"
 import * as Source from "./Source.ts"
 import * as Tail from "./Tail.ts"
@@ -60,7 +60,10 @@ interface Excluded {
 const whatOf = (met: Source.Met): string =>
   met instanceof StreamDamaged ? "an event is damaged" : "an event failed too often"
 
-/** Told of requests through `wakes`, and of events by the tail; tells through `onMove` that a model moved or changed. */
+/**
+ * Hears of requests through `wakes` and of events from the tail, and reports through `onMove` that a model moved or
+ * changed.
+ */
 export const run = Effect.fnUntraced(function* (
   projection: Any,
   wakes: Queue.Queue<void>,
@@ -133,7 +136,7 @@ export const run = Effect.fnUntraced(function* (
   })
 
   /** The source gave what cannot be the log. Nothing of it is taken, however often: it is not a fault of the event. */
-  const refuse = Effect.fnUntraced(function* (model: Model, error: OutOfOrder) {
+  const refuse = Effect.fnUntraced(function* (model: Model, error: LogMisread) {
     const { event, reason } = error
     const pace = paceOf(model)
     const failure = Batch.failureOf(event, reason, pace.backoff.failures + 1)
@@ -193,7 +196,10 @@ export const run = Effect.fnUntraced(function* (
       )
   })
 
-  /** The next event is damaged, and nothing is done with it: its stream waits, where it alone is concerned, or all does. */
+  /**
+   * The next event is damaged, and nothing is done with it. Its stream waits where that alone is concerned, otherwise
+   * the whole model.
+   */
   const meet = Effect.fnUntraced(function* (model: Model, damaged: StreamDamaged, { excluded, letters }: Excluded) {
     const place = Source.placeOf(damaged)
     const isVouched = projection.onFailure === "park" && (yield* events.vouches(place))
@@ -237,7 +243,7 @@ export const run = Effect.fnUntraced(function* (
     const outside = yield* excludedOf(model)
     const { excluded, letters } = outside
     const released = letters.find(({ retry }) => retry)
-    // So many at most: the other streams go on meanwhile.
+    // At most this many in a row: the other streams go on meanwhile.
     if (released !== undefined && pace.takenUp < limits.busyBatch) {
       pace.takenUp++
       yield* unpark(model, released, excluded.positions)
@@ -287,9 +293,9 @@ export const run = Effect.fnUntraced(function* (
     )
   })
 
-  /** The same, and what follows where the log was not read as it is. */
+  /** The same, and what follows where the log was misread. */
   const take = (model: Model, most: number) =>
-    Effect.catchTag(tryNext(model, most), "OutOfOrder", (error) => refuse(model, error))
+    Effect.catchTag(tryNext(model, most), "LogMisread", (error) => refuse(model, error))
 
   const rebuild = yield* Rebuild.make({
     projection,
@@ -316,7 +322,7 @@ export const run = Effect.fnUntraced(function* (
     return outcomes.find((outcome) => outcome === "lost") ?? outcomes.find((outcome) => outcome === "moved") ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
 
-  /** Until there is something after what the tail had when this turn began, or a request. */
+  /** Until there is something after what the tail had when this step began, or a request. */
   const sleep = (seen: number, atMost: Duration.DurationInput) =>
     Effect.acquireUseRelease(
       Effect.sync(() => tail.watchEnd(seen, () => Queue.unsafeOffer(wakes, undefined))),

@@ -26,9 +26,9 @@ export interface RebuildProgress {
 }
 
 /**
- * What went wrong last, as its cause said it. `step` is what failed: an event that was applied, the making of tables, their
- * swap; or the model is ahead of the log, or a newer release's (with 0 attempts where that one is at work, and so nothing failed).
- * Only of the first there is an event.
+ * What went wrong last, as its cause said it. `step` is what failed: an event that was applied, the making of tables,
+ * their swap; or that the model is ahead of the log, or belongs to a newer release (with 0 attempts while that release
+ * is at work, since then nothing failed). Only the first has an event.
  */
 export type Trouble =
   | (Failure & { readonly step: "apply" })
@@ -90,7 +90,7 @@ type Done<E = never> = Effect.Effect<void, E | UnknownProjection | StoreUnavaila
 /** What an operator did: its entry in the journal, once under a key. */
 type Operated<E = never> = Effect.Effect<Operation.Done, E | UnknownProjection | RecordError | OperationError>
 
-/** What an operator is told before a reaction gives up an event. */
+/** What an operator sees before a reaction gives up an event. */
 export interface Abandoning {
   readonly name: string
   readonly streamId: string
@@ -99,7 +99,7 @@ export interface Abandoning {
   readonly undone: string
 }
 
-/** How projections and reactions are, and what an operator can have done with them. */
+/** How projections and reactions are, and what operators can do to them. */
 export class Projections extends Context.Tag("daybook/projection/Projections")<
   Projections,
   {
@@ -137,11 +137,11 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     /** What it would mean that this reaction gives up the event at which the stream is stuck. Does nothing. */
     readonly abandoning: (name: string, streamId: string) => Asked<Abandoning, NothingFailed | WrongKind>
     /**
-     * Has the reaction give up the event at which the stream is stuck: it does what it does instead, and tries it no more. What
-     * stays undone is listed until it is taken up.
+     * Makes the reaction give up the event at which the stream is stuck: it does what it does instead, and no longer
+     * tries the event. What stays undone is listed until it is taken up.
      */
     readonly abandon: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
-    /** Has the reaction try again what it gave up of this stream. What was done instead is known to it by its ids. */
+    /** Makes the reaction try again what it gave up of this stream. It recognizes what was done instead by its ids. */
     readonly takeUp: (name: string, streamId: string, by?: Operation.By) => Operated<NothingAbandoned | WrongKind>
     /** Removes what this program no longer declares, with its tables and all that is kept of it. Not a reaction: it would react again. */
     readonly remove: (name: string) => Done<NotRemovable | SwapFailed>

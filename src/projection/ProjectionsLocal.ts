@@ -105,7 +105,7 @@ const make = Effect.fnUntraced(function* (
     return formers.find((former) => former.version === version) ?? null
   }
 
-  /** The row as it is for this program: a newer release's model is not its concern while its own answers. */
+  /** The row as this program sees it: while its own model answers, that of a newer release does not concern it. */
   const seenFrom = (row: ProjectionRow): ProjectionRow => {
     const own = answering(row)
     return own === null || own === row.live ? row : { ...row, live: own, shadow: null, build: null }
@@ -120,7 +120,7 @@ const make = Effect.fnUntraced(function* (
       return yield* Effect.exists(newer, (version) => leases.isHeld(Lease.nameOf(name, version)))
     })
 
-  /** The next event that can be read: of one that is damaged the time cannot be told. */
+  /** The next event that can be read: the time of a damaged one cannot be told. */
   const oldestAfter = (position: number): Effect.Effect<StoredEvent | undefined, LookupError> =>
     events.readAll(position, 1).pipe(
       Effect.map((page) => page.events[0]),
@@ -288,7 +288,7 @@ export const layer = (
 ): Layer.Layer<Projections, never, EventStore | ProjectionStore> =>
   Layer.scoped(Projections, make(projections, reactions, true))
 
-/** Looks and asks, and runs nothing. */
+/** Only looks and asks. */
 export const layerObserver = (
   projections: ReadonlyArray<Any>,
   reactions: ReadonlyArray<Reaction.Any> = []

@@ -1,7 +1,6 @@
 /**
  * `Published` is what an application lets clients do with an aggregate: which commands they may send, and the status of
- * each refusal over HTTP. A command that is not marked has no route: a step of a process is sent by that process, and
- * by nobody else.
+ * each refusal over HTTP. A command that is not marked has no route: a step of a process is sent only by that process.
  */
 import type { Rpc } from "@effect/rpc"
 import { type Context, type Effect, Schema } from "effect"
@@ -46,7 +45,7 @@ export interface Published {
   readonly service: Context.Tag<unknown, (id: unknown) => AnyRef>
 }
 
-/** What is said to be public cannot be; found when the application is put together. */
+/** Something was published that cannot be; found when the application is put together. */
 export class InvalidPublication extends Error {
   override readonly name = "InvalidPublication"
 }
@@ -94,7 +93,7 @@ export const make = <Name extends string, Id, S, E extends { readonly _tag: stri
     state: contract.state,
     commands,
     statusOf: (tag) => statuses.get(tag) ?? defaultStatus,
-    // Its key is all that a context knows of it.
+    // A context knows only its key.
     service: contract as unknown as Published["service"]
   }
 }

@@ -1,16 +1,17 @@
 /**
- * `Reaction` turns events into commands: a process manager. `react` sends commands under ids derived from the event, so that
- * to react again is harmless, and it will: after a restart, from the checkpoint on.
+ * `Reaction` turns events into commands: a process manager. `react` sends commands under ids derived from the event, so
+ * reacting again is harmless. It will happen: after a restart it reacts again from the checkpoint on.
  *
- * Events of one stream are reacted to one after the other, in order; of different streams at the same time. The checkpoint is
- * the highest position up to which every event is done. A failed reaction is tried again for ever, with a growing delay;
- * after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass. A damaged event is
- * never reacted to, and the checkpoint does not pass it unseen, wanted or not.
+ * Events of one stream are reacted to one after the other, in order; of different streams at the same time. The
+ * checkpoint is the highest position up to which every event is done. A failed reaction is tried again for ever, with a
+ * growing delay; after some attempts its stream is parked, which shows it to the operator and lets the checkpoint pass.
+ * It never reacts to a damaged event, and the checkpoint never passes one silently, wanted or not.
  *
- * What it sends is of the principal `reaction:` and its name, and belongs to the conversation of the event.
+ * What it sends has the principal `reaction:` and its name, and belongs to the conversation of the event.
  *
- * Where the log was restored to an end before the checkpoint, what it did for the events that are gone cannot be undone here: it
- * says so, and stands still until an operator has it go on from the log's end. What runs it is in `ReactionRunner.ts`.
+ * Where the log was restored to an end before the checkpoint, what it did for the events that are gone cannot be undone
+ * here: it says so, and stands still until an operator makes it go on from the log's end. What runs it is in
+ * `ReactionRunner.ts`.
  */
 import { Cause, Effect, Either, Layer, LogLevel, Option } from "effect"
 import type * as Event from "../core/Event.ts"
@@ -31,14 +32,14 @@ import type * as Source from "./Source.ts"
 /** The id of the n-th command (from 0) that a reaction sends for one event. */
 export type CommandIdOf = (n?: number) => string
 
-/** What a reaction does for an event that an operator has it give up. */
+/** What a reaction does for an event that an operator makes it give up. */
 export interface Abandon<E, R> {
-  /** Told to the operator before: what is done instead, and what stays undone. */
+  /** Shown to the operator before: what is done instead, and what stays undone. */
   readonly says: (recorded: Recorded<E>) => string
   /**
-   * Brings what was begun to an end of another kind, as by giving back what was taken, and gives what is left to a human, or null.
-   * It runs until it succeeds, and may run again, as `react` does and with the same ids: what must not happen beside what `react`
-   * may have done shares the id of that.
+   * Ends what was begun in another way, for example by giving back what was taken. Returns what is left to a human, or
+   * null. It runs until it succeeds, and may run again, as `react` does and with the same ids: what must not happen
+   * beside what `react` may have done shares the id of that.
    */
   readonly react: (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<string | null, unknown, R>
 }
@@ -68,8 +69,9 @@ export interface Options<E extends Event.Any, R> {
   /** What it does for an event that an operator abandons. Default: nothing, so that all that `react` did not do stays undone. */
   readonly abandon?: Abandon<Event.Of<E>, R>
   /**
-   * Where it begins when it is new: at the log's first event, behind its last one, or behind the event at a position. Without it, it
-   * does not start where the log has events: it would react to all of its history. Asked once; later it goes on where it was.
+   * Where it begins when it is new: at the log's first event, behind its last one, or behind the event at a position.
+   * Without it, it does not start where the log has events: it would react to the whole history. Used once; later it
+   * goes on where it was.
    */
   readonly startFrom?: Registration.StartFrom
   /**
@@ -98,7 +100,7 @@ export const undoneOf = ({ abandon, name, selection }: Any, met: Source.Met): st
   return decoded.map((event) => abandon.says({ event, stored: met })).join("; ")
 }
 
-/** Waits until the log has the event that the reaction was at, or an operator takes it up at the log's end. */
+/** Waits until the log has the event that the reaction was at, or an operator makes it go on from the log's end. */
 const untilOnLog = Effect.fnUntraced(function* (name: string) {
   const generations = yield* GenerationStore
   const { pollInterval } = yield* ProjectionConfig

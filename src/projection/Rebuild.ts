@@ -2,8 +2,8 @@
  * `Rebuild` builds a new model of a projection beside the one that serves, and puts it in its place: it has its tables made, has
  * the runner fill them with the log, counts what was passed, and swaps.
  *
- * Its trouble is its own. Whatever keeps the new model from being made or from serving is noted after one attempt, as the database
- * said it, and has a backoff of its own: the model that serves keeps its pace. What trying again would not fix halts,
+ * Its failures do not affect the model that serves. Whatever keeps the new model from being made or from serving is
+ * noted after one attempt, as the database said it, and has its own backoff. What trying again would not fix halts,
  * until an operator asks for the rebuild once more or the process starts again.
  */
 import { Cause, Duration, Effect, LogLevel, Option, Random } from "effect"
@@ -19,7 +19,7 @@ import type { BuildFailure, Model, ProjectionRow } from "./Model.ts"
 import type { Any } from "./Projection.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
-/** Whether a turn found something to do. `lost`: another runner is at work. */
+/** Whether a step found something to do. `lost`: another runner is at work. */
 export type Outcome = "moved" | "idle" | "lost"
 
 /** Most events that are counted in one statement. */
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
       Effect.catchTag("CreateFailed", ({ cause }) =>
         Effect.as(fail(build, { step: "create", halted: true }, cause), "moved" as const)
       ),
-      // Told where the store takes the note; what failed itself is logged where the step ends.
+      // Logged once the store has taken the note; the failure itself is logged where the step ends.
       Effect.tapErrorTag("StoreUnavailable", ({ cause }) =>
         Effect.catchAllCause(fail(build, { step: "create", halted: false }, cause), (unnoted) =>
           FaultLog.report(LogLevel.Warning, "the trouble of a rebuild cannot be noted", { projection: name }, unnoted)
@@ -149,7 +149,10 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
 
   const isRun = (at: number) => leases.isHeld(Lease.nameOf(name, at))
 
-  /** Removes the models of earlier releases that no process has run for as long as a lease lasts: the next one had taken it by then. */
+  /**
+   * Removes the models of earlier releases that no process has run for as long as a lease lasts: another process would
+   * have taken the lease by then.
+   */
   const sweepFormers = Effect.fnUntraced(function* ({ formers, live }: ProjectionRow) {
     const now = yield* Elapsed.millis
     if (formers.length === 0 || live?.version !== version) return
@@ -204,7 +207,7 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
   })
 
   return {
-    /** One step of the rebuild, where one is wanted. Fails with `CheckpointMoved` where another runner is at work, and else never. */
+    /** One step of the rebuild, where one is wanted. Never fails. */
     step: (row: ProjectionRow) =>
       step(row).pipe(
         Effect.catchAllCause((cause) => {

@@ -1,10 +1,12 @@
 /**
- * `Registration` is how a reaction comes into a log: once, at a place that it says, or in the place of one whose name it had before.
- * Each is an entry of the journal, so that a log which is copied, exported or restored knows where its reactions began.
+ * `Registration` is how a reaction comes into a log: once, at a place that it names, or in the place of the reaction
+ * whose name it had before. Each is an entry of the journal, so that a log which is copied, exported or restored knows
+ * where its reactions began.
  *
- * A reaction that is new on a log with events would react to all of its history. So it has to say where it begins; else it does not
- * start, and says why. Where the log has its registration and the database lacks its checkpoint, as after an import, it begins where
- * it did: what it sends again has the ids of before, and answers what it did.
+ * A reaction that is new on a log with events would react to all of its history. So it has to say where it begins; else
+ * it does not start, and says why. Where the log has its registration and the database lacks its checkpoint, for
+ * example after an import, it begins where it began before: what it sends again has the same ids, and gets the same
+ * answers.
  */
 import { Effect, Option } from "effect"
 import { EventStore } from "../core/EventStore.ts"
@@ -77,7 +79,8 @@ export const register = (birth: Birth) =>
     const known = yield* bornAt(birth)
     if (known !== undefined) return void (yield* generations.begin(name, known))
     const work = Effect.gen(function* () {
-      // Asked again where nothing else writes: what another process has begun by now need not say where to start.
+      // Checked again where nothing else writes: if another process has begun it by now, it need not say where to
+      // start.
       if (yield* isKnown) return yield* Effect.fail(taken)
       const position = yield* startOf(birth)
       if (!(yield* generations.begin(name, position))) return yield* Effect.fail(taken)

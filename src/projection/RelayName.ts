@@ -1,6 +1,7 @@
 /**
- * `RelayName` is how the store of the read side knows a relay: as a reaction whose name begins with `relay:`, which no reaction's own
- * can. So a relay has a checkpoint, dead letters, a lease and a pause as a reaction has, and its verbs are told apart.
+ * `RelayName` is the name under which the store of the read side keeps a relay: that of a reaction, beginning with
+ * `relay:`, which no real reaction's name can. So a relay has a checkpoint, dead letters, a lease and a pause as a
+ * reaction has, and the two are told apart.
  */
 const prefix = "relay:"
 

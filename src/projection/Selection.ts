@@ -15,7 +15,7 @@ import type { Wanted } from "./EventFilter.ts"
 export interface Selection<E extends { readonly _tag: string }> {
   /** What decodes this event; undefined where the reader does not want it. */
   readonly codecOf: (stored: StoredEvent) => EventCodec.EventCodec<E> | undefined
-  /** What all that it wants fits. Others may fit it too, where it is of several aggregates. */
+  /** Every event that it wants passes this filter. With several aggregates, others may pass too. */
   readonly reach: () => Wanted
   /** Throws `AmbiguousEvent` where a bare event is of two aggregates. Whatever runs a reader asks before it begins. */
   readonly check: () => void
@@ -88,8 +88,9 @@ const sourcesOf = <E extends Event.Any>(
 }
 
 /**
- * `reader` is what it is called in an error. Whose the bare events are is asked when it first reads: an aggregate may be declared
- * after it. Fails with `InvalidEvents` where the events of one aggregate do not go together.
+ * `reader` is what it is called in an error. The aggregate of a bare event is looked up when the reader first reads,
+ * since an aggregate may be declared after it. Fails with `InvalidEvents` where the events of one aggregate do not go
+ * together.
  */
 export const make = <E extends Event.Any>(
   reader: string,

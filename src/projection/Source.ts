@@ -7,13 +7,13 @@ import type { EventPage, EventPlace, EventStore, LookupError, ReadError } from "
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { StreamDamaged } from "../core/StoreError.ts"
 import type { StreamId } from "../core/StreamId.ts"
-import { OutOfOrder } from "./ProjectionError.ts"
+import { LogMisread } from "./ProjectionError.ts"
 
 /**
  * The page without what came before, or the first event that cannot be the next one. Positions rise and may leave some out, so
  * that only the versions of a stream show a hole, and only within the page.
  */
-const check = (after: number, page: ReadonlyArray<StoredEvent>): ReadonlyArray<StoredEvent> | OutOfOrder => {
+const check = (after: number, page: ReadonlyArray<StoredEvent>): ReadonlyArray<StoredEvent> | LogMisread => {
   const events: Array<StoredEvent> = []
   const versions = new Map<string, number>()
   let last = after
@@ -23,11 +23,11 @@ const check = (after: number, page: ReadonlyArray<StoredEvent>): ReadonlyArray<S
     if (position <= last) {
       passed ??= new Set(events.map((each) => each.position))
       if (position <= after || passed.has(position)) continue
-      return new OutOfOrder({ event, reason: `the log was read out of order: it came after position ${last}` })
+      return new LogMisread({ event, reason: `the log was read out of order: it came after position ${last}` })
     }
     const before = versions.get(streamId)
     if (before !== undefined && version !== before + 1) {
-      return new OutOfOrder({ event, reason: `the log was read with a hole: it came after version ${before}` })
+      return new LogMisread({ event, reason: `the log was read with a hole: it came after version ${before}` })
     }
     versions.set(streamId, version)
     passed?.add(position)
@@ -43,7 +43,7 @@ export type Met = StoredEvent | StreamDamaged
 export const placeOf = ({ position, streamId, type, version }: Met): EventPlace & { readonly type: string } => ({
   streamId,
   version,
-  // Only an event that is missing has none, and then the one that shows it is what was met.
+  // Only a missing event has none, and then the event that shows it is what was met.
   position: position ?? 0,
   type: type ?? "unknown"
 })
@@ -59,13 +59,15 @@ export const eventAt = (
     Effect.catchTag("StreamDamaged", (damaged) => Effect.succeed<Met>(damaged))
   )
 
-/** The next events after a position, each once. What is out of order is to be read again; what is damaged stays so. */
+/**
+ * The next events after a position, each once. What is out of order can be read again; what is damaged stays damaged.
+ */
 export const read = (
   store: EventStore["Type"],
   after: number,
   limit: number
-): Effect.Effect<EventPage, ReadError | OutOfOrder> =>
+): Effect.Effect<EventPage, ReadError | LogMisread> =>
   Effect.flatMap(store.readAll(after, limit), (page) => {
     const checked = check(after, page.events)
-    return checked instanceof OutOfOrder ? checked : Effect.succeed({ events: checked, more: page.more })
+    return checked instanceof LogMisread ? checked : Effect.succeed({ events: checked, more: page.more })
   })

@@ -1,4 +1,7 @@
-/** `Status` makes of what the store keeps of a projection or reaction what an operator is told, and whether a human is needed. */
+/**
+ * `Status` turns what the store keeps of a projection or reaction into what an operator sees, and says whether a human
+ * is needed.
+ */
 import type { Abandonment, DeadLetter, Model, ProjectionRow, Skip } from "./Model.ts"
 import type { ProjectionStatus, Trouble } from "./Projections.ts"
 
@@ -16,7 +19,9 @@ export interface Seen {
   readonly abandoned: ReadonlyArray<Abandonment>
   /** The version that this program declares. */
   readonly known: number | undefined
-  /** Of a model that a newer release made: whether a process of that release is at work. Undefined where there is none. */
+  /**
+   * Whether a process of the newer release that made the model is at work. Undefined where no newer release made it.
+   */
   readonly isNewerRun: boolean | undefined
 }
 
@@ -28,7 +33,7 @@ const aheadError = ({ kind }: ProjectionRow, { position }: Model, target: number
     : `it has reacted to events up to position ${position}, of which this log lacks the last: it ends at ${target} and was restored. ` +
       "What it did for those that are gone is done; look it over, then `daybook projections resume` has it go on from the log's end"
 
-/** A newer release has built the model, and this one does not touch it, unless it builds its own since somebody asked for that. */
+/** The model that a newer release built. This release does not touch it unless somebody asked it to build its own. */
 const newersOf = (
   { live, shadow }: ProjectionRow,
   { isNewerRun, known = Number.POSITIVE_INFINITY }: Seen

@@ -2,11 +2,11 @@
  * `Subscription` follows the log, or one stream: what is stored after a place, and then each new event. Events come once, in
  * order and without a hole.
  *
- * It gives what the log holds and nothing else: at an event that is damaged it ends with `StreamDamaged`, after all that
- * stands before. To go on behind it is the subscriber's to say, by subscribing after its place.
+ * It returns only what the log holds: at a damaged event it ends with `StreamDamaged`, after all events before it. A
+ * subscriber that wants to go on behind it subscribes after its place.
  *
- * It is bounded: a few pages wait for the subscriber, and one that takes none for too long is cut off with `SlowConsumer`,
- * which says where to resume. While nothing comes that it wants, it costs nothing: see `Tail.ts`.
+ * It is bounded: a few pages wait for the subscriber, and one that takes none for too long is cut off with
+ * `SlowConsumer`, which says where to resume. While nothing that it wants comes, it costs nothing: see `Tail.ts`.
  */
 import { Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Option, Queue, Stream } from "effect"
 import type * as Event from "../core/Event.ts"
@@ -28,8 +28,8 @@ const maxWaitingPages = 4
 export const defaultPatience = Duration.seconds(30)
 
 /**
- * Which events, and how long a subscriber may take: an event must be what all that is given wants. A damaged event ends it also
- * where the filter would not have it.
+ * Which events, and how long a subscriber may take. An event must match everything that is given. A damaged event ends
+ * the subscription even where the filter would leave it out.
  */
 export interface Options extends EventFilter.EventFilter {
   /** Only these events, of the aggregate that has them, as those of a projection. Default: all. */
@@ -76,7 +76,7 @@ const follow = (
         EventFilter.fits(wanted, event) && (selection === undefined || selection.codecOf(event) !== undefined)
       // All events of one stream, so that a hole in it shows.
       const watched = streamId === null ? wanted : EventFilter.wantedOf({ streamPrefix: streamId })
-      /** The last one is why there are no more. */
+      /** The last one says why there are no more. */
       const pages = yield* Queue.bounded<Either.Either<ReadonlyArray<StoredEvent>, ReadError>>(maxWaitingPages)
       const ended = yield* Deferred.make<never, SlowConsumer>()
       /** The last event that the subscriber was given. */
@@ -144,7 +144,7 @@ const follow = (
 
       return Stream.repeatEffectChunk(
         Effect.flatMap(
-          // A client that was cut off learns it at once: what waited is read again when it resumes.
+          // A client that was cut off hears of it at once: what waited is read again when it resumes.
           Effect.flatMap(Deferred.isDone(ended), (isDone) =>
             isDone ? Deferred.await(ended) : Effect.raceFirst(Queue.take(pages), Deferred.await(ended))
           ),

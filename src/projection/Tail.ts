@@ -1,13 +1,14 @@
 /**
- * `Tail` is the one reader of the newest events in a process. Commits wake it alone; it reads each event once, through
- * the verified door of `EventStore`, and keeps the newest ones in a bounded ring, from which projections, reactions,
- * subscriptions and the feed take. Who is behind the ring reads pages of its own.
+ * `Tail` is the one reader of the newest events in a process. Commits wake only it. It reads each event once, verified,
+ * from `EventStore`, and keeps the newest ones in a bounded ring, from which projections, reactions, subscriptions and
+ * the feed take. A follower that is behind the ring reads pages of its own.
  *
- * - A commit costs the same however many wait whom it does not concern: they are found by what they wait for.
- * - The tail reads while somebody waits at its end, and rests while all are at work: who catches up is not read for twice.
+ * - A commit costs the same however many wait for other events: followers are found by what they wait for.
+ * - The tail reads while somebody waits at its end, and rests while all are at work, so nothing is read twice for a
+ *   follower that catches up.
  * - What a reader gets from the ring is what the store would have given it: in the order of the log, without a hole.
- * - It decides nothing. At an event that is damaged, or where the store does not answer, it has everybody look for themselves,
- *   so that each meets that on its own.
+ * - It decides nothing. At a damaged event, or where the store does not answer, it makes every follower look for
+ *   itself, so that each meets the fault itself.
  */
 import { Cause, Duration, Effect, Exit, LogLevel, Queue, Scope, Stream } from "effect"
 import * as EventLoop from "../core/EventLoop.ts"
@@ -17,7 +18,7 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 import * as EventFilter from "./EventFilter.ts"
 import * as EventRing from "./EventRing.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import type { OutOfOrder } from "./ProjectionError.ts"
+import type { LogMisread } from "./ProjectionError.ts"
 import * as Source from "./Source.ts"
 import { type Watcher, Watchers } from "./Watchers.ts"
 
@@ -30,13 +31,13 @@ const pause = Duration.millis(20)
 /** A part of the ring that a follower takes: what it wants of it, and how far that is. */
 export interface Taken {
   readonly events: ReadonlyArray<StoredEvent>
-  /** Nothing that it wants is up to here but what it was given. */
+  /** Up to here there is nothing else that it wants. */
   readonly through: number
   /** Whether that is where the ring ends. */
   readonly isEnd: boolean
 }
 
-/** What one who waits is told. */
+/** What a waiting follower hears. */
 export interface Told {
   /** Nothing that it wants is up to here. */
   readonly through: number
@@ -52,7 +53,7 @@ export class Tail {
   private readonly reading = Effect.unsafeMakeSemaphore(1)
   /** Whether there may be something that was not read. */
   private isStale = true
-  /** Whether somebody waits who came when nobody did: the tail was at rest, and the log may have gone on. */
+  /** Whether a follower waits that came while none waited: the tail was at rest, and the log may have gone on. */
   private isRested = true
   private isCheckDue = false
 
@@ -88,7 +89,7 @@ export class Tail {
    * The next events after a position, of all streams: from the ring, or read for all who follow, or read for this caller alone
    * where it is behind. As `Source.read`.
    */
-  read(after: number, limit: number): Effect.Effect<EventPage, ReadError | OutOfOrder> {
+  read(after: number, limit: number): Effect.Effect<EventPage, ReadError | LogMisread> {
     return Effect.suspend(() => {
       const given = this.pageAfter(after, limit)
       if (given !== undefined) return Effect.succeed(given)
@@ -108,7 +109,7 @@ export class Tail {
     })
   }
 
-  /** Tells once that there may be something after a position that it knows. Returns what ends that. */
+  /** Calls back once when there may be something after a position. Returns what ends the watch. */
   watch(after: number, wanted: EventFilter.Wanted, tell: (told: Told) => void): () => void {
     const isBehind = after < this.ring.start
     if (!isBehind && after < this.ring.end) {
@@ -119,7 +120,7 @@ export class Tail {
       }
     }
     const watcher: Watcher = {
-      // Who is behind has whatever comes to look at, since what it wants may be before that.
+      // A follower that is behind looks whatever comes, since what it wants may be before that.
       wanted: isBehind ? EventFilter.all : wanted,
       after: isBehind ? after : Math.max(after, this.ring.end),
       tell: (event) =>
@@ -134,14 +135,14 @@ export class Tail {
     return () => this.watchers.remove(watcher)
   }
 
-  /** Tells once that the tail is no longer where it was, which it may not be now. */
+  /** Calls back once when the tail is no longer where it was, perhaps at once. */
   watchEnd(seen: number, tell: () => void): () => void {
     if (this.ring.end === seen) return this.watch(seen, EventFilter.all, tell)
     tell()
     return () => {}
   }
 
-  /** Waits for what `watch` tells. */
+  /** Waits for the call of `watch`. */
   wait(after: number, wanted: EventFilter.Wanted): Effect.Effect<Told> {
     return Effect.async((resume) => {
       const end = this.watch(after, wanted, (told) => resume(Effect.succeed(told)))
@@ -163,12 +164,12 @@ export class Tail {
       yield* Queue.take(this.wakes)
       const exit = yield* Effect.exit(this.reading.withPermits(1)(Effect.zipRight(this.check, this.readToEnd)))
       if (Exit.isSuccess(exit)) continue
-      // Each who waits meets a failure where it looks for itself. A defect it may not meet.
+      // Each waiting follower meets a failure where it looks for itself. A defect it may not meet.
       this.watchers.tellAll()
       if (Cause.isDie(exit.cause)) {
         yield* FaultLog.report(LogLevel.Warning, "the end of the log cannot be read at present", {}, exit.cause)
       }
-      // Who comes back to wait wakes it again at once.
+      // The next follower that waits wakes it again at once.
       yield* Effect.sleep(pause)
     }
   })
@@ -213,7 +214,7 @@ export class Tail {
 
   /** What was read after a position. */
   private add(from: number, events: ReadonlyArray<StoredEvent>): void {
-    // One who was further has had the ring go on from there meanwhile.
+    // A follower that was further on has made the ring go on from there meanwhile.
     if (this.ring.end !== from) {
       this.markStale()
       return
@@ -260,7 +261,7 @@ export class Tail {
       last === undefined
         ? Effect.map(this.store.lastPosition, (position) => position >= end)
         : Effect.map(this.store.readAll(end - 1, 1), ({ events }) => events[0]?.hash === last.hash)
-    // Damage in its place is for those to meet who come there.
+    // Damage in its place is met by the followers that come there.
     if (yield* Effect.catchTag(isThere, "StreamDamaged", () => Effect.succeed(false))) return
     this.watchers.tellAll()
     this.ring.reset(yield* this.store.lastPosition)

@@ -1,11 +1,12 @@
 /**
- * `Timer` is one command that is to be sent at a time: an aggregate whose stream says when it was scheduled, moved, cancelled and fired, so
- * that a timer is part of the log and goes wherever that goes. What others do with timers is in `Timers.ts`; what fires them when
- * they are due is `TimerDriver.ts`.
+ * `Timer` is a command that is to be sent at a certain time: an aggregate whose stream says when it was scheduled,
+ * moved, cancelled and fired. So a timer is part of the log and goes wherever the log goes. What others do with timers
+ * is in `Timers.ts`; what fires them when they are due is `TimerDriver.ts`.
  *
  * Guarantees:
  *
- * - each schedule fires at most once; of a cancellation and a firing the first one in the log holds, and the other changes nothing;
+ * - each schedule fires at most once; of a cancellation and a firing the first one in the log counts, and the other
+ *   changes nothing;
  * - it never fires before its time by the clock of the process that decides it, except when an operator has it fire now.
  */
 import * as Rpc from "@effect/rpc/Rpc"
@@ -107,7 +108,7 @@ export class Timer extends Aggregate.make("Timer", {
   transientErrors: ["TimerNotDue"]
 }) {}
 
-/** What a command said of the time, as a time. */
+/** The time that a command gave, as a time. */
 const dueOf = ({ after, at }: { readonly at?: number; readonly after?: number }, now: number): number =>
   Math.min(at ?? Math.ceil(now) + (after ?? 0), 8_640_000_000_000_000)
 

@@ -1,11 +1,11 @@
 /**
- * `TimerDriver` has timers fire when they are due: it looks into the model of those that wait, in the order of their times and page by
- * page, and asks each that is due to fire. It goes by the clock of its process, looks again at each poll, and so follows a clock that
- * is set, a restart, and what another process scheduled.
+ * `TimerDriver` makes timers fire when they are due: it reads the model of those that wait, in the order of their times
+ * and page by page, and asks each that is due to fire. It goes by the clock of its process, looks again at each poll,
+ * and so follows a clock that is set, a restart, and what another process scheduled.
  *
- * It remembers nothing that matters: the timer decides, in its stream, and the ids of what it is asked are made of the event that
- * scheduled it. So it may be killed at any instant, and any number of drivers may run. Among several processes one drives, by a lease,
- * to save work.
+ * It remembers nothing that matters: the timer decides, in its stream, and the ids of the commands to it are derived
+ * from the event that scheduled it. So it may be killed at any instant, and any number of drivers may run. Among
+ * several processes one drives, by a lease, to save work.
  *
  * One that cannot fire is tried again at the next poll and holds up no other.
  */
@@ -28,7 +28,10 @@ export const name = "timers"
 const pageSize = 500
 const concurrency = 128
 
-/** Most of those that fired here and that the model may still have: who is forgotten is asked once more, and does nothing. */
+/**
+ * Most timers that fired here and that the model may still have. One that is forgotten is asked once more, and does
+ * nothing.
+ */
 const maxRemembered = 20_000
 
 /** Polls after which it says that no process keeps the model. */

@@ -14,10 +14,10 @@
  *           : Timers.cancel(`expiry of ${stored.streamId}`, { commandId: commandId() })
  *     })
  *
- * An application that has `Timers.part` among its aggregates has what this needs: the timers themselves (`Timer.ts`), the model of those
- * that wait (`PendingTimers.ts`), the driver (`TimerDriver.ts`), and the reaction made here, which sends the command of each that fired.
- * Of that reaction all holds that holds of reactions: it tries again until the command has an answer, whatever that is, and where there is
- * none, its timer is parked and shown to the operator.
+ * An application that has `Timers.part` among its aggregates has what this needs: the timers themselves (`Timer.ts`),
+ * the model of those that wait (`PendingTimers.ts`), the driver (`TimerDriver.ts`), and the reaction made here, which
+ * sends the command of each that fired. That reaction is like any other: it tries again until the command has an
+ * answer, whatever that is, and where there is none, its timer is parked and shown to the operator.
  */
 import type { Rpc } from "@effect/rpc"
 import { Context, Duration, Effect, Either, Layer, Schema } from "effect"
@@ -88,8 +88,9 @@ export const timeOf = (when: When): { readonly at?: number; readonly after?: num
   "at" in when ? { at: Math.floor(Number(when.at)) } : { after: Math.ceil(Duration.toMillis(when.after)) }
 
 /**
- * Has the command sent at its time. A timer of this key that waits already is moved, and sends this command instead; one that has fired or
- * was cancelled begins again. Within a reaction give it a command id of the reaction: then to react again schedules nothing again.
+ * Sends the command at its time. A timer of this key that waits already is moved, and sends this command instead; one
+ * that has fired or was cancelled begins again. Within a reaction give it a command id of the reaction: then to react
+ * again schedules nothing again.
  */
 export const schedule = (
   key: string,
@@ -98,7 +99,7 @@ export const schedule = (
 ): Effect.Effect<TimerView, RuntimeError, Timers> =>
   Effect.flatMap(Timer, (timers) => timers(key).Schedule({ ...timeOf(when), ...send }, options))
 
-/** Has a timer wait for another time. `TimerNotPending` where it does not wait: it has fired, or was cancelled. */
+/** Makes a timer wait for another time. `TimerNotPending` where it does not wait: it has fired, or was cancelled. */
 export const move = (
   key: string,
   when: When,
@@ -107,8 +108,8 @@ export const move = (
   Effect.flatMap(Timer, (timers) => timers(key).Move(timeOf(when), options))
 
 /**
- * Has a timer not fire. Returns how it is then: `fired` where it was first, `none` where there is none. That is decided
- * where it stands in the log, whatever clocks say.
+ * Cancels a timer. Returns how it is then: `fired` where that came first, `none` where there is no timer. The order in
+ * the log decides, whatever clocks say.
  */
 export const cancel = (key: string, options?: CommandOptions): Effect.Effect<TimerView, RuntimeError, Timers> =>
   Effect.flatMap(Timer, (timers) =>
@@ -126,8 +127,8 @@ export const find = (key: string): Effect.Effect<TimerView, RuntimeError, Timers
 type OperatorError = RuntimeError | OperationError | RecordError | TimerNotPending
 
 /**
- * What an operator has a timer do: the command, with who and why in the timer's stream, and then the entry of the operation. Under the same
- * key both are done once, also where the process died between them.
+ * An operator's act on a timer: the command, with who and why in the timer's stream, and then the entry of the
+ * operation. Under the same key both are done once, also where the process died between them.
  */
 const operate = (
   verb: "cancel" | "fire",

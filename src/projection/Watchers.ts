@@ -1,6 +1,6 @@
 /**
- * `Watchers` are followers that wait for an event, by what they wait for: an event finds those whom it concerns, at a cost that
- * does not grow with the others. One that is told is no longer in it.
+ * `Watchers` are followers that wait for an event, by what they wait for: an event finds those that it concerns, at a
+ * cost that does not grow with the others. A follower that was called is no longer in it.
  */
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import type { Wanted } from "./EventFilter.ts"
@@ -9,7 +9,7 @@ export interface Watcher {
   readonly wanted: Wanted
   /** Nothing up to here concerns it: it looks for what comes after. */
   readonly after: number
-  /** Told at most once, and at once: it must not read then. */
+  /** Called at most once, and synchronously: it must not read then. */
   readonly tell: (event: StoredEvent | undefined) => void
 }
 
@@ -64,7 +64,7 @@ export class Watchers {
     }
   }
 
-  /** Tells those whom the event concerns. */
+  /** Calls those that the event concerns. */
   tell(event: StoredEvent): void {
     for (const length of this.lengths.keys()) {
       const byType = this.byPrefix.get(event.streamId.slice(0, length))
@@ -77,12 +77,12 @@ export class Watchers {
     }
   }
 
-  /** Has all look for themselves, or those who are not so far: what follows the position is not known here. */
+  /** Makes all look for themselves, or only those before this position: what follows it is not known here. */
   tellAll(below = Number.POSITIVE_INFINITY): void {
     for (const watcher of this.waiting) if (watcher.after < below) this.done(watcher, undefined)
   }
 
-  /** Of all who wait, the position of the one that is least far; infinity without any. */
+  /** The lowest position that anyone waits at; infinity where nobody waits. */
   get least(): number {
     let least = Number.POSITIVE_INFINITY
     for (const { after } of this.waiting) least = Math.min(least, after)

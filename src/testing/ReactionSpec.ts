@@ -10,7 +10,7 @@
  */
 import { deepStrictEqual, ok } from "node:assert"
 import { Effect, Either, Exit, Layer } from "effect"
-import { type RuntimeError, VersionMismatch } from "../core/ActorError.ts"
+import { type RuntimeError, WrongExpectedVersion } from "../core/ActorError.ts"
 import { ActorSystem, type Answer, type Ask } from "../core/ActorSystem.ts"
 import type { AnyDefinition } from "../core/Definition.ts"
 import * as EventHash from "../core/EventHash.ts"
@@ -133,7 +133,7 @@ class TimersOfSpec {
     const before = this.answers.get(commandId)
     if (before !== undefined) return Effect.succeed({ ...before, replayed: true })
     if (expectedVersion !== undefined && expectedVersion !== version) {
-      return new VersionMismatch({ streamId: timer.streamId(id), expected: expectedVersion, actual: version })
+      return new WrongExpectedVersion({ streamId: timer.streamId(id), expected: expectedVersion, actual: version })
     }
     const context = {
       id,

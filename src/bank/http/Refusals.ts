@@ -1,4 +1,4 @@
-/** `Refusals` is how what accounts and transfers answer becomes a problem of the bank. */
+/** `Refusals` turns what accounts and transfers answer into a problem of the bank. */
 import type { RuntimeError } from "../../core/ActorError.ts"
 import * as Failures from "../../http/Failures.ts"
 import { Problem } from "../../http/Problem.ts"
@@ -18,14 +18,14 @@ export const ofRefusal = <E extends Refusal>(
   refused: E,
   headers: Readonly<Record<string, string>>
 ): BankProblem.OfRefusal<E> => {
-  // Which of them it is, is what it was before it was generic.
+  // It is of the same kind as before; only its type became generic.
   const problem: Problem = problemOf(refused)
   return problem.with({ headers }) as Problem as BankProblem.OfRefusal<E>
 }
 
 /** What the actor runtime answers, where a command was sent to an account. */
 export const ofCommand = (error: RuntimeError) => {
-  if (error._tag === "VersionMismatch") {
+  if (error._tag === "WrongExpectedVersion") {
     return new Problem("version-mismatch", { detail: `the account is at version ${error.actual}` })
   }
   const problem = Failures.ofCommand(error)

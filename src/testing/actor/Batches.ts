@@ -112,7 +112,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
           const tags = (yield* Effect.forEach(fibers, Fiber.join)).map((answer) =>
             Either.isLeft(answer) ? answer.left._tag : answer.right.count
           )
-          deepStrictEqual(tags, [1, "TooMuch", "NotYet", "VersionMismatch"])
+          deepStrictEqual(tags, [1, "TooMuch", "NotYet", "WrongExpectedVersion"])
           strictEqual(yield* count("a"), 1)
         })
       )
@@ -175,7 +175,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
         }
         const asked = [add("a", 1, { expectedVersion: Number.MAX_SAFE_INTEGER }), add("a", 1)].map(Effect.either)
         const [ahead, right] = yield* Effect.all(asked, { concurrency: "unbounded" })
-        ok(ahead && Either.isLeft(ahead) && ahead.left._tag === "VersionMismatch")
+        ok(ahead && Either.isLeft(ahead) && ahead.left._tag === "WrongExpectedVersion")
         ok(right && Either.isRight(right))
       })
     )

@@ -1,7 +1,7 @@
 /** Actor systems with one fault each in what a batch decides, and in what they do about another writer. */
 import { Deferred, Duration, Effect } from "effect"
 import * as ActorConfig from "../../core/ActorConfig.ts"
-import { MailboxFull, TooManyActors, VersionMismatch } from "../../core/ActorError.ts"
+import { MailboxFull, TooManyActors, WrongExpectedVersion } from "../../core/ActorError.ts"
 import type { EventStore, Head, StreamResult, Verdict } from "../../core/EventStore.ts"
 import { OutcomeUnknown } from "../../core/StoreError.ts"
 import type { StreamId } from "../../core/StreamId.ts"
@@ -87,7 +87,7 @@ export const batches: ReadonlyArray<Mutant<Needs>> = [
         const { aggregate, expectedVersion: expected, id } = asked
         if (expected === undefined) return ask(asked)
         return Effect.flatMap(state(aggregate, id), ({ version: actual }) =>
-          actual === expected ? ask(asked) : new VersionMismatch({ streamId: id as StreamId, expected, actual })
+          actual === expected ? ask(asked) : new WrongExpectedVersion({ streamId: id as StreamId, expected, actual })
         )
       }
     }))
