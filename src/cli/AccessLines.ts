@@ -18,7 +18,7 @@ const lookInterval = "5 seconds"
 const lineOf = (message: string, logLevel: "INFO" | "WARN", annotations: object): string =>
   `${JSON.stringify({ message, logLevel, timestamp: new Date().toISOString(), annotations })}\n`
 
-/** Whether the request was answered without anything being done for it. Of these one client can send any number. */
+/** Whether the request was answered without anything being done for it. One client can send any number of these. */
 const isVain = ({ refused, route, status }: AccessLog.Line): boolean =>
   status >= 500 || status === 429 || refused !== null || route === "none"
 

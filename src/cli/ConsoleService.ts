@@ -1,6 +1,6 @@
 /**
- * `ConsoleService` serves the console of a database that it opens read only, to this machine alone: no reaction runs, no model is built,
- * and nobody may change anything, whatever the page asks for.
+ * `ConsoleService` serves the console of a database that it opens read only, only to this machine: no reaction runs, no
+ * model is built, and nothing can be changed, whatever the page asks for.
  */
 import { Effect, Layer } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
@@ -21,7 +21,7 @@ export interface Settings {
   readonly given: ReadonlySet<string>
 }
 
-/** Nobody but this machine reaches it. */
+/** Only this machine reaches it. */
 const host = "127.0.0.1"
 
 /** Serves until it is interrupted. */

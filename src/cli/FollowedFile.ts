@@ -1,6 +1,7 @@
 /**
- * `FollowedFile` keeps what a file says as the file has it: it is read again when it changes, and on SIGHUP. What cannot be read, or
- * does not say such a thing, changes nothing and is logged: half of a file that is being written takes nobody's token away.
+ * `FollowedFile` keeps what a file says as the file has it: it is read again when it changes, and on SIGHUP. A file
+ * that cannot be read, or does not have the right form, changes nothing and is logged: half of a file that is being
+ * written does not take away anybody's token.
  */
 import { readFile } from "node:fs/promises"
 import process from "node:process"

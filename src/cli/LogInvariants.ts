@@ -3,8 +3,8 @@
  * end what they say is under way: the reaction that they name, if it has yet to come to that event, is stuck at it, or
  * is giving it up.
  *
- * A reaction that has passed the event, and of which nobody said that it should, has lost it: that is a problem. One
- * that cannot go on, since the application lacks it, it has not begun or it is paused, is a note.
+ * A reaction that has passed the event without being told to has lost it: that is a problem. One that cannot go on,
+ * since the application lacks it, it has not begun or it is paused, is a note.
  */
 import { Effect, Option } from "effect"
 import type { Problem } from "../core/JournalCheck.ts"

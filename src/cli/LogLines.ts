@@ -1,6 +1,6 @@
 /**
- * `LogLines` is the way of a log line to standard error, which holds up nobody who logs and ends nobody: where its reader is slow,
- * its pipe is closed or its disk is full, lines are dropped and counted. `LogOutput` says how many, once it can.
+ * `LogLines` writes log lines to standard error, and neither blocks nor ends the code that logs: where the reader is
+ * slow, the pipe is closed or the disk is full, lines are dropped and counted. `LogOutput` says how many, once it can.
  */
 import process from "node:process"
 import * as Screen from "./Screen.ts"

@@ -138,7 +138,7 @@ export const difference = Effect.fnUntraced(function* (
     ])
     for (let index = 0; index < Math.max(have.length, want.length); index++) {
       if (textOf(have[index]) === textOf(want[index])) continue
-      // The key alone: the rest of a row is a customer's.
+      // Only the key: the rest of a row may be personal data.
       const key = String((want[index] ?? have[index])?.[0])
       return `${table}: the row ${key} is not what its events give`
     }

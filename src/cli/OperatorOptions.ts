@@ -1,4 +1,4 @@
-/** What operators say with each verb: who they are, why they do it, and under which key it is done once. */
+/** What operators give with each verb: who they are, why they do it, and a key under which it is done once. */
 import { userInfo } from "node:os"
 import * as Options from "@effect/cli/Options"
 import { Option } from "effect"

@@ -1,4 +1,4 @@
-/** `Trusted` is whose tokens a service takes, by its flags: those of a file, those of an issuer, both, or nobody's. */
+/** `Trusted` says whose tokens a service accepts, by its flags: those of a file, those of an issuer, both, or none. */
 import { Effect, Either, Option, type Scope } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
 import * as Jwt from "../http/Jwt.ts"

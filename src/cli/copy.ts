@@ -38,7 +38,7 @@ export const command = (app: Application) =>
       let read = 0
       const { expected, written } = yield* ReadTransaction.within(
         Effect.gen(function* () {
-          // Read by this fiber's children, which are in the transaction; those of the target's writer are not.
+          // Read by this fiber's children, which are in the transaction; the fibers of the target's writer are not.
           const pages = yield* Stream.toQueue(
             Stream.tap(LogCopy.rows, () => Effect.sync(() => read++)),
             { capacity: 1 }

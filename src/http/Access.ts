@@ -29,8 +29,8 @@ export interface Subject {
 }
 
 /**
- * What an endpoint is about, for tokens that are for some aggregates: one of them; or `handler`, whose handler asks `Reach.concerns` or
- * gives only what the caller may see. An annotation of the endpoint.
+ * What an endpoint is about, for tokens that are for some aggregates: one aggregate; or `handler`, where the handler
+ * asks `Reach.concerns` or returns only what the caller may see. An annotation of the endpoint.
  */
 export class About extends Context.Reference<About>()("daybook/http/Access/About", {
   defaultValue: (): Subject | "handler" | null => null

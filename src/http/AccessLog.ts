@@ -1,6 +1,6 @@
 /**
- * `AccessLog` is notified of each request that was answered: what an operator may know of it, and nothing that a client
- * sent but its method. No path, since ids stand in it, no key, no body.
+ * `AccessLog` is notified of each request that was answered, with what an operator may know of it. Of what the client
+ * sent it has only the method: no path, since paths hold ids, no key, no body.
  */
 import { Context } from "effect"
 import type { Refused } from "./Session.ts"

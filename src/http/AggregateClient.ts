@@ -32,7 +32,7 @@ export interface Options {
   readonly lookInterval?: number
 }
 
-/** The service answered, and not with an answer of the command: `code` is that of its problem. */
+/** The service answered, but not with an answer of the command: `code` is that of its problem. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
   status: Schema.Int,
   code: Schema.String,
@@ -96,7 +96,7 @@ export interface EventView {
   readonly hash: string
   /** Of its entry in the journal. Not from a service of a release before these two. */
   readonly sequence?: number
-  /** Who sent its command; null where nobody is named. */
+  /** Who sent its command; null where none is named. */
   readonly principal?: string | null
 }
 
@@ -135,7 +135,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
-/** What the service says of a request that it did not answer as it was asked. */
+/** What the service says about a request that it refused or could not answer. */
 const failureOf = ({ headers, json, status }: Answer, commandId: string | undefined): RequestFailed =>
   new RequestFailed({
     status,
@@ -196,7 +196,7 @@ const requester = ({ baseUrl, fetch = globalThis.fetch, token }: Options) => {
   }
 }
 
-/** What a proxy says for the service may be anything. */
+/** A proxy's answer in place of the service's may be anything. */
 const parsed = (text: string): Answer["json"] => {
   try {
     const json: unknown = JSON.parse(text)

@@ -70,7 +70,7 @@ export class AnswerFields extends Context.Reference<AnswerFields>()("daybook/htt
   defaultValue: (): ReadonlyArray<"command" | "operation" | "location" | "etag"> => []
 }) {}
 
-/** A field that the contract does not have is an error and no oversight. */
+/** A field that the contract does not have is an error. */
 export const strict = { parseOptions: { onExcessProperty: "error", errors: "all" } } as const
 
 /** What a request meets that never comes to its handler. */

@@ -98,13 +98,13 @@ const report = (problem: Problem.Problem, route: string, correlationId: string) 
   )
 }
 
-/** How many failures of one kind are told with their own correlation id, and how long until the next of them are. */
+/** How many failures of one kind are logged with their own correlation id, and how long until the next ones are. */
 const flooding = { burst: 3, windowMs: 30_000 }
 const lookInterval = "5 seconds"
 
 /**
- * Tells of failures, as many as anybody reads. One that is not told itself answers with the correlation id of the last one of its
- * kind that was, so that a client's id is in the log, with the cause.
+ * Logs failures, as many as anybody reads. One that is not logged itself answers with the correlation id of the last
+ * one of its kind that was, so the id that a client gets is in the log, with the cause.
  */
 const makeTelling = Effect.gen(function* () {
   const flood = new Flood(flooding)
@@ -147,7 +147,7 @@ const unlessKnown = (
   return HttpServerResponse.empty({ status: 304, headers: kept })
 }
 
-/** Refusals of those who may not know, and of what never was a command. */
+/** Refusals that say nothing about the log: to callers who may not know, and of requests that never were commands. */
 const withoutPosition: ReadonlySet<number> = new Set([401, 403, 405, 408, 429])
 
 /**

@@ -30,8 +30,8 @@ interface Made {
 }
 
 /**
- * What the effect gives, made once, by a fiber of its own: the first reader may go away meanwhile, and those who wait with it do
- * not. One that fails is tried again by the next reader.
+ * The effect's result, made once, in a separate fiber: the first reader may go away while others still wait. Where it
+ * fails, the next reader tries again.
  */
 const once = <A>(effect: Effect.Effect<A>): Effect.Effect<A> => {
   let making: Fiber.Fiber<A> | undefined
@@ -40,7 +40,7 @@ const once = <A>(effect: Effect.Effect<A>): Effect.Effect<A> => {
       if (Exit.isFailure(exit)) making = undefined
     })
   )
-  // Not by `join`, with which a later reader would have the context, and so the request, of the first.
+  // Not by `join`, which would give a later reader the context of the first, and so its request.
   const madeBy = (fiber: Fiber.Fiber<A>) => Effect.flatten(Fiber.await(fiber))
   return Effect.suspend(() => {
     if (making !== undefined) return madeBy(making)

@@ -15,7 +15,7 @@ export class EventView extends Context.Tag("daybook/http/EventView")<
   EventView,
   {
     readonly of: (stored: StoredEvent) => Either.Either<ServiceApi.StoredEvent, Unreadable>
-    /** The streams whose events somebody may see who is let to these aggregates alone; null: all. */
+    /** The streams whose events a caller who is limited to these aggregates may see; null: all. */
     readonly streamsOf: (aggregates: Aggregates | null) => ReadonlySet<string> | null
   }
 >() {}

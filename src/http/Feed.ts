@@ -36,9 +36,9 @@ export const maySee = (streams: ReadonlySet<string> | null, streamId: string): b
   streams?.has(streamId) !== false
 
 /**
- * Which event is damaged, and nothing of what is stored of it. Under its position only for a client that goes on behind it:
- * any other one comes again where it was, and is told again. For a stream that the reader may not see it has the
- * position alone.
+ * Which event is damaged, and nothing of what is stored of it. It has the position as its id only for a client that
+ * goes on behind it: any other client comes again where it was, and hears it again. For a stream that the reader may
+ * not see it has only the position.
  */
 const toDamage = ({ position, streamId, version }: Place, { skipDamaged, streams }: Reader) => {
   const id = skipDamaged ? `id: ${position}\n` : ""

@@ -3,7 +3,7 @@
  * program names in `MoreFigures`. `/metrics` reads them for each request; where a collector takes traces and metrics, they are read
  * for it every ten seconds, so that it gets all that `/metrics` has.
  *
- * A source that does not answer takes no other one's figures away: `daybook.figures.unreadable` names it.
+ * A source that does not answer does not affect the figures of the others: `daybook.figures.unreadable` names it.
  */
 import { Cause, Context, Effect, Layer, LogLevel, Metric } from "effect"
 import { EventStore } from "../core/EventStore.ts"

@@ -26,7 +26,7 @@ const durationOf = (method: string, route: string, status: number) => {
   return metric
 }
 
-/** The method, if it is one that there is: a client may make up others without end. */
+/** The method, if it exists: a client may make up any number of others. */
 export const known = (method: string): string =>
   /^(?:GET|HEAD|POST|OPTIONS|PUT|PATCH|DELETE)$/.test(method) ? method : "_OTHER"
 

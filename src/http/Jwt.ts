@@ -10,7 +10,7 @@ import * as StoredText from "../core/StoredText.ts"
 import * as Access from "./Access.ts"
 import * as Tokens from "./Tokens.ts"
 
-/** The keys of an issuer: where they are, or a way to those of a file, which there may be others of each time. */
+/** The keys of an issuer: where they are, or a function that returns those of a file, which may change. */
 export type Keys = URL | (() => KeySet)
 export interface KeySet {
   readonly keys: ReadonlyArray<object>
@@ -45,7 +45,10 @@ const fetchTimeout = 5_000
 
 type GetKey = (header: object, token: object) => Promise<unknown>
 
-/** What is used of `jose`. Its own types are not: a program without an issuer need not have it, to be compiled either. */
+/**
+ * The part of `jose` that is used. Its own types are not used: a program without an issuer need not have it installed,
+ * not even to compile.
+ */
 interface Jose {
   readonly createLocalJWKSet: (keys: KeySet) => GetKey
   readonly createRemoteJWKSet: (

@@ -1,6 +1,6 @@
 /**
- * `NewId` gives an id to what is made without one. It is random, so that nobody can know it before, and take it; a retry finds it
- * by its key, under which the command is stored with its stream.
+ * `NewId` gives an id to what is made without one. It is random, so nobody can guess it and take it first; a retry
+ * finds it by its key, under which the command is stored with its stream.
  */
 import { hash, randomBytes } from "node:crypto"
 import { Effect } from "effect"
@@ -12,7 +12,7 @@ import * as StoredCommands from "./StoredCommands.ts"
 /** 128 bits at random, as 32 hexadecimal digits. */
 export const make = (): string => randomBytes(16).toString("hex")
 
-/** The id that earlier releases made of the key: anybody could, who knew that. */
+/** The id that earlier releases made from the key: anybody who knew the key could make it. */
 export const former = (what: string, commandId: string): string => hash("sha256", `${what}\0${commandId}`).slice(0, 26)
 
 /** What is made. */

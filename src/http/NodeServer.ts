@@ -56,7 +56,7 @@ const checkInterval = 1_000
  * which `@effect/platform-node` lets wait for it, would stay in memory for ever, with all that it holds.
  */
 class Response extends ServerResponse {
-  /** Told where the answer goes, once it was written whole. */
+  /** Called with where the answer goes, once it was written whole. */
   onWritten: ((socket: Socket) => void) | undefined
 
   override end(...args: ReadonlyArray<unknown>): this {
@@ -113,7 +113,7 @@ const refuse = (log: string, error: Error & { readonly code?: string }, socket: 
   )
 }
 
-/** What requests need that is not of their handlers. */
+/** What requests need beside what their handlers need. */
 const ofPlatform = (context: Context.Context<HttpRouter.HttpRouter.DefaultServices>) =>
   Context.pick(HttpPlatform.HttpPlatform, Etag.Generator, FileSystem.FileSystem, Path.Path)(context)
 
@@ -193,7 +193,7 @@ const make = (address: Address) =>
     )
     return { url }
   }).pipe(
-    // A reader of traces is not to learn what lets one retry, or be, another client.
+    // Traces must not hold what would let a reader retry a client's command, or pose as the client.
     Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, "idempotency-key"])
   )
 

@@ -1,11 +1,11 @@
 /**
- * `OriginGuard` tells requests that a stranger's web page makes in its reader's browser from those that somebody meant. A service
- * without tokens trusts anyone who reaches it, and a browser on the same machine reaches it for any page: by the
- * address, which `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host` shows. For a
- * request without `Origin`, such as that of an image, `Sec-Fetch-Site` says whose page it comes from.
+ * `OriginGuard` tells requests that a stranger's web page makes in its reader's browser from those that a person meant
+ * to make. A service without tokens trusts anyone who reaches it, and a browser on the same machine reaches it for any
+ * page: by the address, which `Origin` shows, or by a name that the page's owner lets point to 127.0.0.1, which `Host`
+ * shows. For a request without `Origin`, such as that of an image, `Sec-Fetch-Site` says whose page it comes from.
  *
- * A cookie is as bad a witness: a browser sends it along whichever page made the request. So what a cookie vouches for
- * comes from a page of the service itself.
+ * A cookie proves as little: a browser sends it along whichever page made the request. So a request with a cookie must
+ * come from a page of the service itself.
  */
 
 /** Whether only this machine reaches the address. */
@@ -36,7 +36,7 @@ export const refusal = (host: string, headers: Fields): string | undefined => {
       return "Without tokens the service answers only to localhost and its own address, not to the name in Host."
     }
   }
-  // A link that somebody follows shows its answer to nobody else.
+  // The answer to a link that a person follows is shown to that person only.
   const isFollowed = headers["sec-fetch-mode"] === "navigate"
   if (/^(?:cross-site|same-site)$/.test(headers["sec-fetch-site"] ?? "") && !isFollowed) return foreign
   const origin = headers.origin?.toLowerCase()
@@ -44,8 +44,9 @@ export const refusal = (host: string, headers: Fields): string | undefined => {
 }
 
 /**
- * Whether the request comes from a page of the service itself, or from nobody's page. `Sec-Fetch-Site` is the browser's own word, which
- * a proxy that renames the host leaves true; browsers send it to addresses of https and of their own machine.
+ * Whether the request comes from a page of the service itself, or from no page. `Sec-Fetch-Site` is the browser's own
+ * word, which a proxy that renames the host leaves true; browsers send it to addresses of https and of their own
+ * machine.
  */
 export const isOwnPage = ({ host, origin, "sec-fetch-site": site }: Fields): boolean => {
   if (site !== undefined) return site === "same-origin" || site === "none"

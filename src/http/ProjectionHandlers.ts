@@ -120,8 +120,8 @@ const operate = <E extends VerbError>(
 class KeyIsFree extends Data.TaggedError("KeyIsFree") {}
 
 /**
- * Refuses a key that the log has: a dry run writes nothing and leaves its key free, so what stands under one is another request. The key is
- * looked up as that of any operation, by one that is not done.
+ * Refuses a key that the log has: a dry run writes nothing and leaves its key free, so a key in use belongs to another
+ * request. It is looked up like the key of any operation, by an operation that is then not done.
  */
 const refuseKnownKey = Effect.gen(function* () {
   const { commandId: key, isKeyed } = yield* CurrentCommand

@@ -1,6 +1,7 @@
 /**
- * `ProtectiveHeaders` are what every answer tells browsers: that it is what it says it is, is of now, runs nothing, and is for no page
- * of another origin. A page that runs its own script has a policy of its own, as narrow as the page allows.
+ * `ProtectiveHeaders` are what every answer tells browsers: that its type is what it says, that it must not be cached,
+ * runs nothing, and is not for pages of another origin. A page that runs its own script has a policy of its own, as
+ * narrow as the page allows.
  */
 
 /** A content security policy: what may be loaded, by kind. What is not named may not be. */

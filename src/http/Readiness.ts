@@ -1,6 +1,6 @@
 /**
- * `Readiness` says whether the service can take commands now: the store takes a commit, and the last command did not fail for
- * want of the store. Asked again and again, it asks the store once a second.
+ * `Readiness` says whether the service can take commands now: the store takes a commit, and the last command did not
+ * fail because of the store. Asked again and again, it asks the store once a second.
  */
 import { Context, Duration, Effect, Layer } from "effect"
 import * as Elapsed from "../core/Elapsed.ts"

@@ -1,6 +1,7 @@
 /**
- * `RequestRules` are the rules that hold for a request whatever it asks for: what stands twice, what the route does not take, and
- * ids that no URL can say. Each is checked against the contract before the request is read.
+ * `RequestRules` are the rules that hold for a request whatever it asks for: fields that come twice, parameters that
+ * the route does not take, and ids that no URL can hold. Each is checked against the contract before the request is
+ * read.
  */
 import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"

@@ -8,7 +8,7 @@ export interface Caller {
   readonly name: string
   /** Ids of aggregates by their names, where the token is for some alone; else null. */
   readonly aggregates: Access.Aggregates | null
-  /** Whether the token would be taken now as it was then: for answers that go on for long. */
+  /** Whether the token would still be accepted now: for answers that go on for long. */
   readonly isTrusted: Effect.Effect<boolean>
 }
 

@@ -5,8 +5,8 @@
  *
  * - A cookie is sealed, not signed: someone who reads it does not have the token, and nobody can make or change one.
  * - It ends with its time, whatever the browser does, and at once when its holder signs out.
- * - It reads; only one of an administrator's token does more. What it changes comes with a second secret, which the page was told and
- *   no other page can read.
+ * - It permits reading; only the sign-in of an administrator's token permits more. What it changes comes with a second
+ *   secret, which the page was told and no other page can read.
  */
 import { Buffer } from "node:buffer"
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from "node:crypto"
@@ -69,7 +69,7 @@ const sealing = (key: Uint8Array, logId: () => string) => {
           ? { id, token, csrf, until }
           : undefined
       } catch {
-        // Not of this key, or changed: it is nobody's.
+        // Sealed with another key, or changed: it is not valid.
         return undefined
       }
     }
@@ -90,9 +90,9 @@ const isSecure = ({ origin, "x-forwarded-proto": proto }: Fields): boolean =>
   origin?.toLowerCase().startsWith("https://") === true || proto?.split(",")[0]?.trim().toLowerCase() === "https"
 
 /**
- * The cookie of a request. Of two with one name nobody can tell whose is whose. Over TLS only the one counts that no other host can have
- * set: a neighbour in the domain sets the plain one for all of it, and someone who works by it would work under the
- * neighbour's name.
+ * The cookie of a request. Of two with one name it is unknown which is whose. Over TLS only the one that no other host
+ * can have set counts: a neighbour in the domain can set the plain one for the whole domain, and its user would then
+ * work under the neighbour's name.
  */
 const presentedIn = (headers: Fields): string | undefined => {
   const field = headers.cookie ?? ""
@@ -113,7 +113,7 @@ const cookie =
       secure
     })
 
-/** What an answer gets so that the browser has the cookie, or has it no more. */
+/** What an answer gets so that the browser has the cookie, or no longer has it. */
 type Answering = (response: HttpServerResponse.HttpServerResponse) => HttpServerResponse.HttpServerResponse
 
 /** Who is signed in with a browser, by a cookie. */

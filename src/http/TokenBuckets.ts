@@ -1,9 +1,9 @@
 /**
  * `TokenBuckets` keeps, for `RateLimiter`, how many requests each token may still make at once.
  *
- * - It goes by the clock that only goes forward: with the one on the wall a token that has used up its rate would be refused for
- *   as long as somebody has set that back.
- * - A bucket that would be full by now is forgotten, since it says no more than none: there are only those of the last moments,
+ * - It uses the clock that only goes forward: by the wall clock, a token that has used up its rate would be refused for
+ *   as long as that clock was set back.
+ * - A bucket that would be full by now is forgotten, since it means the same as none. So only recent ones are kept,
  *   however many names an issuer of tokens gives out.
  */
 import * as RateLimiter from "@effect/experimental/RateLimiter"

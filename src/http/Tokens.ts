@@ -69,7 +69,7 @@ export const parse = (text: string): Either.Either<ReadonlyArray<Token>, "malfor
       }))
   })
 
-/** Who presents this; or why nobody does. */
+/** Who presents this token; or why it is not accepted. */
 export type Find = (presented: string) => Effect.Effect<Bearer | "unknown" | "expired">
 
 /** Looks among tokens, of which there may be others each time. Of several entries of one token the widest counts. */
@@ -94,7 +94,7 @@ export class Tokens extends Context.Tag("daybook/http/Tokens")<
   {
     /** How the bearer of a token is found; null when everyone may do everything. */
     readonly find: Find | null
-    /** Whether nobody may do more than read, whatever the token. */
+    /** Whether everyone may only read, whatever the token. */
     readonly isReadOnly: boolean
   }
 >() {}
@@ -224,7 +224,7 @@ export const signedIn = (
 export const signInOf = (request: HttpServerRequest.HttpServerRequest, signIns: SignIns.SignIns["Type"]) =>
   Effect.map(presentedBy(request, signIns), (presented) => presented?.signIn ?? undefined)
 
-/** Who sent a request; or why nobody did who is known. */
+/** Who sent a request; or why the sender is not known. */
 export const recognize = (
   find: Find,
   signIns: SignIns.SignIns["Type"],

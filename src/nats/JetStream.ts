@@ -9,7 +9,7 @@ import { Effect } from "effect"
 import * as NatsConnection from "./NatsConnection.ts"
 import { NatsFault } from "./NatsFault.ts"
 
-/** Those settings of a stream that are set or asserted. */
+/** The settings of a stream that are set or asserted. */
 export interface Config {
   readonly name: string
   readonly subjects: ReadonlyArray<string>
@@ -72,7 +72,7 @@ const ask = (connection: NatsConnection.NatsConnection, subject: string, body?: 
     )
   })
 
-/** A fault of the server, which may have it later, and not of what was asked. */
+/** A fault of the server, which may pass, and not of the request. */
 const failing = (error: ApiError) =>
   error.code >= 500 ? new NatsFault("unreachable", `JetStream: ${error.description}`) : refusedBy(error)
 
@@ -240,7 +240,7 @@ export const firstSubject = (connection: NatsConnection.NatsConnection, stream: 
         : Effect.fail(failing(error))
   )
 
-/** Removes the last message with this subject, and overwrites it; nothing where there is none. */
+/** Removes the last message with this subject, and overwrites it; does nothing where there is none. */
 export const remove = Effect.fnUntraced(function* (
   connection: NatsConnection.NatsConnection,
   stream: string,

@@ -1,7 +1,8 @@
 /**
- * `LocalLog` is the copy of a log on JetStream in a local SQLite file: what is read is read here, by index. Groups of the stream
- * are checked and then taken whole, in the order of the stream, with the sequence up to which that is done (the mark) in the
- * same transaction. So the file is at any moment the log as it was at one, and may be lost: it is built again from the stream.
+ * `LocalLog` is the copy of a log on JetStream in a local SQLite file: what is read is read here, by index. Groups of
+ * the stream are checked and then taken whole, in the order of the stream, with the sequence up to which that is done
+ * (the mark) in the same transaction. So the file always holds the log as it was at one moment, and it may be lost: it
+ * is built again from the stream.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
@@ -50,7 +51,7 @@ export const prepare = Effect.fnUntraced(function* (
   yield* connection.executeRaw(create, [])
   const found = yield* log.selectEnd(connection, undefined)
   const mark = yield* markOf(connection)
-  // A log of its own would be lost in it. One that holds nothing yet follows whichever stream is there now.
+  // A log of its own would be lost. A file that holds nothing yet follows whichever stream is there now.
   if (found.sequence > 0 || found.position > 0 || (mark ?? 0) > 0) return found.logId
   yield* log.setIdentity(connection, { logId, epoch: 1 })
   if (mark === undefined) {
@@ -117,7 +118,7 @@ export const eventsOf = ({ entries, events }: Group): ReadonlyArray<StoredEvent>
   })
 }
 
-/** The first that is wrong with a group behind this end of the journal and these heads, which it moves on. */
+/** The first fault in a group that follows this end of the journal and these heads, which it moves on. */
 const wrongIn = (
   { end, entries }: Group,
   events: ReadonlyArray<StoredEvent>,

@@ -3,8 +3,8 @@
  * bytes. A group is what one transaction writes, stored whole or not at all.
  *
  * - Each event is a message of its own, and its position is that message's sequence. Events come first, in their order.
- * - An entry of the journal rides on the message of its last event, or on the one before where it has none; so most commands
- *   are one message. Entries that find no room come behind the events.
+ * - An entry of the journal is part of its last event's message, or of the message before where it has no event; so
+ *   most commands are one message. Entries for which there is no room come behind the events.
  * - A payload is a message of its own, so that it can be removed. The last message of a group is never one.
  *
  * A message is a line of JSON that says what is in it, and then the long texts, one behind the other: what is stored of them is
@@ -45,7 +45,7 @@ export interface Decoded extends Part {
 /** Version of the form. */
 const form = 1
 
-/** Up to how many UTF-16 code units of texts entries ride on a message: it stays far below what a server takes. */
+/** Up to how many UTF-16 code units of texts entries are added to a message: it stays far below what a server takes. */
 const mostRiding = 262_144
 
 /** About the length of an entry without its answer. */
@@ -172,7 +172,10 @@ interface Line {
   readonly payload?: readonly [sequence: number, length: number]
 }
 
-/** What a stored message holds; whether it is what was appended, the hashes tell. Throws a `NatsFault` where it is none of ours. */
+/**
+ * What a stored message holds. The hashes show whether it is what was appended. Throws a `NatsFault` where it is not
+ * one of Daybook's.
+ */
 export const decode = (sequence: number, body: Uint8Array): Decoded => {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const lineEnd = text.indexOf("\n")

@@ -1,6 +1,6 @@
 /**
- * `NatsConnection` is one connection to a NATS server or cluster, which comes back by itself. Its requests end: with an answer,
- * or with a `NatsFault` after a bound. The client is loaded when a connection is opened.
+ * `NatsConnection` is one connection to a NATS server or cluster, which reconnects by itself. Its requests end: with an
+ * answer, or with a `NatsFault` after a time limit. The client is loaded when a connection is opened.
  */
 import { Effect, type Scope } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
@@ -34,8 +34,8 @@ export type Body = Uint8Array | string
 export type HeaderValues = Readonly<Record<string, string>>
 
 /**
- * What is used of the package's client. Its own declarations compile in a program alone that does not check its libraries, so
- * that ours name none of them.
+ * What is used of the package's client. The client's own declarations compile only in a program that does not check its
+ * libraries, so ours do not name them.
  */
 export interface Client {
   readonly info: () => ServerInfo | undefined
@@ -86,7 +86,7 @@ export const open = (address: NatsAddress): Effect.Effect<NatsConnection, Databa
           timeout: connectTimeoutMs,
           maxReconnectAttempts: -1,
           reconnectTimeWait: reconnectMs,
-          // A password that is changed here and there is wrong for a while; the client would give up for good.
+          // While a password is changed at both ends it is wrong for a while, and the client would give up for good.
           ignoreAuthErrorAbort: true,
           pingInterval: pingMs,
           ...(user !== undefined && { user, pass: password ?? "" }),

@@ -47,7 +47,7 @@ const openStream = Effect.fnUntraced(function* (
   return info
 })
 
-/** What a fault means to those who open the log. */
+/** What a fault means when a log is opened. */
 const problemOf: Readonly<Partial<Record<Kind, Problem>>> = { damaged: "damaged", refused: "unopenable" }
 
 const open = ({ address, durability = "full", mode = "create", ...clock }: NatsOptions) => {

@@ -1,7 +1,8 @@
 /**
- * `NatsLog` keeps a log on JetStream and its local file together. What a transaction of the file's writer adds to the log is
- * stored in the stream before the file commits it, as one batch behind the last message that the file has followed to: where the
- * stream has gone on, another process wrote, nothing is written, and the transaction is done again behind that.
+ * `NatsLog` keeps a log on JetStream and its local file together. What a transaction of the file's writer adds to the
+ * log is stored in the stream before the file commits it, as one batch behind the last message that the file has
+ * followed to: where the stream has gone on, another process wrote: then nothing is written, and the transaction is
+ * done again behind that.
  *
  * Guarantees:
  *
@@ -122,7 +123,7 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       for (let pages = 0; mark < target && pages < pagesAtOnce; pages++) {
         if (yield* takePage(connection)) continue
         const why = `the server has ${mark} of the ${target} messages of the stream`
-        // A leader may have counted what was lost with it. What is asked next learns again how far the stream is.
+        // A leader may have counted what was lost with it. The next question finds out again how far the stream is.
         target = known
         return yield* Effect.fail(LocalLog.asSqlError(new NatsFault("unreachable", why)))
       }

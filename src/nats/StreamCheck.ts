@@ -79,7 +79,7 @@ export const assertSame = Effect.fnUntraced(function* (
   return own !== undefined && entry > own
 })
 
-/** All that the stream lacks or has otherwise, up to where the file has followed. */
+/** Everything that the stream lacks or has in another form, up to where the file has followed. */
 export const damages = (
   nats: NatsConnection,
   stream: string,

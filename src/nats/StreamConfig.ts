@@ -11,7 +11,7 @@ import type { NatsAddress } from "./NatsAddress.ts"
 import type { NatsConnection } from "./NatsConnection.ts"
 import { NatsFault } from "./NatsFault.ts"
 
-/** Names of what a stream notes of its log. */
+/** Names under which a stream notes facts about its log. */
 const notes = { logId: "daybook.log", form: "daybook.form", restored: "daybook.restored", state: "daybook.state" }
 const form = "1"
 

@@ -12,7 +12,9 @@ import type { Model } from "../projection/Model.ts"
 import * as Source from "../projection/Source.ts"
 import type { Committed, Session } from "./Outlet.ts"
 
-/** What is at the outlet does not fit this log, so that nothing can be sent without saying something twice or never. */
+/**
+ * What is at the outlet does not fit this log, so nothing can be sent without repeating an event or leaving one out.
+ */
 export class RelayHalted extends Schema.TaggedError<RelayHalted>()("RelayHalted", { reason: Schema.String }) {
   override get message() {
     return `${this.reason}; say with \`daybook relay rewind\` behind which position it goes on`
@@ -29,7 +31,7 @@ const hashAt = Effect.fnUntraced(function* (position: number) {
   )
 })
 
-/** Has the dead letters say what the outlet does. */
+/** Makes the dead letters agree with the outlet. */
 const alignLetters = Effect.fnUntraced(function* (at: Model, parked: Committed["parked"]) {
   const events = yield* EventStore
   const checkpoints = yield* CheckpointStore

@@ -25,7 +25,10 @@ const Waiting = Schema.parseJson(Schema.Struct({ version: Schema.Int }))
 const readPosition = Schema.decodeUnknownSync(Position)
 const readWaiting = Schema.decodeUnknownSync(Waiting)
 
-/** The one of the topic that has all of them, however many it was made with: they are read up to the mark, which is in one. */
+/**
+ * The partition that has all of them, however many the topic was made with: records are read up to the mark, which is
+ * in one partition.
+ */
 const partition = 0
 
 const markKey = (id: string): string => `${id}#mark`

@@ -1,7 +1,8 @@
 /**
- * `KafkaOutlet` sends to a Kafka topic: exactly once, for consumers with `isolation.level=read_committed`. Each batch and the record that
- * says how far the relay is are one transaction, under a `transactional.id` of the log and the relay. So a relay that begins reads what is
- * committed and goes on there, and one that another has followed is fenced out by the broker.
+ * `KafkaOutlet` sends to a Kafka topic: exactly once, for consumers with `isolation.level=read_committed`. Each batch
+ * and the record that says how far the relay is are one transaction, under a `transactional.id` of the log and the
+ * relay. So a relay that begins reads what is committed and goes on there, and the broker fences out a relay that was
+ * replaced.
  *
  * The key of a record is the stream, and Kafka's own partitioner (murmur2) finds its partition: events of one stream stay in their order for
  * as long as the topic keeps its number of partitions.
@@ -53,7 +54,7 @@ interface Fault {
   readonly code?: number
 }
 
-/** Codes that the client has no name for are told by their number. */
+/** Codes that the client has no name for are reported by their number. */
 const fenced = new Set<string | number>(["INVALID_PRODUCER_EPOCH", 90])
 const tooLarge = new Set<string | number>(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])
 

@@ -70,7 +70,7 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>()("Messag
   }
 }
 
-/** Another relay of the same name writes there now. Nothing of what this one sent last is committed. */
+/** Another relay of the same name writes there now. What this one sent last is not committed. */
 export class RelayFenced extends Schema.TaggedError<RelayFenced>()("RelayFenced", {
   outlet: Schema.String,
   relay: Schema.String

@@ -1,7 +1,8 @@
 /**
- * `Parking` is what a relay does with a stream one of whose events cannot be sent: the stream waits at that event, and the others go on.
- * An operator has it tried again or passed over; then its events up to where the relay is are sent in their order, before it takes part
- * again. Where the outlet keeps the progress, it knows which streams wait, and each step is committed there first.
+ * `Parking` is what a relay does with a stream that has an event which cannot be sent: the stream waits at that event,
+ * and the others go on. An operator makes it try the event again or pass over it; then the stream's events up to where
+ * the relay is are sent in their order, before it takes part again. Where the outlet keeps the progress, it knows which
+ * streams wait, and each step is committed there first.
  */
 import { Effect, LogLevel } from "effect"
 import { EventStore } from "../core/EventStore.ts"
@@ -39,7 +40,7 @@ const log = (what: string, relay: string, met: Source.Met, error: unknown) =>
     reason: error instanceof Error ? error.name : ""
   })
 
-/** The stream of this event, which is the next one, waits from now on. With too many that wait, the relay does. */
+/** The stream of this event, the next one, waits from now on. Where too many streams wait, the whole relay does. */
 export const park = Effect.fnUntraced(function* (
   { send }: Session,
   at: Model,
@@ -61,7 +62,9 @@ export const park = Effect.fnUntraced(function* (
   yield* log("an event cannot be sent: its stream waits", at.projection, met, error)
 })
 
-/** The next event is damaged and is not sent: its stream waits, where it alone is concerned, or the relay does. */
+/**
+ * The next event is damaged and is not sent. Its stream waits where that alone is concerned, otherwise the whole relay.
+ */
 export const meet = Effect.fnUntraced(function* (
   session: Session,
   at: Model,

@@ -1,6 +1,6 @@
 /**
- * `Rewind` has a relay send again, or pass over, what is behind a position: an operator's act, which is an entry of the journal. Streams that
- * waited take part again. The relay comes to it when it looks next, also while it runs.
+ * `Rewind` makes a relay send again, or pass over, what is behind a position. It is an operator's act, with an entry in
+ * the journal. Streams that waited take part again. The relay comes to it when it looks next, also while it runs.
  */
 import { Effect, Schema } from "effect"
 import { EventStore } from "../core/EventStore.ts"

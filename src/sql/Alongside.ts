@@ -9,8 +9,8 @@
  *
  * - the statements run in the transaction that stores the command, after its events; a failure of theirs stores nothing, and is
  *   the answer;
- * - they run where the command succeeds now: not for a refusal, nor for an answer that is given again under its id, with which
- *   they were committed the first time;
+ * - they run only where the command succeeds now: not for a refusal, and not for an answer that is given again under
+ *   its id, since they were committed with the first one;
  * - they may run again after a rollback, as where a neighbour in the transaction failed; what they wrote before is gone then.
  *
  * Refused, with nothing stored: the client of another database, a caller within a transaction of its own, a statement that would
@@ -22,7 +22,9 @@ import { type Cause, Context, Effect, Exit, Option, Schema } from "effect"
 import { CurrentStatements, type Statements, type Stored } from "../core/Statements.ts"
 import { SqlDatabase } from "./SqlDatabase.ts"
 
-/** The statements cannot be committed with the command, for a reason of how they are given. Nothing was stored. */
+/**
+ * The statements cannot be committed with the command because of the way in which they are given. Nothing was stored.
+ */
 export class StatementsRefused extends Schema.TaggedError<StatementsRefused>()("StatementsRefused", {
   reason: Schema.String
 }) {
@@ -35,10 +37,13 @@ const refuse = (reason: string) => new StatementsRefused({ reason })
 
 const selectLog = "SELECT log_id FROM log_identity"
 
-/** Clients of the application that were found to be of the database where the statements run. */
+/** Clients of the application that were found to lead to the database where the statements run. */
 const known = new WeakMap<SqlClient, SqlDatabase["Type"]>()
 
-/** Whether the client is of this database: its own, or one of the application that finds the same log there. */
+/**
+ * Whether the client leads to this database: it is the database's own, or one of the application that finds the same
+ * log there.
+ */
 const isOf = (database: SqlDatabase["Type"], client: SqlClient): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     if (database.clients.includes(client) || known.get(client) === database) return true
@@ -53,9 +58,9 @@ const isOf = (database: SqlDatabase["Type"], client: SqlClient): Effect.Effect<b
   }).pipe(Effect.orElseSucceed(() => false))
 
 /**
- * Runs the statements in the transaction of the one command that the effect sends. Statements of a `SqlClient` in them, whether
- * of the context or of a service, are on the connection of that transaction. They wait for nothing but the database: all that
- * writes waits for them.
+ * Runs the statements in the transaction of the one command that the effect sends. Statements of a `SqlClient` in them,
+ * whether of the context or of a service, are on the connection of that transaction. They may wait only for the
+ * database: everything that writes waits for them.
  */
 export const write =
   <B, E2, R2>(statements: (stored: Stored) => Effect.Effect<B, E2, R2>) =>

@@ -29,7 +29,7 @@ export interface Written {
   /** In the order of the calls. */
   readonly results: ReadonlyArray<AppendResult>
   readonly eventCount: number
-  /** The entry that the clock of a later one shows to be ahead of it, and the time of that clock. */
+  /** An entry that the clock of a later one shows to have been ahead, and the time of that clock. */
   readonly ahead: { readonly last: RecordedAt.Timed; readonly now: number } | undefined
 }
 
@@ -57,7 +57,7 @@ const plan = Effect.fnUntraced(function* (
     for (const { streamId, commands } of requests) {
       streamIds.add(streamId)
       for (const proposed of commands) {
-        // A text that the database would refuse is not asked for either.
+        // Nothing is looked up under a text that the database would refuse.
         if (misfits.has(proposed)) continue
         const { command, commandId, events, isNew, outcome } = proposed
         if (!isNew) commandIds.push(commandId)
@@ -131,7 +131,10 @@ const byCommand = ({ entries, events, payloads }: Rows): ReadonlyArray<Rows & { 
     payloads: payloads.filter(({ sequence }) => sequence === entry.sequence)
   }))
 
-/** Runs the statements that a command brings. Fails where the transaction cannot go on; gives why they failed, where it can. */
+/**
+ * Runs the statements that a command brings. Fails where the transaction cannot go on; where it can, returns why the
+ * statements failed.
+ */
 export type RunStatements = (
   statements: Statements,
   stored: Stored

@@ -1,6 +1,6 @@
 /**
- * `BesideWriter` runs a transaction of its own beside the writer, where the database has such a thing: what may take long or wait
- * for others, such as tables that are made or exchanged, holds up no writer. It asks for the lock of those who write
+ * `BesideWriter` runs a separate transaction beside the writer, where the database can do that: work that may take long
+ * or wait for others, such as making or exchanging tables, then does not hold up the writer. It takes the writers' lock
  * last, for as long as it takes to change a few rows.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
@@ -12,7 +12,10 @@ import type { SqlDatabase } from "./SqlDatabase.ts"
 /** Longest wait for one lock. */
 const patienceMs = 100
 
-/** The way to run such a transaction for a projection, on an adapted connection; null where a change rides with the writer. */
+/**
+ * How to run such a transaction for a projection, on an adapted connection; null where changes run in the writer's
+ * transactions.
+ */
 export const make = ({ dialect, writeClient }: SqlDatabase["Type"]) => {
   const { beside } = dialect
   if (beside === null || writeClient === null) return null

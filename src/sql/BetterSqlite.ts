@@ -2,7 +2,7 @@
 import { createRequire } from "node:module"
 import type { PreparedStatement, SqliteDriver } from "./SqliteDriver.ts"
 
-/** What is used of better-sqlite3, so that the types of this package need no others. */
+/** The part of better-sqlite3 that is used, so that this package's types need no other package's. */
 interface Database {
   prepare(sql: string): Statement
   close(): void

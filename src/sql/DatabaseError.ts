@@ -84,7 +84,7 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
   }
 }
 
-/** Found in a log while its layout was changed: what does not match its hash, its place or its command. */
+/** Found in a log while its layout was changed: a row that does not match its hash, its place or its command. */
 export class LogDamaged extends Schema.TaggedError<LogDamaged>()("LogDamaged", {
   streamId: Schema.String,
   version: Schema.Int,

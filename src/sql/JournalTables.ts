@@ -1,7 +1,8 @@
 /**
- * The layout of the log since it has a journal: what the step "journal" of `Migrations.ts` makes. A row says a thing once. What
- * belongs to a command stands in its entry (`log_entries`), what only an event has in `log_events`, and names that come again
- * and again stand in the dictionaries `log_streams` and `log_names`; hashes are bytes. What is hashed is the text that it always was.
+ * The layout of the log since it has a journal, made by the step "journal" of `Migrations.ts`. Everything is stored
+ * once. What belongs to a command stands in its entry (`log_entries`), what only an event has in `log_events`, and
+ * names that come again and again stand in the dictionaries `log_streams` and `log_names`; hashes are bytes. What is
+ * hashed is the text that it always was.
  *
  * An event keeps the hash before its own: a reader of the log checks each row by itself, without a look at another one.
  *
@@ -11,9 +12,9 @@
 import { type Definition, exact, refusal, unchanging } from "./TableGuards.ts"
 
 /**
- * The words of each database: for bytes as hexadecimal digits and as the text that they are, for a number that is in a JSON
- * list, and for a join with the one row of a table, if it is there, that has this value in its key. That is one seek for each
- * row: PostgreSQL's planner would read a whole table where it takes it for small.
+ * The SQL of each database for bytes as hexadecimal digits and as text, for a number in a JSON list, and for a join
+ * with the one row of a table, if there is one, that has this value as its key. Written so that it is one seek for each
+ * row: PostgreSQL's planner would otherwise read a whole table that it takes to be small.
  */
 export const words = {
   sqlite: {
@@ -35,10 +36,10 @@ export const words = {
 } as const
 type Words = (typeof words)[keyof typeof words]
 
-/** A fingerprint that is hexadecimal digits is kept as bytes, under the number of the rule that it was made by. */
+/** A fingerprint of hexadecimal digits is kept as bytes, with the number of the rule that made it. */
 export const fingerprintForms = { text: 0, digest: 1, canonical: 2 } as const
 
-/** Before a fingerprint of the canonical form, which tells it from one of the rule before. */
+/** The number of the rule for fingerprints of the canonical form, which tells them from those of the rule before. */
 export const canonicalPrefix = "2:"
 
 export const tables: ReadonlyArray<Definition> = [
@@ -194,7 +195,7 @@ const identityStays: Definition = {
 
 const older = "this log was migrated to a newer release of Daybook: stop this process, and start that release"
 
-/** A view in the place of a table that an earlier release writes: its insert fails, and says why. */
+/** A view in place of a table that an earlier release writes to: an insert into it fails, and says why. */
 const readOnlyView = (name: string, select: (words: Words) => string): Definition => ({
   sqlite: [
     `CREATE VIEW ${name} AS ${select(words.sqlite)}`,

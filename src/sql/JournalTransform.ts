@@ -1,6 +1,7 @@
 /**
- * `JournalTransform` gives a log that has no journal its entries: of a database of an earlier release while it is migrated, and
- * of an export of one while it is imported. Entries stand in the order (position, command id), under a rule of their own.
+ * `JournalTransform` adds the entries to a log that has no journal: a database of an earlier release while it is
+ * migrated, or the export of one while it is imported. Entries are in the order (position, command id), under a rule of
+ * their own.
  *
  * It runs within the caller's transaction, so that all of it is there or nothing, wherever the process is killed. It holds one
  * page of each table, checks hashes, chains, places and times as it goes, and that events and commands belong together; what

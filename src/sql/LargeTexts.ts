@@ -1,7 +1,7 @@
 /**
- * `LargeTexts` bounds a page of rows in bytes. The rows come with their small texts alone, which cannot be much together; where
- * one is missing, the sizes of the missing ones are asked for, and then the texts of those that the page has room for. So a
- * page of small rows costs one query, as if there were no bound, and no page brings more than its bound into memory.
+ * `LargeTexts` bounds a page of rows in bytes. The rows come with only their small texts, which are not much together.
+ * Where texts are missing, their sizes are read first, and then those texts that the page has room for. So a page of
+ * small rows costs one query, as if there were no bound, and no page brings more than its bound into memory.
  */
 import { Buffer } from "node:buffer"
 import { Effect } from "effect"
@@ -14,7 +14,7 @@ import type { Rows } from "./SqlDatabase.ts"
 const maxInline = Math.floor(maxPageBytes / (maxPage + 1))
 
 /**
- * The text of a column where it is small, and else NULL. Nothing is read of a large one: its size is in the row's
+ * The text of a column where it is small, otherwise NULL. Nothing of a large one is read: its size is in the row's
  * header.
  */
 export const inline = (column: string): string => `CASE WHEN octet_length(${column}) <= ${maxInline} THEN ${column} END`
@@ -40,8 +40,8 @@ export interface Bounded {
 }
 
 /**
- * Makes of rows that were read with `inline` a page within `maxPageBytes`. It has one row at least, however large. A text
- * that its row has no longer, or never had, stays NULL.
+ * Makes a page within `maxPageBytes` from rows that were read with `inline`. It has at least one row, however large. A
+ * text that its row no longer has, or never had, stays NULL.
  */
 export const bounded = <E>(
   read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, E>,

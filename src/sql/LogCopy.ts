@@ -25,7 +25,7 @@ export interface Payload {
   readonly text: string
 }
 
-/** A part of a log: which one it is, a row of its tables, or a command of a log of before the journal. */
+/** A part of a log: its identity, a row of its tables, or a command from a log without a journal. */
 export type LogRow =
   | { readonly _tag: "Log"; readonly identity: LogIdentity }
   | { readonly _tag: "Event"; readonly event: StoredEvent }
@@ -151,7 +151,7 @@ export const damages: Effect.Effect<ReadonlyArray<string>, StoreUnavailable, Sql
   }
 )
 
-/** The first that is wrong with a journal and its events, read back as they were written. */
+/** The first fault in a journal and its events, read back as they were written. */
 export const firstProblem = Effect.fnUntraced(function* (
   query: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>,
   identity: LogIdentity,
@@ -183,14 +183,14 @@ export const firstProblem = Effect.fnUntraced(function* (
   return first ?? (yield* checkPayloads(query, database.dialect))[0]
 })
 
-/** How the rows of a log are taken: all of them in pages, between a begin and an end. */
+/** How the rows of a log are taken in: in pages, between a beginning and an end. */
 interface Taker {
   readonly begin: Effect.Effect<void, SqlError>
   readonly take: (page: ReadonlyArray<LogRow>) => Effect.Effect<void, SqlError | RestoreRefused>
   readonly end: Effect.Effect<void, SqlError | RestoreRefused>
 }
 
-/** Takes the rows of a log that has a journal. */
+/** Takes in the rows of a log that has a journal. */
 const ofJournal = (connection: Connection, database: SqlDatabase["Type"], maxClockLead: number): Taker => {
   const { dialect, log } = database
   const insertPayloads = dialect.insert(LogTables.payloads)
@@ -251,7 +251,7 @@ const ofJournal = (connection: Connection, database: SqlDatabase["Type"], maxClo
   }
 }
 
-/** Takes the rows of a log of before the journal, and gives it one. */
+/** Takes in the rows of a log without a journal, and adds one. */
 const ofOldLog = (connection: Connection, { dialect, log }: SqlDatabase["Type"]): Taker => {
   const old = OldLog.tables(dialect)
   const transform = JournalTransform.ofTables(old.names)

@@ -1,4 +1,4 @@
-/** The statements that read and write the log within a transaction of the one that writes, in one dialect. */
+/** The statements that read and write the log within a transaction of the writer, in one dialect. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
@@ -23,7 +23,7 @@ export interface Known {
 export interface LogEnd extends Journal.JournalHead {
   /** Hash of the last event. */
   readonly eventHash: string
-  /** What the next event's position is counted on from: that of the last event, or of what is stored behind it. */
+  /** The position from which the next event's is counted: that of the last event, or of what is stored behind it. */
   readonly lastPosition: number
 }
 
@@ -53,7 +53,7 @@ type Kept = StoredCommand | EntryDamaged | "operation"
 export const damagedEntry = ({ sequence, streamId, version }: Journal.JournalEntry): EntryDamaged =>
   new EntryDamaged({ sequence, streamId: streamId ?? "", version })
 
-/** What is kept under a command's id, if the entry is what was stored. */
+/** What is kept under a command's id, if its entry is intact. */
 const asKept = (entry: Journal.JournalEntry): Kept => {
   if (!Journal.isIntact(entry)) return damagedEntry(entry)
   return entry.kind === "command" ? (Journal.commandOf(entry) ?? damagedEntry(entry)) : "operation"

@@ -98,7 +98,7 @@ const toFingerprint = (form: unknown, bytes: unknown): string | null => {
   const digits = String(bytes)
   if (form === fingerprintForms.digest) return digits
   if (form === fingerprintForms.canonical) return canonicalPrefix + digits
-  // Another form is none: what the entry's hash covers has no fingerprint then.
+  // Any other form counts as no fingerprint, so the entry's hash does not match.
   return form === fingerprintForms.text ? Buffer.from(digits, "hex").toString() : null
 }
 
@@ -210,10 +210,10 @@ export const toEvent = (row: Row): StoredEvent => {
 }
 
 /**
- * Events of one stream whose id is known, in their order, with the number of their type; add a WHERE over `e`. Takes the version
- * of the first of them as its first parameter: the hash before it is read there alone, since before each other one stands the
- * hash of the one before. A byte that was changed in the hash before another row is therefore seen by readers of the log, as
- * `verify` is, and not here. Large data is left to `LargeTexts`.
+ * Events of one stream whose id is known, in their order, with the number of their type; add a WHERE over `e`. Takes
+ * the version of the first of them as its first parameter: the hash before it is read there alone, since before each
+ * other one stands the hash of the one before. So readers of the log, such as `verify`, see a byte that was changed in
+ * another row's previous hash, and readers of a stream do not. Large data is left to `LargeTexts`.
  */
 export const selectStreamEvents = ({ words: { hex, one } }: Pick<Dialect, "words">): string =>
   `SELECT e.position, e.version, e.type, e.schema_version, ${inline("e.data")}, j.command_id, j.correlation_id, j.causation_id,
@@ -275,7 +275,7 @@ export const selectEntries = (
    ${one("log_entries", "p", "sequence", "j.sequence - 1")} LEFT JOIN log_identity AS i ON j.sequence = 1`
 }
 
-/** As with events, the hash tells whether it is what was stored, and whether something that it names is not there. */
+/** As with events, the hash shows whether it is what was stored, and whether something that it names is missing. */
 export const toEntry = (row: Row): Journal.JournalEntry =>
   ({
     sequence: row[0],

@@ -22,7 +22,7 @@ export interface Migration {
   readonly transform?: { readonly after: number; readonly run: Transform }
 }
 
-/** Turns the rows of the layout before into those of the new one, in the transaction of the step. */
+/** Turns the rows of the former layout into those of the new one, in the transaction of the step. */
 type Transform = (connection: Connection, dialect: Dialect) => Effect.Effect<unknown, SqlError | LogDamaged>
 
 const inOrder: Definition = {
@@ -55,7 +55,7 @@ const once: Definition = {
        WHEN EXISTS (SELECT 1 FROM commands WHERE command_id = NEW.command_id)
        BEGIN SELECT RAISE(ABORT, 'a command id is taken once'); END`
   ],
-  // The primary key is enough where no REPLACE is.
+  // The primary key is enough where there is no REPLACE.
   postgres: []
 }
 
@@ -238,7 +238,7 @@ const steps: ReadonlyArray<Step> = [
          lifted_after INTEGER,
          PRIMARY KEY (projection, version, position)
        ) STRICT, WITHOUT ROWID`,
-      // `ended`: what is to be done instead is done. `undone`: what is left to a human.
+      // `ended`: whether what is done instead has been done. `undone`: what is left to a human.
       `CREATE TABLE reaction_abandonments (
          reaction TEXT NOT NULL,
          position INTEGER NOT NULL CHECK (position ${exact}),

@@ -1,9 +1,9 @@
 /**
  * `ModelSwap` puts a model that is built in the place of the one that serves, or removes a projection, in one transaction.
  *
- * On PostgreSQL that waits for the readers of what is replaced. So it is a transaction of its own beside the writer:
- * first it takes the locks of the views, with patience for a moment, and meanwhile holds up only new readers of
- * this model; then the lock of those who write, for as long as it takes to change a few rows.
+ * On PostgreSQL that waits for the readers of what is replaced. So it is a separate transaction beside the writer.
+ * First it takes the locks of the views, waiting for a moment at most, and meanwhile holds up only new readers of this
+ * model; then it takes the writers' lock, for as long as it takes to change a few rows.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
@@ -31,7 +31,7 @@ const shownNow = (connection: Connection, projection: string) =>
       row === undefined ? [] : Object.keys(TableNames.parse(row[2] as string, row[0] as number, row[1] as number))
   )
 
-/** The tables that models of other projections have for views of these names; of several the newest one's. */
+/** The tables of other projections' models that have views of these names; of several models the newest one's. */
 const heirsOf = (connection: Connection, projection: string, views: ReadonlyArray<string>) =>
   Effect.map(
     connection.executeValues(
@@ -81,13 +81,13 @@ const make = Effect.gen(function* () {
           )
     const what = isWritersTurn ? "write" : `read ${views.join(", ")}`
     return found.pipe(
-      // It is only told to the operator.
+      // It is only for the operator.
       Effect.orElseSucceed((): ReadonlyArray<string> => []),
       Effect.map((who) => `it waits for those who ${what}: ${who.length === 0 ? "nobody any more" : who.join("; ")}`)
     )
   }
 
-  /** What happened to the exchange, as the caller is to take it. */
+  /** The error of the exchange, as the caller gets it. */
   const failed = (projection: string, views: ReadonlyArray<string>, isWritersTurn: boolean, error: unknown) =>
     Effect.gen(function* () {
       if (beside?.isLocked(error) === true) {
@@ -152,7 +152,7 @@ const make = Effect.gen(function* () {
       .pipe(told) as Effect.Effect<A, E | SwapFailed | StoreUnavailable>
   }
 
-  /** Removes the model that served, or keeps it for the processes of its release, which go on with it. */
+  /** Removes the model that served, or keeps it for the processes of its release, which go on using it. */
   const leave = Effect.fnUntraced(function* (connection: Connection, live: Checkpoint, isOlder: boolean) {
     const { generation, projection, version } = live
     const [run] = isOlder
@@ -191,7 +191,7 @@ const make = Effect.gen(function* () {
         )
         if (swapped.length === 0) return yield* new CheckpointMoved({ projection, generation, expected })
         if (live !== null) yield* leave(connection, live, live.version < shadow.version && ahead === 0)
-        // What an operator undid, this model has.
+        // This model has the events whose skips an operator undid.
         const lifted = "projection = ? AND lifted_after < ?"
         yield* connection.executeRaw(
           `DELETE FROM projection_skips WHERE projection = ? AND EXISTS (SELECT 1 FROM projection_skip_notes AS n

@@ -1,6 +1,6 @@
 /**
- * `ModelTables` drops the tables of models that no longer serve. On PostgreSQL somebody may still read them; then they stay,
- * retired, until nobody does: a writer is never held up by a reader.
+ * `ModelTables` drops the tables of models that no longer serve. On PostgreSQL somebody may still read them; then they
+ * stay, retired, until nobody does. So a reader never holds up a writer.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -13,7 +13,7 @@ import type { Dialect } from "./SqlDatabase.ts"
 
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
-/** In a transaction of who writes: takes the locks if they are free now. Returns whether they were. */
+/** Within a transaction of the writer: takes the locks if they are free now. Returns whether they were. */
 const dropIfFree = Effect.fnUntraced(function* (
   connection: Connection,
   dialect: Dialect,

@@ -1,7 +1,7 @@
 /**
- * `ModelViews` puts the views that queries use on the tables of another generation. What others built on such a view, and the
- * rights that they have to it, stay: on PostgreSQL the view itself stays and only what it shows is exchanged, as long as its
- * columns do; on SQLite others know a view by its name alone.
+ * `ModelViews` puts the views that queries use on the tables of another generation. What others built on such a view,
+ * and their rights to it, stay. On PostgreSQL the view itself stays, and only what it shows is exchanged while its
+ * columns stay the same; on SQLite others know a view only by its name.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -25,7 +25,7 @@ export class ViewsDepend extends Error {
   }
 }
 
-/** What the application has under the name of a view stays: it is not dropped for it. */
+/** Something of the application has the name of a view: it is not dropped. */
 export class NameTaken extends Error {
   override readonly name = "NameTaken"
   constructor(names: ReadonlyArray<string>) {
@@ -87,8 +87,8 @@ const selectDependents = `SELECT DISTINCT r.ev_class::regclass::text FROM pg_dep
   ORDER BY 1`
 
 /**
- * Statements that give all who have rights to the view what they have now, to it and to those of its columns that stay; the owner too,
- * unless nothing was ever said of rights.
+ * Statements that give everyone who has rights to the view the same rights again, to it and to those of its columns
+ * that stay; the owner too, unless its rights were never changed.
  */
 const selectGrants = `
   WITH given (columns, acl) AS (
@@ -102,13 +102,16 @@ const selectGrants = `
     CASE WHEN right_.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM given CROSS JOIN LATERAL aclexplode(given.acl) AS right_`
 
-/** Statements that take from all what a new view gives: default privileges may be wider than the rights that were there. */
+/**
+ * Statements that revoke what a new view grants by default: default privileges may be wider than the rights that were
+ * there.
+ */
 const selectRevokes = `SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', to_regclass(?)::text,
     CASE right_.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(right_.grantee)) END)
   FROM pg_class AS c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS right_
   WHERE c.oid = to_regclass(?) AND (right_.grantee <> c.relowner OR ?::text = 'owner')`
 
-/** Of the view: its owner, and whether the owner's own rights were ever changed. */
+/** The view's owner, and whether the owner's own rights were ever changed. */
 const selectOwner = `SELECT quote_ident(pg_get_userbyid(relowner)), relacl IS NOT NULL FROM pg_class WHERE oid = to_regclass(?)`
 
 const selectOptions =
@@ -119,7 +122,7 @@ const selectColumnComments = `SELECT quote_ident(attname), col_description(attre
   WHERE attrelid = to_regclass(?) AND attnum > 0 AND col_description(attrelid, attnum) IS NOT NULL
     AND EXISTS (SELECT 1 FROM pg_attribute AS b WHERE b.attrelid = to_regclass(?) AND b.attname = a.attname)`
 
-/** Drops the view, which no other one may need. */
+/** Drops the view, which no other view may depend on. */
 const dropUnneeded = Effect.fnUntraced(function* (connection: Connection, view: string) {
   const dependents = yield* texts(connection, selectDependents, [quoted(view), quoted(view), quoted(view)])
   if (dependents.length > 0) return yield* Effect.fail(new ViewsDepend(dependents, view))
@@ -209,7 +212,7 @@ export const namesViewsOf = ({ projection, tables }: Generation, sql: string): b
 
 const withWord = /^\s*WITH\s+(?:(RECURSIVE)\s+)?/i
 
-/** The query with these models in place of those that serve: within it their tables stand under the names of the views. */
+/** The query with these models in place of those that serve: within it, the names of the views mean their tables. */
 export const over = ({ rename }: Pick<Dialect, "rename">, models: ReadonlyArray<Generation>, sql: string): string => {
   const stands = (name: string, query: string) => `${quoted(name)} AS NOT MATERIALIZED (${query})`
   const parts = models.flatMap(({ generation, projection, tables }) => [

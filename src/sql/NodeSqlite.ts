@@ -51,8 +51,8 @@ export const open: SqliteDriver["open"] = (filename, { readonly }) => {
   return {
     prepare: (sql) => prepare(database, sql),
     close: () => database.close(),
-    // Deno lets `VACUUM INTO` to a program with all permissions only. In one step that holds the process: of several, each
-    // write of another process would start the copy again.
+    // Deno allows `VACUUM INTO` only with all permissions. The copy is one step that holds the process: with several,
+    // each write of another process would start it again.
     copyInto: (copy) =>
       backup(database, copy, { rate: wholeDatabase }).catch((error: unknown) => {
         throw named(error)

@@ -1,5 +1,5 @@
 /**
- * The rows of a log of before the journal, while it is imported: tables of their own, in the transaction of the import, from
+ * The rows of a log without a journal while it is imported: separate tables, in the transaction of the import, from
  * which `JournalTransform.ts` makes the log.
  */
 import type { StoredCommand } from "../core/EventStore.ts"
@@ -71,7 +71,7 @@ const commands: Table<StoredCommand> = {
   ]
 }
 
-/** A command of before has no name. */
+/** Commands of such a log have no name. */
 const optional = new Set(["causation_id", "traceparent", "command"])
 
 /** In the order of the rows of a file, which `JournalTransform` checks: the keys are what it finds rows by. */

@@ -1,7 +1,7 @@
 /**
- * `OwnTables` tells Daybook's tables from others in a database that it shares: whether they are there under the prefix, whether
- * the names they would take are free, and whether there is a log already under another prefix. One file or schema has one log:
- * a prefix that was mistyped would begin a second one, empty, beside the first.
+ * `OwnTables` tells Daybook's tables from others in a database that it shares: whether they are there under the prefix,
+ * whether the names they would take are free, and whether there is a log already under another prefix. One file or
+ * schema has one log: a mistyped prefix would otherwise begin a second, empty one beside the first.
  */
 import type { Problem } from "./DatabaseError.ts"
 import type { Dialect } from "./SqlDatabase.ts"
@@ -13,7 +13,7 @@ export interface Refusal {
   readonly detail: string
 }
 
-/** Tables that each release has made. An application has one or the other of these names, but not all of them. */
+/** Tables that every release makes. An application may have one or the other of these names, but not all of them. */
 const mark = "projection_dead_letters"
 const marks = [TablePrefix.migrationsTable, "snapshots", "projections", "projection_models", "projection_skips"]
 
@@ -24,7 +24,7 @@ export const prefixesIn = (names: ReadonlySet<string>): ReadonlyArray<string> =>
     .map((name) => name.slice(0, -mark.length))
     .filter((prefix) => marks.every((name) => names.has(prefix + name)))
 
-/** Names that are told; there may be as many as tables. */
+/** How many names are listed; there may be as many as tables. */
 const maxTold = 5
 
 /**

@@ -16,7 +16,7 @@ export interface PostgresAddress {
   readonly stream: () => Duplex
 }
 
-/** What a `PgClient` says of its connections. Its own type is that of a package which not everybody has. */
+/** What a `PgClient` says about its connections. Its own type belongs to a package that not everybody has installed. */
 interface ClientConfig {
   readonly url?: Redacted.Redacted | undefined
   readonly host?: string | undefined
@@ -33,7 +33,7 @@ const isPostgres = (client: SqlClient): client is SqlClient & { readonly config:
 
 export const ofUrl = (url: string): PostgresAddress => ({ url, stream: () => new Socket() })
 
-/** Where the client of the application leads; undefined where it is none of PostgreSQL. */
+/** Where the application's client leads; undefined where it is not one of PostgreSQL. */
 export const ofClient = (client: SqlClient): PostgresAddress | undefined => {
   if (!isPostgres(client)) return undefined
   const { database = "", host, password, port, ssl, stream = () => new Socket(), url, username } = client.config

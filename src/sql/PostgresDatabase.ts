@@ -31,8 +31,8 @@ export interface PostgresSettings {
    */
   readonly mode?: "create" | "existing" | "readOnly"
   /**
-   * What the names of Daybook's tables begin with, so that they stand beside other tables of their schema: such as `daybook_`.
-   * Small letters, digits and underscores, at most 24. Default: nothing.
+   * What the names of Daybook's tables begin with, so that they can be beside other tables in their schema, for example
+   * `daybook_`. Small letters, digits and underscores, at most 24. Default: nothing.
    */
   readonly prefix?: string
   /** `full` (default): a commit waits for the disk. `normal`: it may be lost with the server, for more speed. */
@@ -40,8 +40,8 @@ export interface PostgresSettings {
   /** Connections that read. Default 8. */
   readonly maxReaders?: number
   /**
-   * Longest that the server works at one statement. Default 30 seconds. A third of it is the longest that a transaction may
-   * stand still; and a connection that is silent for a third longer is given up: the server or the way to it is gone.
+   * Longest that the server works at one statement. Default 30 seconds. A transaction may stand still for a third of it
+   * at most. A connection that is silent for a third longer is given up, since the server or the way to it is gone.
    */
   readonly statementTimeout?: Duration.DurationInput
 }
@@ -67,7 +67,10 @@ const exact = (text: string): number => {
   return value
 }
 
-/** Values are as SQLite gives them, numbers and texts; of what SQLite does not have, booleans, and the rest as text. */
+/**
+ * Values are as SQLite gives them: numbers and texts. Of the types that SQLite lacks, booleans stay booleans, and all
+ * others are texts.
+ */
 const parsers = new Map<number, (text: string) => unknown>([
   [16, (text) => text === "t"],
   ...[20, 21, 23].map((int) => [int, exact] as const),
@@ -117,7 +120,7 @@ const connect = (
     })
   }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.catchAllDefect(Effect.fail))
 
-/** A connection of its own. The driver would lose one for ever whose caller is interrupted while it connects. */
+/** A separate connection. The driver would lose one for ever if its caller were interrupted while it connects. */
 const reserve = (client: PgClient) => Effect.uninterruptible(client.reserve)
 
 /** How often a connection that listens is tried, and how long it may take to hear of it. */
@@ -125,13 +128,14 @@ const beatInterval = "3 seconds"
 const beatTimeout = "1 second"
 
 /**
- * Runs `wake` after each commit of another process, and whenever one may have been missed. The driver says nothing when the
- * connection that listens is lost, so it must hear from itself; else a new one takes its place.
+ * Runs `wake` after each commit of another process, and whenever one may have been missed. The driver says nothing when
+ * the connection that listens is lost, so it sends itself notifications, and where it does not hear them a new one
+ * takes its place.
  */
 const listen = (address: PostgresAddress.PostgresAddress, sender: string, wake: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
-    // The second is for the driver, which cancels a query that is cut off through a connection of the same pool: with one it
-    // would wait for itself, and what closes the database would wait for it.
+    // The second is for the driver, which cancels an interrupted query through a connection of the same pool: with only
+    // one it would wait for itself, and closing the database would wait for it.
     const client = yield* connect(address, { maxConnections: 2 })
     const heard = yield* Queue.sliding<void>(1)
     const beat = client.unsafe("SELECT pg_notify($1, $2)", [PostgresDialect.channel, sender]).pipe(
@@ -227,8 +231,8 @@ const migrate = (connection: Connection, dialect: Dialect) =>
 const place = ["current_database()", "coalesce(current_schema(), '')", "extract(epoch FROM pg_postmaster_start_time())"]
 
 /**
- * Whether a client of the application comes to the same place, since it may have settings that it does not show. It is asked for a row,
- * and not for what is in it: it may read values in its own way.
+ * Whether a client of the application comes to the same place, since it may have settings that it does not show. Only
+ * whether there is a row is looked at, not the values in it, which the client may read in its own way.
  */
 const isSamePlace = (connection: Connection, client: SqlClient) =>
   Effect.gen(function* () {
@@ -277,7 +281,7 @@ const make = (address: PostgresAddress.PostgresAddress, options: PostgresSetting
     const writeClient = mode === "readOnly" ? null : yield* connect(address, { maxConnections: 3, silenceMs })
 
     const commits = yield* PubSub.sliding<void>(1)
-    // Begun by the first who wants to hear: most verbs are done before a connection would be there.
+    // Begun when the first reader asks: most verbs are done before a connection would be there.
     const scope = yield* Effect.scope
     const listening = yield* Effect.once(Effect.forkIn(listen(address, sender, commits.publish()), scope))
 

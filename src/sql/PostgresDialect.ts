@@ -10,13 +10,13 @@ import * as TablePrefix from "./TablePrefix.ts"
 /** Wakes who listens for commits. */
 export const channel = "daybook"
 
-/** "Dayb": the lock of the one who writes; and the next number: that of a session that makes tables for a projection. */
+/** "Dayb": the writers' lock; the next number is that of sessions that make tables for a projection. */
 const writersLock = 0x44617962
 const makersLock = writersLock + 1
 
 /**
- * The schema that holds the events: stores in two schemas of one database do not wait for each other, and roles that come to the
- * same tables on different search paths do. Before there are tables, the schema that they will be made in.
+ * The schema that holds the events. So stores in two schemas of one database do not wait for each other, and roles that
+ * use the same tables through different search paths do. Before there are tables, the schema that they will be made in.
  */
 const schemaOf = (prefix: string) => `coalesce(
   (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('${prefix}events')),
@@ -64,8 +64,9 @@ const isFault = (error: unknown): boolean =>
   /^(?:08|25006|25P03|40|53|55P03|57|58|XX)/.test(stateOf(error)) || isDisconnected(error)
 
 /**
- * Two transactions gave a catalog of the server one name at the same moment, such as that of the array type that it makes for a
- * view by cutting a long name short. Once the other is done it finds another name by itself.
+ * Two transactions added the same name to a catalog of the server at the same moment, for example that of the array
+ * type of a view, which the server makes by cutting a long name short. Once the other is done, the server finds another
+ * name by itself.
  */
 const isCatalogRace = (error: unknown): boolean => {
   const cause = innermost(error)
@@ -164,9 +165,9 @@ export const make = ({
      * One message of several statements. The lock is a statement of its own, and what is read after it is newer than all that
      * was committed before it: so positions are given in the order of commits.
      *
-     * It does not ask to write where the server's default says no: an operator who sets that before a switch to another server
-     * would lose what is written after it. The connection to a server that is read only is ended, so that the next transaction
-     * goes to wherever the address leads by then.
+     * It does not override a server that is set to read only by default: an operator who sets that before a switch to
+     * another server would lose what is written after it. The connection to a server that is read only is ended, so
+     * that the next transaction goes to wherever the address leads by then.
      */
     begin: (connection, lockTimeout) => {
       const lockTimeoutMs = Math.max(1, Math.round(Duration.toMillis(lockTimeout)))
@@ -212,14 +213,14 @@ export const make = ({
     rollBack,
     isConstraint: (error) => /^2[23]/.test(stateOf(error)),
     isFault,
-    // An error ends the transaction, and not the session; what ends that may come after the commit.
+    // An error ends the transaction, not the session; what ends the session may come after the commit.
     isUndone: (error) => {
       const cause = innermost(error)
       return Predicate.hasProperty(cause, "severity") && cause.severity === "ERROR"
     },
     isOvertaken: () => false,
     isMistake,
-    // Not that of the transaction, which may have waited for its lock.
+    // Not the transaction's time, which may be from before a wait for its lock.
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     follows: "pg_is_in_recovery()",
     selectKnown: `SELECT 0, s.stream_id, s.stream, e.version, e.position, encode(e.hash, 'hex')

@@ -20,8 +20,8 @@ export type Row = ReadonlyArray<unknown>
 export const states = { shadow: 0, live: 1, retired: 2, build: 3, former: 4 }
 
 /**
- * Whether the log has no event at the checkpoint, or another one than was passed there. A release that moved the checkpoint
- * without a note of the event left the position of an older one.
+ * Whether the log has no event at the checkpoint, or another one than was passed there. An earlier release moves the
+ * checkpoint without noting the event, and so leaves the position of an older one here.
  */
 export const isAhead = `CASE WHEN m.position = 0 OR EXISTS (SELECT 1 FROM log_events AS e WHERE e.position = m.position
   AND (m.seen_position IS NULL OR m.seen_position <> m.position OR e.hash = m.seen_hash)) THEN 0 ELSE 1 END`
@@ -45,7 +45,7 @@ export const toModel = (row: Row): Model =>
 
 export const selectModels = `SELECT ${modelColumns} FROM projection_models AS m`
 
-/** The condition under which a statement meets the model where its mover believes it is, and its parameters. */
+/** The condition that the model is where its mover believes it is, and its parameters. */
 export const here = "projection = ? AND generation = ? AND version = ? AND position = ?"
 export const keyOf = ({ generation, position, projection, version }: Checkpoint) => [
   projection,

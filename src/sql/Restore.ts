@@ -1,12 +1,13 @@
 /**
- * `Restore` puts a backup in the place of an SQLite database, so that nothing of the file before is played into it, and gives
- * the log a new epoch: those who knew positions of the log before are told.
+ * `Restore` puts a backup in the place of an SQLite database, so that nothing from the former file's write-ahead log
+ * gets into it, and gives the log a new epoch, by which clients see that positions that they know may no longer be
+ * valid.
  *
  * Guarantees:
  *
  * - it is done while no process has the database open, and refused while one has;
- * - a crash at any instant leaves the database before, or the restored one; or the restored one beside the write-ahead log
- *   before, which is refused when it is opened, and which a second run ends;
+ * - a crash at any instant leaves the database before, or the restored one; or the restored one beside the former
+ *   write-ahead log, which is refused when it is opened, and which a second run completes;
  * - the epoch is above each that the log has had, as far as the database that is replaced can be read;
  * - what is replaced is kept under another name, with its write-ahead log.
  */

@@ -43,8 +43,8 @@ const moveCheckpoint = `UPDATE projection_models SET position = ?, events = even
 const moved = (from: Checkpoint, { events, rate, to }: Move) => [to, events, rate, to, to, ...keyOf(from)]
 
 /**
- * Returns a row while this many streams are parked. To park one moves the checkpoint, so at one checkpoint their number
- * only falls, and the same number is the same streams.
+ * Returns a row while this many streams are parked. Parking a stream moves the checkpoint, so at one checkpoint their
+ * number can only fall, and the same number means the same streams.
  */
 const stillParked =
   "SELECT count(*) FROM projection_dead_letters WHERE projection = ? AND generation = ? HAVING count(*) = CAST(? AS INTEGER)"

@@ -1,6 +1,6 @@
 /**
- * `SqlDatabase` is an open database, and `Dialect` all that differs between the two kinds of them: every other module here is
- * written once, in SQL that both understand.
+ * `SqlDatabase` is an open database, and `Dialect` is everything in which the two kinds differ: every other module here
+ * is written once, in SQL that both understand.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
@@ -14,9 +14,9 @@ import type { Table } from "./LogTables.ts"
 export interface Beside {
   /** Begins a transaction that waits at most this long for each lock. */
   readonly begin: (connection: Connection, lockTimeoutMs: number) => Effect.Effect<unknown, SqlError>
-  /** Takes the lock of the one who writes. */
+  /** Takes the writers' lock. */
   readonly lockWriters: (connection: Connection) => Effect.Effect<unknown, SqlError>
-  /** A condition on `pg_locks AS l`: it is the lock of the one who writes. */
+  /** A condition on `pg_locks AS l`: it is the writers' lock. */
   readonly isWritersLock: string
   /** Takes the right to make tables for this projection, for as long as the transaction, or gives false where another has it. */
   readonly claim: (connection: Connection, projection: string) => Effect.Effect<boolean, SqlError>
@@ -38,16 +38,16 @@ export interface Dialect {
   readonly own: (connection: Connection) => Connection
   /** The definition of a table, written in the words of SQLite, in the words of this database. */
   readonly definition: (sql: string) => string
-  /** Begins a transaction that holds the lock of the one who writes, after a wait for at most this long. */
+  /** Begins a transaction that holds the writers' lock, after a wait of at most this long. */
   readonly begin: (connection: Connection, lockTimeout: Duration.DurationInput) => Effect.Effect<unknown, SqlError>
   /**
-   * For a transaction beside the writer, which waits for readers before it asks for the lock of the one who writes; null where
-   * no reader holds up a change.
+   * For a transaction beside the writer, which waits for readers before it asks for the writers' lock; null where
+   * readers do not hold up changes.
    */
   readonly beside: Beside | null
   /** Fails when the commit did not happen, or may not have. `hasEvents`: wakes readers in other processes, where it can. */
   readonly commit: (connection: Connection, hasEvents: boolean) => Effect.Effect<unknown, SqlError>
-  /** Ends the open transaction, if one is open. Fails when none can be shown to be over. */
+  /** Ends the open transaction, if there is one. Fails when it cannot show that none is open. */
   readonly rollBack: (connection: Connection) => Effect.Effect<void, SqlError>
   /** A unique key is taken, or a trigger or a check refused the row. */
   readonly isConstraint: (error: unknown) => boolean
@@ -99,8 +99,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     /** Steps of migrations that opening it has made; 0 of a new one, which was made whole. */
     readonly migrated: number
     /**
-     * The client of the one connection that writes, for `Writer` alone; null when opened read only. On SQLite a second one in
-     * a process would wait for the first while it holds the event loop that the first needs to go on.
+     * The client of the one connection that writes, only for `Writer`; null when opened read only. On SQLite a second
+     * writing connection in a process would wait for the first while it holds the event loop that the first needs.
      */
     readonly writeClient: SqlClient | null
     /** For queries of read models. On `:memory:` it is the write client. */
@@ -117,8 +117,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     /** Runs the effect so that every `read` and `query` in it sees one and the same state of the database. */
     readonly readWithin: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
     /**
-     * Fails when commits are not as durable as was asked. To be called after a first commit: on SQLite the driver's own
-     * default would come back with it.
+     * Fails when commits are not as durable as was asked for. Call it after a first commit: on SQLite that brings the
+     * driver's own default back.
      */
     readonly assertDurable: (connection: Connection) => Effect.Effect<void, Error>
     /** Wakes its reader after commits of other processes, as far as the database announces them. */

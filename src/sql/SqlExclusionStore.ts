@@ -46,7 +46,10 @@ const toAbandonment = (row: Row): Abandonment =>
     undone: row[8]
   }) as Abandonment
 
-/** A letter that is released so has another time than any runner has seen: what one of them was about to say of it fails. */
+/**
+ * A letter that is released this way has a time that no runner has seen, so what a runner was about to write about it
+ * fails.
+ */
 const released = "retry = 1, parked_at = parked_at + 1"
 
 const make = Effect.gen(function* () {

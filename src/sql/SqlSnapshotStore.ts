@@ -38,7 +38,7 @@ const make = Effect.gen(function* () {
     })
 
   const write = (characters: number, work: Work<unknown, SqlError, never>) =>
-    // To save or remove again is harmless, so an unknown outcome is as good as none.
+    // Saving or removing again is harmless, so an unknown outcome can be treated as a failure.
     Effect.catchTag(writer.ride(characters, work), "OutcomeUnknown", ({ cause }) =>
       Effect.fail(new StoreUnavailable({ operation: "append", cause }))
     )

@@ -1,7 +1,8 @@
 /**
- * `SqliteClient` is a `SqlClient` over a `SqliteDriver`: one connection, with a statement that costs its own time and little
- * more. It stands where Effect's own client for SQLite would, whose look-up of a prepared statement is several times as dear
- * as the statement of a small command, and which keeps its driver to itself: `directly` gives it to the ones who write many rows.
+ * `SqliteClient` is a `SqlClient` over a `SqliteDriver`: one connection, with a statement that costs its own time and
+ * little more. It takes the place of Effect's own client for SQLite, whose look-up of a prepared statement costs
+ * several times as much as the statement of a small command, and which does not give access to its driver: `directly`
+ * does, for code that writes many rows.
  */
 import type { Reactivity } from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"

@@ -74,8 +74,8 @@ const synchronous = { full: 2, normal: 1 }
 const lookInterval = "2 seconds"
 
 /**
- * Marks a file that no process has open as one that no write-ahead log belongs to. Until it is opened to write it needs
- * no other file beside it, so it can be read where nobody may write.
+ * Marks a file that no process has open as one without a write-ahead log. Until it is opened to write it needs no other
+ * file beside it, so it can be read from a read-only place.
  */
 export const markCopy = (filename: string, isShared = false): Effect.Effect<void, SqlError | Error> =>
   Effect.scoped(
@@ -166,7 +166,7 @@ const openToWrite = (
       ? Either.void
       : yield* Effect.either(SqliteLock.retryWhileBusy()(WriteAheadLog.noteLineage(filename, connection)))
     const isNoted = Either.isRight(noting)
-    // What is written now would be taken for a log of somebody else's after a crash.
+    // What is written now would be taken for another database's log after a crash.
     if (!isNoted && isCopy)
       return yield* SqliteLock.isBusy(noting.left) ? Effect.fail<Problem>("readMeanwhile") : noting.left
     yield* bringUp(connection, dialect, { isShared })

@@ -10,7 +10,7 @@ import { codeOf } from "./SqliteErrorCode.ts"
 import * as SqliteLock from "./SqliteLock.ts"
 import * as TablePrefix from "./TablePrefix.ts"
 
-/** The driver's own errors of parameters have no code; nor has the one of a connection that was closed. */
+/** The driver's own errors about parameters have no code, and neither has the one about a closed connection. */
 const isMistake = (error: unknown): boolean => {
   const cause = innermost(error)
   if (cause instanceof RangeError || cause instanceof TypeError) return !cause.message.includes("not open")
@@ -26,8 +26,8 @@ const isOpen = (error: unknown): boolean => {
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
 /**
- * Rows in one statement: a statement costs as much as a row or two; in few sizes, so that few are prepared; and 64 rows of 22
- * values stay far below the 32,766 values that SQLite takes.
+ * Rows in one statement. A statement costs as much as a row or two. There are few sizes, so that few statements are
+ * prepared, and 64 rows of 22 values stay far below the 32,766 values that SQLite takes.
  */
 const chunkSizes = [64, 8, 1]
 

@@ -1,6 +1,7 @@
 /**
- * `StatementCache` keeps what is made of the text of a statement. Bounded: read models have tables named after their
- * generations, so the texts of a process that lives long have no end. When it is full, what was used least recently goes.
+ * `StatementCache` keeps what is made from a statement's text. It is bounded: tables of read models are named after
+ * their generations, so a process that lives long sees ever more texts. When it is full, the least recently used entry
+ * goes.
  */
 export class StatementCache<A> {
   private readonly capacity: number

@@ -35,7 +35,10 @@ const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|[A-Za-z_][A-Za-z0-9_]*\.?|
 /** A word after which a name is that of a table. */
 const beforeTable = /^(?:FROM|JOIN|INTO|UPDATE|TABLE|EXISTS|ON|VIEW|ONLY)$/
 
-/** The statement with the prefix before each of the names. A name of one word, which columns have too, counts where a table may stand. */
+/**
+ * The statement with the prefix before each of the names. A name of one word, which a column may have too, is renamed
+ * only where a table may stand.
+ */
 export const renaming = (prefix: string, names: ReadonlySet<string>): ((sql: string) => string) => {
   if (prefix === "") return (sql) => sql
   const renamed = new StatementCache(500, (sql) => {
@@ -53,7 +56,7 @@ export const renaming = (prefix: string, names: ReadonlySet<string>): ((sql: str
   return (sql) => renamed.get(sql)
 }
 
-/** A connection on which statements are renamed. All else that it can do it keeps. */
+/** A connection on which statements are renamed. Everything else stays as it is. */
 export const over =
   (rename: (sql: string) => string) =>
   (connection: Connection): Connection => ({

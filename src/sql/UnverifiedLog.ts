@@ -1,6 +1,7 @@
 /**
- * `UnverifiedLog` gives rows as they are stored, damaged ones with the others: for `verify`, `inspect` and the export of a
- * damaged log, which say what is wrong with each. Nothing may act on what comes from here; `EventStore` is for that.
+ * `UnverifiedLog` gives rows as they are stored, damaged ones with the others: for `verify`, `inspect` and the export
+ * of a damaged log, which report what is wrong with each. No code may act on what comes from here; `EventStore` is for
+ * that.
  */
 import { Effect } from "effect"
 import { type EventPage, maxPage, type ReadStreamOptions } from "../core/EventStore.ts"

@@ -1,11 +1,13 @@
 /**
- * `WriteAheadLog` tells whether the write-ahead log beside a database belongs to it. SQLite does not ask: it plays any log into
- * any file of that name, so that a backup which was put beside the log of the file before it is destroyed at the first start.
+ * `WriteAheadLog` tells whether the write-ahead log beside a database belongs to it. SQLite does not check: it plays
+ * any log into any file of that name, so a backup that was put beside the former file's log is destroyed at the first
+ * start.
  *
- * A log begins with two random numbers (its salts); each time SQLite begins it again, the first salt and a counter both rise by
- * one. So their difference, the *lineage*, stays for as long as a process has the database open, and belongs to no other
- * opening. The process that opens a database to write notes the lineage in the header of the file (`user_version`, which
- * nothing else uses) before it writes anything else. A copy that Daybook makes is marked as one that has no log.
+ * A log begins with two random numbers (its salts); each time SQLite begins it again, the first salt and a counter both
+ * rise by one. So their difference, the *lineage*, stays for as long as a process has the database open, and belongs to
+ * no other opening. The process that opens a database to write notes the lineage in the header of the file
+ * (`user_version`, which nothing else uses) before it writes anything else. A copy that Daybook makes is marked as one
+ * without a log.
  *
  * The format is SQLite's own, and is fixed: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
@@ -74,7 +76,7 @@ const isWhole = (connection: Connection): Effect.Effect<boolean> =>
     return row?.[0] === row?.[1]
   }).pipe(Effect.catchAll(() => Effect.succeed(false)))
 
-/** How the log beside a file stands to it, from its first bytes. */
+/** Whether the log beside a file belongs to it, from its first bytes. */
 type Standing = "own" | "foreign" | "unknown"
 
 const standingOf = (filename: string): Standing => {

@@ -59,7 +59,7 @@ export const begin = (job: Job): boolean => {
   return job.phase === "begun"
 }
 
-/** What an application does in a transaction is not undone with its neighbours', nor they with it. */
+/** An application's work in a transaction is not undone with its neighbours', and theirs is not undone with it. */
 const isAlone = (job: Job): boolean => job._tag === "Transact" || (job._tag === "Append" && job.hasStatements)
 
 /** Cuts the jobs into transactions, in order: `Transact` and appends with statements alone, the others together up to the bounds of a group. */
@@ -91,7 +91,7 @@ export class WriteQueue {
   private waiting: Array<Job> = []
   /** Those that wait for room, the first to come first. */
   private readonly blocked = new Set<Job>()
-  /** Taken, answered or not: when the one who took them dies, they would wait for ever. */
+  /** Taken, answered or not: if the fiber that took them dies, they would wait for ever. */
   private taken: ReadonlyArray<Job> = []
   private wake: (() => void) | undefined
 
@@ -138,7 +138,7 @@ export class WriteQueue {
     this.taken = []
   }
 
-  /** Drops a call that has not begun, which is answered with this; gives whether it had not. */
+  /** Drops a call that has not begun, and answers it with this. Returns whether it had not begun. */
   leave(job: Job, answer: Exit.Exit<never, unknown>): boolean {
     if (job.phase === "waiting") {
       job.phase = "left"
@@ -157,7 +157,7 @@ export class WriteQueue {
     for (const { done } of refused) done(answer)
   }
 
-  /** Answers all that was not answered, by how far it had come. */
+  /** Answers all calls without an answer, depending on how far each had come. */
   abandon(answer: (job: Job) => Exit.Exit<never, unknown>): void {
     const all = [...this.taken, ...this.waiting, ...this.blocked]
     this.taken = []

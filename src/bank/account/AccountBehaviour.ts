@@ -156,7 +156,7 @@ const endsOf = (transferIds: ReadonlyArray<string>, hasEnded: HasEnded) =>
 
 type Decided<C extends keyof typeof refusals> = Either.Either<Events, (typeof refusals)[C]["Type"]>
 
-/** So many unsettled transfers, and each multiple, make the account ask which of them have ended. */
+/** At this many unsettled transfers, and at each multiple, the account asks which of them have ended. */
 const settleEvery = 64
 
 /** What an account does. `hasEnded` says whether the transfer of an open leg has come to its end. */
@@ -334,7 +334,9 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
   }
 })
 
-/** Where nobody can tell: each transfer that was debited counts as under way. For tools that only fold, and for specs. */
+/**
+ * Without a log to ask: each transfer that was debited counts as under way. For tools that only fold, and for specs.
+ */
 export const behaviour: Behaviour = make(() => Effect.succeed(false))
 
 /** Accounts on an actor system. */

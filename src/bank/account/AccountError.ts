@@ -8,7 +8,7 @@ import * as StoredForm from "../../core/StoredForm.ts"
 
 const accountId = Schema.String
 
-/** Nobody opened the account. Open it, or correct the id. */
+/** The account was never opened. Open it, or correct the id. */
 export class AccountNotFound extends Schema.TaggedError<AccountNotFound>()("AccountNotFound", { accountId }) {
   override get message() {
     return `there is no account ${this.accountId}`

@@ -31,7 +31,10 @@ export const TransferDebited = Event.make("TransferDebited", { ...leg, to: Schem
 export const TransferCredited = Event.make("TransferCredited", { ...leg, from: Schema.String })
 /** The whole of what was debited, back on the account it came from. */
 export const TransferRefunded = Event.make("TransferRefunded", leg)
-/** The account learns that these transfers, debited before, have ended. Told now and then, so that its state stays small. */
+/**
+ * The account learns that these transfers, debited before, have ended. Stored now and then, so that its state stays
+ * small.
+ */
 export const TransfersSettled = Event.make("TransfersSettled", { transferIds: Schema.Array(Schema.String) })
 
 export const HoldPlaced = Event.make("HoldPlaced", {

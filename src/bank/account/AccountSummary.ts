@@ -32,7 +32,7 @@ export interface AccountSummary {
 
 const prefixLength = Account.streamId(AccountId.make("x")).length - 1
 
-/** So that owners are found whatever their letters' case and form. */
+/** So that owners are found whatever the case and form of the letters. */
 const fold = (owner: string): string => owner.normalize("NFKC").toLowerCase()
 
 /** The most decimals that a currency has: amounts of all currencies are compared with this many. */

@@ -71,7 +71,7 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
       .handle("open", ({ payload: { accountId, ...opening } }) =>
         Effect.gen(function* () {
           const given = yield* CommandAnswer.options({ route: "/accounts" })
-          // An id that is made now is none that a token could be for.
+          // A token cannot be for an id that is made only now.
           yield* Reach.concerns(Account.aggregate, accountId ?? "")
           const open = (id: string) => accounts(AccountId.make(id)).ask("Open", opening, given)
           const { answer, id } = yield* Effect.mapError(NewId.send(store, made, accountId, open), Refusals.ofOpening)

@@ -26,7 +26,7 @@ interface Row {
   readonly do: Payload
   /** The line as it stands in the file, where the payload was decoded from it. */
   readonly said?: object
-  /** Whether it is not a line of the file, but what another line needs. */
+  /** Whether it is not a line of the file, but something that another line needs. */
   readonly isImplied: boolean
 }
 

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 
 const transferId = Schema.String
 
-/** Nobody requested the transfer. */
+/** The transfer was never requested. */
 export class TransferNotFound extends Schema.TaggedError<TransferNotFound>()("TransferNotFound", { transferId }) {
   override get message() {
     return `there is no transfer ${this.transferId}`

@@ -1,6 +1,6 @@
 /**
- * `Transfers` is how a client moves money between two accounts: it requests the transfer, waits a moment for its end, and
- * tells what has become of it. The transfer goes on whether anybody waits or not.
+ * `Transfers` is how a client moves money between two accounts: it requests the transfer, waits a moment for its end,
+ * and reports what has become of it. The transfer goes on whether anybody waits or not.
  */
 import { Context, Effect, Either, Layer } from "effect"
 import type { RuntimeError } from "../../core/ActorError.ts"

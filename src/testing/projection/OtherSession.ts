@@ -11,7 +11,10 @@ export class OtherSession extends Context.Tag("daybook/testing/OtherSession")<
     readonly kind: "sqlite" | "postgres"
     /** Runs one statement and gives its rows as arrays of values. */
     readonly run: (sql: string) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, unknown>
-    /** Has read this in a transaction that stays open as long as the scope. Where there is no other reader, it does nothing. */
+    /**
+     * Reads this in a transaction that stays open as long as the scope. Does nothing where the database has no second
+     * reader.
+     */
     readonly reading: (sql: string) => Effect.Effect<void, unknown, Scope.Scope>
     /** Takes from the log what was stored at this position and later. */
     readonly cutLog: (position: number) => Effect.Effect<void>
