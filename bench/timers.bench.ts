@@ -15,6 +15,7 @@ import * as ProjectionsLocal from "../src/projection/ProjectionsLocal.ts"
 import * as Timers from "../src/projection/Timers.ts"
 import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { Bell, bell, bells } from "../src/testing/reaction/Bells.ts"
+import { wholeLog } from "../src/testing/WholeLog.ts"
 import {
   type Contestant,
   inTurn,
@@ -57,17 +58,6 @@ const schedule = (dueOf: (index: number) => number) =>
       }),
     { concurrency: clients, discard: true }
   ).pipe(Effect.provide(asleep))
-
-const log = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (let more = true; more; ) {
-    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
-    events.push(...page.events)
-    more = page.more
-  }
-  return events
-})
 
 /** Scheduled, fired and sent: three events for each timer. */
 const allRung = Effect.repeat(
@@ -118,7 +108,7 @@ const due = contestant(
   Effect.gen(function* () {
     yield* schedule(atOnce)
     const taken = yield* Effect.provide(seconds(allRung), awake)
-    return { count, seconds: taken, checksum: checksumOf(yield* log), fired: [], sent: [] }
+    return { count, seconds: taken, checksum: checksumOf(yield* wholeLog), fired: [], sent: [] }
   })
 )
 const even = contestant(
@@ -128,7 +118,7 @@ const even = contestant(
     const dueOf = (index: number) => start + index * everyMillis
     yield* schedule(dueOf)
     const taken = yield* Effect.provide(seconds(allRung), awake)
-    const events = yield* log
+    const events = yield* wholeLog
     return { count, seconds: taken, checksum: checksumOf(events), ...latenessOf(events, dueOf) }
   })
 )

@@ -1,32 +1,18 @@
 /** A Kafka broker for tests: one node without ZooKeeper, on a free port of this machine, with a store that outlives its death. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync, spawn } from "node:child_process"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import process from "node:process"
 import * as Servers from "./Servers.ts"
 
-export interface KafkaServer {
+export interface KafkaServer extends Servers.Restartable {
   /** `127.0.0.1:PORT`. */
   readonly broker: string
-  readonly pid: () => number
-  /** Ends it as it stands, and waits until it is gone. */
-  readonly kill: (signal?: NodeJS.Signals) => Promise<void>
-  /** Starts it again on the same store and port. */
-  readonly restart: () => Promise<void>
-  /** Kills it and removes its store. */
-  readonly stop: () => Promise<void>
 }
 
 /** Whether a broker can be had here; where not, that was printed. */
 export const found = Servers.kafka()
-
-/** What still runs is killed with this process. */
-const running = new Set<ChildProcess>()
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL")
-})
 
 /** One node has all parts and keeps one copy of everything; a group of consumers begins at once. */
 const settings = (port: number, controller: number, folder: string): Readonly<Record<string, string | number>> => ({
@@ -70,39 +56,8 @@ export const start = async (): Promise<KafkaServer> => {
   const format = ["format", "--standalone", "--cluster-id", "ZGF5Ym9vay10ZXN0cy4uLg", "--config", file]
   execFileSync("java", [...java, "-cp", classes, "kafka.tools.StorageTool", ...format], { stdio: "pipe" })
 
-  let child: ChildProcess
-  const launch = async () => {
-    const started = spawn("java", [...java, "-cp", classes, "kafka.Kafka", file], { stdio: ["ignore", "pipe", "pipe"] })
-    child = started
-    running.add(started)
-    let said = ""
-    for (const output of [started.stdout, started.stderr]) {
-      output?.setEncoding("utf8").on("data", (text: string) => {
-        said = `${said}${text}`.slice(-8_000)
-      })
-    }
-    started.once("exit", () => running.delete(started))
-    for (;;) {
-      if (started.exitCode !== null || started.signalCode !== null) throw new Error(`Kafka ended: ${said}`)
-      if (await answers(port)) return
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  }
-  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
-    if (!running.has(child)) return
-    const gone = new Promise((resolve) => child.once("exit", resolve))
-    child.kill(signal)
-    await gone
-  }
-  await launch()
-  return {
-    broker: `127.0.0.1:${port}`,
-    pid: () => child.pid ?? 0,
-    kill,
-    restart: launch,
-    stop: async () => {
-      await kill()
-      rmSync(folder, { recursive: true, force: true })
-    }
-  }
+  const spawned = () =>
+    spawn("java", [...java, "-cp", classes, "kafka.Kafka", file], { stdio: ["ignore", "pipe", "pipe"] })
+  const server = await Servers.restartable("Kafka", folder, spawned, () => answers(port))
+  return { ...server, broker: `127.0.0.1:${port}` }
 }

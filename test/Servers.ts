@@ -2,8 +2,8 @@
  * Finds the real servers that tests talk to: by the variable of the environment, on PATH, or in the cache that `.ci/servers` fills.
  * What is named and does not fit is an error. Where there is none, tests that need it are skipped, and say what is missing.
  */
-import { execFileSync } from "node:child_process"
-import { accessSync, constants, existsSync, readdirSync, realpathSync } from "node:fs"
+import { type ChildProcess, execFileSync } from "node:child_process"
+import { accessSync, constants, existsSync, readdirSync, realpathSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { delimiter, dirname, join } from "node:path"
 import process from "node:process"
@@ -111,6 +111,70 @@ export const kafka = (): Found | undefined => {
       return version
     }
   })
+}
+
+/** A server that a test kills and starts again. */
+export interface Restartable {
+  readonly pid: () => number
+  /** Ends it as it stands, and waits until it is gone. */
+  readonly kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** Starts it again on the same store and ports. */
+  readonly restart: () => Promise<void>
+  /** Kills it and removes its store. */
+  readonly stop: () => Promise<void>
+}
+
+/** What still runs is killed with this process. */
+const running = new Set<ChildProcess>()
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
+
+/**
+ * Starts a server by `spawned`, whose store is in the folder, and waits until `isReady` of what it has said, which keeps its last
+ * characters.
+ */
+export const restartable = async (
+  name: string,
+  folder: string,
+  spawned: () => ChildProcess,
+  isReady: (said: string) => boolean | Promise<boolean>
+): Promise<Restartable> => {
+  let child: ChildProcess | undefined
+  const launch = async () => {
+    const started = spawned()
+    child = started
+    running.add(started)
+    let said = ""
+    for (const output of [started.stdout, started.stderr]) {
+      output?.setEncoding("utf8").on("data", (text: string) => {
+        said = `${said}${text}`.slice(-8_000)
+      })
+    }
+    started.once("exit", () => running.delete(started))
+    for (;;) {
+      if (started.exitCode !== null || started.signalCode !== null) throw new Error(`${name} ended: ${said}`)
+      if (await isReady(said)) return
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
+    const last = child
+    if (last === undefined || !running.has(last)) return
+    const gone = new Promise((resolve) => last.once("exit", resolve))
+    last.kill(signal)
+    await gone
+  }
+  await launch()
+  return {
+    pid: () => child?.pid ?? 0,
+    kill,
+    restart: launch,
+    stop: async () => {
+      await kill()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
 }
 
 export const freePort = (): Promise<number> =>

@@ -7,10 +7,10 @@ import * as RpcGroup from "@effect/rpc/RpcGroup"
 import * as RpcSchema from "@effect/rpc/RpcSchema"
 import { Context, Duration, Effect, Either, Layer, type ParseResult, Schema, Stream } from "effect"
 import { ActorConfig } from "./ActorConfig.ts"
-import { UnstorableState } from "./ActorError.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import type { Ref, RefOf } from "./AggregateInstance.ts"
 import * as AggregateInstance from "./AggregateInstance.ts"
+import * as AggregateState from "./AggregateState.ts"
 import type { Behaviour } from "./Behaviour.ts"
 import * as CommandCodec from "./CommandCodec.ts"
 import type { DecideContext, Decision, Definition, Place, SnapshotPolicy } from "./Definition.ts"
@@ -18,8 +18,6 @@ import type * as Event from "./Event.ts"
 import * as EventCodec from "./EventCodec.ts"
 import * as EventOwner from "./EventOwner.ts"
 import * as HeldValue from "./HeldValue.ts"
-import * as Platform from "./Platform.ts"
-import * as SchemaForm from "./SchemaForm.ts"
 import * as SchemaPath from "./SchemaPath.ts"
 import type { Storable, StorableCommands } from "./Storable.ts"
 import { InvalidArgument } from "./StoreError.ts"
@@ -124,67 +122,6 @@ const wrongId = (error: ParseResult.ParseError): InvalidArgument =>
     reason: "does not fit its schema"
   })
 
-/** Changes with the stored form of the state, with the type that it decodes to, and with the version of `evolve`. */
-const stateFingerprint = (state: Schema.Schema.Any, version: number): string =>
-  Platform.sha256(
-    JSON.stringify([
-      version,
-      SchemaForm.of(Schema.encodedBoundSchema(state)),
-      // A field that is only computed when a snapshot is decoded may not be what evolve makes of the events.
-      SchemaForm.of(Schema.typeSchema(state))
-    ])
-  )
-
-/** The state before the first event, with nothing in it that somebody else could change. */
-const initialOf = <S>(codec: TextCodec.TextCodec<S>, given: S): (() => S) => {
-  const held = HeldValue.hold(HeldValue.copy(given))
-  const frozen = HeldValue.freeze(held)
-  if (HeldValue.isPlain(frozen)) return () => frozen
-  const written = codec.write(frozen)
-  if (Either.isLeft(written)) return () => frozen
-  const form: unknown = JSON.parse(written.right.text)
-  // A date or a map cannot be frozen, so each caller gets a copy of its own.
-  return () => HeldValue.freeze(Either.getOrThrow(codec.read(form)))
-}
-
-/**
- * The state as a reader gets it: the actor's own where it is frozen, otherwise a copy, so that the reader cannot change
- * the actor's.
- */
-const lender = <S>(schema: Schema.Schema.AnyNoContext, codec: TextCodec.TextCodec<S>): ((state: S) => S) => {
-  if (!HeldValue.mayChange(schema)) return (state) => state
-  return (state) => {
-    if (HeldValue.isPlain(state)) return state
-    const copy = Either.map(codec.write(state), ({ asRead }) => asRead)
-    // What no text can hold cannot be copied either; the snapshot that fails on it reports that.
-    return Either.isRight(copy) && HeldValue.difference(state, copy.right) === undefined ? copy.right : state
-  }
-}
-
-/** Snapshots hold states that come back as they are, or none. */
-const snapshotPolicy = <S>(
-  aggregate: string,
-  state: Schema.Schema.AnyNoContext,
-  codec: TextCodec.TextCodec<S>,
-  { every, version = 1 }: { readonly every?: number; readonly version?: number } = {}
-): SnapshotPolicy<S> => ({
-  every,
-  version,
-  fingerprint: stateFingerprint(state, version),
-  schema: state.ast,
-  encode: (value) => {
-    const written = Either.getOrThrowWith(codec.write(value), (misfit) => new UnstorableState({ aggregate, ...misfit }))
-    const path = HeldValue.difference(value, written.asRead)
-    if (path === undefined) return written.text
-    throw new UnstorableState({ aggregate, path, reason: "it reads back as another value" })
-  },
-  decode: (data) =>
-    Either.getOrThrowWith(
-      Either.flatMap(TextCodec.parse(data), codec.read),
-      (misfit) => new UnstorableState({ aggregate, ...misfit })
-    )
-})
-
 const isDecision = <E>(value: unknown): value is Decision<E, unknown> =>
   Either.isEither(value) || Effect.isEffect(value)
 
@@ -237,11 +174,11 @@ export const make = <const Name extends string, Id, S, SI, E extends Event.Any, 
   const streamOf = (id: string): StreamId.StreamId => `${prefix}${id}` as StreamId.StreamId
   const encodeId = Schema.encodeEither(contract.id)
   const stateCodec = TextCodec.make<S, SI>(contract.state, { refuseExcess: true })
-  const initial = initialOf(stateCodec, contract.initial)
+  const initial = AggregateState.initialOf(stateCodec, contract.initial)
   const stateSchema = contract.state as Schema.Schema.AnyNoContext
   const hold = HeldValue.holder<S>(stateSchema)
-  const lend = lender(stateSchema, stateCodec)
-  const snapshot = snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
+  const lend = AggregateState.lender(stateSchema, stateCodec)
+  const snapshot = AggregateState.snapshotPolicy(name, stateSchema, stateCodec, contract.snapshot)
 
   const define = (behaviour: Behaviour<S, Evt, R, Name>): Definition<S, Evt> => {
     // The mapped types of a generic union do not reduce here; for each concrete tag they are these.

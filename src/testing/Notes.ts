@@ -11,6 +11,7 @@ import type { ProjectionStore } from "../projection/ProjectionStore.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
 import { ReadModels } from "../projection/ReadModels.ts"
+import { proposed } from "./ProposedCommand.ts"
 
 export const Noted = Event.make("Noted", { text: Schema.String })
 export type Noted = Event.Of<typeof Noted>
@@ -34,18 +35,10 @@ export const appendRaw = (stream: string, events: ReadonlyArray<Raw>) =>
         streamId: StreamId.make(stream),
         expectedVersion: "any",
         commands: [
-          {
-            commandId,
-            command: "Test",
-            fingerprint: "f",
-            correlationId: commandId,
-            causationId: null,
-            traceparent: null,
+          proposed(commandId, {
             isNew: true,
-            events: events.map(({ data, schemaVersion = 1, type = "Noted" }) => ({ type, schemaVersion, data })),
-            outcome: "success",
-            answer: () => ({ text: "{}", version: 1 })
-          }
+            events: events.map(({ data, schemaVersion = 1, type = "Noted" }) => ({ type, schemaVersion, data }))
+          })
         ]
       }
     ])

@@ -2,28 +2,16 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { EventStore, type ProposedCommand } from "../../src/core/EventStore.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Service from "../http/Service.ts"
 import { schema } from "../sql/Postgres.ts"
 import * as Nodes from "./Nodes.ts"
 
 const { ask } = Service
-
-/** As a node of a later release does it. */
-const command: Omit<ProposedCommand, "events"> = {
-  commandId: "later",
-  isNew: true,
-  command: "Test",
-  fingerprint: "later",
-  correlationId: "later",
-  causationId: null,
-  traceparent: null,
-  outcome: "success",
-  answer: () => ({ text: "{}", version: 1 })
-}
 
 describe("serve --cluster", () => {
   it.scopedLive("any node reaches any account, and one that leaves in order is replaced at once", () =>
@@ -95,7 +83,9 @@ describe("serve --cluster", () => {
         const streamId = StreamId.make("account-anna")
         const later = { type: "Deposited", schemaVersion: 99, data: '{"of":"a later release"}' }
         yield* Effect.flatMap(EventStore, (store) =>
-          store.append([{ streamId, expectedVersion: 1, commands: [{ ...command, events: [later] }] }])
+          store.append([
+            { streamId, expectedVersion: 1, commands: [proposed("later", { isNew: true, events: [later] })] }
+          ])
         ).pipe(Effect.provide(PostgresStore.layer({ url })))
         const deposit = (accountId: string) =>
           ask(`${node}/accounts/${accountId}/deposits`, { body: { amount: "1" }, key: `d-${accountId}` })

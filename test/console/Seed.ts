@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 import * as Service from "../http/Service.ts"
 
 const accounts = ["anna", "ben", "carla", "dora", "emil"]
@@ -45,18 +46,11 @@ export const untitledShow = (filename: string) =>
         streamId: StreamId.make("show-macbeth"),
         expectedVersion: 0,
         commands: [
-          {
-            commandId: "open-macbeth",
+          proposed("open-macbeth", {
             isNew: true,
             command: "Open",
-            fingerprint: "",
-            correlationId: "open-macbeth",
-            causationId: null,
-            traceparent: null,
-            events: [{ type: "Opened", schemaVersion: 1, data: '{"seats":5}' }],
-            outcome: "success",
-            answer: () => ({ text: "{}", version: 1 })
-          }
+            events: [{ type: "Opened", schemaVersion: 1, data: '{"seats":5}' }]
+          })
         ]
       }
     ])

@@ -12,6 +12,7 @@ import * as Explain from "../../src/core/Explain.ts"
 import * as ExplainCommand from "../../src/core/ExplainCommand.ts"
 import * as KeptPayload from "../../src/core/KeptPayload.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 import { Tampering } from "../../src/testing/Tampering.ts"
 import * as SqlTampering from "../sql/Tampering.ts"
 
@@ -53,27 +54,23 @@ const store = Layer.provideMerge(SqlTampering.layer, SqliteStore.layer({ filenam
 type Proposed = Pick<ProposedCommand, "commandId" | "command" | "events"> & { readonly payload?: string | undefined }
 
 /** Stores it as it would have been stored at that time: a success with events, or a refusal. */
-const at = (millis: number, { payload, ...proposed }: Proposed) =>
+const at = (millis: number, { payload, ...given }: Proposed) =>
   Effect.flatMap(EventStore, (log) =>
     appendOrFail(log, [
       {
         streamId,
         expectedVersion: "any",
         commands: [
-          {
-            ...proposed,
+          proposed(given.commandId, {
+            ...given,
             payload,
             isNew: true,
-            fingerprint: "f",
-            correlationId: proposed.commandId,
-            causationId: null,
-            traceparent: null,
-            outcome: proposed.events.length === 0 ? "refusal" : "success",
+            outcome: given.events.length === 0 ? "refusal" : "success",
             answer: () =>
-              proposed.events.length === 0
+              given.events.length === 0
                 ? { text: JSON.stringify({ _tag: "Closed", opensAt }), version: 1 }
                 : { text: "1", version: 1 }
-          }
+          })
         ]
       }
     ])

@@ -13,6 +13,7 @@ import * as KeptPayload from "../../src/core/KeptPayload.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as WhatIf from "../../src/core/WhatIf.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 
 const definition = Account.define(AccountBehaviour.behaviour)
 
@@ -131,19 +132,13 @@ describe("what if", () => {
             streamId,
             expectedVersion: "any",
             commands: [
-              {
-                commandId,
+              proposed(commandId, {
+                isNew: true,
                 command,
                 payload: KeptPayload.write({ text: "", version: 1 }),
                 events,
-                isNew: true,
-                fingerprint: "f",
-                correlationId: commandId,
-                causationId: null,
-                traceparent: null,
-                outcome: "success",
                 answer: () => ({ text: "1", version: 1 })
-              }
+              })
             ]
           }
         ])

@@ -3,9 +3,8 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Ref } from "effect"
 import * as Conservation from "../../src/bank/Conservation.ts"
-import { type EventPage, EventStore } from "../../src/core/EventStore.ts"
-import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { wholeLog } from "../../src/testing/WholeLog.ts"
 import { isLong, random } from "../Random.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import { ask, start } from "./Service.ts"
@@ -14,16 +13,6 @@ import { ask, start } from "./Service.ts"
 const [whole, longest] = isLong ? [60_000, 4_000] : [4_500, 2_000]
 const clients = 16
 const accounts = Array.from({ length: 8 }, (_, index) => `account-${index}`)
-
-const readLog = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (;;) {
-    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
-    for (const event of page.events) events.push(event)
-    if (!page.more) return events
-  }
-})
 
 describe("a bank that is killed", () => {
   it.scopedLive(
@@ -72,7 +61,7 @@ describe("a bank that is killed", () => {
             yield* Fiber.join(work)
             const pending = () =>
               Effect.map(
-                Effect.provide(readLog, SqliteStore.layer({ filename, mode: "readOnly" })),
+                Effect.provide(wholeLog, SqliteStore.layer({ filename, mode: "readOnly" })),
                 (events) => Conservation.check(events).pending
               )
             yield* Effect.repeat(Effect.delay(pending(), 50), { until: ({ length }) => length === 0 })
@@ -82,7 +71,7 @@ describe("a bank that is killed", () => {
           yield* Fiber.await(work)
         }
 
-        const events = yield* Effect.provide(readLog, SqliteStore.layer({ filename, mode: "readOnly" }))
+        const events = yield* Effect.provide(wholeLog, SqliteStore.layer({ filename, mode: "readOnly" }))
         const { balances, violation } = Conservation.check(events)
         assert.isUndefined(violation)
         assert.strictEqual(

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
 import * as StreamId from "../../src/core/StreamId.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 import { follow, nextEvent, nextMessage } from "./Feed.ts"
 import { assertProblem } from "./Problems.ts"
 import * as Service from "./Service.ts"
@@ -13,24 +14,16 @@ const { ask, problem, Url } = Service
 const append = (id: string, type: string, schemaVersion: number) =>
   Effect.gen(function* () {
     const store = yield* EventStore
-    const commandId = `by a newer release ${id}`
     yield* store.append([
       {
         streamId: StreamId.StreamId.make(`account-${id}`),
         expectedVersion: 0,
         commands: [
-          {
-            commandId,
+          proposed(`by a newer release ${id}`, {
             isNew: true,
             command: "Open",
-            fingerprint: commandId,
-            correlationId: commandId,
-            causationId: null,
-            traceparent: null,
-            events: [{ type, schemaVersion, data: "{}" }],
-            outcome: "success",
-            answer: () => ({ text: "{}", version: 1 })
-          }
+            events: [{ type, schemaVersion, data: "{}" }]
+          })
         ]
       }
     ])

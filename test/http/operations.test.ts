@@ -353,6 +353,7 @@ describe("documents", () => {
     visit(join(source, "bank/http/AccountsApi.ts"))
     const contract = [...reached].map((file) => relative(source, file)).filter((file) => /(?:^|\/)http\//.test(file))
     assert.sameMembers(contract, [
+      "bank/http/AccountBodies.ts",
       "bank/http/AccountsApi.ts",
       "bank/http/BankProblem.ts",
       "bank/http/StatementView.ts",

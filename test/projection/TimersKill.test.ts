@@ -10,11 +10,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { inject } from "vitest"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
-import { EventStore } from "../../src/core/EventStore.ts"
-import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import * as Timers from "../../src/projection/Timers.ts"
 import * as PostgresStore from "../../src/sql/PostgresStore.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
+import { wholeLog } from "../../src/testing/WholeLog.ts"
 import { Bell } from "../cli/Belfry.ts"
 import * as Cli from "../cli/Cli.ts"
 import * as Module from "../cli/Module.ts"
@@ -41,17 +40,6 @@ const databases = {
   }),
   postgres: Effect.map(schema, (url) => ({ named: url, db: url, store: PostgresStore.layer({ url }), processes: 2 }))
 }
-
-const log = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (let more = true; more; ) {
-    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
-    events.push(...page.events)
-    more = page.more
-  }
-  return events
-})
 
 describe.each(Object.entries(databases))("timers on %s whose process is killed", (_, database) => {
   it(
@@ -87,10 +75,10 @@ describe.each(Object.entries(databases))("timers on %s whose process is killed",
         }
         // What is left, by the clock that is ahead.
         const last = Array.from({ length: processes }, () => start(named, hour))
-        const rungIn = Effect.map(log, (events) => events.filter(({ type }) => type === "Rung"))
+        const rungIn = Effect.map(wholeLog, (events) => events.filter(({ type }) => type === "Rung"))
         const all = yield* Effect.provide(
           Effect.repeat(Effect.delay(rungIn, "100 millis"), { until: (rung) => rung.length >= count }).pipe(
-            Effect.zipRight(log)
+            Effect.zipRight(wholeLog)
           ),
           store
         ).pipe(Effect.ensuring(Effect.sync(() => last.map(({ child }) => child.kill("SIGKILL")))))

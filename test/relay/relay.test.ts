@@ -10,6 +10,7 @@ import * as Relay from "../../src/relay/Relay.ts"
 import * as RelayAddress from "../../src/relay/RelayAddress.ts"
 import * as Rewind from "../../src/relay/Rewind.ts"
 import * as Notes from "../../src/testing/Notes.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 import { Tampering } from "../../src/testing/Tampering.ts"
 import * as SqlTampering from "../sql/Tampering.ts"
 import * as Relays from "./Relays.ts"
@@ -66,18 +67,14 @@ describe("a relay", () => {
       const { messages, outlet } = inMemory()
       const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
       const events = yield* EventStore
-      const command = (commandId: string, trace: string | null) => ({
-        commandId,
-        command: "Test",
-        fingerprint: "f",
-        correlationId: "conversation",
-        causationId: "cause",
-        traceparent: trace,
-        isNew: true,
-        events: [{ type: "Noted", schemaVersion: 1, data: "{}" }],
-        outcome: "success" as const,
-        answer: () => ({ text: "{}", version: 1 })
-      })
+      const command = (commandId: string, traceparent: string | null) =>
+        proposed(commandId, {
+          isNew: true,
+          correlationId: "conversation",
+          causationId: "cause",
+          traceparent,
+          events: [{ type: "Noted", schemaVersion: 1, data: "{}" }]
+        })
       const streamId = StreamId.make("note-1")
       const commands = [command("traced", traceparent), command("untraced", null)]
       yield* events.append([{ streamId, expectedVersion: "any", commands }])

@@ -18,24 +18,17 @@ import * as JournalCheck from "../../src/core/JournalCheck.ts"
 import type { StoredEvent } from "../../src/core/StoredEvent.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
 import * as UnverifiedLog from "../../src/sql/UnverifiedLog.ts"
+import { proposed } from "../../src/testing/ProposedCommand.ts"
 
 /** One command with one event. */
 export const request = (id: string, commandId: string, expectedVersion: ExpectedVersion = "any"): AppendRequest => ({
   streamId: StreamId.make(id),
   expectedVersion,
   commands: [
-    {
-      commandId,
-      isNew: false,
-      command: "Test",
-      fingerprint: "f",
-      correlationId: commandId,
-      causationId: null,
-      traceparent: null,
+    proposed(commandId, {
       events: [{ type: "Noted", schemaVersion: 1, data: "{}" }],
-      outcome: "success",
       answer: (at) => ({ text: JSON.stringify(at), version: 1 })
-    }
+    })
   ]
 })
 

@@ -2,7 +2,7 @@
 import type { Committed } from "../../core/Definition.ts"
 import type { AccountState } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
-import type { HoldView } from "./AccountsApi.ts"
+import type { HoldView } from "./AccountBodies.ts"
 
 /** The account without the holds that have expired at this time. */
 export const openAt = (state: AccountState, now: number): AccountState => AccountBehaviour.expire(state, now).account

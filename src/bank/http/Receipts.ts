@@ -4,7 +4,7 @@ import { Effect, Either } from "effect"
 import type { Reply } from "../../core/Aggregate.ts"
 import * as CommandAnswer from "../../http/CommandAnswer.ts"
 import type { Refusal } from "../account/AccountError.ts"
-import type { Receipt } from "./AccountsApi.ts"
+import type { Receipt } from "./AccountBodies.ts"
 import type { OfRefusal } from "./BankProblem.ts"
 import * as Refusals from "./Refusals.ts"
 

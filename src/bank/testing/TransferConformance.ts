@@ -1,145 +1,38 @@
 /**
- * The promises of transfers, under the numbers of the TR cases: on any store and any actor system. After each case the whole
- * log is checked with `Conservation`.
+ * The promises of transfers, under the numbers of the TR cases: on any store and any actor system. The bank that they run on is in
+ * `TransferBank.ts`.
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
-import { Deferred, Duration, Effect, Either, Exit, Layer, Scope } from "effect"
-import type { ActorLimits } from "../../core/ActorConfig.ts"
-import type * as Aggregate from "../../core/Aggregate.ts"
-import { type AppendRequest, type EventPage, EventStore } from "../../core/EventStore.ts"
-import type { SnapshotStore } from "../../core/SnapshotStore.ts"
-import type { StoredEvent } from "../../core/StoredEvent.ts"
-import { OutcomeUnknown, StoreUnavailable } from "../../core/StoreError.ts"
+import { Deferred, Duration, Effect, Exit, Scope } from "effect"
+import type { AppendRequest } from "../../core/EventStore.ts"
 import { CheckpointStore } from "../../projection/CheckpointStore.ts"
 import { GenerationStore } from "../../projection/GenerationStore.ts"
-import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
-import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
-import type { Case } from "../../testing/Conformance.ts"
-import { SystemUnderTest } from "../../testing/SystemUnderTest.ts"
-import { Account } from "../account/Account.ts"
+import { wholeLog } from "../../testing/WholeLog.ts"
 import { AccountNotFound } from "../account/AccountError.ts"
 import { AccountId, TransferId } from "../account/AccountSchemas.ts"
 import * as Conservation from "../Conservation.ts"
-import * as TransferConfig from "../transfer/TransferConfig.ts"
 import { SameAccount } from "../transfer/TransferError.ts"
 import * as TransferProcess from "../transfer/TransferProcess.ts"
 import * as Transfers from "../transfer/Transfers.ts"
-
-type Stores = EventStore | SnapshotStore | ProjectionStore
-export type TransferCase = Case<Stores | SystemUnderTest>
-
-type Append = EventStore["Type"]["append"]
-interface Setting {
-  readonly limits?: Partial<ActorLimits>
-  readonly targetTimeout?: Duration.Duration
-  readonly answerTimeout?: Duration.Duration
-  /** Stands between the process and its store. */
-  readonly append?: (append: Append) => Append
-}
-type Bank = Transfers.Transfers | Aggregate.Service<"Account"> | Stores
-
-/** No case waits for a delay: they only keep a failing step from being tried in a circle. */
-const soon = {
-  minBackoff: Duration.millis(1),
-  maxBackoff: Duration.millis(10),
-  pollInterval: Duration.millis(10)
-}
-
-/** Runs a program with accounts, transfers and their process over the stores, which outlive them. */
-const running = <A, E>(
-  { answerTimeout = Duration.seconds(10), append, limits = {}, targetTimeout = Duration.minutes(1) }: Setting,
-  program: Effect.Effect<A, E, Bank>
-) =>
-  Effect.gen(function* () {
-    const { layer } = yield* SystemUnderTest
-    const store = yield* EventStore
-    const faulty = Layer.succeed(EventStore, {
-      ...store,
-      ...(append !== undefined && { append: append(store.append) })
-    })
-    const bank = Transfers.layer.pipe(
-      Layer.provide(layer({ minBackoff: Duration.zero, ...limits })),
-      Layer.provide(ProjectionConfig.layer(soon)),
-      Layer.provide(
-        TransferConfig.layer({
-          targetTimeout,
-          answerTimeout,
-          lookInterval: Duration.millis(10),
-          clientTimeout: Duration.seconds(1)
-        })
-      ),
-      Layer.provide(faulty)
-    )
-    return yield* Effect.provide(program, bank)
-  })
-
-const account = (id: string) => Effect.map(Account, (accounts) => accounts(AccountId.make(id)))
-const open = (id: string, deposit?: string, currency = "EUR") =>
-  Effect.gen(function* () {
-    const one = yield* account(id)
-    yield* one.Open({ owner: "Anna", currency })
-    if (deposit !== undefined) yield* one.Deposit({ amount: deposit })
-  })
-const balance = (id: string) =>
-  Effect.map(
-    Effect.flatMap(account(id), (one) => one.state),
-    ({ state }) => state.balance
-  )
-const request = (transferId: string, from: string, to: string, amount: string) =>
-  Effect.flatMap(Transfers.Transfers, (transfers) =>
-    transfers.request(
-      TransferId.make(transferId),
-      { from: AccountId.make(from), to: AccountId.make(to), amount },
-      { commandId: `request-${transferId}` }
-    )
-  )
-const status = (transferId: string) =>
-  Effect.map(
-    Effect.flatMap(Transfers.Transfers, (transfers) => transfers.get(TransferId.make(transferId))),
-    ({ transfer }) => transfer
-  )
-
-/** Waits until it is so; fails the case when that takes for ever. */
-const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
-  Effect.timeoutFail(Effect.repeat(Effect.delay(condition, "1 millis"), { until: (isSo) => isSo }), {
-    duration: "1 minute",
-    onTimeout: () => new Error(`never: ${what}`)
-  })
-const ended = (transferId: string) =>
-  until(
-    `${transferId} ends`,
-    Effect.map(Effect.either(status(transferId)), (found) => Either.isRight(found) && found.right.status !== "pending")
-  )
-/** What has become of it in the end. */
-const transferred = (transferId: string, from: string, to: string, amount: string) =>
-  Effect.gen(function* () {
-    yield* request(transferId, from, to, amount)
-    yield* ended(transferId)
-    return yield* status(transferId)
-  })
-
-const log = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (;;) {
-    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
-    events.push(...page.events)
-    if (!page.more) return events
-  }
-})
-const typesOf = (streamId: string) =>
-  Effect.map(log, (events) => events.filter((event) => event.streamId === streamId).map(({ type }) => type))
-/** Nothing is wrong, and nothing is on its way. */
-const assertConserved = Effect.map(log, (events) => {
-  const { inFlight, pending, violation } = Conservation.check(events)
-  deepStrictEqual({ violation, inFlight, pending }, { violation: undefined, inFlight: [], pending: [] })
-})
-
-/** Whether the append holds an event of this type. */
-const holds = (type: string, requests: ReadonlyArray<AppendRequest>) =>
-  requests.some(({ commands }) => commands.some(({ events }) => events.some((event) => event.type === type)))
-const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
-const unknown = new OutcomeUnknown({ cause: new Error("injected") })
+import {
+  type Append,
+  account,
+  assertConserved,
+  type Bank,
+  balance,
+  ended,
+  holds,
+  open,
+  request,
+  running,
+  status,
+  type TransferCase,
+  transferred,
+  typesOf,
+  unavailable,
+  unknown,
+  until
+} from "./TransferBank.ts"
 
 const refusals = (name: string, prepare: Effect.Effect<void, unknown, Bank>, reason: string): TransferCase => ({
   name: `a target that is ${name} is compensated in full (TR3)`,
@@ -178,7 +71,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
           status: "completed"
         })
         deepStrictEqual([yield* balance("anna"), yield* balance("bert")], [600n, 400n])
-        const legs = (yield* log).filter(
+        const legs = (yield* wholeLog).filter(
           ({ data, streamId }) => streamId.startsWith("account-") && data.includes('"t1"')
         )
         deepStrictEqual(
@@ -221,13 +114,13 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
       Effect.gen(function* () {
         yield* open("anna", "10")
         yield* open("bert")
-        const before = (yield* log).length
+        const before = (yield* wholeLog).length
         strictEqual((yield* Effect.flip(request("t1", "anna", "anna", "1"))) instanceof SameAccount, true)
         strictEqual((yield* Effect.flip(request("t2", "nobody", "bert", "1"))) instanceof AccountNotFound, true)
         for (const amount of ["0", "-1", "1.005", "1000000000000000", "1e3", ""]) {
           strictEqual(Exit.isFailure(yield* Effect.exit(request("t3", "anna", "bert", amount))), true, amount)
         }
-        strictEqual((yield* log).length, before)
+        strictEqual((yield* wholeLog).length, before)
       })
     )
   },
@@ -323,7 +216,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
             "it is stuck",
             Effect.map(letters, (found) => found.length === 1)
           )
-          deepStrictEqual(Conservation.check(yield* log).inFlight, ["t1"])
+          deepStrictEqual(Conservation.check(yield* wholeLog).inFlight, ["t1"])
           const anna = yield* account("anna")
           yield* anna.Withdraw({ amount: "6" })
           strictEqual((yield* Effect.flip(anna.Close()))._tag, "TransferPending")
@@ -366,7 +259,7 @@ export const TransferConformance: ReadonlyArray<TransferCase> = [
             all
           )
           const countOf = (type: string) =>
-            Effect.map(log, (events) => events.filter((each) => each.type === type).length)
+            Effect.map(wholeLog, (events) => events.filter((each) => each.type === type).length)
           yield* until(
             "all are debited",
             Effect.map(countOf("TransferDebited"), (count) => count === slow.length)
@@ -445,7 +338,7 @@ const crash = (transferId: string, to: string, amount: string, when: "before" | 
     )
     yield* Effect.forkIn(first, scope)
     const state = Effect.map(
-      log,
+      wholeLog,
       (events) => events.findLast(({ streamId }) => streamId === `transfer-${transferId}`)?.type
     )
     const isOver = Effect.map(state, (type) => /Completed|Refused|Refunded$/.test(type ?? ""))
@@ -457,5 +350,5 @@ const crash = (transferId: string, to: string, amount: string, when: "before" | 
     yield* Effect.fork(Scope.close(scope, Exit.void))
     yield* until("the process is gone", Effect.succeed(true))
     yield* running({}, transferred(transferId, "anna", to, amount))
-    deepStrictEqual(Conservation.check(yield* log).pending, [])
+    deepStrictEqual(Conservation.check(yield* wholeLog).pending, [])
   })

@@ -5,21 +5,18 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Either, Layer } from "effect"
 import type * as Aggregate from "../../core/Aggregate.ts"
-import { type EventPage, EventStore } from "../../core/EventStore.ts"
+import { EventStore } from "../../core/EventStore.ts"
 import * as Operation from "../../core/Operation.ts"
-import type { StoredEvent } from "../../core/StoredEvent.ts"
-import { StoreUnavailable } from "../../core/StoreError.ts"
 import * as ProjectionConfig from "../../projection/ProjectionConfig.ts"
 import { Projections } from "../../projection/Projections.ts"
 import * as ProjectionsLocal from "../../projection/ProjectionsLocal.ts"
 import { SystemUnderTest } from "../../testing/SystemUnderTest.ts"
 import { Account } from "../account/Account.ts"
 import { AccountId, TransferId } from "../account/AccountSchemas.ts"
-import * as Conservation from "../Conservation.ts"
 import * as TransferConfig from "../transfer/TransferConfig.ts"
 import * as TransferProcess from "../transfer/TransferProcess.ts"
 import * as Transfers from "../transfer/Transfers.ts"
-import type { TransferCase } from "./TransferConformance.ts"
+import { assertConserved, type TransferCase, unavailable } from "./TransferBank.ts"
 
 const [anna, bert] = [AccountId.make("anna"), AccountId.make("bert")]
 const rent = TransferId.make("rent")
@@ -31,7 +28,6 @@ const soon = {
   pollInterval: Duration.millis(10),
   maxAttempts: 2
 }
-const unavailable = new StoreUnavailable({ operation: "append", cause: new Error("injected") })
 
 type Bank = Transfers.Transfers | Projections | EventStore | Aggregate.Service<"Account">
 
@@ -65,25 +61,13 @@ const stuck = (program: (broken: Set<string>) => Effect.Effect<void, unknown, Ba
       yield* program(broken)
       yield* until((status) => status.deadLetters.length === 0)
     }).pipe(Effect.provide(bank))
-    yield* conserved
+    yield* assertConserved
   })
 
 const until = (isSo: (status: Effect.Effect.Success<ReturnType<Projections["Type"]["status"]>>) => boolean) =>
   Effect.flatMap(Projections, (projections) =>
     Effect.repeat(Effect.delay(projections.status(TransferProcess.name), "2 millis"), { until: isSo })
   ).pipe(Effect.timeout("1 minute"))
-
-const conserved = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (;;) {
-    const page: EventPage = yield* store.readAll(events.at(-1)?.position ?? 0)
-    events.push(...page.events)
-    if (!page.more) break
-  }
-  const { inFlight, pending, violation } = Conservation.check(events)
-  deepStrictEqual({ violation, inFlight, pending }, { violation: undefined, inFlight: [], pending: [] })
-})
 
 const balances = Effect.gen(function* () {
   const accounts = yield* Account

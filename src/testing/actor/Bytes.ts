@@ -11,11 +11,12 @@ import * as ActorConfig from "../../core/ActorConfig.ts"
 import { LimitExceeded } from "../../core/ActorError.ts"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
-import { type EventPage, EventStore, maxPageBytes, type ProposedCommand } from "../../core/EventStore.ts"
+import { type EventPage, EventStore, maxPageBytes } from "../../core/EventStore.ts"
 import type { JournalEntry } from "../../core/Journal.ts"
 import { type Snapshot, SnapshotStore } from "../../core/SnapshotStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { StreamId } from "../../core/StreamId.ts"
+import { proposed } from "../ProposedCommand.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { end, release } from "./Release.ts"
 
@@ -34,18 +35,11 @@ const textOf = (bytes: number, random: () => number): string => {
   return JSON.stringify("€".repeat(wide) + "x".repeat(bytes - 2 - 3 * wide))
 }
 
-const command = (commandId: string, events: ReadonlyArray<string>, answer: string): ProposedCommand => ({
-  commandId,
-  isNew: false,
-  command: "Test",
-  fingerprint: "",
-  correlationId: commandId,
-  causationId: null,
-  traceparent: null,
-  events: events.map((data) => ({ type: "Noted", schemaVersion: 1, data })),
-  outcome: "success",
-  answer: () => ({ text: answer, version: 1 })
-})
+const command = (commandId: string, events: ReadonlyArray<string>, answer: string) =>
+  proposed(commandId, {
+    events: events.map((data) => ({ type: "Noted", schemaVersion: 1, data })),
+    answer: () => ({ text: answer, version: 1 })
+  })
 
 /** All pages one after the other; each within the bound, or of one row alone. */
 const allPages = Effect.fnUntraced(function* <A, E, R>(

@@ -1,26 +1,16 @@
 /** What an actor does about events that another writer stored, and about a stream that is another than it knew. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Fiber, Option } from "effect"
-import type { ProposedCommand } from "../../core/EventStore.ts"
 import type { Snapshot } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
+import { proposed } from "../ProposedCommand.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { add, count, elsewhere, running, stored, virtual } from "./Counter.ts"
 import { pass, until } from "./Passing.ts"
 
 /** What another writer appends. */
-const rival = (commandId: string): ProposedCommand => ({
-  commandId,
-  isNew: false,
-  command: "Test",
-  fingerprint: "",
-  correlationId: commandId,
-  causationId: null,
-  traceparent: null,
-  events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }],
-  outcome: "success",
-  answer: () => ({ text: "{}", version: 1 })
-})
+const rival = (commandId: string) =>
+  proposed(commandId, { events: [{ type: "Added", schemaVersion: 1, data: '{"by":1}' }] })
 
 export const Conflicts: ReadonlyArray<ActorSystemCase> = [
   {

@@ -3,7 +3,7 @@
  * store, never into the system.
  */
 import * as Rpc from "@effect/rpc/Rpc"
-import { Effect, Either, Layer, Schema, TestContext } from "effect"
+import { Deferred, Effect, Either, Layer, Schema, TestContext } from "effect"
 import type { ActorLimits } from "../../core/ActorConfig.ts"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
@@ -55,6 +55,15 @@ export const behaviour = (decide: Decide = decideAdd, changes: Partial<CounterBe
   evolve: { Added: ({ count }, { by }) => ({ count: count + by }) },
   reply: { Add: ({ count }, at) => ({ count, ...at }) },
   ...changes
+})
+
+/** A decision that says when it has begun, and waits until it is let go. */
+export const heldDecision = Effect.gen(function* () {
+  const latch = yield* Deferred.make<void>()
+  const started = yield* Deferred.make<void>()
+  const decide: Decide = ({ by }) =>
+    Deferred.succeed(started, undefined).pipe(Effect.zipRight(Deferred.await(latch)), Effect.as([Added.make({ by })]))
+  return { decide, started: Deferred.await(started), letGo: Deferred.succeed(latch, undefined) }
 })
 
 /** What the cases ask, for systems whose actors live in other processes than the case. */

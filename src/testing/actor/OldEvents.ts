@@ -4,12 +4,13 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Effect, Either, Layer, Stream } from "effect"
-import { appendOrFail, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../core/EventStore.ts"
 import * as Replay from "../../core/Replay.ts"
 import { SnapshotStore } from "../../core/SnapshotStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import { AgedAccount, behaviour } from "../AgedAccount.ts"
 import type { Case } from "../Conformance.ts"
+import { proposed } from "../ProposedCommand.ts"
 import { SystemUnderTest } from "../SystemUnderTest.ts"
 
 type Stored = readonly [type: string, schemaVersion: number, data: string]
@@ -21,19 +22,9 @@ let commandNumber = 0
 /** Stores rows as an earlier or a later release would have. */
 const store = (...rows: ReadonlyArray<Stored>) =>
   Effect.flatMap(EventStore, (events) => {
-    const commandId = `old-${++commandNumber}`
-    const command: ProposedCommand = {
-      commandId,
-      isNew: false,
-      command: "Test",
-      fingerprint: "",
-      correlationId: commandId,
-      causationId: null,
-      traceparent: null,
-      events: rows.map(([type, schemaVersion, data]) => ({ type, schemaVersion, data })),
-      outcome: "success",
-      answer: () => ({ text: "{}", version: 1 })
-    }
+    const command = proposed(`old-${++commandNumber}`, {
+      events: rows.map(([type, schemaVersion, data]) => ({ type, schemaVersion, data }))
+    })
     return appendOrFail(events, [{ streamId, expectedVersion: "any", commands: [command] }])
   })
 /** Runs with a system of its own, so that nothing is remembered. */

@@ -12,6 +12,7 @@ import { appendOrFail, EventStore } from "../../core/EventStore.ts"
 import * as Json from "../../core/Json.ts"
 import { CommandIdReused } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
+import { proposed } from "../ProposedCommand.ts"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
 import { end, failureOf, release, replays } from "./Release.ts"
 
@@ -139,18 +140,12 @@ const storeBefore = (commandId: string, fingerprint: string) =>
         streamId: StreamId.make("parcel-p"),
         expectedVersion: "any",
         commands: [
-          {
-            commandId,
-            isNew: false,
+          proposed(commandId, {
             command: "",
             fingerprint,
-            correlationId: commandId,
-            causationId: null,
-            traceparent: null,
             events: [{ type: "Posted", schemaVersion: 1, data: '{"grams":700}' }],
-            outcome: "success",
             answer: () => ({ text: '{"grams":700}', version: 1 })
-          }
+          })
         ]
       }
     ])

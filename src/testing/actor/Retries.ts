@@ -12,6 +12,7 @@ import {
   counter,
   type Decide,
   decideAdd,
+  heldDecision,
   running,
   type Setting,
   tagOf,
@@ -97,25 +98,19 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
   {
     name: "a caller that goes away leaves its command to be done, once (AC20)",
     run: Effect.gen(function* () {
-      const latch = yield* Deferred.make<void>()
-      const started = yield* Deferred.make<void>()
-      const decide: Decide = ({ by }) =>
-        Deferred.succeed(started, undefined).pipe(
-          Effect.zipRight(Deferred.await(latch)),
-          Effect.as([Added.make({ by })])
-        )
+      const { decide, letGo, started } = yield* heldDecision
       yield* running(
         { limits: { mailboxCapacity: 2 }, behaviour: behaviour(decide) },
         Effect.gen(function* () {
           const deciding = yield* Effect.fork(add("a", 1))
-          yield* Deferred.await(started)
+          yield* started
           const waiting = yield* Effect.fork(add("a", 1))
           yield* Effect.yieldNow()
           // A command that is still on its way may be overtaken by its caller's leave; this one finds no room behind it.
           strictEqual(yield* tagOf(add("a", 1)), "MailboxFull")
           yield* Fiber.interrupt(deciding)
           yield* Fiber.interrupt(waiting)
-          yield* Deferred.succeed(latch, undefined)
+          yield* letGo
           const isFull = ({ _tag }: { readonly _tag: string }) => _tag === "MailboxFull"
           const last = Effect.retry(add("a", 1), { schedule: Schedule.spaced("2 millis"), while: isFull })
           strictEqual((yield* last).count, 3)

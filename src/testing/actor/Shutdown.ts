@@ -3,20 +3,25 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Cause, Deferred, Effect, Either, Exit, Fiber, Option } from "effect"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import { type ActorSystemCase, SystemUnderTest } from "../SystemUnderTest.ts"
-import { Added, add, behaviour, Counter, counter, type Decide, running, tagOf, virtual } from "./Counter.ts"
+import {
+  Added,
+  add,
+  behaviour,
+  Counter,
+  counter,
+  type Decide,
+  heldDecision,
+  running,
+  tagOf,
+  virtual
+} from "./Counter.ts"
 import { pass, until } from "./Passing.ts"
 
 export const Shutdown: ReadonlyArray<ActorSystemCase> = [
   {
     name: "a system that stops does what it accepted and refuses what comes after (AC21)",
     run: Effect.gen(function* () {
-      const latch = yield* Deferred.make<void>()
-      const started = yield* Deferred.make<void>()
-      const decide: Decide = ({ by }) =>
-        Deferred.succeed(started, undefined).pipe(
-          Effect.zipRight(Deferred.await(latch)),
-          Effect.as([Added.make({ by })])
-        )
+      const { decide, letGo, started } = yield* heldDecision
       const leaked = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
       const accepted = yield* Deferred.make<Fiber.Fiber<{ readonly count: number }, unknown>>()
       const system = yield* Effect.fork(
@@ -25,7 +30,7 @@ export const Shutdown: ReadonlyArray<ActorSystemCase> = [
           Effect.gen(function* () {
             const one = yield* counter("a")
             const fiber = yield* Effect.forkDaemon(one.Add({ by: 1 }))
-            yield* Deferred.await(started)
+            yield* started
             yield* Deferred.succeed(accepted, fiber)
             yield* Deferred.succeed(leaked, one.Add({ by: 1 }))
           })
@@ -39,7 +44,7 @@ export const Shutdown: ReadonlyArray<ActorSystemCase> = [
       )
       ok(Option.isNone(yield* Fiber.poll(system)))
       strictEqual(yield* tagOf(late), "ShuttingDown")
-      yield* Deferred.succeed(latch, undefined)
+      yield* letGo
       strictEqual((yield* Fiber.join(yield* Deferred.await(accepted))).count, 1)
       yield* Fiber.join(system)
       strictEqual(yield* tagOf(late), "ShuttingDown")

@@ -5,7 +5,7 @@ import type { EventStore } from "../../core/EventStore.ts"
 import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import { type OutcomeUnknown, StoreUnavailable } from "../../core/StoreError.ts"
 import type { SystemUnderTest } from "../SystemUnderTest.ts"
-import { ending, type Fails, type Mutant } from "./Mutant.ts"
+import { defining, ending, type Fails, type Mutant } from "./Mutant.ts"
 
 export type Needs = EventStore | SnapshotStore | SystemUnderTest
 
@@ -23,3 +23,25 @@ export const isTold = (error: OutcomeUnknown, text: string) =>
 export const effectOf = <E, Failure>(
   decision: Either.Either<ReadonlyArray<E>, Failure> | Effect.Effect<ReadonlyArray<E>, Failure>
 ): Effect.Effect<ReadonlyArray<E>, Failure> | undefined => (Either.isEither(decision) ? undefined : decision)
+
+/** Loads its state again after a decision that threw: it takes this event in its place, on which `evolve` throws. */
+export const reloadingAfterThrow = <E extends { readonly _tag: string }>(event: E) =>
+  defining(({ decide, evolve }) => {
+    let thrown: { readonly error: unknown } | undefined
+    return {
+      decide: (...args) => {
+        try {
+          return decide(...args)
+        } catch (error) {
+          thrown = { error }
+          return Either.right([event])
+        }
+      },
+      evolve: (state, next) => {
+        const found = thrown
+        thrown = undefined
+        if (found !== undefined) throw found.error
+        return evolve(state, next)
+      }
+    }
+  })

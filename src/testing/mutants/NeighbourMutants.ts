@@ -2,15 +2,9 @@
 import { Effect, Either } from "effect"
 import { MailboxFull, type RuntimeError } from "../../core/ActorError.ts"
 import type { Ask } from "../../core/ActorSystem.ts"
-import type { EventStore } from "../../core/EventStore.ts"
-import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import type { StreamId } from "../../core/StreamId.ts"
-import type { SystemUnderTest } from "../SystemUnderTest.ts"
-import { asking, defining, ending, type Fails, limited, type Mutant } from "./Mutant.ts"
-
-type Needs = EventStore | SnapshotStore | SystemUnderTest
-
-const mutant = (name: string, fails: Fails, of: Mutant<Needs>["of"]): Mutant<Needs> => ({ name, fails, of })
+import { mutant, type Needs, reloadingAfterThrow } from "./ActorMutant.ts"
+import { asking, defining, ending, limited, type Mutant } from "./Mutant.ts"
 
 const howOf = ({ payload }: Ask): string => (payload as { readonly how: string }).how
 
@@ -156,24 +150,6 @@ export const NeighbourMutants: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "loads its state again after a decision that threw",
     ["a client that repeats", "500 commands with a throwing decide"],
-    defining(({ decide, evolve }) => {
-      let thrown: { readonly error: unknown } | undefined
-      return {
-        decide: (...args) => {
-          try {
-            return decide(...args)
-          } catch (error) {
-            thrown = { error }
-            return Either.right([{ _tag: "Done", how: "", padding: "" }])
-          }
-        },
-        evolve: (state, event) => {
-          const found = thrown
-          thrown = undefined
-          if (found !== undefined) throw found.error
-          return evolve(state, event)
-        }
-      }
-    })
+    reloadingAfterThrow({ _tag: "Done", how: "", padding: "" })
   )
 ]

@@ -3,7 +3,7 @@ import { type Clock, Context, Deferred, Effect, Either, Layer, Scope } from "eff
 import { ShuttingDown } from "../../core/ActorError.ts"
 import { ActorSystem } from "../../core/ActorSystem.ts"
 import { Added } from "../actor/Counter.ts"
-import { effectOf, failingWith, isTold, mutant, type Needs, unavailable } from "./ActorMutant.ts"
+import { effectOf, failingWith, isTold, mutant, type Needs, reloadingAfterThrow, unavailable } from "./ActorMutant.ts"
 import { asking, defining, ending, type Mutant, overStore, proposing, system } from "./Mutant.ts"
 
 export const defects: ReadonlyArray<Mutant<Needs>> = [
@@ -23,26 +23,7 @@ export const defects: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "loads its state again after a decision that threw",
     ["a defect reaches"],
-    defining(({ decide, evolve }) => {
-      let thrown: { readonly error: unknown } | undefined
-      return {
-        decide: (...args) => {
-          try {
-            return decide(...args)
-          } catch (error) {
-            thrown = { error }
-            return Either.right([Added.make({ by: 0 })])
-          }
-        },
-        evolve: (state, event) => {
-          const { error } = thrown ?? {}
-          const throws = thrown !== undefined
-          thrown = undefined
-          if (throws) throw error
-          return evolve(state, event)
-        }
-      }
-    })
+    reloadingAfterThrow(Added.make({ by: 0 }))
   ),
   mutant(
     "answers with nothing where reply throws",

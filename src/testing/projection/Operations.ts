@@ -4,36 +4,24 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Option } from "effect"
-import { type AppendRequest, appendOrFail, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
+import { appendOrFail, EventStore } from "../../core/EventStore.ts"
 import * as Journal from "../../core/Journal.ts"
 import * as Operation from "../../core/Operation.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import { GenerationStore } from "../../projection/GenerationStore.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import type { Case } from "../Conformance.ts"
+import { proposed } from "../ProposedCommand.ts"
 
 const asked = { projection: "totals" }
 const by = { principal: "anna", reason: "it is late", key: "k-1" }
 
-const command = (commandId: string): AppendRequest => ({
-  streamId: StreamId.make("a"),
-  expectedVersion: "any",
-  commands: [
-    {
-      commandId,
-      isNew: false,
-      command: "Note",
-      fingerprint: "2:aa",
-      correlationId: commandId,
-      causationId: null,
-      traceparent: null,
-      events: [],
-      outcome: "success",
-      answer: () => ({ text: "{}", version: 1 })
-    } satisfies ProposedCommand
-  ]
-})
-const append = (commandId: string) => Effect.flatMap(EventStore, (store) => appendOrFail(store, [command(commandId)]))
+const append = (commandId: string) =>
+  Effect.flatMap(EventStore, (store) =>
+    appendOrFail(store, [
+      { streamId: StreamId.make("a"), expectedVersion: "any", commands: [proposed(commandId, { fingerprint: "2:aa" })] }
+    ])
+  )
 
 const isPaused = Effect.gen(function* () {
   const row = yield* Effect.flatMap(GenerationStore, (generations) => generations.find("totals"))

@@ -4,13 +4,12 @@ import { type Clock, Effect, Either, Layer, Schema } from "effect"
 import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"
 import * as Aggregate from "../../core/Aggregate.ts"
 import * as Event from "../../core/Event.ts"
-import { EventStore } from "../../core/EventStore.ts"
 import * as SnapshotStoreMemory from "../../core/SnapshotStoreMemory.ts"
-import type { StoredEvent } from "../../core/StoredEvent.ts"
 import * as Application from "../../projection/Application.ts"
 import * as ProjectionsLocal from "../../projection/ProjectionsLocal.ts"
 import * as Timers from "../../projection/Timers.ts"
 import { limits } from "../Notes.ts"
+import { wholeLog } from "../WholeLog.ts"
 
 export const Rung = Event.make("Rung", { by: Schema.String })
 class Muffled extends Schema.TaggedError<Muffled>()("Muffled", {}) {}
@@ -63,19 +62,8 @@ export const onWall = <A, E, R>(run: (set: (by: number) => void) => Effect.Effec
     return Effect.withClock(run(set), wall)
   })
 
-export const log = Effect.gen(function* () {
-  const store = yield* EventStore
-  const events: Array<StoredEvent> = []
-  for (let more = true; more; ) {
-    const page = yield* store.readAll(events.at(-1)?.position ?? 0)
-    events.push(...page.events)
-    more = page.more
-  }
-  return events
-})
-
 /** Who had it ring, in the order of the log. */
-export const rings = Effect.map(log, (events) =>
+export const rings = Effect.map(wholeLog, (events) =>
   events.flatMap(({ data, type }) => (type === "Rung" ? [(JSON.parse(data) as { by: string }).by] : []))
 )
 
@@ -96,7 +84,7 @@ const looked = Effect.gen(function* () {
 /** And it is done with what it read, since it has read again: one that is due has fired. */
 export const lookedThrough = Effect.zipRight(looked, looked)
 /** The timers that fired, in the order of the log: their commands may still be on their way. */
-export const fired = Effect.map(log, (events) =>
+export const fired = Effect.map(wholeLog, (events) =>
   events.flatMap(({ streamId, type }) =>
     type === "TimerFired" && !streamId.startsWith("timer-marker") ? [streamId.slice("timer-".length)] : []
   )

@@ -11,7 +11,8 @@ import { EventStore } from "../../core/EventStore.ts"
 import * as Application from "../../projection/Application.ts"
 import * as Reaction from "../../projection/Reaction.ts"
 import type { ProjectionCase } from "../projection/ProjectionCase.ts"
-import { log, until, within } from "./Bells.ts"
+import { wholeLog } from "../WholeLog.ts"
+import { until, within } from "./Bells.ts"
 
 /** An aggregate to which one thing happens, as often as it is told. */
 const Paid = Event.make("Paid", {})
@@ -95,7 +96,7 @@ export const Memory: ReadonlyArray<ProjectionCase> = [
     name: "a process that remembers what it has seen under a key goes on after each end; what it recovers is the fold of its events (PM5)",
     run: Effect.gen(function* () {
       const orders = Array.from({ length: 20 }, (_, index) => `order-${index}`)
-      const sent = Effect.map(log, (events) => events.filter(({ type }) => type === "Sent").length)
+      const sent = Effect.map(wholeLog, (events) => events.filter(({ type }) => type === "Sent").length)
       for (const [index, order] of orders.entries()) {
         // Some are packed first, some are told of twice, and each process ends somewhere.
         const first = Effect.flatMap(Payment, (of) => of(order).Do())
@@ -125,7 +126,7 @@ export const Memory: ReadonlyArray<ProjectionCase> = [
         deepStrictEqual(states[index], decoded.reduce(evolve, initial))
         deepStrictEqual([states[index]?.isReady, states[index]?.seen.length], [true, 2])
       }
-      const parcels = (yield* log).filter(({ type }) => type === "Sent").map((event) => idOf(event.streamId))
+      const parcels = (yield* wholeLog).filter(({ type }) => type === "Sent").map((event) => idOf(event.streamId))
       deepStrictEqual(parcels.toSorted(), orders.toSorted())
       strictEqual(yield* sent, orders.length)
     })

@@ -18,6 +18,7 @@ import { Projections } from "../../projection/Projections.ts"
 import * as Reaction from "../../projection/Reaction.ts"
 import * as Timers from "../../projection/Timers.ts"
 import type { Case } from "../Conformance.ts"
+import { wholeLog } from "../WholeLog.ts"
 import {
   asleep,
   Bell,
@@ -25,7 +26,6 @@ import {
   bells,
   fired,
   hour,
-  log,
   lookedThrough,
   onWall,
   Rung,
@@ -55,7 +55,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
           deepStrictEqual(yield* Timers.find("soon"), { status: "fired", due: (yield* Timers.find("soon")).due })
         })
       )
-      const events = yield* log
+      const events = yield* wholeLog
       for (const { data, recordedAt, type } of events) {
         if (type === "TimerFired") ok(recordedAt >= (JSON.parse(data) as { due: number }).due)
       }
@@ -167,7 +167,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
           yield* lookedThrough
           deepStrictEqual((yield* withoutMarkers).toSorted(), fired.toSorted())
           for (const [name] of told) {
-            const ends = (yield* log).filter(
+            const ends = (yield* wholeLog).filter(
               ({ streamId, type }) => streamId === `timer-${name}` && type !== "TimerScheduled"
             )
             strictEqual(ends.length, 1, name)
@@ -225,7 +225,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
       const again = { ...echo, name: "echo_again", formerNames: ["echo"] }
       const renamed = Application.make({ name: "echoes", aggregates: [Timers.part, bell], reactions: [again] })
       yield* within(renamed, lookedThrough.pipe(Effect.provide(Layer.empty)))
-      const events = (yield* log).filter(({ correlationId }) => correlationId === "morning")
+      const events = (yield* wholeLog).filter(({ correlationId }) => correlationId === "morning")
       deepStrictEqual(
         events.map(({ causationId, principal, type }) => [type, causationId, principal]),
         [
@@ -299,7 +299,7 @@ export const Timers_: ReadonlyArray<TimerCase> = [
         deepStrictEqual([done[0]?.principal, done[0]?.reason, done[0]?.key], ["anna", "the fair is today", "k1"])
         yield* lookedThrough
         deepStrictEqual(yield* withoutMarkers, ["now"])
-        strictEqual((yield* log).find(({ type }) => type === "TimerFired")?.principal, "anna")
+        strictEqual((yield* wholeLog).find(({ type }) => type === "TimerFired")?.principal, "anna")
       })
     )
   },
@@ -328,8 +328,8 @@ export const Timers_: ReadonlyArray<TimerCase> = [
       yield* asleep(Timers.schedule("peal", { after: 0, send }))
       const next = form.next({ strokes: Schema.Int, tone: Schema.String }, (v1) => ({ ...v1, tone: "deep" }))
       const after = tower(next, (given) => ("tone" in given ? String(given.tone) : "none"))
-      yield* within(after.app, until(Effect.map(log, (events) => events.some(({ type }) => type === "Pealed"))))
-      const pealed = (yield* log).find(({ type }) => type === "Pealed")
+      yield* within(after.app, until(Effect.map(wholeLog, (events) => events.some(({ type }) => type === "Pealed"))))
+      const pealed = (yield* wholeLog).find(({ type }) => type === "Pealed")
       deepStrictEqual(JSON.parse(pealed?.data ?? "{}"), { strokes: 3, tone: "deep" })
     })
   },

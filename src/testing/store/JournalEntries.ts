@@ -1,48 +1,24 @@
 /** The promises of `core/Journal.ts` as cases, for every event store. A store author runs each with a fresh, empty store. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
-import {
-  type AppendRequest,
-  appendOrFail,
-  EventStore,
-  type ExpectedVersion,
-  type ProposedCommand
-} from "../../core/EventStore.ts"
+import { appendOrFail, EventStore, type ProposedCommand } from "../../core/EventStore.ts"
 import * as Journal from "../../core/Journal.ts"
 import * as JournalCheck from "../../core/JournalCheck.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import type { Case } from "../Conformance.ts"
+import { proposed } from "../ProposedCommand.ts"
+import { append, at, request } from "./Requests.ts"
 
-const command = (commandId: string, count: number, more: Partial<ProposedCommand> = {}): ProposedCommand => ({
-  commandId,
-  isNew: false,
-  command: "Note",
-  fingerprint: `2:${Buffer.from(commandId).toString("hex")}`,
-  correlationId: commandId,
-  causationId: null,
-  traceparent: null,
-  events: Array.from({ length: count }, (_, index) => ({ type: "Noted", schemaVersion: 1, data: String(index) })),
-  outcome: "success",
-  answer: (at) => ({ text: JSON.stringify(at), version: 3 }),
-  ...more
-})
-const request = (id: string, expectedVersion: ExpectedVersion, ...commands: Array<ProposedCommand>): AppendRequest => ({
-  streamId: StreamId.make(id),
-  expectedVersion,
-  commands
-})
-const append = (...requests: Array<AppendRequest>) =>
-  Effect.flatMap(EventStore, (store) => appendOrFail(store, requests))
-/** Runs an effect with the clock stopped at this time in milliseconds. */
-const at = (millis: number) =>
-  Effect.withClock(
-    Object.assign(Object.create(Clock.make()) as Clock.Clock, {
-      currentTimeMillis: Effect.succeed(millis),
-      unsafeCurrentTimeMillis: () => millis
-    })
-  )
+const command = (commandId: string, count: number, more: Partial<ProposedCommand> = {}) =>
+  proposed(commandId, {
+    command: "Note",
+    fingerprint: `2:${Buffer.from(commandId).toString("hex")}`,
+    events: Array.from({ length: count }, (_, index) => ({ type: "Noted", schemaVersion: 1, data: String(index) })),
+    answer: (at) => ({ text: JSON.stringify(at), version: 3 }),
+    ...more
+  })
 const operation = { kind: "operation", name: "pause", detail: '{"projection":"p"}', principal: "ops" } as const
 const nextEpoch = { kind: "epoch", name: "restore", detail: "{}", principal: null } as const
 const record = (what: Journal.ProposedOperation) => Effect.flatMap(EventStore, (store) => store.record(what))

@@ -10,19 +10,14 @@ import {
   type ReadStreamOptions
 } from "../../core/EventStore.ts"
 import { StreamId } from "../../core/StreamId.ts"
+import { proposed } from "../ProposedCommand.ts"
 
-export const command = (commandId: string, data: ReadonlyArray<string>): ProposedCommand => ({
-  commandId,
-  isNew: false,
-  command: "Test",
-  fingerprint: hash("sha256", data.join()),
-  correlationId: commandId,
-  causationId: null,
-  traceparent: null,
-  events: data.map((text) => ({ type: "Noted", schemaVersion: 1, data: text })),
-  outcome: "success",
-  answer: (at) => ({ text: JSON.stringify(at), version: 1 })
-})
+export const command = (commandId: string, data: ReadonlyArray<string>): ProposedCommand =>
+  proposed(commandId, {
+    fingerprint: hash("sha256", data.join()),
+    events: data.map((text) => ({ type: "Noted", schemaVersion: 1, data: text })),
+    answer: (at) => ({ text: JSON.stringify(at), version: 1 })
+  })
 
 /** One command of `count` events with the data 1, 2, 3, …  */
 export const events = (commandId: string, count: number): ProposedCommand =>
