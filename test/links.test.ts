@@ -30,6 +30,24 @@ describe("the pages", () => {
     }
   })
 
+  it("name files of the architecture that are there, and in them the functions to read first", () => {
+    const text = read("docs/architecture.md")
+    const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    for (const [, file = ""] of text.matchAll(/`((?:[a-z]+\/)*[A-Z]\w+\.ts)`/g)) {
+      assert.isTrue(
+        sources.some((source) => source === file || (!file.includes("/") && source.endsWith(`/${file}`))),
+        `docs/architecture.md names ${file}`
+      )
+    }
+    const named = [...text.matchAll(/`((?:[a-z]+\/)+\w+\.ts)` \(((?:`\w+`(?:, )?)+)\)/g)]
+    assert.isAtLeast(named.length, 20)
+    for (const [, file = "", functions = ""] of named) {
+      for (const [, name = ""] of functions.matchAll(/`(\w+)`/g)) {
+        assert.match(read(join("src", file)), new RegExp(`(?<![\\w.])${name}\\b\\s*[:=(<]`), `${file} has no ${name}`)
+      }
+    }
+  })
+
   it("are all found from the README", () => {
     const reached = new Set(["README.md"])
     // A set gives what is added while one goes through it.
