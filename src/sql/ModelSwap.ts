@@ -1,5 +1,6 @@
 /**
- * `ModelSwap` puts a model that is built in the place of the one that serves, or removes a projection, in one transaction.
+ * `ModelSwap` puts a model that is built in the place of the one that serves, or removes a projection, in one
+ * transaction.
  *
  * On PostgreSQL that waits for the readers of what is replaced. So it is a separate transaction beside the writer.
  * First it takes the locks of the views, waiting for a moment at most, and meanwhile holds up only new readers of this
@@ -16,7 +17,7 @@ import * as TableNames from "../projection/TableNames.ts"
 import * as BesideWriter from "./BesideWriter.ts"
 import * as ModelTables from "./ModelTables.ts"
 import * as ModelViews from "./ModelViews.ts"
-import { here, isAhead, keyOf, type Row, states } from "./ProjectionRows.ts"
+import { here, keyOf, type Row, selection, states } from "./ProjectionRows.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 import { Writer } from "./Writer.ts"
 
@@ -62,6 +63,7 @@ class Awaited extends Error {
 type ViewFailed = ModelViews.ViewsDepend | ModelViews.NameTaken
 
 const make = Effect.gen(function* () {
+  const { isAhead } = yield* selection
   const database = yield* SqlDatabase
   const writer = yield* Writer
   const { dialect } = database

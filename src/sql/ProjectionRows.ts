@@ -1,7 +1,7 @@
 /**
- * `ProjectionRows` is what the SQL files of the read side share: models as rows, the key by which a mover holds one, and the
- * two ways to the database. Changes ride in the transactions of the appends: a projection that follows the log costs no commit
- * of its own, and a change that fails is undone alone.
+ * `ProjectionRows` is what the SQL files of the read side share: models as rows, the key by which a mover holds one,
+ * and the two ways to the database. Changes ride in the transactions of the appends: a projection that follows the log
+ * costs no commit of its own, and a change that fails is undone alone.
  */
 import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
@@ -20,14 +20,25 @@ export type Row = ReadonlyArray<unknown>
 export const states = { shadow: 0, live: 1, retired: 2, build: 3, former: 4 }
 
 /**
+ * Whether the log is in this database. One beside it, in the memory of the process, is never restored to an earlier
+ * end.
+ */
+export class HasLog extends Context.Reference<HasLog>()("daybook/sql/HasLog", { defaultValue: () => true }) {}
+
+/**
  * Whether the log has no event at the checkpoint, or another one than was passed there. An earlier release moves the
  * checkpoint without noting the event, and so leaves the position of an older one here.
  */
-export const isAhead = `CASE WHEN m.position = 0 OR EXISTS (SELECT 1 FROM log_events AS e WHERE e.position = m.position
+const isAheadOfLog = `CASE WHEN m.position = 0 OR EXISTS (SELECT 1 FROM log_events AS e WHERE e.position = m.position
   AND (m.seen_position IS NULL OR m.seen_position <> m.position OR e.hash = m.seen_hash)) THEN 0 ELSE 1 END`
 
-export const modelColumns = `m.projection, m.generation, m.version, m.live, m.position, m.events, m.rate, m.started_at, m.failure,
-  m.tables, ${isAhead}`
+/** What is read of `projection_models AS m`: whether a model is ahead of the log, all columns, and all rows. */
+export const selection = Effect.map(HasLog, (hasLog) => {
+  const isAhead = hasLog ? isAheadOfLog : "0"
+  const columns = `m.projection, m.generation, m.version, m.live, m.position, m.events, m.rate, m.started_at, m.failure,
+    m.tables, ${isAhead}`
+  return { isAhead, columns, select: `SELECT ${columns} FROM projection_models AS m` }
+})
 
 export const toModel = (row: Row): Model =>
   ({
@@ -42,8 +53,6 @@ export const toModel = (row: Row): Model =>
     tables: TableNames.parse(row[9] as string, row[2] as number, row[1] as number),
     isAhead: row[10] === 1
   }) as Model
-
-export const selectModels = `SELECT ${modelColumns} FROM projection_models AS m`
 
 /** The condition that the model is where its mover believes it is, and its parameters. */
 export const here = "projection = ? AND generation = ? AND version = ? AND position = ?"
@@ -62,7 +71,9 @@ export const holding = (connection: Connection, at: Checkpoint, sql: string, par
       : new CheckpointMoved({ projection: at.projection, generation: at.generation, expected: at.position })
   )
 
-/** Within a transaction of the writer: its connection, for statements of the application, in which no name is changed. */
+/**
+ * Within a transaction of the writer: its connection, for statements of the application, in which no name is changed.
+ */
 export const applicationConnection: Effect.Effect<Connection> = Effect.map(
   Effect.context<never>(),
   (context) => Context.unsafeGet(context, TransactionConnection)[0]
@@ -72,6 +83,7 @@ export const applicationConnection: Effect.Effect<Connection> = Effect.map(
 export const access = Effect.gen(function* () {
   const database = yield* SqlDatabase
   const writer = yield* Writer
+  const models = yield* selection
 
   const read = (sql: string, params: ReadonlyArray<unknown>) =>
     Effect.mapError(
@@ -106,5 +118,5 @@ export const access = Effect.gen(function* () {
     })
   const run = (sql: string, params: ReadonlyArray<unknown>) => ride((connection) => connection.executeRaw(sql, params))
 
-  return { database, read, ride, run }
+  return { database, models, read, ride, run }
 })

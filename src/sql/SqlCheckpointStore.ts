@@ -7,7 +7,7 @@ import * as Reason from "../core/Reason.ts"
 import { CheckpointStore, type Move } from "../projection/CheckpointStore.ts"
 import type { Checkpoint, DeadLetter, Failure, Model } from "../projection/Model.ts"
 import { ApplyFailed, CheckpointMoved } from "../projection/ProjectionError.ts"
-import { access, here, holding, isAhead, keyOf, type Row, selectModels, toModel } from "./ProjectionRows.ts"
+import { access, here, holding, keyOf, type Row, toModel } from "./ProjectionRows.ts"
 import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 
@@ -53,7 +53,13 @@ const stillParked =
 const changeTimeout = "30 seconds"
 
 const make = Effect.gen(function* () {
-  const { database, read, ride, run } = yield* access
+  const {
+    database,
+    models: { isAhead, select },
+    read,
+    ride,
+    run
+  } = yield* access
   const client = database.writeClient
 
   /** User code within a transaction: whatever goes wrong in it is its own failure, except a fault of the database. */
@@ -197,7 +203,7 @@ const make = Effect.gen(function* () {
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         ride(
           Effect.fnUntraced(function* (connection) {
-            const models = (yield* connection.executeValues(`${selectModels} WHERE projection = ?`, [projection])).map(
+            const models = (yield* connection.executeValues(`${select} WHERE projection = ?`, [projection])).map(
               toModel
             )
             const found: Array<Failure> = []

@@ -4,7 +4,7 @@ import { Clock, Effect, Layer } from "effect"
 import { ExclusionStore } from "../projection/ExclusionStore.ts"
 import type { Abandonment, Skip } from "../projection/Model.ts"
 import * as ModelTables from "./ModelTables.ts"
-import { access, type Row, selectModels, states, toModel } from "./ProjectionRows.ts"
+import { access, type Row, states, toModel } from "./ProjectionRows.ts"
 import { letterColumns, toLetter } from "./SqlCheckpointStore.ts"
 import type { SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
@@ -53,10 +53,10 @@ const toAbandonment = (row: Row): Abandonment =>
 const released = "retry = 1, parked_at = parked_at + 1"
 
 const make = Effect.gen(function* () {
-  const { database, read, ride } = yield* access
+  const { database, models, read, ride } = yield* access
 
   const modelsOf = (connection: Connection, projection: string) =>
-    Effect.map(connection.executeValues(`${selectModels} WHERE projection = ?`, [projection]), (rows) =>
+    Effect.map(connection.executeValues(`${models.select} WHERE projection = ?`, [projection]), (rows) =>
       rows.map((row) => ({ ...toModel(row), state: row[3] as number }))
     )
   const liveOf = (connection: Connection, projection: string) =>

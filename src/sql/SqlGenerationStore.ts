@@ -14,9 +14,7 @@ import * as ModelTables from "./ModelTables.ts"
 import {
   access,
   applicationConnection,
-  modelColumns,
   type Row,
-  selectModels,
   states,
   toModel
 } from "./ProjectionRows.ts"
@@ -69,7 +67,7 @@ const ofReactions = [
 ] as const
 
 const make = Effect.gen(function* () {
-  const { database, read, ride, run } = yield* access
+  const { database, models, read, ride, run } = yield* access
   const { dialect } = database
   const { remove, swap } = yield* ModelSwap.make
 
@@ -216,7 +214,7 @@ const make = Effect.gen(function* () {
     find: (name) =>
       Effect.map(
         read(
-          `SELECT p.name, p.kind, p.rebuild_requested, p.paused, ${modelColumns} FROM projections AS p
+          `SELECT p.name, p.kind, p.rebuild_requested, p.paused, ${models.columns} FROM projections AS p
            LEFT JOIN projection_models AS m ON m.projection = p.name WHERE p.name = ?`,
           [name]
         ),
@@ -231,7 +229,7 @@ const make = Effect.gen(function* () {
     // Except the names that reactions had before.
     list: Effect.zipWith(
       read(`${selectProjections} ORDER BY name`, []),
-      read(selectModels, []),
+      read(models.select, []),
       (projections, models) =>
         toRows(projections, models).filter(({ kind, live }) => kind === "projection" || live !== null)
     ),

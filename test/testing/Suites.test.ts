@@ -11,7 +11,10 @@ import { shared, tampered } from "../conformance/shared.ts"
 import { databases, readSides, stores } from "../conformance/stores.ts"
 
 const folder = join(import.meta.dirname, "../conformance")
-/** What is run by `onEach`: the names of its stores and of its suites, as they are written. Other databases have files of their own. */
+/**
+ * What is run by `onEach`: the names of its stores and of its suites, as they are written. Other databases have files
+ * of their own.
+ */
 const calls = readdirSync(folder)
   .filter((file) => file.endsWith(".test.ts") && file !== "Prefix.test.ts")
   .map((file) => readFileSync(join(folder, file), "utf8"))
@@ -33,11 +36,12 @@ const missing = (list: string): ReadonlyArray<string> => {
   return Object.keys(lists.stores ?? {}).filter((store) => !names.has(store))
 }
 
-/** Suites of what only a database has: transactions over log and read side, others who use it, rows that are changed. */
+/**
+ * Suites of what only a database has: transactions over log and read side, others who use it, rows that are changed.
+ */
 const needsDatabase: ReadonlySet<string> = new Set([
   "OperationAtomicity",
   "ReadSideConformance",
-  "RollingDeployConformance",
   "VerifiedReadSideConformance"
 ])
 
