@@ -1,4 +1,7 @@
-/** What a mutant fails is told from what a slow machine has not done yet: on a clock that stands still until it is moved. */
+/**
+ * What a mutant fails is told from what a slow machine has not done yet: on a clock that stands still until it is
+ * moved.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { declared, failing } from "../../src/testing/mutants/Mutant.ts"
@@ -30,6 +33,14 @@ describe("a case of a mutant", () => {
   it.effect("that takes long on both is none that it fails", () =>
     Effect.map(told(taking(() => 50)), (exit) => assert.deepStrictEqual(exit, Exit.succeed([])))
   )
+
+  it.effect("that stood still once is none that it fails: it is looked at once more", () => {
+    let runs = 0
+    return Effect.map(told(taking((isMutant) => (isMutant && ++runs === 1 ? 50 : 0))), (exit) => {
+      assert.deepStrictEqual(exit, Exit.succeed([]))
+      assert.strictEqual(runs, 2)
+    })
+  })
 
   it.effect("that ends on neither says nothing of the mutant: the run dies and says which it is", () =>
     Effect.map(told(taking(() => Number.POSITIVE_INFINITY)), (exit) =>

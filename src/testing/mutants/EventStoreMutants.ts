@@ -13,14 +13,9 @@ import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { InvalidArgument, VersionConflict } from "../../core/StoreError.ts"
 import { StreamId } from "../../core/StreamId.ts"
 import { changing, type Fails, type Mutant, proposing, requesting } from "./Mutant.ts"
+import { storeMutant as mutant } from "./PortMutant.ts"
 
 type Store = EventStore["Type"]
-
-const mutant = (name: string, fails: Fails, change: (store: Store) => Partial<Store>): Mutant<EventStore> => ({
-  name,
-  fails,
-  of: changing(EventStore, change)
-})
 
 /** With what is said of each request of an append changed. */
 const answering =

@@ -1,4 +1,7 @@
-/** Stores with one fault each in what becomes of events that a model cannot take, for the rules of `Failures` and `DeadLetters`. */
+/**
+ * Stores with one fault each in what becomes of events that a model cannot take, for the rules of `Failures` and
+ * `DeadLetters`.
+ */
 import { Clock, Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import { StoreUnavailable } from "../../core/StoreError.ts"

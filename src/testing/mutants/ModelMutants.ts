@@ -1,37 +1,30 @@
 /** Stores of projections with one fault each, for what a checkpoint, an old event and a reaction rest on. */
-import { type Context, Effect } from "effect"
+import { Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { CheckpointStore } from "../../projection/CheckpointStore.ts"
 import { GenerationStore } from "../../projection/GenerationStore.ts"
 import { LeaseStore } from "../../projection/LeaseStore.ts"
-import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import { Checkpoints } from "../projection/Checkpoints.ts"
 import { OldEvents } from "../projection/OldEvents.ts"
 import { Memory } from "../reaction/Memory.ts"
 import { Reactions } from "../reaction/Reactions.ts"
-import { changing, type Fails, type Mutant } from "./Mutant.ts"
-
-type Needs = EventStore | ProjectionStore
+import type { Fails, Mutant } from "./Mutant.ts"
+import { logging, mutant, type ReadSide } from "./PortMutant.ts"
 
 /** The rules that these mutants are made for. */
 export const rules = [...Checkpoints, ...OldEvents, ...Reactions, ...Memory]
 
-const mutant = <I extends Needs, S extends object>(
-  name: string,
-  fails: Fails,
-  tag: Context.Tag<I, S>,
-  change: (store: S) => Partial<S>
-): Mutant<Needs> => ({ name, fails, of: changing(tag, change) })
-
 /** A log that gives its events changed. */
-const reading = (name: string, fails: Fails, change: (event: StoredEvent) => StoredEvent): Mutant<Needs> =>
-  mutant(name, fails, EventStore, ({ readAll }) => ({
-    readAll: (after, limit) =>
-      Effect.map(readAll(after, limit), ({ events, more }) => ({ events: events.map(change), more }))
-  }))
+const reading = (name: string, fails: Fails, change: (event: StoredEvent) => StoredEvent): Mutant<ReadSide> =>
+  mutant(
+    name,
+    fails,
+    EventStore,
+    logging((event) => [change(event)])
+  )
 
-export const ModelMutants: ReadonlyArray<Mutant<Needs>> = [
+export const ModelMutants: ReadonlyArray<Mutant<ReadSide>> = [
   mutant("says nothing of a swap that comes too late", ["a batch that was applied"], GenerationStore, ({ swap }) => ({
     swap: (shadow, live) => Effect.catchTag(swap(shadow, live), "CheckpointMoved", () => Effect.void)
   })),

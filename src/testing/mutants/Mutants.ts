@@ -1,6 +1,7 @@
 /**
- * Suites with the mutants that show what they find: each rule has one that is made for it. Who adds a rule to one of these suites
- * adds its mutant; who doubts a suite runs `failing` of its trials over an implementation of his own.
+ * Suites with the mutants that show what they find: each rule has one that is made for it. Add a mutant with each rule
+ * that you add to one of these suites. To test a suite against a faulty implementation of your own, run `failing` of
+ * its trials.
  */
 import { type Effect, Layer } from "effect"
 import type { EventStore } from "../../core/EventStore.ts"
@@ -22,11 +23,13 @@ import {
   OperationConformance,
   OperatorConformance,
   PrincipalConformance,
+  RollingDeployConformance,
   SnapshotStoreConformance,
   SubscriptionConformance,
   TimerConformance,
   UpcastConformance,
-  VerifiedLogConformance
+  VerifiedLogConformance,
+  VerifiedReadSideConformance
 } from "../Suites.ts"
 import type { SystemUnderTest } from "../SystemUnderTest.ts"
 import type { Tampering } from "../Tampering.ts"
@@ -34,6 +37,8 @@ import { ActorSystemMutants } from "./ActorSystemMutants.ts"
 import { BirthMutants } from "./BirthMutants.ts"
 import { BytesMutants } from "./BytesMutants.ts"
 import { CommandMutants } from "./CommandMutants.ts"
+import { DamageMutants } from "./DamageMutants.ts"
+import { DeployMutants } from "./DeployMutants.ts"
 import { EventStoreMutants } from "./EventStoreMutants.ts"
 import * as FailureMutants from "./FailureMutants.ts"
 import * as ModelMutants from "./ModelMutants.ts"
@@ -148,6 +153,8 @@ export const suites = ({
       SwapMutants.SwapMutantsOnPostgres,
       sharedOnPostgres
     ),
-    tested("a database whose log is restored", RestoreMutants.rules, RestoreMutants.RestoreMutants, shared)
+    tested("a database whose log is restored", RestoreMutants.rules, RestoreMutants.RestoreMutants, shared),
+    tested("a read side of two releases", RollingDeployConformance, DeployMutants, readSide),
+    tested("a read side that is verified", VerifiedReadSideConformance, DamageMutants, shared)
   ]
 }

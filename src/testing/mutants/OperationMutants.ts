@@ -1,4 +1,7 @@
-/** Stores with one fault each in what they do of an operator's work, for the rules of `OperationConformance` and `OperationAtomicity`. */
+/**
+ * Stores with one fault each in what they do of an operator's work, for the rules of `OperationConformance` and
+ * `OperationAtomicity`.
+ */
 import { Effect } from "effect"
 import { EventStore, type Operated } from "../../core/EventStore.ts"
 import { maxReasonLength } from "../../core/Journal.ts"

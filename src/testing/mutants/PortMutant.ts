@@ -1,6 +1,6 @@
 /** Mutants of which one port does something else. */
 import { Context, Effect, Layer } from "effect"
-import type { EventStore } from "../../core/EventStore.ts"
+import { EventStore } from "../../core/EventStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import type { OtherSession } from "../projection/OtherSession.ts"
@@ -46,6 +46,13 @@ export const changingBy = <I, S extends object, J, O extends object>(
 ) => changingBoth(tag, other, (service, taken) => [change(service, taken), {}])
 
 type Store = EventStore["Type"]
+
+/** One whose event store does something else. */
+export const storeMutant = <R = never>(
+  name: string,
+  fails: Fails,
+  change: (store: Store) => Partial<Store>
+): Mutant<R | EventStore> => ({ name, fails, of: changing(EventStore, change) })
 
 /** A log that gives other events than it has. */
 export const logging =

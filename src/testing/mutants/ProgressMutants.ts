@@ -1,4 +1,7 @@
-/** Stores with one fault each in what a projection says of itself and has in memory, for the rules of `Progress` and `Batches`. */
+/**
+ * Stores with one fault each in what a projection says of itself and has in memory, for the rules of `Progress` and
+ * `Batches`.
+ */
 import { Effect, Option, Stream } from "effect"
 import { type EventPage, EventStore, maxPage } from "../../core/EventStore.ts"
 import { CheckpointStore } from "../../projection/CheckpointStore.ts"

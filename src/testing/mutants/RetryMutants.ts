@@ -1,4 +1,6 @@
-/** Actor systems with one fault each in what they answer a command that comes again, that dies, or that comes too late. */
+/**
+ * Actor systems with one fault each in what they answer a command that comes again, that dies, or that comes too late.
+ */
 import { type Clock, Context, Deferred, Effect, Either, Layer, Scope } from "effect"
 import { ShuttingDown } from "../../core/ActorError.ts"
 import { ActorSystem } from "../../core/ActorSystem.ts"

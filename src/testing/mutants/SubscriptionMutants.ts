@@ -1,17 +1,12 @@
 /** Stores with one fault each that a follower of the log meets, for the rules of `SubscriptionConformance`. */
 import { Effect } from "effect"
-import { type EventPage, EventStore } from "../../core/EventStore.ts"
+import type { EventPage, EventStore } from "../../core/EventStore.ts"
 import type { StoredEvent } from "../../core/StoredEvent.ts"
 import { StreamId } from "../../core/StreamId.ts"
-import { changing, type Fails, type Mutant } from "./Mutant.ts"
+import type { Mutant } from "./Mutant.ts"
+import { storeMutant as mutant } from "./PortMutant.ts"
 
 type Store = EventStore["Type"]
-
-const mutant = (name: string, fails: Fails, change: (store: Store) => Partial<Store>): Mutant<EventStore> => ({
-  name,
-  fails,
-  of: changing(EventStore, change)
-})
 
 /** With each page of the log changed. */
 const paging =

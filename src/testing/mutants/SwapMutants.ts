@@ -1,4 +1,7 @@
-/** Stores with one fault each that those meet who share a database with the read side, for the rules of `Names` and `Swaps`. */
+/**
+ * Stores with one fault each that those meet who share a database with the read side, for the rules of `Names` and
+ * `Swaps`.
+ */
 import { Buffer } from "node:buffer"
 import { Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"
@@ -11,7 +14,10 @@ import { Swaps } from "../projection/Swaps.ts"
 import type { Fails, Mutant } from "./Mutant.ts"
 import { changingBoth, changingBy, mutant, type SharedReadSide } from "./PortMutant.ts"
 
-/** How the names of the cases begin of what only PostgreSQL has: rights, triggers on views, and others who write at the same time. */
+/**
+ * How the names of the cases begin of what only PostgreSQL has: rights, triggers on views, and others who write at the
+ * same time.
+ */
 const ofPostgres = ["where the columns", "a trigger of others", "a swap that waits", "what `create`", "an open reader"]
 const isOfPostgres = ({ name }: { readonly name: string }) => ofPostgres.some((start) => name.startsWith(start))
 

@@ -1,20 +1,13 @@
 /** Stores with one fault each that anyone who reads a damaged log meets, for the rules of `VerifiedLogConformance`. */
 import { Effect } from "effect"
-import { EventStore } from "../../core/EventStore.ts"
+import type { EventStore } from "../../core/EventStore.ts"
 import type { SnapshotStore } from "../../core/SnapshotStore.ts"
 import { StoreUnavailable, StreamDamaged } from "../../core/StoreError.ts"
 import type { Tampering } from "../Tampering.ts"
-import { changing, type Fails, type Mutant } from "./Mutant.ts"
+import type { Mutant } from "./Mutant.ts"
+import { storeMutant as mutant } from "./PortMutant.ts"
 
 type Needs = EventStore | SnapshotStore | Tampering
-type Store = EventStore["Type"]
-
-const mutant = (name: string, fails: Fails, change: (store: Store) => Partial<Store>): Mutant<Needs> => ({
-  name,
-  fails,
-  of: changing(EventStore, change)
-})
-
 export const VerifiedLogMutants: ReadonlyArray<Mutant<Needs>> = [
   mutant("says before a damaged event that nothing follows", ["an event of which"], ({ readStream }) => ({
     readStream: (streamId, options) =>
