@@ -1,7 +1,7 @@
 /**
- * A log of bank accounts of any length, written as fast as SQLite can: the rows, hashes and indices that Daybook would have
- * written, without its transactions. The ids of streams and commands are scattered, as clients choose them, so that every
- * insert after it lands anywhere in the indices.
+ * A log of bank accounts of any length, written as fast as SQLite can: the rows, hashes and indices that Daybook would
+ * have written, without its transactions. The ids of streams and commands are scattered, as clients choose them, so
+ * that every insert after it lands anywhere in the indices.
  */
 import { hash } from "node:crypto"
 import type BetterSqlite3 from "better-sqlite3"
@@ -13,7 +13,9 @@ import * as SqliteStore from "../src/sql/SqliteStore.ts"
 import { Database } from "./byHand.ts"
 import * as RawLog from "./RawLog.ts"
 
-/** An odd factor near 2^32 divided by the golden ratio: neighbours end up far from each other, and each number alone. */
+/**
+ * An odd factor near 2^32 divided by the golden ratio: neighbours end up far from each other, and each number alone.
+ */
 const factor = 0x9e3779b1
 const scatter = (number: number): number => Math.imul(number, factor) >>> 0
 

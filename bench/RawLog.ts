@@ -1,4 +1,7 @@
-/** The rows of a log as one would write them by hand, on better-sqlite3 with prepared statements: the same tables, rows and hashes as Daybook's. */
+/**
+ * The rows of a log as one would write them by hand, on better-sqlite3 with prepared statements: the same tables, rows
+ * and hashes as Daybook's.
+ */
 import type BetterSqlite3 from "better-sqlite3"
 import * as EventHash from "../src/core/EventHash.ts"
 import type { Head, StoredCommand } from "../src/core/EventStore.ts"

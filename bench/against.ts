@@ -1,7 +1,7 @@
 /**
- * Question: is this commit as fast as an earlier one?
- * Method: rounds of both by turns, each in a process of its own, on fresh files, and what goes first alternates; a load's ratio
- * is the median of the ratios of its pairs. The earlier commit is built from git with the packages that are installed.
+ * Question: is this commit as fast as an earlier one? Method: rounds of both by turns, each in a process of its own, on
+ * fresh files, and what goes first alternates; a load's ratio is the median of the ratios of its pairs. The earlier
+ * commit is built from git with the packages that are installed.
  *
  *     npm run bench -- --against 0a4bee3 hot wide replay              (7 pairs, or as many as PAIRS says)
  *     npm run bench -- --against 4a0a8e0 rebuild catchUp              (of the account summary)

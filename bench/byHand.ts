@@ -1,7 +1,8 @@
 /**
- * What one would write by hand, on better-sqlite3 with prepared statements: the same tables, rows, hashes and durability
- * as Daybook's. `raw` is the limit of the machine: it knows every stream's head, checks nothing, and puts 1,000 commands
- * into one transaction. `textbook` is what most articles show: one transaction per command, which reloads the stream.
+ * What one would write by hand, on better-sqlite3 with prepared statements: the same tables, rows, hashes and
+ * durability as Daybook's. `raw` is the limit of the machine: it knows every stream's head, checks nothing, and puts
+ * 1,000 commands into one transaction. `textbook` is what most articles show: one transaction per command, which
+ * reloads the stream.
  */
 import { hash as digest } from "node:crypto"
 import { createRequire } from "node:module"
@@ -20,7 +21,10 @@ export const Database = createRequire(import.meta.url)("better-sqlite3") as type
 
 export const streamOf = (account: number): StreamId => StreamId.make(`ledger-${account}`)
 
-/** A database of Daybook's own schema with its pragmas, made where there is none, and the statements that write one command. */
+/**
+ * A database of Daybook's own schema with its pragmas, made where there is none, and the statements that write one
+ * command.
+ */
 export const open = (filename: string) => {
   const database = new Database(filename)
   database.pragma("journal_mode = WAL")

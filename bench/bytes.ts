@@ -1,7 +1,8 @@
 /**
  * Question: how many bytes of file does a durable command take, with its event, its answer, its entry and all indices?
- * Method: deposits to 1,000 accounts of the bank, and the size of the SQLite file once it is closed, less that of an empty one.
- * `node node_modules/.cache/daybook-bench/bench/bytes.js [commands]`, after `npx tsc -p tsconfig.bench.json`.
+ * Method: deposits to 1,000 accounts of the bank, and the size of the SQLite file once it is closed, less that of an
+ * empty one. `node node_modules/.cache/daybook-bench/bench/bytes.js [commands]`, after `npx tsc -p
+ * tsconfig.bench.json`.
  */
 import { statSync } from "node:fs"
 import { join } from "node:path"

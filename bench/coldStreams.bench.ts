@@ -1,12 +1,12 @@
 /**
- * Question: what does a cold start of many long streams cost, as after a release whose states are others: how long until all have
- * answered, how much memory, and what becomes of an account that is warm?
- * Method: 64 streams of 20,000 events on SQLite at synchronous=FULL, each with a snapshot of an earlier form of its state. A
- * process of its own (`coldStreamsProbe.ts`) deposits to a warm account without end, one deposit after the other, while all 64 get a
- * deposit at once. Measured are the time to the last of the 64 replies, the latency of the warm account meanwhile, the latency
- * of 64 cold accounts of one event that are asked then too, and the largest resident set of the process, as the system counts
- * it. Each reply must tell the right balance.
- * Not measured: a disk that has to be read (the file is in the system's cache); other processes.
+ * Question: what does a cold start of many long streams cost, as after a release whose states are others: how long
+ * until all have answered, how much memory, and what becomes of an account that is warm? Method: 64 streams of 20,000
+ * events on SQLite at synchronous=FULL, each with a snapshot of an earlier form of its state. A process of its own
+ * (`coldStreamsProbe.ts`) deposits to a warm account without end, one deposit after the other, while all 64 get a
+ * deposit at once. Measured are the time to the last of the 64 replies, the latency of the warm account meanwhile, the
+ * latency of 64 cold accounts of one event that are asked then too, and the largest resident set of the process, as the
+ * system counts it. Each reply must tell the right balance. Not measured: a disk that has to be read (the file is in
+ * the system's cache); other processes.
  */
 import { execFile } from "node:child_process"
 import { join } from "node:path"

@@ -1,4 +1,6 @@
-/** What `coldStreams.bench.ts` measures, as a process of its own: `FILE STREAMS EVENTS`. Prints it as one line of JSON. */
+/**
+ * What `coldStreams.bench.ts` measures, as a process of its own: `FILE STREAMS EVENTS`. Prints it as one line of JSON.
+ */
 import process from "node:process"
 import { Effect, Fiber, Layer, Logger } from "effect"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"

@@ -1,14 +1,14 @@
 /**
- * Question: how many durable commands per second, and how long does each wait: on one hot account, over many, uniformly or
- * with favourites, and for one client alone; against the limit of the machine (`raw`) and against the way most articles show
- * (`textbook`)?
- * Method: clients that wait for each answer; streams with events before the clock runs, and their actors started as far as
- * 10,000 may be live (so of 100,000 accounts most commands start one); SQLite at synchronous=FULL, the same rows and hashes
- * everywhere; contestants in turn on fresh files, medians. `raw` knows every head, checks nothing, and puts 1,000 commands into
- * a transaction (one, against one client). `textbook` loads the stream for each command, checks its hashes as Daybook's
- * recovery does, looks the command's id up, and commits it alone; it gets fewer commands, since its rate does not depend on
- * them. After each round the whole database is read: as many events and commands as were asked for, and their sum.
- * Not measured: HTTP (`http.bench.ts`), cold starts by themselves (`recovery.bench.ts`), power loss.
+ * Question: how many durable commands per second, and how long does each wait: on one hot account, over many, uniformly
+ * or with favourites, and for one client alone; against the limit of the machine (`raw`) and against the way most
+ * articles show (`textbook`)? Method: clients that wait for each answer; streams with events before the clock runs, and
+ * their actors started as far as 10,000 may be live (so of 100,000 accounts most commands start one); SQLite at
+ * synchronous=FULL, the same rows and hashes everywhere; contestants in turn on fresh files, medians. `raw` knows every
+ * head, checks nothing, and puts 1,000 commands into a transaction (one, against one client). `textbook` loads the
+ * stream for each command, checks its hashes as Daybook's recovery does, looks the command's id up, and commits it
+ * alone; it gets fewer commands, since its rate does not depend on them. After each round the whole database is read:
+ * as many events and commands as were asked for, and their sum. Not measured: HTTP (`http.bench.ts`), cold starts by
+ * themselves (`recovery.bench.ts`), power loss.
  */
 import { join } from "node:path"
 import { Effect, Layer, Metric, MetricState } from "effect"

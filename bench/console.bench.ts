@@ -26,7 +26,7 @@ const events = size(1_000, 100_000)
 const frames = size(30, 600)
 const accounts = size(10, 1_000)
 const rounds = size(1, 3)
-/** Of the tail: deposits that are sent each tenth of a second. */
+/** For the tail: deposits that are sent each tenth of a second. */
 const atOnce = 100
 const tenths = size(3, 100)
 const connections = 64

@@ -1,9 +1,7 @@
 /**
- * Question: how fast is Daybook on Deno, with `node:sqlite` and from the sources, against Node, with better-sqlite3 and from
- * the build?
- * Method: the replay of `replay.bench.ts` and the commands of `commands.bench.ts`, each round in a process of its own that has
- * warmed up, the hosts in turn.
- * Not measured: how long a process takes to start; HTTP.
+ * Question: how fast is Daybook on Deno, with `node:sqlite` and from the sources, against Node, with better-sqlite3 and
+ * from the build? Method: the replay of `replay.bench.ts` and the commands of `commands.bench.ts`, each round in a
+ * process of its own that has warmed up, the hosts in turn. Not measured: how long a process takes to start; HTTP.
  */
 import { execFile } from "node:child_process"
 import { join } from "node:path"

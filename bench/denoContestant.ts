@@ -1,4 +1,6 @@
-/** Runs one benchmark of Daybook on the host it is started on, once to warm up and then for its time, which it prints. */
+/**
+ * Runs one benchmark of Daybook on the host it is started on, once to warm up and then for its time, which it prints.
+ */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"

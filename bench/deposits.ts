@@ -7,7 +7,10 @@ const request = (path: string, body: object, key: string): string => {
   return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nidempotency-key: ${key}\r\ncontent-length: ${text.length}\r\n\r\n${text}`
 }
 
-/** Sends requests one after the other on one connection while `next` gives some, and fails unless each is answered with 2xx. */
+/**
+ * Sends requests one after the other on one connection while `next` gives some, and fails unless each is answered with
+ * 2xx.
+ */
 const client = (url: URL, next: () => string | undefined): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true })

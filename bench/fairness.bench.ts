@@ -1,12 +1,11 @@
 /**
- * Question: how long do innocent commands wait for their answers where most commands on their stream are poison, against the
- * same where those are innocent too?
- * Method: 500 commands of one kind and 50 innocent ones, each eleventh, sent to one live actor in one go, SQLite at
- * synchronous=FULL. The kinds: an id that another command was stored under, an id with too many characters, one with too many
- * bytes, a `decide` that throws, a `reply` that throws, an event that its schema refuses, an event over the limit of its size.
- * Timed until the last of the 50 is answered, however long the others take; contestants in turn on fresh files, medians. Each
- * comes to all of the 50 answered and stored.
- * Not measured: other streams; commands that come one after the other.
+ * Question: how long do innocent commands wait for their answers where most commands on their stream are poison,
+ * against the same where those are innocent too? Method: 500 commands of one kind and 50 innocent ones, each eleventh,
+ * sent to one live actor in one go, SQLite at synchronous=FULL. The kinds: an id that another command was stored under,
+ * an id with too many characters, one with too many bytes, a `decide` that throws, a `reply` that throws, an event that
+ * its schema refuses, an event over the limit of its size. Timed until the last of the 50 is answered, however long the
+ * others take; contestants in turn on fresh files, medians. Each comes to all of the 50 answered and stored. Not
+ * measured: other streams; commands that come one after the other.
  */
 import { join } from "node:path"
 import { Rpc } from "@effect/rpc"

@@ -1,14 +1,14 @@
 /**
- * Question: does an event cost more in a large log than in a small one, and more than it must?
- * Method: logs of 100,000, 1,000,000 and 10,000,000 events, 100 to an account, made beforehand (`AccountLog.ts`), with streams and
- * commands whose ids are scattered, so that every append lands anywhere in the indices. `raw` and Daybook have each a copy and
- * do the same with it, in turn; medians. Append: 1,000 accounts, a deposit each, in one transaction at synchronous=FULL; `raw`
- * knows every head, checks nothing, and writes the same rows by prepared statements; Daybook gets 1,000 calls of
- * `EventStore.append` with an expected version and an id to be looked up. Replay: accounts from all over the log, their
- * events in order; `raw` reads the rows and parses them. Projection: all of the log into the account summary, as in
- * `rebuild.bench.ts`. Compared are not the speeds but how much each slows down from the smallest log to the largest.
- * Not measured: the actors, which know nothing of the log's size (`commands.bench.ts`); a log that is much larger than the
- * memory of the machine.
+ * Question: does an event cost more in a large log than in a small one, and more than it must? Method: logs of 100,000,
+ * 1,000,000 and 10,000,000 events, 100 to an account, made beforehand (`AccountLog.ts`), with streams and commands
+ * whose ids are scattered, so that every append lands anywhere in the indices. `raw` and Daybook have each a copy and
+ * do the same with it, in turn; medians. Append: 1,000 accounts, a deposit each, in one transaction at
+ * synchronous=FULL; `raw` knows every head, checks nothing, and writes the same rows by prepared statements; Daybook
+ * gets 1,000 calls of `EventStore.append` with an expected version and an id to be looked up. Replay: accounts from all
+ * over the log, their events in order; `raw` reads the rows and parses them. Projection: all of the log into the
+ * account summary, as in `rebuild.bench.ts`. Compared are not the speeds but how much each slows down from the smallest
+ * log to the largest. Not measured: the actors, which know nothing of the log's size (`commands.bench.ts`); a log that
+ * is much larger than the memory of the machine.
  */
 import { copyFileSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"

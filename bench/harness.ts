@@ -1,7 +1,7 @@
 /**
- * One small harness for every benchmark: contestants take turns for some rounds, on fresh files, in one process, and what
- * is reported is the median of each and the ratios between them. Machines are shared and noisy, so a ratio within one run
- * says something where an absolute time says nothing.
+ * One small harness for every benchmark: contestants take turns for some rounds, on fresh files, in one process, and
+ * what is reported is the median of each and the ratios between them. Machines are shared and noisy, so a ratio within
+ * one run says something where an absolute time says nothing.
  *
  * A round ends with a checksum of what was done. Contestants that did as much must come to the same one in every round;
  * else the benchmark fails.

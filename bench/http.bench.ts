@@ -1,10 +1,10 @@
 /**
- * Question: how many deposits per second over HTTP, and how much of what the HTTP server itself can do is that?
- * Method: 1, 8, 64 and 256 connections that wait for each answer, over 1,000 accounts, each deposit with an idempotency key of its own;
- * against the same server, contract and middleware with accounts that answer a constant. Server and clients are two
- * processes; the clients are plain sockets, which cost little. SQLite at synchronous=FULL, the read model running beside.
- * After each round the server is killed, and its log must have each deposit once.
- * Not measured: TLS, networks, slow clients.
+ * Question: how many deposits per second over HTTP, and how much of what the HTTP server itself can do is that? Method:
+ * 1, 8, 64 and 256 connections that wait for each answer, over 1,000 accounts, each deposit with an idempotency key of
+ * its own; against the same server, contract and middleware with accounts that answer a constant. Server and clients
+ * are two processes; the clients are plain sockets, which cost little. SQLite at synchronous=FULL, the read model
+ * running beside. After each round the server is killed, and its log must have each deposit once. Not measured: TLS,
+ * networks, slow clients.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -1,4 +1,6 @@
-/** The server of `http.bench.ts`, as a process of its own: `daybook FOLDER` or `constant FOLDER`. Prints its address. */
+/**
+ * The server of `http.bench.ts`, as a process of its own: `daybook FOLDER` or `constant FOLDER`. Prints its address.
+ */
 import { join } from "node:path"
 import process from "node:process"
 import { Effect, Either, Layer, Logger } from "effect"

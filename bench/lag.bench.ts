@@ -1,10 +1,10 @@
 /**
- * Question: how far is a read model behind while commands go on, and what does it cost them that it follows?
- * Method: 64 clients deposit to 1,000 accounts and wait for each answer, with the account summary running and without; SQLite
- * at synchronous=FULL; contestants in turn on fresh files, medians. Every tenth deposit, once answered, waits until the model has
- * it: that is the lag in milliseconds, which a client that reads its own write waits. In events, it is the distance from the model
- * to the end of the log, looked at with each of them. After each round the model must have each deposit once.
- * Not measured: a rebuild beside (`rebuildLatency.bench.ts`), HTTP.
+ * Question: how far is a read model behind while commands go on, and what does it cost them that it follows? Method: 64
+ * clients deposit to 1,000 accounts and wait for each answer, with the account summary running and without; SQLite at
+ * synchronous=FULL; contestants in turn on fresh files, medians. Every tenth deposit, once answered, waits until the
+ * model has it: that is the lag in milliseconds, which a client that reads its own write waits. In events, it is the
+ * distance from the model to the end of the log, looked at with each of them. After each round the model must have each
+ * deposit once. Not measured: a rebuild beside (`rebuildLatency.bench.ts`), HTTP.
  */
 import { join } from "node:path"
 import { Effect, Fiber, Layer, Logger } from "effect"

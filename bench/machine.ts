@@ -13,7 +13,7 @@ export interface Machine {
   readonly memoryGiB: number
   readonly platform: string
   readonly versions: Readonly<Record<string, string>>
-  /** Of Daybook; ends with `+` where files were changed since. Empty outside of a repository. */
+  /** The commit of Daybook; ends with `+` where files were changed since. Empty outside of a repository. */
   readonly commit: string
 }
 

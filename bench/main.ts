@@ -1,7 +1,7 @@
 /**
- * Runs the benchmarks named on the command line, or all, and prints ratios first, then what they were made from. Full sizes
- * are kept in `bench/results`; `--report` runs nothing, and writes `docs/benchmarks.md` from what is kept there; `--against
- * COMMIT` compares with an earlier commit (`against.ts`).
+ * Runs the benchmarks named on the command line, or all, and prints ratios first, then what they were made from. Full
+ * sizes are kept in `bench/results`; `--report` runs nothing, and writes `docs/benchmarks.md` from what is kept there;
+ * `--against COMMIT` compares with an earlier commit (`against.ts`).
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"

@@ -1,14 +1,13 @@
 /**
- * Question: how many bytes does a live actor take, does it leave any behind, and how much memory does a process need that
- * serves far more accounts than it may hold?
- * Method: each measurement in a process of its own (`memoryProbe.ts`), bank accounts on SQLite at synchronous=FULL. Bytes are
- * those of the heap and outside of it after a full collection, with and without the actors, divided by their number: live and
- * idle; live, each with a command in its append and a caller that waits for it (a fiber); and after all have left memory. Then
- * many accounts are opened, and deposited to in another order, with a tenth of them live at most, and never more than 10,000:
- * each is recovered from its events, each reply tells the right balance, and at the end the whole log is read and every hash
- * and every balance checked. Reported is the largest resident set of that process, as the system counts it.
- * Not measured: read models; the page cache of the system, which is not the process's; long streams, of which an actor holds
- * the state alone.
+ * Question: how many bytes does a live actor take, does it leave any behind, and how much memory does a process need
+ * that serves far more accounts than it may hold? Method: each measurement in a process of its own (`memoryProbe.ts`),
+ * bank accounts on SQLite at synchronous=FULL. Bytes are those of the heap and outside of it after a full collection,
+ * with and without the actors, divided by their number: live and idle; live, each with a command in its append and a
+ * caller that waits for it (a fiber); and after all have left memory. Then many accounts are opened, and deposited to
+ * in another order, with a tenth of them live at most, and never more than 10,000: each is recovered from its events,
+ * each reply tells the right balance, and at the end the whole log is read and every hash and every balance checked.
+ * Reported is the largest resident set of that process, as the system counts it. Not measured: read models; the page
+ * cache of the system, which is not the process's; long streams, of which an actor holds the state alone.
  */
 import { execFile } from "node:child_process"
 import { mkdirSync } from "node:fs"

@@ -115,7 +115,10 @@ const actors = Effect.suspend(() => {
   )
 })
 
-/** The whole log, read from outside, with every hash checked: each account's balance, and how many are not as they should be. */
+/**
+ * The whole log, read from outside, with every hash checked: each account's balance, and how many are not as they
+ * should be.
+ */
 const check = Effect.gen(function* () {
   const events = yield* EventStore
   const balances = new Map<string, bigint>()

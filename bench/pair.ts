@@ -1,6 +1,6 @@
 /**
- * Runs one round of one contestant in this process, and prints its work: `bench/against.ts` starts it for two commits by
- * turns. It lies beside the benchmarks of either build, so it calls only what every commit since 0a4bee3 exports.
+ * Runs one round of one contestant in this process, and prints its work: `bench/against.ts` starts it for two commits
+ * by turns. It lies beside the benchmarks of either build, so it calls only what every commit since 0a4bee3 exports.
  */
 import process from "node:process"
 import { fileURLToPath, pathToFileURL } from "node:url"

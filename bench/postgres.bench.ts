@@ -1,9 +1,9 @@
 /**
  * Question: how many durable commands per second on PostgreSQL, against one transaction per command on the same server?
  * Method: 1,000 clients that wait for each answer, over 1,000 accounts of 100 events each; a server of its own with
- * `fsync` and `synchronous_commit` on; each round on a fresh copy of one database; contestants in turn, medians. What is done
- * by hand is in `postgresByHand.ts`; both have their connections open and, Daybook, its actors started before the clock runs.
- * Not measured: a network between the two, several processes that write.
+ * `fsync` and `synchronous_commit` on; each round on a fresh copy of one database; contestants in turn, medians. What
+ * is done by hand is in `postgresByHand.ts`; both have their connections open and, Daybook, its actors started before
+ * the clock runs. Not measured: a network between the two, several processes that write.
  */
 import { Effect, Layer } from "effect"
 import * as ActorSystemLocal from "../src/core/ActorSystemLocal.ts"
@@ -38,7 +38,7 @@ const load = async (commands: number, one: (number: number) => Promise<unknown>)
   return (performance.now() - start) / 1_000
 }
 
-/** Of the events and what they deposited: what every contestant that did as many commands comes to. */
+/** A checksum of the events and what they deposited: every contestant that did as many commands has the same. */
 const checksum = (events: string) => `SELECT count(*), sum((data::json ->> 'amount')::bigint)::bigint FROM ${events}`
 
 export const run = async (): Promise<ReadonlyArray<Result>> => {

@@ -1,10 +1,10 @@
 /**
  * What one would write by hand on PostgreSQL with `pg`: a transaction for each command, on a pool of connections, with
- * prepared statements and the rows and hashes of Daybook. They write tables of their own,
- * which begin as Daybook's log and have no journal: one chain over the log would need the lock. `textbook` gives positions under one lock and reloads the stream,
- * as most articles show. `ordered` is the same with state in memory: it reads the stream's head alone. `unordered` gives up the
- * order of the log for speed: it takes positions from a sequence and no lock, so a reader that polls the log can miss
- * events.
+ * prepared statements and the rows and hashes of Daybook. They write tables of their own, which begin as Daybook's log
+ * and have no journal: one chain over the log would need the lock. `textbook` gives positions under one lock and
+ * reloads the stream, as most articles show. `ordered` is the same with state in memory: it reads the stream's head
+ * alone. `unordered` gives up the order of the log for speed: it takes positions from a sequence and no lock, so a
+ * reader that polls the log can miss events.
  */
 import { hash } from "node:crypto"
 import { createRequire } from "node:module"

@@ -1,10 +1,9 @@
 /**
- * Question: how many events per second does a rebuild of the account summary take, and a model that is behind,
- * against a loop that one would write by hand (`raw`)?
- * Method: one log of deposits and withdrawals over 1,000 accounts, copied for each contestant; `raw` pages the same
- * rows, parses them, folds them in integers of the same exactness, and upserts the same table with its indexes and
- * checkpoint, 1,000 rows to a transaction, on a connection of its own; SQLite at synchronous=FULL.
- * Not measured: `raw` checks no hash, knows no upcaster, and lets nobody else run.
+ * Question: how many events per second does a rebuild of the account summary take, and a model that is behind, against
+ * a loop that one would write by hand (`raw`)? Method: one log of deposits and withdrawals over 1,000 accounts, copied
+ * for each contestant; `raw` pages the same rows, parses them, folds them in integers of the same exactness, and
+ * upserts the same table with its indexes and checkpoint, 1,000 rows to a transaction, on a connection of its own;
+ * SQLite at synchronous=FULL. Not measured: `raw` checks no hash, knows no upcaster, and lets nothing else run.
  */
 import { copyFileSync, mkdirSync } from "node:fs"
 import { createRequire } from "node:module"

@@ -1,9 +1,8 @@
 /**
- * Question: how much slower are deposits while a large log is rebuilt?
- * Method: one log of 500,000 events over 1,000 accounts; 16 clients deposit to accounts of their own and wait for each answer,
- * first for some seconds with nothing else (the summary follows all the same), then while a rebuild runs; SQLite at
- * synchronous=FULL. Reported are milliseconds at the 99th percentile, and their ratio, which is to stay below 5.
- * Not measured: HTTP.
+ * Question: how much slower are deposits while a large log is rebuilt? Method: one log of 500,000 events over 1,000
+ * accounts; 16 clients deposit to accounts of their own and wait for each answer, first for some seconds with nothing
+ * else (the summary follows all the same), then while a rebuild runs; SQLite at synchronous=FULL. Reported are
+ * milliseconds at the 99th percentile, and their ratio, which is to stay below 5. Not measured: HTTP.
  */
 import { Effect, Fiber, Layer, Logger } from "effect"
 import { Account } from "../src/bank/account/Account.ts"

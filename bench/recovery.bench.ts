@@ -1,11 +1,11 @@
 /**
- * Question: how long does a cold account take to its first reply: by the length of its stream, by how far its snapshot is
- * behind, with 10,000 others at once; and how long does a start take on a log of a million accounts?
- * Method: SQLite at synchronous=FULL. In each round each contestant opens its database, another account answers a command, so
- * that store and compiler are warm, and then the clock runs from the question to the answer of a deposit to the cold one, its
- * commit included. Streams with snapshots have one every 100 events, as Daybook makes them. Contestants in turn, medians; the
- * first round has warmed the system's cache. Each reply must tell the right balance and version.
- * Not measured: a disk that has to be read (the files are in memory); the start of the process itself.
+ * Question: how long does a cold account take to its first reply: by the length of its stream, by how far its snapshot
+ * is behind, with 10,000 others at once; and how long does a start take on a log of a million accounts? Method: SQLite
+ * at synchronous=FULL. In each round each contestant opens its database, another account answers a command, so that
+ * store and compiler are warm, and then the clock runs from the question to the answer of a deposit to the cold one,
+ * its commit included. Streams with snapshots have one every 100 events, as Daybook makes them. Contestants in turn,
+ * medians; the first round has warmed the system's cache. Each reply must tell the right balance and version. Not
+ * measured: a disk that has to be read (the files are in memory); the start of the process itself.
  */
 import { copyFileSync, mkdirSync } from "node:fs"
 import { join } from "node:path"

@@ -1,12 +1,12 @@
 /**
- * Question: how fast do stored events become a state again, against the least that any replay does (`raw`: page the rows and
- * parse their JSON), and what do the hash check, old versions and large events cost?
- * Method: one stream of 100,000 events in SQLite, or the same over 1,000 streams read as the whole log, in pages of 1,000.
- * Daybook reads, checks every hash and the chain, upcasts, decodes and evolves; `unhashed` is the same without the check, which
- * Daybook itself never leaves out. `mixed` is stored in three versions by turns; `upcasts: N` in a version of N upcasters ago,
- * each of which makes a new object. Data of 100 B, 1 kB and 10 kB is a text of that length beside the amount. Contestants in turn
- * on the same rows, medians; each comes to the same sum of amounts.
- * Not measured: snapshots, which are there to make this rare (`recovery.bench.ts`); the disk, since the pages are in memory.
+ * Question: how fast do stored events become a state again, against the least that any replay does (`raw`: page the
+ * rows and parse their JSON), and what do the hash check, old versions and large events cost? Method: one stream of
+ * 100,000 events in SQLite, or the same over 1,000 streams read as the whole log, in pages of 1,000. Daybook reads,
+ * checks every hash and the chain, upcasts, decodes and evolves; `unhashed` is the same without the check, which
+ * Daybook itself never leaves out. `mixed` is stored in three versions by turns; `upcasts: N` in a version of N
+ * upcasters ago, each of which makes a new object. Data of 100 B, 1 kB and 10 kB is a text of that length beside the
+ * amount. Contestants in turn on the same rows, medians; each comes to the same sum of amounts. Not measured:
+ * snapshots, which are there to make this rare (`recovery.bench.ts`); the disk, since the pages are in memory.
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -210,7 +210,10 @@ const recovered = (name: string, log: Log): Contestant => ({
     )
 })
 
-/** Reads the whole log, or one stream, page by page; with the hash of each event, as projections and feeds do, or without. */
+/**
+ * Reads the whole log, or one stream, page by page; with the hash of each event, as projections and feeds do, or
+ * without.
+ */
 const paged = (name: string, log: Log, isHashed: boolean): Contestant => ({
   name,
   run: async (folder) =>

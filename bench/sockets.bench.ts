@@ -1,11 +1,11 @@
 /**
- * Question: what does a rude client cost: one that sends requests by the thousand on a connection of which it reads nothing?
- * Method: the account service as a process of its own; one socket with 1,000 pipelined `GET /docs`, then one with 80,000
- * pipelined `GET /accounts?minPosition=` of a position that is never reached. Meanwhile another client asks for `/health/live`,
- * up to 100 times a second on one connection: as fast as it can, it would have the heap grow by more than the rude one.
- * Reported are by how much the largest resident set of the process is above that before, read 20 times a second, and the
- * 99th percentile of the other client's waits; both also without the rude one.
- * Not measured: many such connections, which the limits of `HttpConfig` bound.
+ * Question: what does a rude client cost: one that sends requests by the thousand on a connection of which it reads
+ * nothing? Method: the account service as a process of its own; one socket with 1,000 pipelined `GET /docs`, then one
+ * with 80,000 pipelined `GET /accounts?minPosition=` of a position that is never reached. Meanwhile another client asks
+ * for `/health/live`, up to 100 times a second on one connection: as fast as it can, it would have the heap grow by
+ * more than the rude one. Reported are by how much the largest resident set of the process is above that before, read
+ * 20 times a second, and the 99th percentile of the other client's waits; both also without the rude one. Not measured:
+ * many such connections, which the limits of `HttpConfig` bound.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -1,13 +1,13 @@
 /**
- * Question: how many durable commands per second do the stores give, and how fast is the log read from them again: memory,
- * SQLite, PostgreSQL, and NATS JetStream?
- * Method: 1,000 clients that wait for each answer, over 1,000 accounts, and one client alone; new databases, servers on this
- * machine, each syncing before it acknowledges (SQLite `synchronous=FULL`, PostgreSQL `fsync`, NATS `sync_interval: always`).
- * The replay reads the whole log of one of each, checks each hash, decodes and evolves; on JetStream from the local file that follows
- * the stream. `bare consumer` is what any reader of a stream does: an ordered consumer that parses each message with
- * `JSON.parse`, of the same events with nothing beside them. `new local file` opens a store without one, which is built from the stream.
- * Contestants in turn, medians; each comes to the same count and sum.
- * Not measured: a network between the two, three replicas, several processes that write, power loss.
+ * Question: how many durable commands per second do the stores give, and how fast is the log read from them again:
+ * memory, SQLite, PostgreSQL, and NATS JetStream? Method: 1,000 clients that wait for each answer, over 1,000 accounts,
+ * and one client alone; new databases, servers on this machine, each syncing before it acknowledges (SQLite
+ * `synchronous=FULL`, PostgreSQL `fsync`, NATS `sync_interval: always`). The replay reads the whole log of one of each,
+ * checks each hash, decodes and evolves; on JetStream from the local file that follows the stream. `bare consumer` is
+ * what any reader of a stream does: an ordered consumer that parses each message with `JSON.parse`, of the same events
+ * with nothing beside them. `new local file` opens a store without one, which is built from the stream. Contestants in
+ * turn, medians; each comes to the same count and sum. Not measured: a network between the two, three replicas, several
+ * processes that write, power loss.
  */
 import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -149,7 +149,7 @@ const bareConsumer = async (url: string) => {
         callback: (error, message) => {
           if (error !== null) return reject(error)
           if (message.headers?.code === 100) {
-            // Of the flow control: the server waits for it.
+            // The answer of the flow control: the server waits for it.
             if (message.reply !== undefined && message.reply !== "") message.respond()
             return
           }

@@ -1,9 +1,9 @@
 /**
- * Question: what do clients of the feed cost the commands, those whom nothing concerns and those who read all?
- * Method: deposits over HTTP on 64 connections to 1,000 accounts, while 0, 16, 64 or 256 clients follow the feed with a filter
- * that no event fits; and while 256 follow all of it. Each of these must get each deposit once, in order, and the time ends
- * when the last one has. Server and clients are two processes; SQLite at synchronous=FULL, the read model running beside.
- * Not measured: networks, slow clients, clients that come and go.
+ * Question: what do clients of the feed cost the commands, those whom nothing concerns and those who read all? Method:
+ * deposits over HTTP on 64 connections to 1,000 accounts, while 0, 16, 64 or 256 clients follow the feed with a filter
+ * that no event fits; and while 256 follow all of it. Each of these must get each deposit once, in order, and the time
+ * ends when the last one has. Server and clients are two processes; SQLite at synchronous=FULL, the read model running
+ * beside. Not measured: networks, slow clients, clients that come and go.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -1,11 +1,11 @@
 /**
- * Question: what does a rebuild cost those who write on PostgreSQL while somebody reads the model that is to be replaced, others have
- * a view on it and a right to it, and another model cannot be built because its index has no free name?
- * Method: a server of its own, durable; 16 clients deposit to accounts of their own and wait for each answer, first for some seconds
- * with nothing else, then while a transaction that has read the model stands open for 60 s. Reported are milliseconds at the 99th
- * percentile, their ratio, which is to stay below 2; then how long after the reader the swap comes, at most 3 s, and until the failing
- * index is named in the status, at most 2 s. The view and the right must be there at the end, and the model have each event once.
- * Not measured: HTTP, a network between the two.
+ * Question: what does a rebuild cost those who write on PostgreSQL while somebody reads the model that is to be
+ * replaced, others have a view on it and a right to it, and another model cannot be built because its index has no free
+ * name? Method: a server of its own, durable; 16 clients deposit to accounts of their own and wait for each answer,
+ * first for some seconds with nothing else, then while a transaction that has read the model stands open for 60 s.
+ * Reported are milliseconds at the 99th percentile, their ratio, which is to stay below 2; then how long after the
+ * reader the swap comes, at most 3 s, and until the failing index is named in the status, at most 2 s. The view and the
+ * right must be there at the end, and the model have each event once. Not measured: HTTP, a network between the two.
  */
 import { setTimeout } from "node:timers/promises"
 import { SqlClient } from "@effect/sql/SqlClient"

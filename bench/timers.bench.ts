@@ -1,10 +1,10 @@
 /**
- * Question: how late do timers fire, and how many a second where many are due at once?
- * Method: SQLite at synchronous=FULL, no HTTP, the driver, the reaction and the model of timers as `daybook serve` runs them. Even: one
- * timer falls due each 2 ms, all scheduled before; how late it fires is the time of the event that says so less the time that it was due,
- * how late it is sent the time of its command's event less the same. At once: all are due before anybody runs; against how fast as many
- * are scheduled by 64 clients. After each round every timer has fired and its command was done, once.
- * Not measured: several processes, PostgreSQL, timers that are moved or cancelled.
+ * Question: how late do timers fire, and how many a second where many are due at once? Method: SQLite at
+ * synchronous=FULL, no HTTP, the driver, the reaction and the model of timers as `daybook serve` runs them. Even: one
+ * timer falls due each 2 ms, all scheduled before; how late it fires is the time of the event that says so less the
+ * time that it was due, how late it is sent the time of its command's event less the same. At once: all are due before
+ * anybody runs; against how fast as many are scheduled by 64 clients. After each round every timer has fired and its
+ * command was done, once. Not measured: several processes, PostgreSQL, timers that are moved or cancelled.
  */
 import { join } from "node:path"
 import { Clock, Effect, Layer, Logger } from "effect"

@@ -1,8 +1,8 @@
 /**
  * Question: how many transfers between two accounts reach their end a second, against deposits of the same clients?
- * Method: 64 clients that wait for each answer, 1,000 accounts, SQLite at synchronous=FULL, no HTTP; contestants in turn on
- * fresh files, medians. A transfer is four durable commands, one after the other, so a fourth is what deposits could give.
- * Not measured: HTTP, transfers that are refused or refunded.
+ * Method: 64 clients that wait for each answer, 1,000 accounts, SQLite at synchronous=FULL, no HTTP; contestants in
+ * turn on fresh files, medians. A transfer is four durable commands, one after the other, so a fourth is what deposits
+ * could give. Not measured: HTTP, transfers that are refused or refunded.
  */
 import { join } from "node:path"
 import { Effect, Layer, Logger } from "effect"
@@ -64,7 +64,7 @@ const contestant = (
 
 const services = Effect.all([Account, Transfers.Transfers])
 
-/** Of a build, everything that its bank runs on; each commit since 4a0a8e0 has it. */
+/** Everything of a build that its bank runs on; each commit since 4a0a8e0 has it. */
 export interface Build {
   readonly application: typeof Bank.application
   readonly ActorSystemLocal: typeof ActorSystemLocal

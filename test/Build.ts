@@ -1,4 +1,7 @@
-/** `build` makes JavaScript of a folder's TypeScript, for tests that need processes of their own: Node 20 runs no TypeScript. */
+/**
+ * `build` makes JavaScript of a folder's TypeScript, for tests that need processes of their own: Node 20 runs no
+ * TypeScript.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import ts from "typescript"

@@ -1,4 +1,7 @@
-/** A Kafka broker for tests: one node without ZooKeeper, on a free port of this machine, with a store that outlives its death. */
+/**
+ * A Kafka broker for tests: one node without ZooKeeper, on a free port of this machine, with a store that outlives its
+ * death.
+ */
 import { execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"

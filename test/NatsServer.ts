@@ -1,4 +1,7 @@
-/** A NATS server with JetStream for tests, on free ports of this machine, with a store of its own that outlives its death. */
+/**
+ * A NATS server with JetStream for tests, on free ports of this machine, with a store of its own that outlives its
+ * death.
+ */
 import { spawn } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,5 +1,6 @@
 /**
- * What was recorded of a service, as a test of Prometheus' own tool: the alert rules of `deploy/` run over it, and fire or do not.
+ * What was recorded of a service, as a test of Prometheus' own tool: the alert rules of `deploy/` run over it, and fire
+ * or do not.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
@@ -58,8 +59,8 @@ const named = (series: string): string => {
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /**
- * Runs the rules over the states before, while and after something was wrong: each of these alerts, with labels as in PromQL, fires
- * in the second alone. Throws with what the tool says otherwise.
+ * Runs the rules over the states before, while and after something was wrong: each of these alerts, with labels as in
+ * PromQL, fires in the second alone. Throws with what the tool says otherwise.
  */
 export const assertFires = (
   file: string,

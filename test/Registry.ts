@@ -1,6 +1,7 @@
 /**
- * A registry of npm on this machine for tests: it has the packages that `npm ci` installed here, as the lock file names them, and the
- * packed package. So a project is installed as a user's is, with npm itself, and nothing is asked of the network.
+ * A registry of npm on this machine for tests: it has the packages that `npm ci` installed here, as the lock file names
+ * them, and the packed package. So a project is installed as a user's is, with npm itself, and nothing is asked of the
+ * network.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -25,8 +26,8 @@ interface Package {
 }
 
 /**
- * With what its install script built, since none runs here. What it brings along is a package of its own. npm leaves out what is a
- * link to another file.
+ * With what its install script built, since none runs here. What it brings along is a package of its own. npm leaves
+ * out what is a link to another file.
  */
 const sendFolder = (folder: string) => (response: ServerResponse) => {
   const tar = spawn("tar", [

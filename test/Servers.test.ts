@@ -1,4 +1,7 @@
-/** The servers of the tests are found where they are, refused where they are too old, and come back on their store after a kill. */
+/**
+ * The servers of the tests are found where they are, refused where they are too old, and come back on their store after
+ * a kill.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,6 +1,7 @@
 /**
- * Finds the real servers that tests talk to: by the variable of the environment, on PATH, or in the cache that `.ci/servers` fills.
- * What is named and does not fit is an error. Where there is none, tests that need it are skipped, and say what is missing.
+ * Finds the real servers that tests talk to: by the variable of the environment, on PATH, or in the cache that
+ * `.ci/servers` fills. What is named and does not fit is an error. Where there is none, tests that need it are skipped,
+ * and say what is missing.
  */
 import { type ChildProcess, execFileSync } from "node:child_process"
 import { accessSync, constants, existsSync, readdirSync, realpathSync, rmSync } from "node:fs"
@@ -131,8 +132,8 @@ process.on("exit", () => {
 })
 
 /**
- * Starts a server by `spawned`, whose store is in the folder, and waits until `isReady` of what it has said, which keeps its last
- * characters.
+ * Starts a server by `spawned`, whose store is in the folder, and waits until `isReady` of what it has said, which
+ * keeps its last characters.
  */
 export const restartable = async (
   name: string,

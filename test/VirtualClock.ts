@@ -1,4 +1,7 @@
-/** A clock that stands until it is moved, and then wakes those who sleep in their order, each when the others have come to rest. */
+/**
+ * A clock that stands until it is moved, and then wakes those who sleep in their order, each when the others have come
+ * to rest.
+ */
 import { Clock, Duration, Effect } from "effect"
 
 interface Sleeper {

@@ -1,4 +1,7 @@
-/** The API reference is made of the comments without a warning: each link leads somewhere, and what is public says what it is. */
+/**
+ * The API reference is made of the comments without a warning: each link leads somewhere, and what is public says what
+ * it is.
+ */
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,6 @@
-/** Every benchmark runs, in a small size, as `npm run bench` runs it; and the page of benchmarks is what was measured. */
+/**
+ * Every benchmark runs, in a small size, as `npm run bench` runs it; and the page of benchmarks is what was measured.
+ */
 import { execFile } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * OP10: `docs/operate/configuration.md` is made from the code: options of `serve` with default and variable, and every limit with its
- * default and what its own comment says. `UPDATE=1 npx vitest run test/configuration.test.ts` writes it.
+ * OP10: `docs/operate/configuration.md` is made from the code: options of `serve` with default and variable, and every
+ * limit with its default and what its own comment says. `UPDATE=1 npx vitest run test/configuration.test.ts` writes it.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,7 @@
-/** OP8: the alert rules of `deploy/`: each fires and clears, has its section of the runbook, and asks for figures that the service has. */
+/**
+ * OP8: the alert rules of `deploy/`: each fires and clears, has its section of the runbook, and asks for figures that
+ * the service has.
+ */
 import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * The code in the documentation does what it says: the `ts` blocks of each page, joined, compile under the project's own
- * rules and run, and print what the page's `text` blocks show.
+ * The code in the documentation does what it says: the `ts` blocks of each page, joined, compile under the project's
+ * own rules and run, and print what the page's `text` blocks show.
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"

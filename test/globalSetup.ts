@@ -37,7 +37,10 @@ const isNeeded = async (project: TestProject, ...modules: ReadonlyArray<string>)
   })
 }
 
-/** The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`, or the list of stores that does. */
+/**
+ * The server of `DAYBOOK_TEST_PG`, or one of our own for the files that import `Postgres.ts`, or the list of stores
+ * that does.
+ */
 const startPostgres = async (project: TestProject) => {
   const url = process.env.DAYBOOK_TEST_PG
   if (url !== undefined) return { url, stop: async () => {} }

@@ -1,6 +1,7 @@
 /**
- * `examples/inside-your-app`, from the packed package: an application with a table of its own takes orders in the same SQLite file.
- * An order and what it takes from the stock are both there or neither, also where the process is killed between.
+ * `examples/inside-your-app`, from the packed package: an application with a table of its own takes orders in the same
+ * SQLite file. An order and what it takes from the stock are both there or neither, also where the process is killed
+ * between.
  */
 import { spawn } from "node:child_process"
 import { join } from "node:path"

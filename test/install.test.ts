@@ -1,6 +1,6 @@
 /**
- * What a newcomer does: in an empty folder, with nothing but Node and npm, the commands of the Install page as they stand there, then
- * the same folder on Deno. Packages come from this machine alone; see `Registry.ts`.
+ * What a newcomer does: in an empty folder, with nothing but Node and npm, the commands of the Install page as they
+ * stand there, then the same folder on Deno. Packages come from this machine alone; see `Registry.ts`.
  */
 import { execFile } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"

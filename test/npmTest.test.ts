@@ -1,4 +1,6 @@
-/** What CI and people read from a run of the tests: its exit code and its last line, also where a PostgreSQL server ran. */
+/**
+ * What CI and people read from a run of the tests: its exit code and its last line, also where a PostgreSQL server ran.
+ */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -110,7 +110,7 @@ describe("the package", () => {
     const ask = (run: () => Promise<unknown>) => {
       answer = run()
     }
-    // Of all that Node has, only what browsers have too.
+    // Only what browsers have too, of all that Node has.
     const web = {
       TextEncoder,
       TextDecoder,

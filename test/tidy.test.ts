@@ -1,4 +1,7 @@
-/** Properties of the source itself: which folder may import which, no barrel inside the package, no cycle, no name that has gone. */
+/**
+ * Properties of the source itself: which folder may import which, no barrel inside the package, no cycle, no name that
+ * has gone.
+ */
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { assert, describe, it } from "vitest"

@@ -1,9 +1,9 @@
 /**
- * Question: how does Daybook stand to what one would pick instead?
- * Method: contestants in turn, each on a fresh file or database, medians of the rounds. Each round is a process of
- * its own. Each load has a number of clients that wait for each answer. A contestant that has not ended in time is stopped, and what it has done by then is shown; so are its
- * errors, and where more or fewer deposits are stored than were acknowledged.
- * Not measured: tuning. Each is used as its own guide shows.
+ * Question: how does Daybook stand to what one would pick instead? Method: contestants in turn, each on a fresh file or
+ * database, medians of the rounds. Each round is a process of its own. Each load has a number of clients that wait for
+ * each answer. A contestant that has not ended in time is stopped, and what it has done by then is shown; so are its
+ * errors, and where more or fewer deposits are stored than were acknowledged. Not measured: tuning. Each is used as its
+ * own guide shows.
  *
  *     npm ci --prefix bench/peers && npm run bench:peers        (BENCH=full for the sizes that are reported)
  */

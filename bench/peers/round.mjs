@@ -16,7 +16,8 @@ const warmUps = 300
 /** Runs one load on one contestant. */
 const run = async ({ accounts, clients, deposits }, { open }, place, limitMillis) => {
   const store = await open(place)
-  // Until its tables are made, its connections are open, and its code is compiled. Of accounts that the load leaves alone.
+  // Until its tables are made, its connections are open, and its code is compiled. Of accounts that the load leaves
+  // alone.
   for (let number = 0; number < warmUps; number++) await store.deposit(accounts + (number % 100), number)
   let [next, acknowledged] = [0, 0]
   const errors = new Map()

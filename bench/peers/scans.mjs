@@ -1,4 +1,7 @@
-/** All events of one stream, for stores that are made for such scans: Daybook, with each hash checked, and node-event-storage. */
+/**
+ * All events of one stream, for stores that are made for such scans: Daybook, with each hash checked, and
+ * node-event-storage.
+ */
 import { once } from "node:events"
 import { join } from "node:path"
 import EventStorage from "event-storage"

@@ -1,6 +1,7 @@
 /**
- * Each contestant of the comparison with peers: how it makes a deposit, and what it promises of one. All write SQLite with
- * `synchronous = FULL` and a write-ahead log, or PostgreSQL with its own defaults, and reload nothing that they need not.
+ * Each contestant of the comparison with peers: how it makes a deposit, and what it promises of one. All write SQLite
+ * with `synchronous = FULL` and a write-ahead log, or PostgreSQL with its own defaults, and reload nothing that they
+ * need not.
  *
  * What is Daybook's, and the table of the hand-written ones, is taken from the compiled benchmarks.
  */
@@ -89,8 +90,8 @@ const daybook = {
 }
 
 /**
- * What one writes who needs an event store by Friday: a table, one transaction for each command, the account loaded from its
- * events.
+ * What one writes who needs an event store by Friday: a table, one transaction for each command, the account loaded
+ * from its events.
  *
  * @returns {Contestant}
  */

@@ -65,7 +65,7 @@ const open = () => {
   const flying = new Map<string, number>()
   const settled = new Map<string, "credited" | "refunded">()
   const pending = new Map<string, StoredEvent>()
-  /** Of each currency: deposits less withdrawals, and the sum of balances and of what is in flight. */
+  /** For each currency: deposits less withdrawals, and the sum of balances and of what is in flight. */
   const paid = new Map<string, bigint>()
   const there = new Map<string, bigint>()
   const add = <K>(sums: Map<K, bigint>, key: K, amount: bigint) => sums.set(key, (sums.get(key) ?? 0n) + amount)

@@ -1,9 +1,10 @@
 /**
- * `AccessLines` writes the access log to standard error, a line of JSON for each request, in the form of all other lines. They are
- * gathered for a turn of the event loop and written at once, and no request waits for its line.
+ * `AccessLines` writes the access log to standard error, a line of JSON for each request, in the form of all other
+ * lines. They are gathered for a turn of the event loop and written at once, and no request waits for its line.
  *
- * Requests for which nothing was done (the service could not, or the sender may not) have lines while they are few. In an outage
- * clients send more of them than before: the first of each kind are written, and the others are counted and told as one number.
+ * Requests for which nothing was done (the service could not, or the sender may not) have lines while they are few. In
+ * an outage clients send more of them than before: the first of each kind are written, and the others are counted and
+ * told as one number.
  */
 import { setImmediate } from "node:timers"
 import { Effect, Layer } from "effect"

@@ -130,7 +130,8 @@ export const run = (
   application: Application | (() => Promise<Application>),
   { program = typeof application === "function" ? "daybook" : application.name, version = "0.0.0" }: Options = {}
 ): void => {
-  // What reads our output has gone, as `head` does, and nobody is left to tell; or the disk that takes it is full.
+  // What reads our output has gone, as `head` does, so there is no reader for an error either; or the disk that takes
+  // it is full.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE")
       process.stderr.write(`${program}: standard output cannot be written: ${error.message}\n`)

@@ -1,6 +1,6 @@
 /**
- * `Help` is what people read about the verbs, all of it made from the commands themselves: the pages of `--help`, in the width of
- * the terminal, and the manual page.
+ * `Help` is what people read about the verbs, all of it made from the commands themselves: the pages of `--help`, in
+ * the width of the terminal, and the manual page.
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Descriptor from "@effect/cli/CommandDescriptor"
@@ -56,8 +56,8 @@ export interface Verb {
 }
 
 /**
- * The commands below one, in their order. The parser's own look-up goes one level deep and forgets the order; a command that maps
- * what another one parses has that one's.
+ * The commands below one, in their order. The parser's own look-up goes one level deep and forgets the order; a command
+ * that maps what another one parses has that one's.
  */
 const childrenOf = (command: unknown): ReadonlyArray<AnyCommand> => {
   if (Predicate.hasProperty(command, "children") && Array.isArray(command.children)) return command.children

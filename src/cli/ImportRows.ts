@@ -1,6 +1,7 @@
 /**
- * `ImportRows` is how a format of import applies its lines: a window of rows at a time, each parsed, then applied together, so
- * that many streams are written at once. Rows before the first wrong line are applied, and then it says which one is wrong.
+ * `ImportRows` is how a format of import applies its lines: a window of rows at a time, each parsed, then applied
+ * together, so that many streams are written at once. Rows before the first wrong line are applied, and then it says
+ * which one is wrong.
  */
 import { Chunk, Effect, Stream } from "effect"
 import type { ImportSource, Line } from "../projection/ImportFormat.ts"

@@ -1,7 +1,7 @@
 /**
- * `LogFile` is the format of `export`: lines of JSON, first which log it is, then each event as it is stored, in the order of
- * the log, then each entry of the journal under `entry`, in its order, then each payload that is kept, then `end` with how many
- * there were, so that a file that was cut off is told from a whole one.
+ * `LogFile` is the format of `export`: lines of JSON, first which log it is, then each event as it is stored, in the
+ * order of the log, then each entry of the journal under `entry`, in its order, then each payload that is kept, then
+ * `end` with how many there were, so that a file that was cut off is told from a whole one.
  *
  * A file of before the journal begins with its first event, and has kept answers under `command` in place of entries.
  */

@@ -27,5 +27,8 @@ export const write = (text: string, count: number): void => {
 /** Lines that could not be written since the process began. */
 export const lost = (): number => dropped
 
-/** An error of standard error is told by the callback of each write; without a listener the stream would end the process. */
+/**
+ * An error of standard error is told by the callback of each write; without a listener the stream would end the
+ * process.
+ */
 export const survive = (): void => void process.stderr.on("error", () => {})

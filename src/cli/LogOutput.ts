@@ -1,6 +1,6 @@
 /**
- * `LogOutput` writes the log to standard error: as lines of JSON for a collector, or as lines for people, which is the default on
- * a terminal. A flood of lines of one kind is counted and summed up.
+ * `LogOutput` writes the log to standard error: as lines of JSON for a collector, or as lines for people, which is the
+ * default on a terminal. A flood of lines of one kind is counted and summed up.
  */
 import process from "node:process"
 import { Cause, Effect, HashMap, Layer, Logger, type LogLevel } from "effect"
@@ -19,7 +19,10 @@ const lookInterval = "5 seconds"
 
 /** The message of a sum, which is not counted itself. */
 const summed = "more lines of one kind were not written"
-/** What could not be written, since the start: the number is told again when it has grown, so that none is lost with its line. */
+/**
+ * What could not be written, since the start: the number is told again when it has grown, so that none is lost with its
+ * line.
+ */
 const lostLines = "lines of the log could not be written"
 
 const textOf = (value: unknown): string =>

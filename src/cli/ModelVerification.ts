@@ -1,10 +1,10 @@
 /**
- * `ModelVerification` compares each read model with a fresh fold of the log up to the model's own checkpoint. The fold is made
- * in a database of its own, under a temporary name, so that the one that is verified is only read.
+ * `ModelVerification` compares each read model with a fresh fold of the log up to the model's own checkpoint. The fold
+ * is made in a database of its own, under a temporary name, so that the one that is verified is only read.
  *
- * A service may put another model in the place of the one that is compared. On PostgreSQL the views show that one at once, also to a
- * transaction that began before and sees none of its rows. So the tables of the model that served at the beginning are read by
- * their own names, and held: see `hold`.
+ * A service may put another model in the place of the one that is compared. On PostgreSQL the views show that one at
+ * once, also to a transaction that began before and sees none of its rows. So the tables of the model that served at
+ * the beginning are read by their own names, and held: see `hold`.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -38,7 +38,10 @@ export const scratch = Effect.gen(function* () {
   return yield* Layer.build(layer)
 })
 
-/** The tables of a model were gone when they were to be held: another has taken its place just then, or somebody dropped them. */
+/**
+ * The tables of a model were gone when they were to be held: another has taken its place just then, or somebody dropped
+ * them.
+ */
 export class ModelGone extends Schema.TaggedError<ModelGone>()("ModelGone", { projection: Schema.String }) {
   override get message() {
     return `the tables of the read model ${this.projection} are not there; rebuild it`
@@ -46,8 +49,8 @@ export class ModelGone extends Schema.TaggedError<ModelGone>()("ModelGone", { pr
 }
 
 /**
- * Keeps the models that serve now until the transaction ends, within which it must run: on PostgreSQL tables that somebody has read
- * are not dropped. Fails with `ModelGone` where that comes too late.
+ * Keeps the models that serve now until the transaction ends, within which it must run: on PostgreSQL tables that
+ * somebody has read are not dropped. Fails with `ModelGone` where that comes too late.
  */
 export const hold = (projections: ReadonlyArray<Any>) =>
   Effect.gen(function* () {

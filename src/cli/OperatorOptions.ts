@@ -5,7 +5,7 @@ import { Option } from "effect"
 import type * as Operation from "../core/Operation.ts"
 import * as Output from "./Output.ts"
 
-/** Who is logged in; nobody where the system does not know its user. */
+/** Who is logged in; none where the system does not know its user. */
 const login = (): string | null => {
   try {
     return userInfo().username

@@ -40,7 +40,10 @@ export const result = (json: boolean, value: object, text: ReadonlyArray<string>
 export const write = (text: string): Effect.Effect<void> =>
   Effect.suspend(() => send(Screen.isTerminal(process.stdout) ? Text.visibleJson(text) : text))
 
-/** Writes to standard output, and waits until the reader has taken it. What ends the output ends the program: see `Cli.ts`. */
+/**
+ * Writes to standard output, and waits until the reader has taken it. What ends the output ends the program: see
+ * `Cli.ts`.
+ */
 export const send = (text: string): Effect.Effect<void> =>
   Effect.suspend(() =>
     Screen.write(process.stdout, text) ? Effect.void : Effect.promise(() => once(process.stdout, "drain"))
@@ -68,7 +71,10 @@ export const newFile = <A, E, R>(
 
 const barWidth = 30
 
-/** Keeps a line on a terminal up to date, twice a second, while the effect runs; writes nothing where there is no terminal. */
+/**
+ * Keeps a line on a terminal up to date, twice a second, while the effect runs; writes nothing where there is no
+ * terminal.
+ */
 export const withStatusLine = <A, E, R, E2, R2>(
   text: Effect.Effect<string, E2, R2>,
   effect: Effect.Effect<A, E, R>

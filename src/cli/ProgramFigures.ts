@@ -1,4 +1,7 @@
-/** `ProgramFigures` are what `serve` adds to the figures of a service: what runs, on what, the room that its database takes, its cluster. */
+/**
+ * `ProgramFigures` are what `serve` adds to the figures of a service: what runs, on what, the room that its database
+ * takes, its cluster.
+ */
 import process from "node:process"
 import { Effect, Layer } from "effect"
 import * as ClusterFigures from "../cluster/ClusterFigures.ts"

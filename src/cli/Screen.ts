@@ -1,6 +1,7 @@
 /**
- * `Screen` is who writes to the terminal. A status line, such as a bar, is the last line on it for as long as it lasts: whatever
- * else is printed stands above it, whole. Nothing that goes into a file or a pipe is shortened, wrapped or coloured.
+ * `Screen` is who writes to the terminal. A status line, such as a bar, is the last line on it for as long as it lasts:
+ * whatever else is printed stands above it, whole. Nothing that goes into a file or a pipe is shortened, wrapped or
+ * coloured.
  */
 import process from "node:process"
 import * as Text from "./Text.ts"
@@ -34,7 +35,10 @@ export const clearStatus = (): void => {
   status = undefined
 }
 
-/** Writes whole lines above the status line, and says whether the stream has room for more. `done` gets the error, if there is one. */
+/**
+ * Writes whole lines above the status line, and says whether the stream has room for more. `done` gets the error, if
+ * there is one.
+ */
 export const write = (
   stream: NodeJS.WriteStream,
   text: string,

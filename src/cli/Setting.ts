@@ -1,4 +1,7 @@
-/** `Setting` says of an option what people must know of it: what it does, its default, and the variable that gives it too. */
+/**
+ * `Setting` says of an option what people must know of it: what it does, its default, and the variable that gives it
+ * too.
+ */
 export interface SettingFacts {
   /** The variable of the environment that is read where the option is not given. */
   readonly variable?: string

@@ -1,6 +1,6 @@
 /**
- * `TakenOut` is what `verify` notes of the read side: what operators had models pass over and reactions give up, and where a reaction
- * is stuck. Nothing of it is damage; all of it is work that is not done.
+ * `TakenOut` is what `verify` notes of the read side: what operators had models pass over and reactions give up, and
+ * where a reaction is stuck. Nothing of it is damage; all of it is work that is not done.
  */
 import { Effect } from "effect"
 import type { Problem } from "../core/JournalCheck.ts"

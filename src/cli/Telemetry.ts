@@ -1,6 +1,6 @@
 /**
- * `Telemetry` sends traces, logs and metrics to a collector over OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, in JSON
- * over HTTP. Without it nothing is loaded and nothing is sent. Logs go to standard error all the same.
+ * `Telemetry` sends traces, logs and metrics to a collector over OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, in
+ * JSON over HTTP. Without it nothing is loaded and nothing is sent. Logs go to standard error all the same.
  */
 import { Config, Effect, Layer } from "effect"
 import * as Traces from "../core/Traces.ts"

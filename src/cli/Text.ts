@@ -1,8 +1,11 @@
-/** `Text` is what may stand on a terminal: what is stored, or was sent by somebody, must not move its cursor or hide a line. */
+/**
+ * `Text` is what may stand on a terminal: what is stored, or was sent by somebody, must not move its cursor or hide a
+ * line.
+ */
 
 /**
- * Characters that a terminal acts on: the control characters, and those that turn the direction of writing. A line break and a tab
- * are not among them where a whole text is shown.
+ * Characters that a terminal acts on: the control characters, and those that turn the direction of writing. A line
+ * break and a tab are not among them where a whole text is shown.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
 const acting = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g

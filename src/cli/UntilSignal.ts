@@ -7,7 +7,8 @@ let endsInOrder = false
 /** Says that from now on a signal is how this process ends. */
 export const begin: Effect.Effect<void> = Effect.sync(() => {
   endsInOrder = true
-  // A terminal that closes, or one who asks for files to be read again: neither is to end a service, as it would by default.
+  // A terminal that closes, or one who asks for files to be read again: neither is to end a service, as it would by
+  // default.
   process.on("SIGHUP", () => {})
 })
 

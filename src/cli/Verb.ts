@@ -1,6 +1,6 @@
 /**
- * `Verb` is a verb that an application has beside those of every application: `Application.make({ verbs })` names it, and `Cli.run`
- * shows it with the others.
+ * `Verb` is a verb that an application has beside those of every application: `Application.make({ verbs })` names it,
+ * and `Cli.run` shows it with the others.
  */
 import type * as Command from "@effect/cli/Command"
 import type * as NodeContext from "@effect/platform-node/NodeContext"

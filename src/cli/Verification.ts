@@ -1,8 +1,8 @@
 /**
- * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events and of the journal's
- * entries, whether events can be decoded, entries without their events and the other way round, and snapshots and read models that are
- * not what their events give. The invariants of the application follow the same reading, and what they say is under way is compared with
- * the reactions that are to end it.
+ * `Verification` reads the whole database and collects what is wrong: places, hashes and chains of events and of the
+ * journal's entries, whether events can be decoded, entries without their events and the other way round, and snapshots
+ * and read models that are not what their events give. The invariants of the application follow the same reading, and
+ * what they say is under way is compared with the reactions that are to end it.
  */
 import { Clock, Duration, Effect, Either } from "effect"
 import { UnstorableState } from "../core/ActorError.ts"
@@ -197,8 +197,9 @@ const verify = Effect.fnUntraced(function* (app: Application, against?: JournalH
 })
 
 /**
- * All that is wrong with the database of these stores, as it is at one moment. Streams of no aggregate of the application are
- * noted: another program's are not damage. `against`: a head that was noted before, which the log must extend.
+ * All that is wrong with the database of these stores, as it is at one moment. Streams of no aggregate of the
+ * application are noted: another program's are not damage. `against`: a head that was noted before, which the log must
+ * extend.
  */
 export const run = (app: Application, against?: JournalHead) =>
   // A model that is replaced at the very beginning is gone; the next transaction sees the one that took its place.

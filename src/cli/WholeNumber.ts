@@ -1,6 +1,7 @@
 /**
- * `WholeNumber` is a number on the command line or in a variable, as HTTP takes one in a query: digits alone, within its bounds. What
- * is none, such as `1e3`, `0x10`, `-1` or nothing at all, is a mistake in the call and not some other number.
+ * `WholeNumber` is a number on the command line or in a variable, as HTTP takes one in a query: digits alone, within
+ * its bounds. What is none, such as `1e3`, `0x10`, `-1` or nothing at all, is a mistake in the call and not some other
+ * number.
  */
 import * as Args from "@effect/cli/Args"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -14,7 +15,7 @@ export interface Bounds {
   readonly most?: number
 }
 
-/** Of TCP; 0 stands for a free one. */
+/** A port of TCP; 0 stands for a free one. */
 export const ports: Bounds = { least: 0, most: 65_535 }
 
 /** The number that a text is; or what it should have been. */

@@ -1,6 +1,7 @@
 /**
- * `daybook diff --with NEW`: folds the whole log through two programs and lists where they differ, with the first version at which
- * they part. The check before a deploy: nothing is written, and the exit code is 1 where anything differs.
+ * `daybook diff --with NEW`: folds the whole log through two programs and lists where they differ, with the first
+ * version at which they part. The check before a deploy: nothing is written, and the exit code is 1 where anything
+ * differs.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -30,7 +31,9 @@ const ofModel = (kind: "projection" | "row", name: string, what: string): Compar
   what
 })
 
-/** Fills the tables of both with the log, each in a database of its own, and gives the first row in which they differ. */
+/**
+ * Fills the tables of both with the log, each in a database of its own, and gives the first row in which they differ.
+ */
 const compareModels = (old: Any, next: Any) =>
   Effect.gen(function* () {
     const position = yield* Effect.flatMap(EventStore, (store) => store.lastPosition)

@@ -1,6 +1,6 @@
 /**
- * `daybook explain STREAM`: how a state came to be, event by event. `daybook explain --command ID`: what became of a command, and of
- * a refused one why, and after which event it would have passed.
+ * `daybook explain STREAM`: how a state came to be, event by event. `daybook explain --command ID`: what became of a
+ * command, and of a refused one why, and after which event it would have passed.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"

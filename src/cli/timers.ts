@@ -39,7 +39,10 @@ const list = Effect.fnUntraced(function* (json: boolean, limit: number) {
   ])
 })
 
-/** The timers of a database, while another process may drive them: of two writes to one timer, the first in the log counts. */
+/**
+ * The timers of a database, while another process may drive them: of two writes to one timer, the first in the log
+ * counts.
+ */
 const own = (db: Database.Place) =>
   Timers.part.layer.pipe(Layer.provide(ActorSystemLocal.layer), Layer.provideMerge(Database.layer(db, "existing")))
 

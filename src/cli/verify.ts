@@ -1,6 +1,6 @@
 /**
- * `daybook verify`: reads everything that is stored and says what is wrong, and where. It writes nothing, unless it is asked to leave what it
- * found in the journal.
+ * `daybook verify`: reads everything that is stored and says what is wrong, and where. It writes nothing, unless it is
+ * asked to leave what it found in the journal.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

@@ -1,7 +1,7 @@
 /**
- * `AskRpc` is a command between two nodes and its answer, in the form in which they travel. Nodes of the release before and
- * of this one run side by side while a cluster is upgraded: what the other does not send has a default, and what has another
- * name today keeps its former one here.
+ * `AskRpc` is a command between two nodes and its answer, in the form in which they travel. Nodes of the release before
+ * and of this one run side by side while a cluster is upgraded: what the other does not send has a default, and what
+ * has another name today keeps its former one here.
  */
 import * as Rpc from "@effect/rpc/Rpc"
 import { Schema } from "effect"
@@ -93,7 +93,8 @@ export const AskRpc = Rpc.make("Ask", {
     isKept: optionally(Schema.Boolean, false),
     metadata: optionally(Schema.NullOr(Schema.String), null)
   }),
-  // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come again.
+  // A failure is a value here: to the cluster a defect means that the entity is broken and that its messages come
+  // again.
   success: Schema.Struct({
     /** Whether the node takes no more commands, or none yet: nothing was done, and another node will. */
     moving: Schema.Boolean,

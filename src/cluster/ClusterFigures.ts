@@ -9,8 +9,8 @@ import * as Reading from "../core/Reading.ts"
 const memory = "1 hour"
 
 /**
- * What the names of the cluster's tables begin with, for tables of the log under this prefix. Another word follows than in the names of
- * the log: the cluster takes a table `…_shards` for its own of an earlier release, and drops it.
+ * What the names of the cluster's tables begin with, for tables of the log under this prefix. Another word follows than
+ * in the names of the log: the cluster takes a table `…_shards` for its own of an earlier release, and drops it.
  */
 export const tablesOf = (prefix = ""): string => (prefix === "" ? "daybook" : `${prefix}cluster`)
 

@@ -1,6 +1,7 @@
 /**
- * `ClusterNode` is one process's place in the cluster: the address under which the others reach it, and the shards it holds.
- * Nodes find each other in two tables beside the log. They trust each other: their network must be a private one.
+ * `ClusterNode` is one process's place in the cluster: the address under which the others reach it, and the shards it
+ * holds. Nodes find each other in two tables beside the log. They trust each other: their network must be a private
+ * one.
  */
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import { RunnerAddress } from "@effect/cluster/RunnerAddress"
@@ -16,18 +17,24 @@ import * as Leases from "./Leases.ts"
 export interface NodeOptions {
   /** `postgres://…` of the log: nodes of one log are one cluster. */
   readonly url: string
-  /** What the names of the log's tables begin with, as its store was told; those of the cluster do too. Default: nothing. */
+  /**
+   * What the names of the log's tables begin with, as its store was told; those of the cluster do too. Default:
+   * nothing.
+   */
   readonly prefix?: string
   /** Where the other nodes reach this one. */
   readonly host: string
   readonly port: number
   /**
-   * How long the node's aggregates are its own once it no longer says that it is there: then others take them. It says so three
-   * times as often. Longer where machines are busy, shorter where one that is lost must be replaced sooner; the same for all nodes.
-   * Default 6 seconds.
+   * How long the node's aggregates are its own once it no longer says that it is there: then others take them. It says
+   * so three times as often. Longer where machines are busy, shorter where one that is lost must be replaced sooner;
+   * the same for all nodes. Default 6 seconds.
    */
   readonly lease?: Duration.DurationInput
-  /** Has also what a node sends to itself encoded and decoded, so that tests of one node see what two would. Default false. */
+  /**
+   * Has also what a node sends to itself encoded and decoded, so that tests of one node see what two would. Default
+   * false.
+   */
   readonly encodesAll?: boolean
 }
 
@@ -57,8 +64,8 @@ const defaults: NodeLimits = { lease: defaultLease }
 const ranges: Limits.Ranges<NodeLimits> = { lease: [3_000, Limits.day] }
 
 /**
- * Rows that expire, not advisory locks: those belong to the whole database, and a node that stands still would keep them.
- * A node that is lost is replaced after the expiration and one more look at who is there.
+ * Rows that expire, not advisory locks: those belong to the whole database, and a node that stands still would keep
+ * them. A node that is lost is replaced after the expiration and one more look at who is there.
  */
 const settings = {
   shardLockDisableAdvisory: true,

@@ -18,14 +18,16 @@ const connectTimeout = "5 seconds"
 const maxConnections = 3
 
 /**
- * A socket that is given up when it is silent. Where the way to the server is gone without a word, the driver would wait until
- * the system gives up, a quarter of an hour later, and be given the same connection by its pool again and again.
+ * A socket that is given up when it is silent. Where the way to the server is gone without a word, the driver would
+ * wait until the system gives up, a quarter of an hour later, and be given the same connection by its pool again and
+ * again.
  */
 const attentive = (silenceMs: number): Socket => {
   const socket = new Socket()
   socket.setTimeout(silenceMs, () => {
     const { bytesRead } = socket
-    // Where this process itself stood still, an answer may have come that has only to be read: two turns later it has been.
+    // Where this process itself stood still, an answer may have come that has only to be read: two turns later it has
+    // been.
     setImmediate(() =>
       setImmediate(() => {
         if (socket.bytesRead === bytesRead) {

@@ -1,9 +1,10 @@
 /**
- * `Leases` is where nodes find each other and keep their leases: two tables beside the log, which the first of them makes.
- * `LeaseDatabase` is the way to it.
+ * `Leases` is where nodes find each other and keep their leases: two tables beside the log, which the first of them
+ * makes. `LeaseDatabase` is the way to it.
  *
- * A lease is kept for as long as it was granted. The cluster would give up all that a node holds, and interrupt what is being
- * done there, as soon as one renewal is not answered within a third of that time, which on a starved machine it often is not.
+ * A lease is kept for as long as it was granted. The cluster would give up all that a node holds, and interrupt what is
+ * being done there, as soon as one renewal is not answered within a third of that time, which on a starved machine it
+ * often is not.
  */
 import { PersistenceError } from "@effect/cluster/ClusterError"
 import { RunnerStorage } from "@effect/cluster/RunnerStorage"
@@ -18,7 +19,10 @@ import * as LeaseDatabase from "./LeaseDatabase.ts"
 export const rootOf = (error: unknown): unknown =>
   error instanceof PersistenceError || error instanceof SqlError ? rootOf(error.cause) : error
 
-/** PostgreSQL lets one of those who make a table at the same time fail, also where it is to be made only if it is not there. */
+/**
+ * PostgreSQL lets one of those who make a table at the same time fail, also where it is to be made only if it is not
+ * there.
+ */
 const isRace = (error: SqlError): boolean => {
   const { code } = rootOf(error) as { readonly code?: string }
   // A row of the catalogue, the table, or the type of its rows is there already.

@@ -1,6 +1,6 @@
 /**
- * `Files` are the console's page as it was built with the package: one page, one script, one style sheet, which the server sends as they
- * are. A checkout that was not built has none of them, and serves no console.
+ * `Files` are the console's page as it was built with the package: one page, one script, one style sheet, which the
+ * server sends as they are. A checkout that was not built has none of them, and serves no console.
  */
 import { readFile } from "node:fs/promises"
 

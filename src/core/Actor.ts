@@ -1,6 +1,6 @@
 /**
- * `Actor` runs one aggregate: it recovers the state, takes the commands that wait, decides one after the other on the running
- * state, appends what they decided in one request, and answers them after it is stored.
+ * `Actor` runs one aggregate: it recovers the state, takes the commands that wait, decides one after the other on the
+ * running state, appends what they decided in one request, and answers them after it is stored.
  *
  * It does so in turns, which are plain calls (`Turns.ts`): where the store takes appends in the same way, a command to
  * a warm actor needs only its caller's fiber. One is started for what takes its time or may fail in the middle: a
@@ -19,10 +19,10 @@
  *
  * Nothing of a batch is answered before its append ended, refusals included: each answer holds of what is stored.
  *
- * Last of the five rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, how a state is
- * loaded in `Recovery.ts`, and how a command gets its answer in `Answers.ts`. `Incarnation.ts` has the means: an append, a fiber,
- * and that neither is heard after the end. `ActorSystemLocal.ts` starts actors and lets them go, and gives them what `ActorHost.ts`
- * names.
+ * Last of the five rooms of an actor. What waits is in `Mailbox.ts`, what a batch decides in `Decisions.ts`, how a
+ * state is loaded in `Recovery.ts`, and how a command gets its answer in `Answers.ts`. `Incarnation.ts` has the means:
+ * an append, a fiber, and that neither is heard after the end. `ActorSystemLocal.ts` starts actors and lets them go,
+ * and gives them what `ActorHost.ts` names.
  */
 import { Cause, Effect, Either, Exit, LogLevel, Option } from "effect"
 import { MailboxFull, type RecoveryFailed, ShuttingDown } from "./ActorError.ts"

@@ -8,15 +8,18 @@ export interface ActorLimits {
   /** Commands decided and appended together by one actor; the others wait for the next batch. */
   readonly maxBatch: number
   /**
-   * Characters of event data decided before the rest waits for the next batch; one command is never split. Half of what the
-   * SQL writer puts in one transaction.
+   * Characters of event data decided before the rest waits for the next batch; one command is never split. Half of what
+   * the SQL writer puts in one transaction.
    */
   readonly maxBatchCharacters: number
-  /** Time in which commands are decided before the rest waits for the next batch: until then nothing else of the process runs. */
+  /**
+   * Time in which commands are decided before the rest waits for the next batch: until then nothing else of the process
+   * runs.
+   */
   readonly maxBatchTime: Duration.Duration
   /**
-   * Events of one command, and characters of their data; more fails with `LimitExceeded`. As much as the SQL writer puts in one
-   * transaction: until they are decided and written, nothing else of the process runs.
+   * Events of one command, and characters of their data; more fails with `LimitExceeded`. As much as the SQL writer
+   * puts in one transaction: until they are decided and written, nothing else of the process runs.
    */
   readonly maxCommandEvents: number
   readonly maxCommandCharacters: number
@@ -46,12 +49,14 @@ export interface ActorLimits {
    * ended. A stream that cannot be read is not tried twice.
    */
   readonly recoveryAttempts: number
-  /** Delay before the second attempt; doubled for each further one up to `maxBackoff`, each ±20 %. After a defect too. */
+  /**
+   * Delay before the second attempt; doubled for each further one up to `maxBackoff`, each ±20 %. After a defect too.
+   */
   readonly minBackoff: Duration.Duration
   readonly maxBackoff: Duration.Duration
   /**
-   * Longest effect of one decision; then it is interrupted and its command fails with `DecisionTimedOut`. A decision that is a
-   * plain Either ends by itself, or holds the process.
+   * Longest effect of one decision; then it is interrupted and its command fails with `DecisionTimedOut`. A decision
+   * that is a plain Either ends by itself, or holds the process.
    */
   readonly decideTimeout: Duration.Duration
   /** How often a batch is decided again after another writer was first; then it fails with `VersionConflict`. */
@@ -69,8 +74,8 @@ export interface ActorLimits {
   /** Streams that wait for their snapshot; one more waits for its next occasion. */
   readonly maxPendingSnapshots: number
   /**
-   * How long the payloads of commands with an id of the caller's are kept beside the journal, for questions such as why one was
-   * refused: see `KeptPayload.ts`. `PayloadRetention` removes older ones. 0: none is kept.
+   * How long the payloads of commands with an id of the caller's are kept beside the journal, for questions such as why
+   * one was refused: see `KeptPayload.ts`. `PayloadRetention` removes older ones. 0: none is kept.
    */
   readonly payloadRetention: Duration.Duration
   /** Longest wait for accepted commands when the system stops; the rest fail with `ShuttingDown`. */
@@ -151,6 +156,8 @@ export class ActorConfig extends Context.Reference<ActorConfig>()("daybook/core/
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
+/**
+ * The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict.
+ */
 export const layer = (limits: Partial<ActorLimits>): Layer.Layer<ActorConfig> =>
   Layer.succeed(ActorConfig, Limits.change(defaults, ranges, limits, relations))

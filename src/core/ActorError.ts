@@ -1,4 +1,6 @@
-/** What the actor runtime can answer instead of a command's own answer. What the store answers is in `StoreError.ts`. */
+/**
+ * What the actor runtime can answer instead of a command's own answer. What the store answers is in `StoreError.ts`.
+ */
 import { Schema } from "effect"
 import type { UnencodableEvent } from "./EventError.ts"
 import type {
@@ -118,8 +120,8 @@ export class DecisionTimedOut extends Schema.TaggedError<DecisionTimedOut>()("De
 }
 
 /**
- * The kept answer of a command is not one that this code can read: it was stored by newer code, or the contract changed without
- * a new version. The command was done, once; its answer is in the log.
+ * The kept answer of a command is not one that this code can read: it was stored by newer code, or the contract changed
+ * without a new version. The command was done, once; its answer is in the log.
  */
 export class UnreadableAnswer extends Schema.TaggedError<UnreadableAnswer>()("UnreadableAnswer", {
   aggregate: Schema.String,
@@ -137,7 +139,10 @@ export class UnreadableAnswer extends Schema.TaggedError<UnreadableAnswer>()("Un
   }
 }
 
-/** A defect of the behaviour: an answer that is not what the contract says, told by its command and field. Nothing was stored. */
+/**
+ * A defect of the behaviour: an answer that is not what the contract says, told by its command and field. Nothing was
+ * stored.
+ */
 export class InvalidAnswer extends Error {
   override readonly name = "InvalidAnswer"
 }
@@ -164,7 +169,9 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDo
   }
 }
 
-/** Every way for a command to end without an answer of its own; only after `OutcomeUnknown` may it have had an effect. */
+/**
+ * Every way for a command to end without an answer of its own; only after `OutcomeUnknown` may it have had an effect.
+ */
 export type RuntimeError =
   | MailboxFull
   | TooManyActors

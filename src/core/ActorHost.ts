@@ -1,6 +1,6 @@
 /**
- * `ActorHost` is what an actor needs of its system: the ports and limits, where it says that it is busy or idle, and the list of
- * those that are told the time. `ActorSystemLocal.ts` gives one to all its actors.
+ * `ActorHost` is what an actor needs of its system: the ports and limits, where it says that it is busy or idle, and
+ * the list of those that are told the time. `ActorSystemLocal.ts` gives one to all its actors.
  */
 import type { Effect, Exit, Fiber } from "effect"
 import type { Actor } from "./Actor.ts"
@@ -25,8 +25,8 @@ export interface Host extends Loading.Host {
   /** Starts a fiber from the system's own runtime, never from a caller's context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /**
-   * Asks the store to append, and calls back once with its answer. Returns the fiber that waits for it, if there is one, to be
-   * ended with the wait.
+   * Asks the store to append, and calls back once with its answer. Returns the fiber that waits for it, if there is
+   * one, to be ended with the wait.
    */
   readonly append: (
     requests: ReadonlyArray<AppendRequest>,

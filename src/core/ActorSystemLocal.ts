@@ -1,6 +1,6 @@
 /**
- * The actor system of one process: the actors of all aggregates, each started when it is needed and let go when it is idle
- * (`Places.ts`), within the limits of `ActorConfig`.
+ * The actor system of one process: the actors of all aggregates, each started when it is needed and let go when it is
+ * idle (`Places.ts`), within the limits of `ActorConfig`.
  */
 import {
   Context,
@@ -187,7 +187,10 @@ const make = Effect.gen(function* () {
       unavailable(new NoAnswer(limits))
     )
 
-  /** The state that another process has brought the stream to, in its turn and in time as a recovery; a fault of the store fails. */
+  /**
+   * The state that another process has brought the stream to, in its turn and in time as a recovery; a fault of the
+   * store fails.
+   */
   const load = (actor: Actor, from?: Committed<unknown>) =>
     Effect.either(new Loading(host, actor.definition, actor.streamId, from).toEnd).pipe(
       Effect.filterOrFail(
@@ -266,8 +269,8 @@ const make = Effect.gen(function* () {
     for (const actor of [...places.all]) actor.abandon()
     yield* Effect.ignore(Effect.timeout(Effect.disconnect(saver.flush), flushTimeout))
   })
-  // In a fiber of its own: a finalizer cannot be interrupted, so its time limits would wait for what they limit; and made
-  // interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
+  // In a fiber of its own: a finalizer cannot be interrupted, so its time limits would wait for what they limit; and
+  // made interruptible it would be over at once where an interruption, such as by a signal, is what closes the scope.
   yield* Effect.addFinalizer(() => Effect.flatMap(Effect.forkDaemon(detached(Effect.interruptible(stop))), Fiber.await))
 
   return ActorSystem.of({
@@ -291,7 +294,7 @@ interface Read {
 }
 
 /**
- * Actors in this process. When the layer's scope closes it takes no more commands and answers those it has accepted, for
- * `shutdownTimeout` at most.
+ * Actors in this process. When the layer's scope closes it takes no more commands and answers those it has accepted,
+ * for `shutdownTimeout` at most.
  */
 export const layer: Layer.Layer<ActorSystem, never, EventStore | SnapshotStore> = Layer.scoped(ActorSystem, make)

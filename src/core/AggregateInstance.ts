@@ -1,6 +1,6 @@
 /**
- * `AggregateInstance` is one aggregate as its callers see it: its commands under their names, its state, and its events. A
- * command is checked here, given what it needs to know of its caller, and sent to the actor system.
+ * `AggregateInstance` is one aggregate as its callers see it: its commands under their names, its state, and its
+ * events. A command is checked here, given what it needs to know of its caller, and sent to the actor system.
  */
 import type { Rpc } from "@effect/rpc"
 import { Chunk, Context, Effect, Either, Option, Stream } from "effect"
@@ -34,13 +34,14 @@ export interface CommandOptions {
   /** The version that the aggregate must have when the command is decided, else `WrongExpectedVersion`. */
   readonly expectedVersion?: number
   /**
-   * What "the same command" means where the payload does not say it: the same aggregate, id, command and fingerprint. Default:
-   * the same aggregate, id, command and fields, as they were given.
+   * What "the same command" means where the payload does not say it: the same aggregate, id, command and fingerprint.
+   * Default: the same aggregate, id, command and fields, as they were given.
    */
   readonly fingerprint?: string
   /**
-   * What the caller said, as JSON, where your code has filled in fields of the payload that the caller left out: an HTTP server
-   * that decoded a body passes the body on here. Fields that it lacks are not part of what the command is. Default: the payload.
+   * What the caller said, as JSON, where your code has filled in fields of the payload that the caller left out: an
+   * HTTP server that decoded a body passes the body on here. Fields that it lacks are not part of what the command is.
+   * Default: the payload.
    */
   readonly said?: unknown
   /**
@@ -53,7 +54,9 @@ export interface CommandOptions {
    * own id.
    */
   readonly correlationId?: string
-  /** The event that caused it, as `STREAM@VERSION`: see `Causation.ts`. Default: within a reaction its event, else none. */
+  /**
+   * The event that caused it, as `STREAM@VERSION`: see `Causation.ts`. Default: within a reaction its event, else none.
+   */
   readonly causationId?: string
 }
 

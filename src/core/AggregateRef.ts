@@ -1,6 +1,6 @@
 /**
- * `AggregateRef` has the types of one aggregate as its users see it, whether it is in this process (`Aggregate.Ref`) or behind a
- * service (`Client`): the options of a command and what it can fail with besides its own errors differ.
+ * `AggregateRef` has the types of one aggregate as its users see it, whether it is in this process (`Aggregate.Ref`) or
+ * behind a service (`Client`): the options of a command and what it can fail with besides its own errors differ.
  */
 import type { Rpc } from "@effect/rpc"
 import type { Effect, Either } from "effect"

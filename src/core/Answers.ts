@@ -68,7 +68,9 @@ export class Answers {
     }
   }
 
-  /** Gives each command what the store says of it, and returns those of which it says nothing: they are decided again. */
+  /**
+   * Gives each command what the store says of it, and returns those of which it says nothing: they are decided again.
+   */
   judged(decided: ReadonlyArray<Decided>, verdicts: ReadonlyArray<Verdict>, head: Place): Array<Pending> {
     const again: Array<Pending> = []
     for (const [index, one] of decided.entries()) {

@@ -1,10 +1,11 @@
 /**
- * The rules of an append, free of any store: what is checked, in which order, and which rows follow. A store calls `plan`
- * inside its transaction with the facts it has read there, and writes the rows.
+ * The rules of an append, free of any store: what is checked, in which order, and which rows follow. A store calls
+ * `plan` inside its transaction with the facts it has read there, and writes the rows.
  *
- * Each command gets a verdict of its own in one pass. Order: its texts, then its id, then the stream's version, then its answer;
- * so a retry is answered even where the stream has moved on. What rests on the events of a command that is not written is not
- * written either: behind the first such command of a stream, the others were decided on a state that does not exist.
+ * Each command gets a verdict of its own in one pass. Order: its texts, then its id, then the stream's version, then
+ * its answer; so a retry is answered even where the stream has moved on. What rests on the events of a command that is
+ * not written is not written either: behind the first such command of a stream, the others were decided on a state that
+ * does not exist.
  */
 import * as EventHash from "./EventHash.ts"
 import type {
@@ -31,7 +32,10 @@ export const noHead: Head = { version: 0, position: 0, hash: EventHash.genesis }
 /** What the store knows, read in the transaction that writes. */
 export interface LogState {
   readonly head: (streamId: StreamId) => Head
-  /** What is stored under the id: a command, or that its entry is not what was stored, or that an operation has taken it. */
+  /**
+   * What is stored under the id: a command, or that its entry is not what was stored, or that an operation has taken
+   * it.
+   */
   readonly command: (commandId: string) => StoredCommand | EntryDamaged | "operation" | undefined
   readonly lastPosition: number
   /** The journal's last entry. */

@@ -54,5 +54,7 @@ export interface Behaviour<S, E extends { readonly _tag: string }, R extends Rpc
   readonly reply: Replies<Name, S, R>
 }
 
-/** The behaviour that a contract asks for, to declare one in a module of its own: `Aggregate.BehaviourOf<typeof Order>`. */
+/**
+ * The behaviour that a contract asks for, to declare one in a module of its own: `Aggregate.BehaviourOf<typeof Order>`.
+ */
 export type BehaviourOf<C extends { readonly define: (behaviour: never) => unknown }> = Parameters<C["define"]>[0]

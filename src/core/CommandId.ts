@@ -2,8 +2,8 @@
 import * as Platform from "./Platform.ts"
 
 /**
- * Longest command id, in UTF-16 code units; as long as an `Idempotency-Key` may be. Those that Daybook makes for itself begin
- * with U+0001, name the stream they come from, and may be as long as `maxOwnLength`.
+ * Longest command id, in UTF-16 code units; as long as an `Idempotency-Key` may be. Those that Daybook makes for itself
+ * begin with U+0001, name the stream they come from, and may be as long as `maxOwnLength`.
  */
 export const maxLength = 255
 export const maxOwnLength = 1_024
@@ -40,8 +40,8 @@ const writeTime = (now: number): void => {
 }
 
 /**
- * A new id: a UUID of version 7 (RFC 9562), whose first 48 bits are the milliseconds since 1970. Ids that rise with time
- * keep the inserts into the index of command ids at its end.
+ * A new id: a UUID of version 7 (RFC 9562), whose first 48 bits are the milliseconds since 1970. Ids that rise with
+ * time keep the inserts into the index of command ids at its end.
  */
 export const make = (): string => {
   if (offset === random.length) {

@@ -1,14 +1,14 @@
 /**
- * `CommandIdentity` says when two commands with one id are the same command, for every door alike: the embedded call, HTTP,
- * `import`, reactions and the cluster.
+ * `CommandIdentity` says when two commands with one id are the same command, for every door alike: the embedded call,
+ * HTTP, `import`, reactions and the cluster.
  *
- * A command is its aggregate, id and name, and the stored form of the fields that the caller supplied: neither the order of
- * fields nor a default that a later release adds is part of what was said. Where the caller has a fingerprint of its own, that
- * stands for the fields. For an id that Daybook derived from an event, the id says which command it is, and what a later
- * release puts into that command does not matter.
+ * A command is its aggregate, id and name, and the stored form of the fields that the caller supplied: neither the
+ * order of fields nor a default that a later release adds is part of what was said. Where the caller has a fingerprint
+ * of its own, that stands for the fields. For an id that Daybook derived from an event, the id says which command it
+ * is, and what a later release puts into that command does not matter.
  *
- * A stored fingerprint begins with the number of the rule that made it. One without a number was made by a release before
- * there were numbers: then the text depended on the order in which the payload's fields were declared.
+ * A stored fingerprint begins with the number of the rule that made it. One without a number was made by a release
+ * before there were numbers: then the text depended on the order in which the payload's fields were declared.
  */
 import * as CommandId from "./CommandId.ts"
 import * as Json from "./Json.ts"
@@ -33,9 +33,9 @@ export const addressOf = (aggregate: string, command: string): string =>
   `{"aggregate":${JSON.stringify(aggregate)},"command":${JSON.stringify(command)}`
 
 /**
- * The fingerprint of a command: `address` is that of its name, `said` the canonical JSON of the stored form of the fields that
- * the caller supplied, empty where there are none; `own` is the caller's fingerprint. The digest is of canonical JSON too, keys in
- * their order.
+ * The fingerprint of a command: `address` is that of its name, `said` the canonical JSON of the stored form of the
+ * fields that the caller supplied, empty where there are none; `own` is the caller's fingerprint. The digest is of
+ * canonical JSON too, keys in their order.
  */
 export const of = (address: string, id: string, commandId: string, said: string, own: string | undefined): string => {
   const addressee = `"id":${JSON.stringify(id)}`
@@ -60,8 +60,8 @@ export interface Earlier {
 }
 
 /**
- * Most fields whose orders are all tried: 5,040 digests, some milliseconds, and only for a retry of a command that was stored
- * before rule 2 with its fields in another order.
+ * Most fields whose orders are all tried: 5,040 digests, some milliseconds, and only for a retry of a command that was
+ * stored before rule 2 with its fields in another order.
  */
 export const maxPermuted = 7
 

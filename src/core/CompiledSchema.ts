@@ -328,7 +328,9 @@ export const admitsUndefined = (schema: Schema.Schema.AnyNoContext): boolean =>
     }
   })
 
-/** Whether a number of its values may come from a transformation, such as a default, and so be -0, which no text gives. */
+/**
+ * Whether a number of its values may come from a transformation, such as a default, and so be -0, which no text gives.
+ */
 export const computesNumbers = (schema: Schema.Schema.AnyNoContext): boolean =>
   SchemaParts.some(
     schema.ast,

@@ -1,7 +1,7 @@
 /**
- * `Damage` is what can be wrong with stored events, and the one place where a store's rows become the events that it gives:
- * each is checked here, before anybody chooses among them. What is damaged is never given out, and what stands before it
- * is given first, so that every reader comes as far as the log is sound.
+ * `Damage` is what can be wrong with stored events, and the one place where a store's rows become the events that it
+ * gives: each is checked here, before anybody chooses among them. What is damaged is never given out, and what stands
+ * before it is given first, so that every reader comes as far as the log is sound.
  *
  * An event's own hash shows whether it is what was appended; its link, that nothing is missing before it in its stream.
  * The one way to read without these checks is `sql/UnverifiedLog.ts`.

@@ -1,13 +1,14 @@
 /**
- * `Decisions` decides the commands of one batch, one after the other on the running state: the committed one with the events of
- * those before.
+ * `Decisions` decides the commands of one batch, one after the other on the running state: the committed one with the
+ * events of those before.
  *
  * - What a command decided is taken into the running state whole or not at all.
- * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is decided on the
- *   same state. Only where `evolve` threw it stops: what that may have left in the state is not known.
+ * - A command that throws, or whose events or answer cannot be stored, is answered by itself, and the next one is
+ *   decided on the same state. Only where `evolve` threw it stops: what that may have left in the state is not known.
  * - A decision that is an effect stands alone in its batch, so it runs on committed state, and no other command makes
  *   it run a second time.
- * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a batch.
+ * - The rest waits: behind an effect or before one, behind an `evolve` that threw, and at the size or the time of a
+ *   batch.
  *
  * Second of the five rooms of an actor; how a state is loaded is in `Recovery.ts`.
  */
@@ -110,7 +111,10 @@ export class Decisions {
     return this.decided.length > 0 && elapsed() >= this.until
   }
 
-  /** Decides what it can of the commands. Where the first one's decision is an effect it returns that, and decides nothing. */
+  /**
+   * Decides what it can of the commands. Where the first one's decision is an effect it returns that, and decides
+   * nothing.
+   */
   decide(taken: ReadonlyArray<Pending>): Effectful | undefined {
     const { decided, decider, now } = this
     for (;;) {
@@ -138,8 +142,8 @@ export class Decisions {
   }
 
   /**
-   * Runs the decision in a fiber of its own, which it may interrupt, and stages what it decided. Ends at `decideTimeout`, even
-   * where the effect does not let itself be interrupted.
+   * Runs the decision in a fiber of its own, which it may interrupt, and stages what it decided. Ends at
+   * `decideTimeout`, even where the effect does not let itself be interrupted.
    */
   run({ decision, pending }: Effectful): Effect.Effect<void> {
     const { decider, host } = this
@@ -244,7 +248,10 @@ export class Decisions {
   }
 }
 
-/** The answer to a command whose decision interrupted its fiber: a mistake of its code, and no interruption of the caller. */
+/**
+ * The answer to a command whose decision interrupted its fiber: a mistake of its code, and no interruption of the
+ * caller.
+ */
 const interrupted = Cause.die(new Error("the decision interrupted itself"))
 
 const recognizerOf = (ask: Ask): ProposedCommand["recognizes"] => {

@@ -1,4 +1,7 @@
-/** `Elapsed` is the clock for all that waits: it only goes forward, while the clock on the wall may be set back by a day. */
+/**
+ * `Elapsed` is the clock for all that waits: it only goes forward, while the clock on the wall may be set back by a
+ * day.
+ */
 import { type Clock, Effect } from "effect"
 
 /** Milliseconds since an arbitrary moment: only differences mean anything. */

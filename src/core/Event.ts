@@ -4,8 +4,8 @@
  *     const Paid = Event.make("Paid", { amount: Schema.Number })                                // version 1
  *       .next({ amount: Minor }, (v1) => ({ amount: String(Math.round(v1.amount * 100)) }))     // version 2
  *
- * An upcaster turns the stored form of one version into the stored form of the next, so that none of them changes when a
- * later version comes. It is pure. A missing field does not compile.
+ * An upcaster turns the stored form of one version into the stored form of the next, so that none of them changes when
+ * a later version comes. It is pure. A missing field does not compile.
  *
  * A type changes in five ways: `next` (another form), `renamed` (another name), `split` (it became several events), and
  * `retired` (its facts no longer matter); a field that is added is a `next` with its default.
@@ -39,7 +39,9 @@ export interface EventType<Tag extends string, A, I> extends History {
   readonly schema: Schema.Schema<A, I>
   /** Set when it is only read, and gives other events or none. */
   readonly fate: Fate | undefined
-  /** An event of the current version. Not checked here: `EventCodec.encode` checks each event once, before it is stored. */
+  /**
+   * An event of the current version. Not checked here: `EventCodec.encode` checks each event once, before it is stored.
+   */
   readonly make: (fields: Omit<A, "_tag">) => A
 }
 

@@ -3,15 +3,16 @@
  *
  * Guarantees every implementation keeps (checked by `EventStoreConformance` in `testing/Suites.ts`):
  *
- * - a command is stored whole or not at all, and each command of an append has a verdict of its own; an append to several
- *   streams is all or nothing, over all of them;
+ * - a command is stored whole or not at all, and each command of an append has a verdict of its own; an append to
+ *   several streams is all or nothing, over all of them;
  * - of two appends that expect the same version one succeeds, the other is a `VersionConflict`; so is one that expects
  *   another event at that version;
  * - a command id has one effect in the whole log: its answer is stored with its events and given again;
  * - an event that is not what was appended is never returned: the reader gets those before it, and then
  *   `StreamDamaged`;
  * - each success and each kept refusal is one entry of the journal, written with its events: see `Journal.ts`;
- * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays, as `RecordedAt.ts` says.
+ * - versions have no holes; positions increase along the log, and so does `recordedAt` or stays, as `RecordedAt.ts`
+ *   says.
  *
  * The rules of an append are in `AppendPlan.ts`, for every store alike. The memory store is `EventStoreMemory.ts`.
  */
@@ -119,7 +120,10 @@ export interface Head {
   readonly hash: string
 }
 
-/** Why a command of an append was not written, where that is its own fault or its row's. The others are judged without it. */
+/**
+ * Why a command of an append was not written, where that is its own fault or its row's. The others are judged without
+ * it.
+ */
 export type CommandRefusal = CommandIdReused | InvalidArgument | AnswerFailed | EntryDamaged | StoreUnavailable
 
 /**
@@ -129,8 +133,8 @@ export type CommandRefusal = CommandIdReused | InvalidArgument | AnswerFailed | 
  * - `StoredBefore`: an earlier append has written it. Its answer is the stored one, whatever was decided now.
  * - `Unstored`: it has nothing to store, its id was not stored before, and what it was decided on is what is stored.
  * - `Refused`: it is not written, for a reason of its own.
- * - `Dropped`: it is not written, though nothing is wrong with it. It was decided on what is not stored: on another version of
- *   the stream, or on events of a command before it that is not written now. Decide it again.
+ * - `Dropped`: it is not written, though nothing is wrong with it. It was decided on what is not stored: on another
+ *   version of the stream, or on events of a command before it that is not written now. Decide it again.
  */
 export type Verdict =
   | { readonly _tag: "Stored"; readonly command: StoredCommand }
@@ -185,7 +189,7 @@ export const storedOf = (result: AppendResult): ReadonlyArray<StoredCommand> =>
     )
   )
 
-/** Of questions that give no event. */
+/** Errors of questions that return no event. */
 export type LookupError = InvalidArgument | StoreUnavailable
 export type ReadError = LookupError | StreamDamaged
 export type RecordError = InvalidArgument | StoreUnavailable | OutcomeUnknown
@@ -202,8 +206,8 @@ export interface Operated {
 /** The place of an append that waits for its turn, for a caller that may give it up. */
 export interface QueuePlace {
   /**
-   * Set by a store in which appends wait. Takes the append out of its queue and gives whether it was in time: then nothing of it
-   * is written. Otherwise it has begun, and is done.
+   * Set by a store in which appends wait. Takes the append out of its queue and gives whether it was in time: then
+   * nothing of it is written. Otherwise it has begun, and is done.
    */
   leave?: () => boolean
 }
@@ -291,8 +295,8 @@ export interface StreamPage {
 export const maxPage = 1_000
 
 /**
- * Most data in one page, in bytes of UTF-8, of its events or of the answers of its entries: what one reader has in memory at
- * once. A page ends before the row that would exceed it; the first row comes however large it is.
+ * Most data in one page, in bytes of UTF-8, of its events or of the answers of its entries: what one reader has in
+ * memory at once. A page ends before the row that would exceed it; the first row comes however large it is.
  */
 export const maxPageBytes = 4 * 1_048_576
 
@@ -304,8 +308,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
   EventStore,
   {
     /**
-     * Appends to one stream: each command as its verdict says, in one transaction. To several streams: all of it, or nothing
-     * where anything of it cannot be written.
+     * Appends to one stream: each command as its verdict says, in one transaction. To several streams: all of it, or
+     * nothing where anything of it cannot be written.
      */
     readonly append: Append
     /**
@@ -314,20 +318,22 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
      */
     readonly record: (operation: ProposedOperation) => Effect.Effect<JournalEntry, RecordError | OperationError>
     /**
-     * Does what an operator asked for and adds the operation's entry, in one transaction: both or neither. `work` gives the
-     * entry's detail, JSON text of what was asked and what was found. Where the key has the entry of the same operation by now,
-     * gives that one and does nothing. The work writes through the ports of the store that the log is in, and waits for nothing
-     * else: everything that writes waits for it.
+     * Does what an operator asked for and adds the operation's entry, in one transaction: both or neither. `work` gives
+     * the entry's detail, JSON text of what was asked and what was found. Where the key has the entry of the same
+     * operation by now, gives that one and does nothing. The work writes through the ports of the store that the log is
+     * in, and waits for nothing else: everything that writes waits for it.
      */
     readonly operate: <E, R>(
       operation: ProposedOperation,
       work: Effect.Effect<string, E, R>
     ) => Effect.Effect<Operated, E | RecordError | OperationError, R>
-    /** One page of what operators did, and of epochs: entries of these kinds with a sequence above `after`, unverified. */
+    /**
+     * One page of what operators did, and of epochs: entries of these kinds with a sequence above `after`, unverified.
+     */
     readonly readOperations: (after: number, limit?: number) => Effect.Effect<JournalPage, LookupError>
     /**
-     * Whether a fiber with this context runs within a transaction of this store, where an append would wait for that transaction
-     * to end, and it for the append. Left out by a store whose callers have no transactions.
+     * Whether a fiber with this context runs within a transaction of this store, where an append would wait for that
+     * transaction to end, and it for the append. Left out by a store whose callers have no transactions.
      */
     readonly isWithin?: (context: Context.Context<never>) => boolean
     /** Whether it runs the statements of a command in the transaction that stores it. Default: no. */
@@ -335,15 +341,15 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     /** See `RecordedAt.ts`. In milliseconds. */
     readonly maxClockLead: number
     /**
-     * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there and a
-     * later one is, the stream is damaged.
+     * One page of a stream. Empty when there are none. Forwards it begins with `from`: where that event is not there
+     * and a later one is, the stream is damaged.
      */
     readonly readStream: (streamId: StreamId, options?: ReadStreamOptions) => Effect.Effect<EventPage, ReadError>
     /** One page of the log: events with a position above `after`, oldest first. */
     readonly readAll: (after: number, limit?: number) => Effect.Effect<EventPage, ReadError>
     /**
-     * The stream's last event; `AppendPlan.noHead` when it has none. As it is stored and not verified: to compare with what
-     * one has read, which only a stream that is the same can be.
+     * The stream's last event; `AppendPlan.noHead` when it has none. As it is stored and not verified: to compare with
+     * what one has read, which only a stream that is the same can be.
      */
     readonly head: (streamId: StreamId) => Effect.Effect<Head, LookupError>
     /**
@@ -353,18 +359,23 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     readonly vouches: (place: EventPlace) => Effect.Effect<boolean, LookupError>
     /** One page of the streams that have events, in the order of `StreamId.compare`. */
     readonly listStreams: (options?: ListStreamsOptions) => Effect.Effect<StreamPage, LookupError>
-    /** One page of the journal: entries with a sequence above `after`, in their order. Unverified: see `Journal.damage`. */
+    /**
+     * One page of the journal: entries with a sequence above `after`, in their order. Unverified: see `Journal.damage`.
+     */
     readonly readJournal: (after: number, limit?: number) => Effect.Effect<JournalPage, LookupError>
     /**
-     * The last entry of the stream, found by one seek; undefined where it has none. Where its version or its event's hash is
-     * not that of the stream's last event, events are missing at the end of the stream, or are others.
+     * The last entry of the stream, found by one seek; undefined where it has none. Where its version or its event's
+     * hash is not that of the stream's last event, events are missing at the end of the stream, or are others.
      */
     readonly lastEntry: (streamId: StreamId) => Effect.Effect<JournalEntry | undefined, LookupError>
-    /** The command with this id. Unverified: see `Journal.isIntact` and `KeptPayload.read`. Undefined where none is stored. */
+    /**
+     * The command with this id. Unverified: see `Journal.isIntact` and `KeptPayload.read`. Undefined where none is
+     * stored.
+     */
     readonly findDecided: (commandId: string) => Effect.Effect<Decided | undefined, LookupError>
     /**
-     * One page of what was decided on a stream: its entries with a sequence above `after`, in their order. `maxDecided` at most,
-     * which is the default. Unverified likewise.
+     * One page of what was decided on a stream: its entries with a sequence above `after`, in their order. `maxDecided`
+     * at most, which is the default. Unverified likewise.
      */
     readonly readDecided: (streamId: StreamId, after: number, limit?: number) => Effect.Effect<DecidedPage, LookupError>
     /**
@@ -389,8 +400,8 @@ export class EventStore extends Context.Tag("daybook/core/EventStore")<
     /** Position of the log's last event, 0 when it has none. */
     readonly lastPosition: Effect.Effect<number, LookupError>
     /**
-     * The same where the log is written through this store: it was read after it was asked for, and an event beyond it does
-     * not exist. Undefined where the store only follows a log, of whose end it may not have heard.
+     * The same where the log is written through this store: it was read after it was asked for, and an event beyond it
+     * does not exist. Undefined where the store only follows a log, of whose end it may not have heard.
      */
     readonly writtenEnd: Effect.Effect<number | undefined, LookupError>
     /**

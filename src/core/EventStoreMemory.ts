@@ -1,4 +1,7 @@
-/** The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest description of the port. */
+/**
+ * The event store in arrays and maps, gone with the process. For tests, examples, and as the shortest description of
+ * the port.
+ */
 import { Clock, Effect, Layer, PubSub, Stream } from "effect"
 import * as AppendPlan from "./AppendPlan.ts"
 import * as EventHash from "./EventHash.ts"

@@ -21,7 +21,10 @@ import type { StreamId } from "./StreamId.ts"
 
 /** Why a command cannot be decided again. */
 export type NotComputed =
-  /** Nothing of the payload is kept: the command is from before there was a place for it, was too long, or it was removed. */
+  /**
+   * Nothing of the payload is kept: the command is from before there was a place for it, was too long, or it was
+   * removed.
+   */
   | "payload-not-kept"
   | "payload-damaged"
   /** Today's code does not read it. */

@@ -11,7 +11,10 @@ import * as SchemaPath from "./SchemaPath.ts"
 import * as StoreError from "./StoreError.ts"
 import * as StoreFault from "./StoreFault.ts"
 
-/** Errors whose messages are made of ids, places and numbers of versions; that of a driver says what happened to the database. */
+/**
+ * Errors whose messages are made of ids, places and numbers of versions; that of a driver says what happened to the
+ * database.
+ */
 const discreet = [...Object.values(ActorError), ...Object.values(EventError), ...Object.values(StoreError)].filter(
   // Its message is that of its cause, whatever that is.
   (type) => type !== ActorError.RecoveryFailed

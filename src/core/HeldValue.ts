@@ -3,7 +3,8 @@
  * and no -0, since neither can be stored as text; and it is frozen, since what was decided on it may yet fail to be
  * stored.
  *
- * It looks into plain objects and lists. What else a schema may decode (dates, maps, instances of classes) is left alone.
+ * It looks into plain objects and lists. What else a schema may decode (dates, maps, instances of classes) is left
+ * alone.
  */
 import { Equal, type Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"

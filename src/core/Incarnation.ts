@@ -1,7 +1,7 @@
 /**
- * `Incarnation` is an actor's life from one start to its end: it runs what takes its time, an append or an effect, and goes on
- * when that has its result. Once it has ended, nothing of what it began is heard any more: what a store answers too late, or a
- * fiber that will not stop, changes nothing for the incarnation that follows.
+ * `Incarnation` is an actor's life from one start to its end: it runs what takes its time, an append or an effect, and
+ * goes on when that has its result. Once it has ended, nothing of what it began is heard any more: what a store answers
+ * too late, or a fiber that will not stop, changes nothing for the incarnation that follows.
  *
  * Part of the room of `Actor.ts`, which begins one thing at a time and says what follows from it.
  */
@@ -60,8 +60,8 @@ export class Incarnation {
   }
 
   /**
-   * Runs an effect in a fiber, and then goes on. Not with a handler within the effect: user code that interrupts the fiber it runs
-   * in would interrupt that too.
+   * Runs an effect in a fiber, and then goes on. Not with a handler within the effect: user code that interrupts the
+   * fiber it runs in would interrupt that too.
    */
   run(effect: Effect.Effect<void>, then: () => void): void {
     const fiber = this.host.fork(effect)
@@ -73,7 +73,9 @@ export class Incarnation {
     })
   }
 
-  /** Asks the store to append, and goes on with its answer. For how long it may take is up to whoever asks `isOverdue`. */
+  /**
+   * Asks the store to append, and goes on with its answer. For how long it may take is up to whoever asks `isOverdue`.
+   */
   append(request: AppendRequest, then: (answer: Exit.Exit<AppendResult, AppendError>) => void): void {
     this.appendSince = this.host.elapsed()
     this.host.watched.add(this.of)

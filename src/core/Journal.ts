@@ -1,13 +1,15 @@
 /**
- * The journal: one log-wide, gapless sequence of entries, each of them something that was decided. A `command` entry holds a
- * success or a kept refusal, an `operation` what an operator did, an `epoch` that the log was restored or promoted.
+ * The journal: one log-wide, gapless sequence of entries, each of them something that was decided. A `command` entry
+ * holds a success or a kept refusal, an `operation` what an operator did, an `epoch` that the log was restored or
+ * promoted.
  *
  * Guarantees:
  *
- * - sequences run from 1 without a hole, and each entry's hash covers all of it and the hash of the entry before, back to the
- *   log's own id: anyone who noted one head finds every entry up to it as it was, or sees where the log parts from it;
- * - an entry vouches for its events by the hash of the last one, which is chained to all before it in their stream, and by
- *   their number: none can be added, dropped or swapped;
+ * - sequences run from 1 without a hole, and each entry's hash covers all of it and the hash of the entry before, back
+ *   to the log's own id: anyone who noted one head finds every entry up to it as it was, or sees where the log parts
+ *   from it;
+ * - an entry vouches for its events by the hash of the last one, which is chained to all before it in their stream, and
+ *   by their number: none can be added, dropped or swapped;
  * - the rule of a hash never changes: an entry names its own.
  *
  * Events are hashed by `EventHash.ts`. What a store does with entries is in `EventStore.ts`.
@@ -19,8 +21,9 @@ import { InvalidArgument } from "./StoreError.ts"
 import type { StreamId } from "./StreamId.ts"
 
 /**
- * How an entry came to be. Both are hashed alike. One that was `migrated` from a log without a journal vouches for what was
- * found there: its time is that of the event where it ended, and where it has no events it does not know its correlation.
+ * How an entry came to be. Both are hashed alike. One that was `migrated` from a log without a journal vouches for what
+ * was found there: its time is that of the event where it ended, and where it has no events it does not know its
+ * correlation.
  */
 export const rules = { migrated: 0, decided: 1 } as const
 export type Rule = (typeof rules)[keyof typeof rules]
@@ -47,7 +50,10 @@ export interface JournalEntry {
   readonly answerVersion: number
   /** Version of the stream after it; the new epoch; 0 of an operation. */
   readonly version: number
-  /** Position of the stream's last event after it; of an entry of another kind, of the log's last event. 0 where there is none. */
+  /**
+   * Position of the stream's last event after it; of an entry of another kind, of the log's last event. 0 where there
+   * is none.
+   */
   readonly position: number
   /** Hash of the event at that position, `genesis` of `EventHash` where there is none. Stored with that event alone. */
   readonly eventHash: string
@@ -79,13 +85,13 @@ export interface LogIdentity {
 
 /** Where the log ends: what one notes down, signs, and compares. */
 export interface JournalHead extends LogIdentity {
-  /** Of the last entry; 0 without entries. */
+  /** Sequence of the last entry; 0 without entries. */
   readonly sequence: number
-  /** Of the log's last event; 0 without events. */
+  /** Position of the log's last event; 0 without events. */
   readonly position: number
-  /** Of the last entry; `genesis` of the log without entries. */
+  /** Hash of the last entry; `genesis` of the log without entries. */
   readonly hash: string
-  /** Of the last entry, in milliseconds; 0 without entries. */
+  /** Time of the last entry, in milliseconds; 0 without entries. */
   readonly recordedAt: number
 }
 
@@ -122,9 +128,9 @@ const context = (entry: Omit<JournalEntry, "hash">): string => {
 }
 
 /**
- * SHA-256, as 64 hexadecimal digits, of the entry's fields in a fixed order: texts as above, numbers in decimal digits and a
- * semicolon. Read from the left, the end of each field is known before its content is looked at, so that no text can pass for
- * the border of two fields, whatever it holds: two different entries never give the same input.
+ * SHA-256, as 64 hexadecimal digits, of the entry's fields in a fixed order: texts as above, numbers in decimal digits
+ * and a semicolon. Read from the left, the end of each field is known before its content is looked at, so that no text
+ * can pass for the border of two fields, whatever it holds: two different entries never give the same input.
  */
 export const compute = (entry: Omit<JournalEntry, "hash">): string => {
   const { answer, answerVersion, command, commandId, eventHash, events, fingerprint, kind } = entry
@@ -141,8 +147,8 @@ export const compute = (entry: Omit<JournalEntry, "hash">): string => {
 export const isIntact = (entry: JournalEntry): boolean => compute(entry) === entry.hash
 
 /**
- * Whether the entry shows that an event stands at this place, whatever its row says now: it is whole itself, and one of its
- * events is of that stream and version. Only its last one has a position that the entry knows.
+ * Whether the entry shows that an event stands at this place, whatever its row says now: it is whole itself, and one of
+ * its events is of that stream and version. Only its last one has a position that the entry knows.
  */
 export const vouchesFor = (
   entry: JournalEntry,

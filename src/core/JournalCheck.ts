@@ -12,10 +12,10 @@ import * as RecordedAt from "./RecordedAt.ts"
 import type { StoredEvent } from "./StoredEvent.ts"
 
 export interface Problem {
-  /** Of the journal itself `journal`, of what names the log `log`. */
+  /** `journal` for the journal itself, `log` for what names the log. */
   readonly streamId: string
   readonly version: number
-  /** Of the entry, where it is about one. */
+  /** Sequence of the entry, where it is about one. */
   readonly sequence: number | null
   readonly problem: string
 }
@@ -29,7 +29,7 @@ export interface Options<E, R> {
   /** Called before its events. */
   readonly onEntry?: (entry: Journal.JournalEntry) => void
   readonly found: (problem: Problem) => void
-  /** Of the store: see `RecordedAt.ts`. */
+  /** The store's bound: see `RecordedAt.ts`. */
   readonly maxClockLead: number
   /** A head that was noted before. */
   readonly against?: Journal.JournalHead | undefined

@@ -34,8 +34,9 @@ const ofClass = (value: object): string => {
 }
 
 /**
- * The first place where a value would not come back as it went in (NaN becomes null, undefined in a list too, a Date changes,
- * a bigint throws), or undefined when all would. -0 comes back as 0, and a key whose value is undefined not at all.
+ * The first place where a value would not come back as it went in (NaN becomes null, undefined in a list too, a Date
+ * changes, a bigint throws), or undefined when all would. -0 comes back as 0, and a key whose value is undefined not at
+ * all.
  */
 export const misfit = (value: unknown, path = "", depth = 0): Misfit | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined

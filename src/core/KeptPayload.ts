@@ -1,7 +1,7 @@
 /**
- * `KeptPayload` is what is kept of a command's payload beside its entry in the journal: its stored form, as JSON text, with the
- * version of that form. The entry vouches for the text by its digest and stays when the text is removed, so that personal data
- * need not be kept for as long as the log; a digest of little data can be guessed.
+ * `KeptPayload` is what is kept of a command's payload beside its entry in the journal: its stored form, as JSON text,
+ * with the version of that form. The entry vouches for the text by its digest and stays when the text is removed, so
+ * that personal data need not be kept for as long as the log; a digest of little data can be guessed.
  *
  * To find out later why a command was refused, or what it would do now, it is decided again from this payload: see
  * `ExplainCommand.ts`, `WhatIf.ts`.
@@ -19,8 +19,8 @@ export interface Row {
 }
 
 /**
- * Longest stored form that is kept, in UTF-16 code units. A transaction holds the commands of many actors, and what is kept of
- * them is not part of what it counts: one of 1,000 commands writes at most 1,000 times 16 KiB more.
+ * Longest stored form that is kept, in UTF-16 code units. A transaction holds the commands of many actors, and what is
+ * kept of them is not part of what it counts: one of 1,000 commands writes at most 1,000 times 16 KiB more.
  */
 export const maxLength = 16_384
 

@@ -25,8 +25,8 @@ export type Relation<L> = readonly [
 export const day = 24 * 3_600_000
 
 /**
- * Most rows, and most characters of data, that a SQL store writes in one transaction: bounds how long a commit holds the process.
- * One append is never split.
+ * Most rows, and most characters of data, that a SQL store writes in one transaction: bounds how long a commit holds
+ * the process. One append is never split.
  */
 export const group = { rows: 4_000, characters: 8 * 1_048_576 }
 
@@ -63,7 +63,10 @@ const checkRelation = <L extends object>(limits: L, [lesser, how, greater, other
   )
 }
 
-/** The defaults with some limits changed. Throws `InvalidLimit` when one is outside its range, or two contradict each other. */
+/**
+ * The defaults with some limits changed. Throws `InvalidLimit` when one is outside its range, or two contradict each
+ * other.
+ */
 export const change = <L extends object>(
   defaults: L,
   ranges: Ranges<L>,

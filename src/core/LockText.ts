@@ -20,7 +20,7 @@ const inline = (value: unknown): string => {
 
 const layout = (value: unknown, indent: string, before: number): string => {
   const line = inline(value)
-  // Of several objects each has a line of its own.
+  // Where there are several objects, each has its own line.
   const isSplit = Array.isArray(value) && value.length > 1 && value.every(isCompound)
   if (!isCompound(value) || line.length < 3 || (!isSplit && before + line.length <= width)) return line
   const deeper = `${indent}  `

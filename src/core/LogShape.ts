@@ -1,7 +1,8 @@
 /**
- * `LogShape` says what a log is made of: events by aggregate, type and version of their schema, how it grew day by day, its longest
- * streams and its largest events, and how far snapshots are behind. One pass, page by page, so that a service goes on beside it;
- * what is kept of a page are sums, and the data of no event is read. It verifies nothing: `verify` does.
+ * `LogShape` says what a log is made of: events by aggregate, type and version of their schema, how it grew day by day,
+ * its longest streams and its largest events, and how far snapshots are behind. One pass, page by page, so that a
+ * service goes on beside it; what is kept of a page are sums, and the data of no event is read. It verifies nothing:
+ * `verify` does.
  */
 import { Effect } from "effect"
 import * as EventLoop from "./EventLoop.ts"
@@ -9,14 +10,14 @@ import { EventStore, type LookupError } from "./EventStore.ts"
 
 /** A sum over events that have all this in common. */
 export interface Group {
-  /** Of the stream, before its first hyphen. */
+  /** The stream's name before its first hyphen. */
   readonly prefix: string
   readonly type: string
   readonly schemaVersion: number
   /** In UTC, counted from 1970-01-01. */
   readonly day: number
   readonly events: number
-  /** Of their data, in UTF-8. */
+  /** Bytes of their data, in UTF-8. */
   readonly bytes: number
 }
 

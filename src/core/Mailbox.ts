@@ -1,10 +1,11 @@
 /**
- * `Mailbox` holds what an actor accepted and has not answered: the commands that wait, the batch that is in flight, and the
- * readers of its state.
+ * `Mailbox` holds what an actor accepted and has not answered: the commands that wait, the batch that is in flight, and
+ * the readers of its state.
  *
  * - Commands leave in the order in which they came; those that are decided again go before those that came later.
  * - Nothing is in two of its places at once, so each command is answered once.
- * - One id is one command: a second one with the id of one that waits or is in flight joins it, and never stands beside it.
+ * - One id is one command: a second one with the id of one that waits or is in flight joins it, and never stands beside
+ *   it.
  *
  * First of the five rooms of an actor; what becomes of a batch is decided in `Decisions.ts`.
  */

@@ -1,6 +1,6 @@
 /**
- * `Metadata` is what an application wants noted with each command beside its payload: a small record of its own, such as tenant
- * and channel, that it declares once:
+ * `Metadata` is what an application wants noted with each command beside its payload: a small record of its own, such
+ * as tenant and channel, that it declares once:
  *
  *     const Noted = Metadata.make(Schema.Struct({ tenant: Schema.String, channel: Schema.Literal("web", "pump") }))
  *     yield* tanks("north").Fill({ litres: 40 }).pipe(Noted.provide({ tenant: "acme", channel: "pump" }))

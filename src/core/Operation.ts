@@ -1,11 +1,12 @@
 /**
- * `Operation` is the one door for what operators do: the work and its entry in the journal, in one transaction, with who did it,
- * why, and a key under which it is done once. It also reads what was done.
+ * `Operation` is the one door for what operators do: the work and its entry in the journal, in one transaction, with
+ * who did it, why, and a key under which it is done once. It also reads what was done.
  *
  * Guarantees, by those of `EventStore.operate`:
  *
  * - there is no work without its entry, and no entry without its work;
- * - the same operation under the same key is done once, however often and by however many it is sent: the others get its entry;
+ * - the same operation under the same key is done once, however often and by however many it is sent: the others get
+ *   its entry;
  * - a key that was used for anything else is `CommandIdReused`.
  */
 import { Effect, Either } from "effect"
@@ -65,8 +66,8 @@ const toDone = (entry: Journal.JournalEntry, replayed: boolean): Done => {
 }
 
 /**
- * Does the work and records it, in one transaction. `asked` is what makes it this operation, `work` gives what the entry tells
- * beside it. The work writes through the ports of the same store and waits for nothing else.
+ * Does the work and records it, in one transaction. `asked` is what makes it this operation, `work` gives what the
+ * entry tells beside it. The work writes through the ports of the same store and waits for nothing else.
  */
 export const run = <E, R>(
   name: string,
@@ -106,8 +107,8 @@ export const page = (after: number, limit: number): Effect.Effect<Page, LookupEr
 const searched = 1_000
 
 /**
- * Follows the operations of this name: each time it is asked, it gives the newest there is by then, and null where there is none. It reads what
- * came since it was asked last; an entry that is not what was stored is passed over.
+ * Follows the operations of this name: each time it is asked, it gives the newest there is by then, and null where
+ * there is none. It reads what came since it was asked last; an entry that is not what was stored is passed over.
  */
 export const newest = (name: string): Effect.Effect<Effect.Effect<Done | null, LookupError>, never, EventStore> =>
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /**
- * `Page` is what every store does alike where it gives a part of something long: it checks the bounds, reads one more than
- * was asked for, and says by that one whether there is more. A full page alone does not say it. A page is bounded in bytes
- * too, so that a reader's memory depends on neither how many rows there are nor how large they are.
+ * `Page` is what every store does alike where it gives a part of something long: it checks the bounds, reads one more
+ * than was asked for, and says by that one whether there is more. A full page alone does not say it. A page is bounded
+ * in bytes too, so that a reader's memory depends on neither how many rows there are nor how large they are.
  */
 import { Either } from "effect"
 import { type ListStreamsOptions, maxPage, maxPageBytes, type ReadStreamOptions } from "./EventStore.ts"
@@ -25,7 +25,9 @@ export const fitting = (count: number, sizeOf: (index: number) => number): numbe
   return count
 }
 
-/** The same for texts in memory. Most pages need not be measured: no character takes more than 3 bytes for a code unit. */
+/**
+ * The same for texts in memory. Most pages need not be measured: no character takes more than 3 bytes for a code unit.
+ */
 export const fittingTexts = (count: number, textOf: (index: number) => string | null): number => {
   let units = 0
   for (let index = 0; index < count; index++) units += textOf(index)?.length ?? 0

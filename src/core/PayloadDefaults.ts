@@ -1,6 +1,7 @@
 /**
- * `PayloadDefaults` fills in the fields of a payload that the schema's own constructor does, and takes them out of the stored form
- * again: what a caller did not say is not part of what the command is. It loads nothing that a browser has not.
+ * `PayloadDefaults` fills in the fields of a payload that the schema's own constructor does, and takes them out of the
+ * stored form again: what a caller did not say is not part of what the command is. It loads nothing that a browser has
+ * not.
  */
 import { Schema } from "effect"
 import * as Json from "./Json.ts"

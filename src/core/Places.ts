@@ -6,7 +6,8 @@
  * leave. So reading many ids, known or not, does not cost working actors their places. Where all places are taken, a
  * few guests run without one and leave once they have answered; a guest whose stream has no event always does.
  *
- * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two lives.
+ * An actor leaves only while nothing waits for it, in one step without a pause, so no command is lost between two
+ * lives.
  */
 import type { Actor } from "./Actor.ts"
 import type { ActorLimits } from "./ActorConfig.ts"

@@ -1,6 +1,6 @@
 /**
- * `Reading` is a figure that is read when somebody asks for it, beside those that are counted as things happen. Whatever holds one
- * (a database, a cluster, the process) gives a `Source` of them; `http/Figures.ts` asks the sources.
+ * `Reading` is a figure that is read when somebody asks for it, beside those that are counted as things happen.
+ * Whatever holds one (a database, a cluster, the process) gives a `Source` of them; `http/Figures.ts` asks the sources.
  */
 import type { Effect } from "effect"
 

@@ -4,8 +4,8 @@
  * ahead would hold all later entries to that time until the clock reaches it. So after an entry that is further ahead
  * of the clock than a bound (`maxClockLead`), entries have the clock's time again.
  *
- * The journal shows such an entry by the next one, whose time is earlier by more than the bound. It is reported where it is
- * noticed, `verify` notes it, and time travel dates its events as the event before them.
+ * The journal shows such an entry by the next one, whose time is earlier by more than the bound. It is reported where
+ * it is noticed, `verify` notes it, and time travel dates its events as the event before them.
  */
 import { Duration, Effect, LogLevel } from "effect"
 import * as ActorMetrics from "./ActorMetrics.ts"
@@ -53,8 +53,8 @@ export const isBefore = (recordedAt: number, last: number, maxClockLead: number)
 const reportInterval = 60_000
 
 /**
- * Reports the journal's last entry where another one follows it by a clock that it was ahead of: each such entry in the metric,
- * in the log no more than one a minute.
+ * Reports the journal's last entry where another one follows it by a clock that it was ahead of: each such entry in the
+ * metric, in the log no more than one a minute.
  */
 export const reporter = (maxClockLead: number) => {
   let lastAt = Number.NEGATIVE_INFINITY

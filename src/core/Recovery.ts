@@ -1,10 +1,11 @@
 /**
- * `Recovery` loads the state of one actor, catches up with other writers, and has snapshots saved so that the next load is short.
+ * `Recovery` loads the state of one actor, catches up with other writers, and has snapshots saved so that the next load
+ * is short.
  *
  * - It ends: with the state, or at its deadline, even where the store does not answer. A stream that makes progress,
  *   page by page, is loaded however long that takes (`Loading.ts`).
- * - After failures in a row it waits before the next attempt; meanwhile commands are refused with the last failure. What was
- *   read before a fault of the store is kept, and the next attempt goes on from there.
+ * - After failures in a row it waits before the next attempt; meanwhile commands are refused with the last failure.
+ *   What was read before a fault of the store is kept, and the next attempt goes on from there.
  *
  * Third of the five rooms of an actor; how its commands get their answers is in `Answers.ts`.
  */
@@ -113,8 +114,8 @@ export class Recovery {
   }
 
   /**
-   * The state with what another writer has stored since, after a wait that grows with the tries: two writers that met once shall
-   * not meet again. Undefined where it cannot be had so, and all is to be recovered.
+   * The state with what another writer has stored since, after a wait that grows with the tries: two writers that
+   * collided once should not meet again. Undefined where it cannot be had so, and all is to be recovered.
    */
   afterConflict(
     committed: Committed<unknown> | undefined,

@@ -10,7 +10,10 @@
 import { Effect } from "effect"
 import { setImmediate } from "./Platform.ts"
 
-/** Milliseconds in one turn of the event loop in which pages are begun, and the most of them: small ones leave much behind. */
+/**
+ * Milliseconds in one turn of the event loop in which pages are begun, and the most of them: small ones leave much
+ * behind.
+ */
 const slice = 5
 const mostInTurn = 64
 /** Pages of a recovery that count as its first. */
@@ -29,7 +32,10 @@ export class RecoveryQueue {
   /** When this turn of the event loop began, as far as it is known, and the pages begun in it. */
   private began = 0
   private begun = 0
-  /** Whether the last page of this turn has not ended: a store that answers later lets the next one begin in the next turn. */
+  /**
+   * Whether the last page of this turn has not ended: a store that answers later lets the next one begin in the next
+   * turn.
+   */
   private isReading = false
   /** Whether the next turn is waited for. */
   private isArmed = false

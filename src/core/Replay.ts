@@ -134,8 +134,8 @@ const toLastEntry = Effect.fnUntraced(function* <S, E extends Tagged>(
 })
 
 /**
- * Version of the stream's last event, 0 where it has none, once the journal says the same: for code that reads a stream to its
- * end without a recovery.
+ * Version of the stream's last event, 0 where it has none, once the journal says the same: for code that reads a stream
+ * to its end without a recovery.
  */
 export const endOf = Effect.fnUntraced(function* (
   store: EventStore["Type"],

@@ -23,7 +23,10 @@ export interface SnapshotQueue {
   readonly flush: Effect.Effect<void>
 }
 
-/** Streams in one write, and characters of their states after which it takes no further one: the writer is shared with commands. */
+/**
+ * Streams in one write, and characters of their states after which it takes no further one: the writer is shared with
+ * commands.
+ */
 const maxWrite = 64
 const maxWriteCharacters = 1_048_576
 

@@ -1,6 +1,6 @@
 /**
- * `Staging` takes what a command decided into the running state, before anything is stored: each event as every reader will
- * find it, and the state as a recovery would give it. Actors and `AggregateSpec` run it alike.
+ * `Staging` takes what a command decided into the running state, before anything is stored: each event as every reader
+ * will find it, and the state as a recovery would give it. Actors and `AggregateSpec` run it alike.
  */
 import { Either } from "effect"
 import * as ActorConfig from "./ActorConfig.ts"
@@ -13,7 +13,7 @@ import * as StoredText from "./StoredText.ts"
 
 export interface Staged<S> {
   readonly events: ReadonlyArray<EncodedEvent>
-  /** Of their data, in UTF-16 code units. */
+  /** Length of their data, in UTF-16 code units. */
   readonly characters: number
   /** The state after them, frozen. */
   readonly state: S
@@ -22,8 +22,8 @@ export interface Staged<S> {
 export type CommandLimits = Pick<ActorConfig.ActorLimits, "maxCommandCharacters" | "maxCommandEvents">
 
 /**
- * All of the events or none. Throws where `evolve` does. `state` is frozen; see `HeldValue.freeze`. What is too much for one
- * command is refused before it is worked through, since until the last event nothing else runs.
+ * All of the events or none. Throws where `evolve` does. `state` is frozen; see `HeldValue.freeze`. What is too much
+ * for one command is refused before it is worked through, since until the last event nothing else runs.
  */
 export const stage = <S, E extends { readonly _tag: string }>(
   definition: Definition<S, E>,

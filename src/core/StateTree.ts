@@ -1,6 +1,6 @@
 /**
- * `StateTree` compares two values of JSON, such as two states in their stored form, and says where they differ: by path, with what
- * was there before and after. Numbers, and texts that are decimal numbers, are subtracted exactly.
+ * `StateTree` compares two values of JSON, such as two states in their stored form, and says where they differ: by
+ * path, with what was there before and after. Numbers, and texts that are decimal numbers, are subtracted exactly.
  */
 import * as Json from "./Json.ts"
 
@@ -27,7 +27,10 @@ const keysOf = (value: unknown): ReadonlyArray<string> | undefined =>
 const at = (value: unknown, key: string): unknown =>
   Object.hasOwn(value as object, key) ? (value as Record<string, unknown>)[key] : undefined
 
-/** Where the second value differs from the first, in the order of its fields; a part that is new or gone is one difference. */
+/**
+ * Where the second value differs from the first, in the order of its fields; a part that is new or gone is one
+ * difference.
+ */
 export const compare = (before: unknown, after: unknown, most = maxChanges): Changes => {
   const changes: Array<Change> = []
   let found = 0

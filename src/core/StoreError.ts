@@ -21,7 +21,10 @@ export class VersionConflict extends Schema.TaggedError<VersionConflict>()("Vers
   }
 }
 
-/** The command id was stored before with another body or for another stream. Nothing was written: send the new command under an id of its own. */
+/**
+ * The command id was stored before with another body or for another stream. Nothing was written: send the new command
+ * under an id of its own.
+ */
 export class CommandIdReused extends Schema.TaggedError<CommandIdReused>()("CommandIdReused", {
   commandId: Schema.String
 }) {
@@ -69,8 +72,8 @@ export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDa
 }
 
 /**
- * A defect: the caller asked, within a transaction of the store, for what waits for that transaction to end. Nothing was
- * written. Ask before the transaction or after it; what must be decided together belongs in one command.
+ * A defect: the caller asked, within a transaction of the store, for what waits for that transaction to end. Nothing
+ * was written. Ask before the transaction or after it; what must be decided together belongs in one command.
  */
 export class WithinTransaction extends Schema.TaggedError<WithinTransaction>()("WithinTransaction", {
   asked: Schema.Literal("an aggregate", "the writer")
@@ -91,8 +94,8 @@ export class AnswerFailed extends Schema.TaggedError<AnswerFailed>()("AnswerFail
 }
 
 /**
- * The answer that is kept under the command id is not what was stored: its entry in the journal does not match its hash.
- * Nothing was written, and the answer is not given: restore the log from a backup.
+ * The answer that is kept under the command id is not what was stored: its entry in the journal does not match its
+ * hash. Nothing was written, and the answer is not given: restore the log from a backup.
  */
 export class EntryDamaged extends Schema.TaggedError<EntryDamaged>()("EntryDamaged", {
   sequence: Schema.Int,

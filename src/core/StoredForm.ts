@@ -1,15 +1,15 @@
 /**
- * `StoredForm` is a schema with every version of its stored form that ever was. Events are made of it (`Event.ts`), and so
- * are the payload, the success and the kept errors of a command:
+ * `StoredForm` is a schema with every version of its stored form that ever was. Events are made of it (`Event.ts`), and
+ * so are the payload, the success and the kept errors of a command:
  *
  *     const Receipt = StoredForm.make({ litres: Schema.Number })                                      // version 1
  *       .next({ litres: Schema.Number, unit: Schema.String }, (v1) => ({ ...v1, unit: "l" }))         // version 2
  *
  *     Rpc.make("Fill", { payload: { litres: Schema.Number }, success: Receipt })
  *
- * It is an ordinary schema, that of the last version, wherever a schema is taken. An upcaster turns the stored form of one
- * version into the stored form of the next, so that none of them changes when a later version comes. It is pure. A field
- * that it leaves out does not compile. A schema without `StoredForm` is its own version 1.
+ * It is an ordinary schema, that of the last version, wherever a schema is taken. An upcaster turns the stored form of
+ * one version into the stored form of the next, so that none of them changes when a later version comes. It is pure. A
+ * field that it leaves out does not compile. A schema without `StoredForm` is its own version 1.
  */
 import { Either, type ParseResult, Schema, SchemaAST } from "effect"
 import * as Json from "./Json.ts"

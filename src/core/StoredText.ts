@@ -21,8 +21,8 @@ export const maxCommandBytes = 4 * 1_048_576
 export const maxMetadataBytes = 1_024
 
 /**
- * Longest id of a command, event type, command name, fingerprint, correlation id, causation id, traceparent or principal: in UTF-16 code
- * units, and in bytes of UTF-8. PostgreSQL takes no more than 2,704 bytes into an index.
+ * Longest id of a command, event type, command name, fingerprint, correlation id, causation id, traceparent or
+ * principal: in UTF-16 code units, and in bytes of UTF-8. PostgreSQL takes no more than 2,704 bytes into an index.
  */
 export const maxLength = 1_024
 export const maxBytes = 2_048

@@ -3,7 +3,8 @@
  * as it reads from that text, so that nothing acts on anything that the log does not hold: no `undefined`, no -0,
  * nothing that its schema changes on the way.
  *
- * What would not read back (NaN, a bigint or a Date where the schema has no text for it) is refused before it is stored.
+ * What would not read back (NaN, a bigint or a Date where the schema has no text for it) is refused before it is
+ * stored.
  */
 import { Either, type ParseResult, type Schema } from "effect"
 import * as CompiledSchema from "./CompiledSchema.ts"
@@ -32,7 +33,10 @@ export interface Options {
   readonly refuseExcess?: boolean
   /** Whether the text is the same for values that differ only in the order of keys; see `Json.canonical`. */
   readonly isCanonical?: boolean
-  /** Most characters of a text within the value: a longer one is refused before the whole is written. Default: any number. */
+  /**
+   * Most characters of a text within the value: a longer one is refused before the whole is written. Default: any
+   * number.
+   */
   readonly maxLength?: number
 }
 

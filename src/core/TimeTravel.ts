@@ -82,8 +82,9 @@ const timeBefore = Effect.fnUntraced(function* (
 })
 
 /**
- * The last version up to a time; 0 before the first. Times never decrease along a stream, so a search by halves finds it. An
- * event that was ahead of the clock counts as recorded with the event before it in the log, and the search goes on behind it.
+ * The last version up to a time; 0 before the first. Times never decrease along a stream, so a search by halves finds
+ * it. An event that was ahead of the clock counts as recorded with the event before it in the log, and the search goes
+ * on behind it.
  */
 const versionAt = Effect.fnUntraced(function* (
   store: EventStore["Type"],
@@ -113,8 +114,9 @@ const versionAt = Effect.fnUntraced(function* (
 })
 
 /**
- * The state at that version or time, from the nearest snapshot before it and the events after that. The initial state with
- * version 0 where the time is before the first event. Fails with `NoSuchVersion` when the stream has not come so far.
+ * The state at that version or time, from the nearest snapshot before it and the events after that. The initial state
+ * with version 0 where the time is before the first event. Fails with `NoSuchVersion` when the stream has not come so
+ * far.
  */
 export const stateAt = <S, E extends { readonly _tag: string }>(
   definition: Definition<S, E>,

@@ -1,7 +1,8 @@
 /**
- * `Traces` are the spans of a command: the command itself, where it was sent; the commit of the group that it was in, which is linked
- * to each command of it; and what a reaction sends because of its events. Batches of a projection have a root of their own. A collector sees one trace, from the request of a client to the last
- * of them. Where nothing collects, there is no span and no cost: `Traced` says whether something does.
+ * `Traces` are the spans of a command: the command itself, where it was sent; the commit of the group that it was in,
+ * which is linked to each command of it; and what a reaction sends because of its events. Batches of a projection have
+ * a root of their own. A collector sees one trace, from the request of a client to the last of them. Where nothing
+ * collects, there is no span and no cost: `Traced` says whether something does.
  */
 import { Context, Effect, Exit, Tracer } from "effect"
 import * as Elapsed from "./Elapsed.ts"

@@ -17,7 +17,9 @@ export interface Turn {
 /** Rounds of turns before the event loop has one: a store in memory answers within the same one. */
 const mostRounds = 64
 
-/** Milliseconds of one round, or as long as its last turn takes: then the event loop has its own, and the rest follow. */
+/**
+ * Milliseconds of one round, or as long as its last turn takes: then the event loop has its own, and the rest follow.
+ */
 const mostMillis = 50
 
 export class Turns {

@@ -1,4 +1,6 @@
-/** `UtcTimeText` is how callers write a time, over HTTP and on the command line: RFC 3339 in UTC, and one that exists. */
+/**
+ * `UtcTimeText` is how callers write a time, over HTTP and on the command line: RFC 3339 in UTC, and one that exists.
+ */
 
 /** What is expected of a text that is none. */
 export const expected = "a time of RFC 3339 in UTC, such as 2026-01-31T12:00:00Z"

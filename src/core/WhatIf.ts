@@ -38,7 +38,7 @@ export const Edits = Schema.Struct({
       Schema.Struct({
         after: Schema.NonNegativeInt,
         type: Schema.NonEmptyString,
-        /** Of the data's form. Default: 1. */
+        /** Version of the data's form. Default: 1. */
         schemaVersion: Schema.optionalWith(Version, { default: () => 1 }),
         data: Data
       })

@@ -2,8 +2,8 @@
  * What a request needs a token for: `read`, `write` or `admin`. Without tokens the service trusts anyone who reaches
  * it.
  *
- * A token may be for some aggregates alone. Then it reaches only what an endpoint says that it is about, by `About`: an endpoint that
- * says nothing is not for such a token.
+ * A token may be for some aggregates alone. Then it reaches only what an endpoint says that it is about, by `About`: an
+ * endpoint that says nothing is not for such a token.
  */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"

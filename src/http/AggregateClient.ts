@@ -22,7 +22,7 @@ import * as Published from "../projection/Published.ts"
 import * as EntityTag from "./EntityTag.ts"
 
 export interface Options {
-  /** Of the service, such as `https://tanks.example.org`. */
+  /** The service's URL, such as `https://tanks.example.org`. */
   readonly baseUrl: string
   /** Its bearer token. Default: none. */
   readonly token?: string
@@ -41,7 +41,7 @@ export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestF
   retryAfter: Schema.NullOr(Schema.Number),
   /** The same as in the service's log. */
   correlationId: Schema.NullOr(Schema.String),
-  /** Of a command: send it again with this id. */
+  /** The id of the command: send it again with this id. */
   commandId: Schema.NullOr(Schema.String)
 }) {
   override get message() {
@@ -94,7 +94,7 @@ export interface EventView {
   readonly correlationId: string
   readonly recordedAt: string
   readonly hash: string
-  /** Of its entry in the journal. Not from a service of a release before these two. */
+  /** From its entry in the journal. A service of a release before these two does not send them. */
   readonly sequence?: number
   /** Who sent its command; null where none is named. */
   readonly principal?: string | null

@@ -1,4 +1,7 @@
-/** The answers to requests about aggregates by their names: commands that the application made public, states and events. */
+/**
+ * The answers to requests about aggregates by their names: commands that the application made public, states and
+ * events.
+ */
 
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"

@@ -240,7 +240,7 @@ const groupOf = (aggregate: Published): HttpApiGroup.HttpApiGroup.AnyWithProps =
   return group
 }
 
-/** Of a command that answers nothing of its own. */
+/** For a command without an answer of its own. */
 const answered = Schema.Struct({ version: Schema.Int, position: Schema.Int, commandId: Schema.String })
 
 /** The contract with the routes of each aggregate by name, in place of those of any: what the document shows. */

@@ -1,4 +1,7 @@
-/** `ApiParts` is what endpoints of any contract are made of: parameters, header fields, and the problems that all requests share. */
+/**
+ * `ApiParts` is what endpoints of any contract are made of: parameters, header fields, and the problems that all
+ * requests share.
+ */
 import { Context, Schema } from "effect"
 import * as UtcTimeText from "../core/UtcTimeText.ts"
 import * as Problem from "./Problem.ts"
@@ -38,7 +41,9 @@ export const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x20-\x7e]{1,255}$/, { message: () => "is 1 to 255 printable ASCII characters" })
 ).annotations({ description: "The command's id: the same request with the same key has one effect and one answer." })
 
-/** `"7"` or `"7.2"`: the version of what it is about, as `ETag` has it. What stands behind the point is not compared. */
+/**
+ * `"7"` or `"7.2"`: the version of what it is about, as `ETag` has it. What stands behind the point is not compared.
+ */
 export const VersionTag = Schema.transform(
   Schema.String.pipe(
     Schema.pattern(/^"(?:0|[1-9]\d{0,14})(?:\.[A-Za-z0-9_-]{1,64})?"$/, {
@@ -52,7 +57,10 @@ export const VersionTag = Schema.transform(
 export const keyed = Schema.Struct({ "idempotency-key": optional(IdempotencyKey) })
 export const keyedAndMatched = Schema.Struct({ ...keyed.fields, "if-match": optional(VersionTag) })
 
-/** An id that can stand in a URL, where `.` and `..` are steps. Not a rule of the domain: an earlier release may have stored one. */
+/**
+ * An id that can stand in a URL, where `.` and `..` are steps. Not a rule of the domain: an earlier release may have
+ * stored one.
+ */
 export const inPath = <A extends string, I, R>(schema: Schema.Schema<A, I, R>) =>
   schema.pipe(
     Schema.filter((id) => id !== "." && id !== "..", {
@@ -62,9 +70,9 @@ export const inPath = <A extends string, I, R>(schema: Schema.Schema<A, I, R>) =
   )
 
 /**
- * Which header fields an endpoint's answers have, for the document: those of a command's answer, those of an operator's request
- * (a command's without a version), `Location` of what was made, `ETag` of what was read. `HttpApi` has no place for them. An
- * annotation of the endpoint.
+ * Which header fields an endpoint's answers have, for the document: those of a command's answer, those of an operator's
+ * request (a command's without a version), `Location` of what was made, `ETag` of what was read. `HttpApi` has no place
+ * for them. An annotation of the endpoint.
  */
 export class AnswerFields extends Context.Reference<AnswerFields>()("daybook/http/AnswerFields", {
   defaultValue: (): ReadonlyArray<"command" | "operation" | "location" | "etag"> => []

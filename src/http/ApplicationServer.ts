@@ -1,6 +1,6 @@
 /**
- * `ApplicationServer` serves an application: its own API, and the log, the feed, projections, health and metrics that every
- * service has, behind one boundary on a port.
+ * `ApplicationServer` serves an application: its own API, and the log, the feed, projections, health and metrics that
+ * every service has, behind one boundary on a port.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -41,8 +41,8 @@ export interface Options extends NodeServer.Address {
   /** Nothing is changed for anybody, whatever the token. Default: what tokens allow. */
   readonly readOnly?: boolean
   /**
-   * What sign-ins are sealed with, `SignIns.keyBytes` long: the same for all nodes that one browser may meet. Default: one of the
-   * process, so that its end is theirs.
+   * What sign-ins are sealed with, `SignIns.keyBytes` long: the same for all nodes that one browser may meet. Default:
+   * one of the process, so that its end is theirs.
    */
   readonly sessionKey?: Uint8Array
 }
@@ -54,8 +54,8 @@ const findBy = (tokens: Options["tokens"]): Tokens.Find | null =>
 type OwnHandlers<P> = Layer.Layer<never, never, P | Runtime | SnapshotStore | Projections | Provided>
 
 /**
- * Serves while its scope is open, with the services that the application's layer provides. When it closes, no new request is
- * taken and the accepted ones are answered.
+ * Serves while its scope is open, with the services that the application's layer provides. When it closes, no new
+ * request is taken and the accepted ones are answered.
  */
 export const layer = <P>(
   app: Application<P>,

@@ -1,8 +1,9 @@
 /**
- * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever went
- * wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log under the
- * correlation id that the client got. Each request is a line of the access log. Every reply of a command has a position, and what the
- * client has already is 304. Each answer has the headers that keep browsers from making more of it than it is.
+ * `Boundary` is the one middleware around every request. It finds the route, gives a command its id, and turns whatever
+ * went wrong, declared or not, into one `Problem` with its headers; what is the service's own fault it puts in the log
+ * under the correlation id that the client got. Each request is a line of the access log. Every reply of a command has
+ * a position, and what the client has already is 304. Each answer has the headers that keep browsers from making more
+ * of it than it is.
  */
 
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -130,7 +131,9 @@ const makeTelling = Effect.gen(function* () {
 
 type App = HttpApp.Default<never, HttpRouter.HttpRouter.Provided>
 
-/** Whether a tag of the client's stands for this one. Its answer is compared and not its bytes, so a weak tag does too. */
+/**
+ * Whether a tag of the client's stands for this one. Its answer is compared and not its bytes, so a weak tag does too.
+ */
 const isKnown = (ifNoneMatch: string, etag: string): boolean =>
   ifNoneMatch.trim() === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag)
 
@@ -151,8 +154,8 @@ const unlessKnown = (
 const withoutPosition: ReadonlySet<number> = new Set([401, 403, 405, 408, 429])
 
 /**
- * A command that was not decided has no place in the log: its reply has the log's end, so that with `minPosition` one reads what
- * it was refused by. Without it where the store does not answer.
+ * A command that was not decided has no place in the log: its reply has the log's end, so that with `minPosition` one
+ * reads what it was refused by. Without it where the store does not answer.
  */
 const withPosition = (store: EventStore["Type"], response: HttpServerResponse.HttpServerResponse) =>
   Effect.match(store.lastPosition, {

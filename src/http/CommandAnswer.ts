@@ -1,10 +1,13 @@
-/** `CommandAnswer` is what requests that are commands have in common: how they are sent to an aggregate, and which header fields its answer has. */
+/**
+ * `CommandAnswer` is what requests that are commands have in common: how they are sent to an aggregate, and which
+ * header fields its answer has.
+ */
 import { Effect } from "effect"
 import { CurrentCommand } from "./CurrentCommand.ts"
 import * as FormerFingerprint from "./FormerFingerprint.ts"
 
 export interface Sending {
-  /** Of the request, without the method. */
+  /** The route of the request, without the method. */
   readonly route: string
   /** What of the payload the route says, and not the body. */
   readonly named?: Readonly<Record<string, string>>

@@ -1,6 +1,6 @@
 /**
- * `Console` is the page that shows what the log knows: files that are made once, when the package is built, and served as they are. The
- * program that serves says where they come from; without them there is no console.
+ * `Console` is the page that shows what the log knows: files that are made once, when the package is built, and served
+ * as they are. The program that serves says where they come from; without them there is no console.
  */
 import { Context, type Effect } from "effect"
 

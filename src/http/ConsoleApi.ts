@@ -1,6 +1,6 @@
 /**
- * `ConsoleApi` is what the console asks beside what every client may ask: the page and its files, how the service is in one look, where
- * something is in the log. All of it reads, and changes nothing.
+ * `ConsoleApi` is what the console asks beside what every client may ask: the page and its files, how the service is in
+ * one look, where something is in the log. All of it reads, and changes nothing.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"

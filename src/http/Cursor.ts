@@ -1,7 +1,7 @@
 /**
- * `Cursor` marks the place where a page ended with the log that it is of, so that any node and the next process take it, and a
- * cursor that was cut, changed, or comes from another log is refused. The mark finds mistakes, it does not guard a secret: a
- * cursor shows its holder nothing that the listing would not.
+ * `Cursor` marks the place where a page ended with the log that it is of, so that any node and the next process take
+ * it, and a cursor that was cut, changed, or comes from another log is refused. The mark finds mistakes, it does not
+ * guard a secret: a cursor shows its holder nothing that the listing would not.
  */
 import { Buffer } from "node:buffer"
 import { createHmac } from "node:crypto"

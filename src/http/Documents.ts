@@ -1,6 +1,6 @@
 /**
- * `Documents` are texts that are made once and sent to everyone who asks: one buffer for all readers, compressed once, under a tag by
- * which a client knows that it has it.
+ * `Documents` are texts that are made once and sent to everyone who asks: one buffer for all readers, compressed once,
+ * under a tag by which a client knows that it has it.
  */
 import { Buffer } from "node:buffer"
 import { hash } from "node:crypto"

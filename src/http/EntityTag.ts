@@ -1,4 +1,7 @@
-/** `EntityTag` is the version of what a reply shows, as `ETag` and `If-Match` have it: `"7"`, or `"7.2"` where it depends on more. */
+/**
+ * `EntityTag` is the version of what a reply shows, as `ETag` and `If-Match` have it: `"7"`, or `"7.2"` where it
+ * depends on more.
+ */
 
 export const ofVersion = (version: number): string => `"${version}"`
 

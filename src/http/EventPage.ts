@@ -6,8 +6,8 @@ import { EventView, type Unreadable } from "./EventView.ts"
 import type * as ServiceApi from "./ServiceApi.ts"
 
 /**
- * `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more; or `reached`, where
- * more was looked at than is given.
+ * `numberOf` gives the number by which the pages go on: `next` is that of the last event, where there are more; or
+ * `reached`, where more was looked at than is given.
  */
 export const make = ({ events: stored, more }: EventPage, numberOf: (event: StoredEvent) => number, reached?: number) =>
   Effect.flatMap(EventView, (view): Either.Either<typeof ServiceApi.EventPage.Type, Unreadable> => {

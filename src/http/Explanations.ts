@@ -1,4 +1,7 @@
-/** How a state came to be and what became of a command, for a service: few such questions at once, and what they cannot have as a `Problem`. */
+/**
+ * How a state came to be and what became of a command, for a service: few such questions at once, and what they cannot
+ * have as a `Problem`.
+ */
 import { Effect } from "effect"
 import type { AnyDefinition } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"

@@ -51,8 +51,8 @@ const newerRelease = (cause: Error) => {
 }
 
 /**
- * Events that are not what was stored, or that a newer release stored: reading them again gives the same. Says which, and
- * nothing of what is stored.
+ * Events that are not what was stored, or that a newer release stored: reading them again gives the same. Says which,
+ * and nothing of what is stored.
  */
 export const damaged = (cause: unknown) => {
   const damage = cause instanceof RecoveryFailed ? cause.cause : cause

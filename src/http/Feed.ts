@@ -1,9 +1,9 @@
 /**
- * `Feed` is the log as server-sent events: what is stored after a position, and then each new event. It is bounded: `Subscription`
- * reads on only as the client takes, and gives up one that takes nothing.
+ * `Feed` is the log as server-sent events: what is stored after a position, and then each new event. It is bounded:
+ * `Subscription` reads on only as the client takes, and gives up one that takes nothing.
  *
- * It ends where it cannot go on, and says why: at an event that is damaged, at one of a newer release, and without a word where
- * the service stops or the reader's token is taken no more.
+ * It ends where it cannot go on, and says why: at an event that is damaged, at one of a newer release, and without a
+ * word where the service stops or the reader's token is taken no more.
  */
 import { Buffer } from "node:buffer"
 import { Cause, Data, Deferred, Effect, Either, LogLevel, Stream } from "effect"
@@ -46,7 +46,10 @@ const toDamage = ({ position, streamId, version }: Place, { skipDamaged, streams
   return Buffer.from(`${id}event: damaged\ndata: ${JSON.stringify(where)}\n\n`)
 }
 
-/** Which event a newer release has stored: without an id, so that the client comes again where it was, once that is deployed. */
+/**
+ * Which event a newer release has stored: without an id, so that the client comes again where it was, once that is
+ * deployed.
+ */
 const toNewer = ({ position, streamId, version }: Place) =>
   Buffer.from(`event: newer-release\ndata: ${JSON.stringify({ position, streamId, version })}\n\n`)
 

@@ -1,6 +1,6 @@
 /**
- * `FeedMessages` is the feed's events as the bytes of server-sent events. Followers at the end of the log get the very same
- * stored events (see `projection/Tail.ts`), so that each is decoded and serialised once, however many take it.
+ * `FeedMessages` is the feed's events as the bytes of server-sent events. Followers at the end of the log get the very
+ * same stored events (see `projection/Tail.ts`), so that each is decoded and serialised once, however many take it.
  */
 import { Buffer } from "node:buffer"
 import { Either } from "effect"
@@ -10,10 +10,14 @@ import type { StoredEvent } from "../core/StoredEvent.ts"
 const textOf = (event: { readonly position: number; readonly type: string }): string =>
   `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
 
-/** A client takes one piece before the next is written: what waits for a slow one is one of them, whatever a page holds. */
+/**
+ * A client takes one piece before the next is written: what waits for a slow one is one of them, whatever a page holds.
+ */
 const pieceBytes = 65_536
 
-/** The messages of a page as few pieces of bytes, up to the first event that cannot be shown; and then why it cannot. */
+/**
+ * The messages of a page as few pieces of bytes, up to the first event that cannot be shown; and then why it cannot.
+ */
 export const make = <V extends { readonly position: number; readonly type: string }, X>(
   view: (stored: StoredEvent) => Either.Either<V, X>
 ) => {

@@ -1,7 +1,8 @@
 /**
- * `Figures` are the figures that are read when somebody asks: of projections and reactions, timers, the journal and its last verify, the process, and what else the
- * program names in `MoreFigures`. `/metrics` reads them for each request; where a collector takes traces and metrics, they are read
- * for it every ten seconds, so that it gets all that `/metrics` has.
+ * `Figures` are the figures that are read when somebody asks: of projections and reactions, timers, the journal and its
+ * last verify, the process, and what else the program names in `MoreFigures`. `/metrics` reads them for each request;
+ * where a collector takes traces and metrics, they are read for it every ten seconds, so that it gets all that
+ * `/metrics` has.
  *
  * A source that does not answer does not affect the figures of the others: `daybook.figures.unreadable` names it.
  */

@@ -8,8 +8,8 @@ export interface HttpLimits {
   /** Time for a whole request to arrive, body included; then 408 and the connection ends. */
   readonly requestTimeout: Duration.Duration
   /**
-   * Time in which a connection moves no byte in either direction, such as that of a client which reads nothing; it is ended. Not
-   * while a request is at work that has arrived: that has limits of its own.
+   * Time in which a connection moves no byte in either direction, such as that of a client which reads nothing; it is
+   * ended. Not while a request is at work that has arrived: that has limits of its own.
    */
   readonly idleTimeout: Duration.Duration
   /** Time for which a connection is kept for the next request. */
@@ -17,20 +17,23 @@ export interface HttpLimits {
   /** Connections at once; a further one is closed. */
   readonly maxConnections: number
   /**
-   * Requests that are at work or wait behind another one of their connection, over all connections; a connection that sends a
-   * further one behind its own is ended. Each costs some kilobytes.
+   * Requests that are at work or wait behind another one of their connection, over all connections; a connection that
+   * sends a further one behind its own is ended. Each costs some kilobytes.
    */
   readonly maxOpenRequests: number
-  /** Bytes of answers that their clients do not read; beyond that the connection ends that has left its answer for longest. */
+  /**
+   * Bytes of answers that their clients do not read; beyond that the connection ends that has left its answer for
+   * longest.
+   */
   readonly maxUnreadBytes: number
   /**
-   * Requests a second that one token may make, in bursts of as many; a further one gets 429. Health and the documents need no
-   * token and are not counted. `unlimited`: as many as it likes.
+   * Requests a second that one token may make, in bursts of as many; a further one gets 429. Health and the documents
+   * need no token and are not counted. `unlimited`: as many as it likes.
    */
   readonly maxRate: number
   /**
-   * Requests that wait for something to happen, at once: for their `minPosition`, for a place to read the past, for the end of
-   * a process. A further one gets 503, or, for the end of a process that it began, its answer without it.
+   * Requests that wait for something to happen, at once: for their `minPosition`, for a place to read the past, for the
+   * end of a process. A further one gets 503, or, for the end of a process that it began, its answer without it.
    */
   readonly maxWaits: number
   /** How many of them one token may have; a further one gets 429. */
@@ -45,15 +48,17 @@ export interface HttpLimits {
   readonly maxSignInFailures: number
   /** From the first of them on. */
   readonly signInWindow: Duration.Duration
-  /** Between two comment lines to a client of the feed. Shorter than `idleTimeout`, which a quiet feed would run into. */
+  /**
+   * Between two comment lines to a client of the feed. Shorter than `idleTimeout`, which a quiet feed would run into.
+   */
   readonly heartbeat: Duration.Duration
   /** Longest wait of a query for its `minPosition`; then 503. */
   readonly viewTimeout: Duration.Duration
   /** Questions for past versions at once, which read up to a whole stream each; further ones wait. */
   readonly maxTimeTravels: number
   /**
-   * Events after a refusal on which a service decides it again, to say after which it would have passed. `daybook explain --command` goes
-   * further: it holds up no request.
+   * Events after a refusal on which a service decides it again, to say after which it would have passed. `daybook
+   * explain --command` goes further: it holds up no request.
    */
   readonly maxRedecisions: number
   /** A command that took longer to answer is reported in the log, with its route. */
@@ -126,6 +131,8 @@ const relations: ReadonlyArray<Limits.Relation<HttpLimits>> = [
   ["viewTimeout", "<=", "stopTimeout", "a stop would cut off queries that wait"]
 ]
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
+/**
+ * The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict.
+ */
 export const layer = (limits: Partial<HttpLimits>): Layer.Layer<HttpConfig> =>
   Layer.succeed(HttpConfig, Limits.change(defaults, ranges, limits, relations))

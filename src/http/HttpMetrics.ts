@@ -9,7 +9,10 @@ const boundaries = MetricBoundaries.fromIterable([
 
 const durations = new Map<string, Metric.Metric.Histogram<number>>()
 
-/** Methods and routes are those of the contract, and statuses those of `Problem`: so there are not more than some hundreds. */
+/**
+ * Methods and routes are those of the contract, and statuses those of `Problem`: so there are not more than some
+ * hundreds.
+ */
 const durationOf = (method: string, route: string, status: number) => {
   const name = `${method} ${route} ${status}`
   let metric = durations.get(name)

@@ -1,6 +1,6 @@
 /**
- * `LogHeader` is what every reply says of the log that it speaks of: its id and its epoch. A client that keeps positions
- * compares it: under another id they mean nothing, and under a later epoch some of them may be gone.
+ * `LogHeader` is what every reply says of the log that it speaks of: its id and its epoch. A client that keeps
+ * positions compares it: under another id they mean nothing, and under a later epoch some of them may be gone.
  */
 import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { EventStore } from "../core/EventStore.ts"

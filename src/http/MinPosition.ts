@@ -1,6 +1,6 @@
 /**
- * `MinPosition` asks a read model that is to have come to a position. Models are moments behind the log, so a short wait costs
- * nothing; a longer one needs a place (`Places.ts`).
+ * `MinPosition` asks a read model that is to have come to a position. Models are moments behind the log, so a short
+ * wait costs nothing; a longer one needs a place (`Places.ts`).
  */
 import { Duration, Effect } from "effect"
 import type { ViewBehind } from "../projection/ProjectionError.ts"

@@ -24,8 +24,8 @@ export interface Kind {
 }
 
 /**
- * Sends a command to the id that is given; without one to a new id, or to the one that it was sent to before under its key. Two of
- * one key at the same time get the answer of the one that was stored.
+ * Sends a command to the id that is given; without one to a new id, or to the one that it was sent to before under its
+ * key. Two of one key at the same time get the answer of the one that was stored.
  */
 export const send = <A, E extends { readonly _tag: string }, R>(
   store: EventStore["Type"],
@@ -37,7 +37,9 @@ export const send = <A, E extends { readonly _tag: string }, R>(
     const to = (id: string) => Effect.map(command(id), (answer) => ({ id, answer }))
     if (given !== undefined) return yield* to(given)
     const { commandId, isKeyed } = yield* CurrentCommand
-    /** The id that was made under the key; undefined where it is not stored, or was used for what the client had named. */
+    /**
+     * The id that was made under the key; undefined where it is not stored, or was used for what the client had named.
+     */
     const before = Effect.map(StoredCommands.find(store, commandId), (stored) => {
       const id = stored?.streamId.startsWith(prefix) === true ? stored.streamId.slice(prefix.length) : ""
       return /^[0-9a-f]{32}$/.test(id) || id === former(what, commandId) ? id : undefined

@@ -1,7 +1,7 @@
 /**
- * `OnceOnly` gives requests that no aggregate decides, as those of operators, what every command has: their id is one of the
- * log's, the same request gets the same answer again, and another request under this id is refused. The work is done in the
- * transaction of its entry in the journal: whatever happens in between, both are there or neither.
+ * `OnceOnly` gives requests that no aggregate decides, as those of operators, what every command has: their id is one
+ * of the log's, the same request gets the same answer again, and another request under this id is refused. The work is
+ * done in the transaction of its entry in the journal: whatever happens in between, both are there or neither.
  */
 import { Effect, Either, Schema } from "effect"
 import * as CommandIdentity from "../core/CommandIdentity.ts"

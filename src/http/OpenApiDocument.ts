@@ -1,7 +1,7 @@
 /**
- * A contract as OpenAPI 3.1, as people read it and generators and validators take it: each reference leads somewhere, each
- * operation has its summary, its errors as problems, its header fields and examples. What `HttpApi` has no place for comes from
- * annotations (`ApiParts.AnswerFields`) and from what holds for every request.
+ * A contract as OpenAPI 3.1, as people read it and generators and validators take it: each reference leads somewhere,
+ * each operation has its summary, its errors as problems, its header fields and examples. What `HttpApi` has no place
+ * for comes from annotations (`ApiParts.AnswerFields`) and from what holds for every request.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"

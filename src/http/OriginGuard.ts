@@ -25,8 +25,8 @@ type Fields = Readonly<Record<string, string | undefined>>
 const isOriginOf = (origin: string, host: string): boolean => origin.replace(/^https?:\/\//, "") === host
 
 /**
- * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send both
- * fields, each `Origin` of another place included; a client that sends none is not a browser.
+ * Why a request to a service that listens on `host` without tokens is refused; undefined when it is not. Browsers send
+ * both fields, each `Origin` of another place included; a client that sends none is not a browser.
  */
 export const refusal = (host: string, headers: Fields): string | undefined => {
   const field = headers.host?.toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * `Overview` is how the service is, in one look. It measures nothing by itself: rates are the difference to an earlier look, of which it
- * keeps those of the last minute.
+ * `Overview` is how the service is, in one look. It measures nothing by itself: rates are the difference to an earlier
+ * look, of which it keeps those of the last minute.
  */
 import { Clock, Effect } from "effect"
 import * as Elapsed from "../core/Elapsed.ts"

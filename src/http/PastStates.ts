@@ -1,4 +1,7 @@
-/** Aggregates as they were, for a service: few such questions at once, few that wait, and what each of them cannot have as a `Problem`. */
+/**
+ * Aggregates as they were, for a service: few such questions at once, few that wait, and what each of them cannot have
+ * as a `Problem`.
+ */
 import { Effect, Option } from "effect"
 import type { Committed, Definition } from "../core/Definition.ts"
 import { EventStore } from "../core/EventStore.ts"

@@ -1,7 +1,7 @@
 /**
- * `Places` bounds what waits on behalf of clients: requests that wait for something to happen, and readers of the feed. Each has
- * a place while it waits. Their number is bounded, and one token has only a part of them, so that it keeps no other
- * from waiting.
+ * `Places` bounds what waits on behalf of clients: requests that wait for something to happen, and readers of the feed.
+ * Each has a place while it waits. Their number is bounded, and one token has only a part of them, so that it keeps no
+ * other from waiting.
  */
 import { Context, Effect, Layer, Metric, type Scope } from "effect"
 import { HttpConfig } from "./HttpConfig.ts"
@@ -19,7 +19,10 @@ type Place<Full extends "too-many-waits" | "too-many-subscribers"> = Effect.Effe
 export class Places extends Context.Tag("daybook/http/Places")<
   Places,
   {
-    /** Until the scope closes, a place to wait for a position, for a place to read the past, or for the end of a process. */
+    /**
+     * Until the scope closes, a place to wait for a position, for a place to read the past, or for the end of a
+     * process.
+     */
     readonly wait: Place<"too-many-waits">
     /** Until the scope closes, a place for a reader of the feed. */
     readonly feed: Place<"too-many-subscribers">
@@ -44,7 +47,7 @@ const make = <Full extends "too-many-waits" | "too-many-subscribers">({
   mostOfToken
 }: Kind<Full>): Place<Full> => {
   let taken = 0
-  /** Of tokens that have any, by their names. */
+  /** The places of tokens that have any, by the tokens' names. */
   const ofTokens = new Map<string, number>()
 
   const change = (token: string | null, by: number) =>

@@ -1,7 +1,8 @@
 /**
- * `PositionAhead` refuses a position that the log does not have: the client got it from another log, or from this one before it
- * was restored. To wait there would be to wait for events that it then took for others. Only the process that writes the log
- * refuses, and looks for its end when it has been asked: any other one may not have heard of the newest events.
+ * `PositionAhead` refuses a position that the log does not have: the client got it from another log, or from this one
+ * before it was restored. To wait there would be to wait for events that it then took for others. Only the process that
+ * writes the log refuses, and looks for its end when it has been asked: any other one may not have heard of the newest
+ * events.
  */
 import { Effect } from "effect"
 import type { EventStore } from "../core/EventStore.ts"

@@ -1,6 +1,6 @@
 /**
- * `ProcessFigures` are what the process takes of its machine, and how long its event loop keeps others waiting. What the runtime does
- * not tell is left out: open files are known on Linux alone.
+ * `ProcessFigures` are what the process takes of its machine, and how long its event loop keeps others waiting. What
+ * the runtime does not tell is left out: open files are known on Linux alone.
  */
 import { readdirSync } from "node:fs"
 import process from "node:process"

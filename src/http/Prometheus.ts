@@ -1,6 +1,7 @@
 /**
- * The metrics of this process in the text format of Prometheus, version 0.0.4. Names are OpenTelemetry's in the form that its rules for
- * Prometheus give them, and a collector too: `_` for `.`, the unit behind the name, and `_total` behind that of a counter.
+ * The metrics of this process in the text format of Prometheus, version 0.0.4. Names are OpenTelemetry's in the form
+ * that its rules for Prometheus give them, and a collector too: `_` for `.`, the unit behind the name, and `_total`
+ * behind that of a counter.
  */
 import { type Metric, MetricKeyType, MetricState } from "effect"
 import { type Reading, type Unit, unitTag } from "../core/Reading.ts"

@@ -18,7 +18,7 @@ const policy = (allowed: Readonly<Record<string, string>>): string =>
 /** The field by which an answer says what it may load. */
 export const policyField = "content-security-policy"
 
-/** Of every answer that says nothing else. */
+/** For every answer that says nothing else. */
 export const always: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   [policyField]: policy({}),

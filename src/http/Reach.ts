@@ -1,4 +1,7 @@
-/** `Reach` is what a token that is for some aggregates may ask for: the check of each request, and of handlers that know more than the path. */
+/**
+ * `Reach` is what a token that is for some aggregates may ask for: the check of each request, and of handlers that know
+ * more than the path.
+ */
 import { Effect } from "effect"
 import type { Aggregates } from "./Access.ts"
 import { Problem } from "./Problem.ts"

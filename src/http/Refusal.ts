@@ -1,6 +1,6 @@
 /**
- * `Refusal` is a command's own error as a problem: its code is the error's tag, its status as the application says, and its stored
- * form stands beside, so that a client can decode the error that a caller in the process would get.
+ * `Refusal` is a command's own error as a problem: its code is the error's tag, its status as the application says, and
+ * its stored form stands beside, so that a client can decode the error that a caller in the process would get.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Published } from "../projection/Published.ts"

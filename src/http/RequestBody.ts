@@ -1,7 +1,8 @@
 /**
  * `RequestBody` reads the body of a request: at most 64 KiB, sent as JSON, of one meaning. Each misfit is a `Problem`.
  *
- * `HttpApiBuilder` reads bodies through the request; `strict` gives it one that reads in this way whatever it is asked for.
+ * `HttpApiBuilder` reads bodies through the request; `strict` gives it one that reads in this way whatever it is asked
+ * for.
  */
 import type { Readable } from "node:stream"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -77,7 +78,7 @@ const json = ({ headers, source }: HttpServerRequest.HttpServerRequest): Effect.
     return yield* Effect.fail(new Problem("malformed-json", { detail, errors: [read.left] }))
   })
 
-/** Of requests that say everything by their route: no body, or an empty object. */
+/** For requests that say everything by their route: no body, or an empty object. */
 export const none = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void, Problem<"invalid-request">> =>
   Effect.flatMap(Effect.orDie(request.json), (body) => {
     if (body === undefined) return Effect.void

@@ -1,7 +1,8 @@
 /**
- * `Search` finds what one text may mean: an aggregate by its id or its stream, a command by its id, a conversation by its correlation id, a
- * trace, an event by its position, an entry of the journal by its number (`#12`). All but conversations and traces are look-ups. These
- * two have no index, so a part of the journal is looked through, and the answer says which.
+ * `Search` finds what one text may mean: an aggregate by its id or its stream, a command by its id, a conversation by
+ * its correlation id, a trace, an event by its position, an entry of the journal by its number (`#12`). All but
+ * conversations and traces are look-ups. These two have no index, so a part of the journal is looked through, and the
+ * answer says which.
  */
 import { Effect } from "effect"
 import * as EventLoop from "../core/EventLoop.ts"

@@ -1,4 +1,7 @@
-/** `ServedApi` is the contract of the service that runs: the application's own and the part that every service has, as one. */
+/**
+ * `ServedApi` is the contract of the service that runs: the application's own and the part that every service has, as
+ * one.
+ */
 import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import { Context, Effect } from "effect"

@@ -1,7 +1,7 @@
 /**
- * `ServiceFacts` is what a service knows of itself that neither its log nor its contract says: its release, how it was set up, where its
- * data is and how large that is, the nodes beside it. The program that serves provides it; without one the console says that it is
- * not known.
+ * `ServiceFacts` is what a service knows of itself that neither its log nor its contract says: its release, how it was
+ * set up, where its data is and how large that is, the nodes beside it. The program that serves provides it; without
+ * one the console says that it is not known.
  */
 import { Context, Effect } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"

@@ -23,7 +23,7 @@ export interface Session {
   refused: Refused | null
 }
 
-/** Of the request that is answered; the boundary gives each its own. */
+/** The session of the request that is answered; the boundary gives each request its own. */
 export class CurrentSession extends Context.Reference<CurrentSession>()("daybook/http/CurrentSession", {
   defaultValue: (): Session => ({ route: undefined, caller: null, refused: null })
 }) {}

@@ -1,4 +1,7 @@
-/** `SessionApi` is how a browser signs in with a token, and out again. None of it is a command: nothing of it is in the log. */
+/**
+ * `SessionApi` is how a browser signs in with a token, and out again. None of it is a command: nothing of it is in the
+ * log.
+ */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

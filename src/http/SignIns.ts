@@ -1,7 +1,8 @@
 /**
- * `SignIns` lets a browser hold a token's rights without holding the token: a cookie that no script reads, for some hours. The cookie has
- * the token in it, sealed with a key that only the service has, so that the token is checked again with each request:
- * one that was removed, is over or may do less now takes its cookies along, on every node that has the key.
+ * `SignIns` lets a browser hold a token's rights without holding the token: a cookie that no script reads, for some
+ * hours. The cookie has the token in it, sealed with a key that only the service has, so that the token is checked
+ * again with each request: one that was removed, is over or may do less now takes its cookies along, on every node that
+ * has the key.
  *
  * - A cookie is sealed, not signed: someone who reads it does not have the token, and nobody can make or change one.
  * - It ends with its time, whatever the browser does, and at once when its holder signs out.
@@ -28,7 +29,10 @@ export interface SignIn {
 
 export const csrfField = "daybook-csrf"
 
-/** Its cookie. Over TLS under a name that a browser takes from this host alone, and never from another one of its domain. */
+/**
+ * Its cookie. Over TLS under a name that a browser takes from this host alone, and never from another one of its
+ * domain.
+ */
 export const cookieName = "daybook-session"
 const secureName = `__Host-${cookieName}`
 
@@ -90,9 +94,9 @@ const isSecure = ({ origin, "x-forwarded-proto": proto }: Fields): boolean =>
   origin?.toLowerCase().startsWith("https://") === true || proto?.split(",")[0]?.trim().toLowerCase() === "https"
 
 /**
- * The cookie of a request. Of two with one name it is unknown which is whose. Over TLS only the one that no other host
- * can have set counts: a neighbour in the domain can set the plain one for the whole domain, and its user would then
- * work under the neighbour's name.
+ * The cookie of a request. Where two have one name, it is unknown which is whose. Over TLS only the cookie that no
+ * other host can have set counts: a neighbour in the domain can set the plain one for the whole domain, and its user
+ * would then work under the neighbour's name.
  */
 const presentedIn = (headers: Fields): string | undefined => {
   const field = headers.cookie ?? ""
@@ -141,8 +145,8 @@ export const isRepeated = ({ csrf }: SignIn, headers: Fields): boolean => {
 }
 
 /**
- * With this key, which all nodes that answer one browser must have; by default with one of the process, so that a restart ends all
- * sign-ins. Which were ended before their time, each node knows of itself alone.
+ * With this key, which all nodes that answer one browser must have; by default with one of the process, so that a
+ * restart ends all sign-ins. Which were ended before their time, each node knows of itself alone.
  */
 export const layer = (key: Uint8Array = randomBytes(keyBytes)): Layer.Layer<SignIns, never, LogHeader> =>
   Layer.effect(

@@ -1,4 +1,7 @@
-/** The answers to requests about timers: which commands wait, and what an operator has them do, under the name of the caller's token. */
+/**
+ * The answers to requests about timers: which commands wait, and what an operator has them do, under the name of the
+ * caller's token.
+ */
 import { Buffer } from "node:buffer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Clock, Context, Effect, Option, Schema } from "effect"

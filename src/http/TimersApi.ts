@@ -1,6 +1,6 @@
 /**
- * `TimersApi` is the part of the contract that is about timers: which commands wait to be sent, and what an operator has them do. Each
- * verb is an operation of the journal, once under its `Idempotency-Key`.
+ * `TimersApi` is the part of the contract that is about timers: which commands wait to be sent, and what an operator
+ * has them do. Each verb is an operation of the journal, once under its `Idempotency-Key`.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"

@@ -1,4 +1,7 @@
-/** The public face of `daybook/http`: the server of an application, and what its own API is made of. Modules of this package never import it. */
+/**
+ * The public face of `daybook/http`: the server of an application, and what its own API is made of. Modules of this
+ * package never import it.
+ */
 export * as Access from "./Access.ts"
 export * as ApiParts from "./ApiParts.ts"
 export * as ApplicationServer from "./ApplicationServer.ts"

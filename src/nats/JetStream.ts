@@ -1,6 +1,6 @@
 /**
- * `JetStream` is what Daybook asks of a JetStream stream, in the protocol's own requests: its settings, an append of several
- * messages at once that is fenced by the last sequence, a page of messages, and the removal of one.
+ * `JetStream` is what Daybook asks of a JetStream stream, in the protocol's own requests: its settings, an append of
+ * several messages at once that is fenced by the last sequence, a page of messages, and the removal of one.
  *
  * Source: the NATS documents ADR-50 (atomic batches), ADR-31 (direct get) and the JetStream API.
  */
@@ -103,8 +103,8 @@ export interface NewMessage {
 }
 
 /**
- * Appends the messages behind the last sequence, all or none. The fence is the server's: where the stream has gone on, nothing
- * is written. A single message is not a batch, which costs the server a tenth.
+ * Appends the messages behind the last sequence, all or none. The fence is the server's: where the stream has gone on,
+ * nothing is written. A single message is not a batch, which costs the server a tenth.
  */
 export const append = (
   connection: NatsConnection.NatsConnection,

@@ -42,7 +42,10 @@ export const endOf = (connection: Connection): Effect.Effect<FileEnd, SqlError> 
 export const setMark = (connection: Connection, sequence: number): Effect.Effect<unknown, SqlError> =>
   connection.executeRaw("UPDATE nats_log SET sequence = ?", [sequence])
 
-/** The id of the log in the file that is to follow the stream; undefined where the file is new, and from now on follows it. */
+/**
+ * The id of the log in the file that is to follow the stream; undefined where the file is new, and from now on follows
+ * it.
+ */
 export const prepare = Effect.fnUntraced(function* (
   connection: Connection,
   log: LogStatements,
@@ -152,8 +155,8 @@ export interface Source {
 }
 
 /**
- * Takes groups into the file, within a transaction of the caller. Those up to `restored` came with a copied log, whose entries
- * stand behind its events, and are checked when they are all there.
+ * Takes groups into the file, within a transaction of the caller. Those up to `restored` came with a copied log, whose
+ * entries stand behind its events, and are checked when they are all there.
  */
 export const apply = Effect.fnUntraced(function* (
   connection: Connection,

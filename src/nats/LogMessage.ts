@@ -1,14 +1,14 @@
 /**
- * `LogMessage` is the form in which rows of the log are stored in JetStream: which messages a group becomes, and a message's
- * bytes. A group is what one transaction writes, stored whole or not at all.
+ * `LogMessage` is the form in which rows of the log are stored in JetStream: which messages a group becomes, and a
+ * message's bytes. A group is what one transaction writes, stored whole or not at all.
  *
  * - Each event is a message of its own, and its position is that message's sequence. Events come first, in their order.
  * - An entry of the journal is part of its last event's message, or of the message before where it has no event; so
  *   most commands are one message. Entries for which there is no room come behind the events.
  * - A payload is a message of its own, so that it can be removed. The last message of a group is never one.
  *
- * A message is a line of JSON that says what is in it, and then the long texts, one behind the other: what is stored of them is
- * byte for byte what was appended.
+ * A message is a line of JSON that says what is in it, and then the long texts, one behind the other: what is stored of
+ * them is byte for byte what was appended.
  */
 import { Buffer } from "node:buffer"
 import type { JournalEntry } from "../core/Journal.ts"

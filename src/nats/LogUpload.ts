@@ -1,7 +1,7 @@
 /**
- * `LogUpload` writes a whole log, as a transaction of the local file holds it, into a stream that is empty: for a copy or an
- * import. Its positions are kept, since hashes cover them: each event becomes the message of its position, and a position
- * without an event becomes an empty message. Entries follow, and payloads; then an empty message that ends it.
+ * `LogUpload` writes a whole log, as a transaction of the local file holds it, into a stream that is empty: for a copy
+ * or an import. Its positions are kept, since hashes cover them: each event becomes the message of its position, and a
+ * position without an event becomes an empty message. Entries follow, and payloads; then an empty message that ends it.
  *
  * It takes many batches. Until the last one the stream is marked as half copied, and nobody opens it.
  */

@@ -1,6 +1,6 @@
 /**
- * `NatsAddress` is where a log on JetStream is: `nats://[USER:PASSWORD@|TOKEN@]HOST:PORT[,HOST:PORT…]/STREAM`, with settings
- * behind a question mark. `tls://` asks for an encrypted connection.
+ * `NatsAddress` is where a log on JetStream is: `nats://[USER:PASSWORD@|TOKEN@]HOST:PORT[,HOST:PORT…]/STREAM`, with
+ * settings behind a question mark. `tls://` asks for an encrypted connection.
  */
 
 export interface NatsAddress {

@@ -59,7 +59,9 @@ export interface NatsConnection {
   readonly onLost: (callback: () => void) => () => void
 }
 
-/** How long a request waits for its answer, in milliseconds. A new leader of a cluster is found within it, as a rule. */
+/**
+ * How long a request waits for its answer, in milliseconds. A new leader of a cluster is found within it, as a rule.
+ */
 export const requestTimeoutMs = 5_000
 
 /** How long the first connection may take, in milliseconds. */
@@ -135,8 +137,8 @@ export const open = (address: NatsAddress): Effect.Effect<NatsConnection, Databa
   )
 
 /**
- * Sends a message and waits for the answer to it: until the bound, or until the connection is lost, behind which no answer
- * comes. Whether the message has come anywhere then is not known.
+ * Sends a message and waits for the answer to it: until the bound, or until the connection is lost, behind which no
+ * answer comes. Whether the message has come anywhere then is not known.
  */
 export const ask = (
   { client, onLost }: NatsConnection,

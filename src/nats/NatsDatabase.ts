@@ -1,6 +1,6 @@
 /**
- * `NatsDatabase` opens a log on JetStream: it asserts the servers and the stream, opens the local file, and follows the stream
- * to its end. What it gives is the database of the local file whose log is kept in the stream; see `NatsLog.ts`.
+ * `NatsDatabase` opens a log on JetStream: it asserts the servers and the stream, opens the local file, and follows the
+ * stream to its end. What it gives is the database of the local file whose log is kept in the stream; see `NatsLog.ts`.
  */
 import { Context, Effect, Either, Layer } from "effect"
 import * as Platform from "../core/Platform.ts"
@@ -20,11 +20,13 @@ import * as StreamConfig from "./StreamConfig.ts"
 
 export interface NatsOptions extends RecordedAt.ClockOptions {
   readonly address: NatsAddress
-  /** `create` (default): makes the stream where it is missing. `readOnly`: stores nothing; its local file still follows. */
+  /**
+   * `create` (default): makes the stream where it is missing. `readOnly`: stores nothing; its local file still follows.
+   */
   readonly mode?: "create" | "existing" | "readOnly"
   /**
-   * `full` (default): what is acknowledged is on the disk of the servers, which must say that they sync always. `normal`: it
-   * may be lost with the power.
+   * `full` (default): what is acknowledged is on the disk of the servers, which must say that they sync always.
+   * `normal`: it may be lost with the power.
    */
   readonly durability?: "full" | "normal"
 }

@@ -1,7 +1,7 @@
 /**
- * The event store on JetStream: that of its local file, after a look at how far the stream has come. A reader so sees what any
- * process was acknowledged before it asked; readers at the same time share a look. In a transaction of the file there is none:
- * it sees the log as it was when it began.
+ * The event store on JetStream: that of its local file, after a look at how far the stream has come. A reader so sees
+ * what any process was acknowledged before it asked; readers at the same time share a look. In a transaction of the
+ * file there is none: it sees the log as it was when it began.
  *
  * A fiber follows the stream between the questions: when another process says that it wrote, and slowly by itself.
  */
@@ -42,7 +42,10 @@ const make = Effect.gen(function* () {
   // Its own, since a caller's fiber may end, or have another clock.
   const fork = yield* FiberSet.makeRuntime<never>()
   type Answer = Deferred.Deferred<void, StoreUnavailable>
-  /** Whether a look is under way, and who waits for the next one: what they are to see may have come after this one began. */
+  /**
+   * Whether a look is under way, and who waits for the next one: what they are to see may have come after this one
+   * began.
+   */
   let isLooking = false
   let next: Answer | undefined
   const begin = (): void => {

@@ -7,7 +7,8 @@
  * Guarantees:
  *
  * - the stream never lacks what the file holds, and what is answered is in the stream;
- * - a batch whose confirmation is lost may be stored or not: the file does not hold it, and the next transaction finds out;
+ * - a batch whose confirmation is lost may be stored or not: the file does not hold it, and the next transaction finds
+ *   out;
  * - a reader that asks for it sees everything that was acknowledged before, by whichever process.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
@@ -34,7 +35,9 @@ export interface NatsLogOptions {
   /** Of the local file. */
   readonly dialect: Dialect
   readonly log: LogStatements
-  /** Checks the whole log in the file, within a transaction, once a copied one is there; undefined where it is sound. */
+  /**
+   * Checks the whole log in the file, within a transaction, once a copied one is there; undefined where it is sound.
+   */
   readonly check: (connection: Connection) => Effect.Effect<string | undefined, SqlError>
 }
 
@@ -142,8 +145,8 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
     })
 
     /**
-     * Begins behind what others wrote, which a transaction of its own takes in: within one that is overtaken it would be undone
-     * each time, and a process that is far behind would never get to the end.
+     * Begins behind what others wrote, which a transaction of its own takes in: within one that is overtaken it would
+     * be undone each time, and a process that is far behind would never get to the end.
      */
     const begin: Dialect["begin"] = (connection, lockTimeout) => {
       const enter = Effect.zipRight(
@@ -160,7 +163,9 @@ export const make = (options: NatsLogOptions): Effect.Effect<Asked & Following, 
       )
     }
 
-    /** The rows that the transaction adds, without what it has taken back; the end of its journal shows which these are. */
+    /**
+     * The rows that the transaction adds, without what it has taken back; the end of its journal shows which these are.
+     */
     const added = Effect.fnUntraced(function* (connection: Connection) {
       const { sequence: last } = yield* log.selectEnd(connection, undefined)
       const isLeft = ({ sequence }: { readonly sequence: number }) => sequence <= last

@@ -1,4 +1,7 @@
-/** The stores on a JetStream stream and a local SQLite file that follows it, put together: what a program provides to run on it. */
+/**
+ * The stores on a JetStream stream and a local SQLite file that follows it, put together: what a program provides to
+ * run on it.
+ */
 import { Layer } from "effect"
 import type { EventStore } from "../core/EventStore.ts"
 import type { SnapshotStore } from "../core/SnapshotStore.ts"
@@ -19,7 +22,10 @@ export interface NatsStoreOptions
   readonly url: string
 }
 
-/** Snapshots, read models, timers and leases are the local file's. Opened read only, its stores refuse to add to the log. */
+/**
+ * Snapshots, read models, timers and leases are the local file's. Opened read only, its stores refuse to add to the
+ * log.
+ */
 export const layer = ({
   url,
   ...options

@@ -1,6 +1,7 @@
 /**
- * `StreamCheck` compares what a stream holds with its local file, row by row, by their hashes: the file's own rows are checked
- * where they are read, and this finds what a server lost or changed. For `verify`, and in short when a log is opened.
+ * `StreamCheck` compares what a stream holds with its local file, row by row, by their hashes: the file's own rows are
+ * checked where they are read, and this finds what a server lost or changed. For `verify`, and in short when a log is
+ * opened.
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
@@ -58,8 +59,9 @@ const asFault = (cause: unknown) =>
   cause instanceof NatsFault ? cause : new NatsFault("damaged", "the stream cannot be read", cause)
 
 /**
- * Fails where the last message that the file has followed to is not what the file has of it: then it is another stream. Gives
- * whether the file's journal goes on behind it: then something has written into the file alone, and the stream lacks it.
+ * Fails where the last message that the file has followed to is not what the file has of it: then it is another stream.
+ * Gives whether the file's journal goes on behind it: then something has written into the file alone, and the stream
+ * lacks it.
  */
 export const assertSame = Effect.fnUntraced(function* (
   nats: NatsConnection,

@@ -1,6 +1,7 @@
 /**
- * `StreamConfig` is how a stream of JetStream is set up for a log, and what is asserted of one that is there, and of its
- * servers, before anything is written: with other settings it would drop, repeat, rewrite or tear what it acknowledged.
+ * `StreamConfig` is how a stream of JetStream is set up for a log, and what is asserted of one that is there, and of
+ * its servers, before anything is written: with other settings it would drop, repeat, rewrite or tear what it
+ * acknowledged.
  */
 import { Effect, LogLevel } from "effect"
 import * as FaultLog from "../core/FaultLog.ts"
@@ -140,7 +141,8 @@ export const assertServers = Effect.fnUntraced(function* (
     return yield* fail("smallMessages", new Error(`max_payload is ${info.max_payload}`))
   const found = yield* Effect.forEach(monitors, (monitor) => Effect.either(ask(monitor)), { concurrency: 4 })
   let batch: number | undefined
-  // Where three are to outlive the loss of one, a process must start without it too: a majority confirms what is acknowledged.
+  // Where three are to outlive the loss of one, a process must start without it too: a majority confirms what is
+  // acknowledged.
   const silent = monitors.filter((_, index) => found[index]?._tag === "Left")
   if (durability === "full" && silent.length > 0) {
     const reason = `${silent.join(" and ")} does not answer`

@@ -1,7 +1,7 @@
 /**
- * `Application` names the parts of a program once: aggregates with their behaviour, projections, reactions, invariants, formats of
- * import, and an HTTP API of its own. The command line, the HTTP server and verification take the parts from here and know none by
- * name.
+ * `Application` names the parts of a program once: aggregates with their behaviour, projections, reactions, invariants,
+ * formats of import, and an HTTP API of its own. The command line, the HTTP server and verification take the parts from
+ * here and know none by name.
  */
 import type * as HttpApi from "@effect/platform/HttpApi"
 import type { Rpc } from "@effect/rpc"
@@ -77,7 +77,10 @@ export interface Application<in P = never> {
   readonly ofStream: (streamId: string) => AggregatePart | undefined
   /** Aggregates and services alone, for programs that only look: nothing reacts. */
   readonly services: Layer.Layer<P, never, Runtime>
-  /** Aggregates, services and reactions, which run while the layer's scope is open; fails where one does not say where to begin. */
+  /**
+   * Aggregates, services and reactions, which run while the layer's scope is open; fails where one does not say where
+   * to begin.
+   */
   readonly layer: Layer.Layer<P, StartRequired, Runtime>
   readonly imports: ReadonlyArray<ImportFormat<ActorSystem>>
   /** What is noted with its commands beside their payloads; undefined where nothing is. */
@@ -149,7 +152,10 @@ const check = (what: string, names: ReadonlyArray<string>): void => {
 /** Streams are told apart by the aggregate's name before the id; a name has no hyphen. */
 const nameIn = (streamId: string): string => streamId.slice(0, streamId.indexOf("-"))
 
-/** Throws `InvalidApplication` where two parts have one name, `AmbiguousEvent` where one names an event of two aggregates. */
+/**
+ * Throws `InvalidApplication` where two parts have one name, `AmbiguousEvent` where one names an event of two
+ * aggregates.
+ */
 export const make = <const Aggregates extends ReadonlyArray<AggregatePart>, S = never>(
   parts: Parts<Aggregates, S>
 ): Application<ServiceOf<Aggregates[number]> | S> => {

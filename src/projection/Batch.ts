@@ -1,4 +1,7 @@
-/** `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it cannot take. */
+/**
+ * `Batch` makes of a page of the log what a projection is to apply: its own events, decoded, up to the first that it
+ * cannot take.
+ */
 import { Either } from "effect"
 import type { DecodeError } from "../core/EventError.ts"
 import * as Reason from "../core/Reason.ts"

@@ -24,8 +24,8 @@ export interface Difference {
    * - `aggregate`: one of the programs has no such aggregate;
    * - `snapshot`: the states have other stored forms, so that snapshots of the one are passed over by the other;
    * - `state`: the states after this version, and not before it;
-   * - `unreadable`: one of them cannot fold the event of this version, or store the state after it, or neither may, since it or
-   *   an entry of the journal is damaged;
+   * - `unreadable`: one of them cannot fold the event of this version, or store the state after it, or neither may,
+   *   since it or an entry of the journal is damaged;
    * - `answer`: what is kept for a command reads differently;
    * - `projection`, `row`: a read model that only one has; a row of it.
    */

@@ -8,7 +8,10 @@
 export interface Part {
   readonly path: string
   readonly title: string
-  /** Path of the part that says how many decimals a whole number has: 1250 with 2 of them is shown as 12.50. Default: none. */
+  /**
+   * Path of the part that says how many decimals a whole number has: 1250 with 2 of them is shown as 12.50. Default:
+   * none.
+   */
   readonly decimals?: string
 }
 
@@ -17,7 +20,10 @@ export interface Page {
   readonly title: string
   /** `{id}` stands for the thing's id, and `{from}` and `{to}` for days. */
   readonly path: string
-  /** Where in it a list of rows stands, and which parts of each row are shown. Default: each list with all that its rows have. */
+  /**
+   * Where in it a list of rows stands, and which parts of each row are shown. Default: each list with all that its rows
+   * have.
+   */
   readonly rows?: string
   readonly columns?: ReadonlyArray<Part>
 }

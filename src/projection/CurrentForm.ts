@@ -1,6 +1,6 @@
 /**
- * `CurrentForm` is a stored event as the present version of its aggregate writes it: what others outside see of it, whether they ask
- * over HTTP or are sent it by a relay.
+ * `CurrentForm` is a stored event as the present version of its aggregate writes it: what others outside see of it,
+ * whether they ask over HTTP or are sent it by a relay.
  *
  * One stored event has one place in the log. So an event that is several events today, or none, is shown as it is
  * stored, and so is an event whose aggregate the application does not know.
@@ -12,7 +12,7 @@ import type { Application } from "./Application.ts"
 
 export interface CurrentForm {
   readonly type: string
-  /** Of the form of `data`. */
+  /** The version of the form of `data`. */
   readonly schemaVersion: number
   /** JSON text. */
   readonly data: string

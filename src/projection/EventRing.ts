@@ -1,6 +1,6 @@
 /**
- * `EventRing` holds the newest events of the log that were read: all between two positions, oldest first. It is bounded by
- * events and by bytes, and lets go of the oldest.
+ * `EventRing` holds the newest events of the log that were read: all between two positions, oldest first. It is bounded
+ * by events and by bytes, and lets go of the oldest.
  */
 import * as Page from "../core/Page.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"

@@ -1,6 +1,6 @@
 /**
- * `ExclusionStore` is the port to what operators took out: events that a model passes over (skips), and events that a reaction
- * tries no more (abandonments). Both are listed with who and why, and both are undone again.
+ * `ExclusionStore` is the port to what operators took out: events that a model passes over (skips), and events that a
+ * reaction tries no more (abandonments). Both are listed with who and why, and both are undone again.
  *
  * Guarantees every implementation keeps (checked by `testing/projection/Operators.ts`):
  *

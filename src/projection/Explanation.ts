@@ -29,7 +29,9 @@ export const make = (app: Application) => {
     return { aggregate: definition.name, id, streamId, events, next }
   })
 
-  /** What became of a command; undefined where none has this id, or its stream is of no aggregate of the application. */
+  /**
+   * What became of a command; undefined where none has this id, or its stream is of no aggregate of the application.
+   */
   const command = Effect.fnUntraced(function* (commandId: string, options?: ExplainCommand.Options) {
     const decided = yield* Effect.flatMap(EventStore, (store) => store.findDecided(commandId))
     const definition = app.ofStream(decided?.entry.streamId ?? "")?.definition

@@ -1,6 +1,6 @@
 /**
- * `ImportFormat` is a kind of file whose lines become commands of an application. `daybook import FILE --format NAME` reads the
- * file, and the format says what each line does.
+ * `ImportFormat` is a kind of file whose lines become commands of an application. `daybook import FILE --format NAME`
+ * reads the file, and the format says what each line does.
  */
 import type { Effect, Stream } from "effect"
 

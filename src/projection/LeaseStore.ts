@@ -1,6 +1,7 @@
 /**
- * `LeaseStore` is the port to which process runs what: the lease of each projection or reaction, and the heartbeat of the
- * process that runs the projections of the database. Leases go by the clock of the database; see `Lease.ts` for their use.
+ * `LeaseStore` is the port to which process runs what: the lease of each projection or reaction, and the heartbeat of
+ * the process that runs the projections of the database. Leases go by the clock of the database; see `Lease.ts` for
+ * their use.
  */
 import { Context, type Duration, type Effect } from "effect"
 import type { StoreUnavailable } from "../core/StoreError.ts"

@@ -31,7 +31,7 @@ export interface Failure {
 /** What keeps a new model from being made, or from serving once it is built. No event is at fault. */
 export interface BuildFailure {
   readonly step: "create" | "swap"
-  /** Of the projection that is built. */
+  /** The version of the projection that is built. */
   readonly version: number
   /** As the database said it. */
   readonly error: string

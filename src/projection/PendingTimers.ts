@@ -22,7 +22,7 @@ export interface Pending {
   readonly aggregate: string
   readonly id: string
   readonly command: string
-  /** Of the event that scheduled it. */
+  /** The version of the event that scheduled it. */
   readonly scheduledAt: number
   readonly version: number
   readonly position: number

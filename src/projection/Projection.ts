@@ -1,11 +1,11 @@
 /**
- * `Projection` declares a read model: the events it wants, its tables, and how a batch of events changes them. What runs it
- * is `ProjectionRunner.ts`; `docs/guides/add-a-projection.md` shows one whole.
+ * `Projection` declares a read model: the events it wants, its tables, and how a batch of events changes them. What
+ * runs it is `ProjectionRunner.ts`; `docs/guides/add-a-projection.md` shows one whole.
  *
- * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is that
- * of a view on the generation that serves; `create` and `apply` get the names of the tables behind it. One more view,
- * `NAME_checkpoint`, has one row with one column, `position`: the last event in the model, for a query to read with its rows.
- * (For a name of more than 52 bytes it is what `TableNames.checkpointOf` returns.)
+ * Its tables exist in generations, so that a rebuild can fill a new one while the old one serves. A name in `tables` is
+ * that of a view on the generation that serves; `create` and `apply` get the names of the tables behind it. One more
+ * view, `NAME_checkpoint`, has one row with one column, `position`: the last event in the model, for a query to read
+ * with its rows. (For a name of more than 52 bytes it is what `TableNames.checkpointOf` returns.)
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Effect } from "effect"
@@ -23,8 +23,9 @@ export interface Options<E extends Event.Any, T extends string> {
   /** Raise it when `create` or `apply` change: the model is then rebuilt from the log. From 1. */
   readonly version: number
   /**
-   * The events that it wants, of the aggregate that has them: `Order.event(opened)`, `Order.events`, or `opened` where one
-   * aggregate alone uses it. All others are passed over, known or not, and so is an event of that name of another aggregate.
+   * The events that it wants, of the aggregate that has them: `Order.event(opened)`, `Order.events`, or `opened` where
+   * one aggregate alone uses it. All others are passed over, known or not, and so is an event of that name of another
+   * aggregate.
    */
   readonly events: ReadonlyArray<E>
   /** Names of its tables: small letters, digits and underscores, at most 63 bytes; unique in the database. */
@@ -43,8 +44,8 @@ export interface Options<E extends Event.Any, T extends string> {
     tables: Tables<T>
   ) => Effect.Effect<void, unknown, SqlClient>
   /**
-   * After `maxAttempts` failures on one event: `halt` (default) until an operator retries or skips, or `park` the event's
-   * stream and go on with the others, for models in which no row depends on two streams.
+   * After `maxAttempts` failures on one event: `halt` (default) until an operator retries or skips, or `park` the
+   * event's stream and go on with the others, for models in which no row depends on two streams.
    */
   readonly onFailure?: "halt" | "park"
 }

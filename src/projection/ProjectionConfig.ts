@@ -98,6 +98,8 @@ export class ProjectionConfig extends Context.Reference<ProjectionConfig>()("day
   defaultValue: () => defaults
 }) {}
 
-/** The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
+/**
+ * The defaults with some limits changed. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict.
+ */
 export const layer = (limits: Partial<ProjectionLimits>): Layer.Layer<ProjectionConfig> =>
   Layer.succeed(ProjectionConfig, Limits.change(defaults, ranges, limits, relations))

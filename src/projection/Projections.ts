@@ -1,4 +1,7 @@
-/** `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to date. */
+/**
+ * `Projections` is what others may know and ask of the read side: its health, its operations, and whether it is up to
+ * date.
+ */
 import { Context, type Duration, type Effect } from "effect"
 import type { OperationError, RecordError } from "../core/EventStore.ts"
 import type * as Operation from "../core/Operation.ts"
@@ -48,8 +51,9 @@ export interface ProjectionStatus {
   /** Of the model that serves; 0 where none does. */
   readonly version: number
   /**
-   * `halted`: it waits for an operator, or a newer release has built its model. `ahead`: the log was restored to an end before its checkpoint, or has another event there;
-   * it answers no query and does nothing until it is rebuilt, or a reaction is resumed.
+   * `halted`: it waits for an operator, or a newer release has built its model. `ahead`: the log was restored to an end
+   * before its checkpoint, or has another event there; it answers no query and does nothing until it is rebuilt, or a
+   * reaction is resumed.
    */
   readonly status: "running" | "rebuilding" | "backing off" | "halted" | "paused" | "ahead"
   /** Whether it waits for an operator, also where it is paused. */
@@ -118,7 +122,10 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     readonly awaitRebuilt: (name: string) => Asked<void, RebuildHalted>
     /** Has the event of this stream that failed tried again. */
     readonly retry: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed>
-    /** Has the event of this stream that failed passed over, for as long as the projection's version stays. Not by a reaction. */
+    /**
+     * Has the event of this stream that failed passed over, for as long as the projection's version stays. Not by a
+     * reaction.
+     */
     readonly skip: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
     /**
      * Undoes the skips of events of this stream, or of the one with this version. A model that passed over one is
@@ -143,11 +150,14 @@ export class Projections extends Context.Tag("daybook/projection/Projections")<
     readonly abandon: (name: string, streamId: string, by?: Operation.By) => Operated<NothingFailed | WrongKind>
     /** Makes the reaction try again what it gave up of this stream. It recognizes what was done instead by its ids. */
     readonly takeUp: (name: string, streamId: string, by?: Operation.By) => Operated<NothingAbandoned | WrongKind>
-    /** Removes what this program no longer declares, with its tables and all that is kept of it. Not a reaction: it would react again. */
+    /**
+     * Removes what this program no longer declares, with its tables and all that is kept of it. Not a reaction: it
+     * would react again.
+     */
     readonly remove: (name: string) => Done<NotRemovable | SwapFailed>
     /**
-     * Waits until the model has the event at `minPosition` (0: until one of this version serves) and gives its position.
-     * Default timeout: 2 seconds.
+     * Waits until the model has the event at `minPosition` (0: until one of this version serves) and gives its
+     * position. Default timeout: 2 seconds.
      */
     readonly awaitPosition: (
       name: string,

@@ -1,6 +1,6 @@
 /**
- * `Rebuild` builds a new model of a projection beside the one that serves, and puts it in its place: it has its tables made, has
- * the runner fill them with the log, counts what was passed, and swaps.
+ * `Rebuild` builds a new model of a projection beside the one that serves, and puts it in its place: it has its tables
+ * made, has the runner fill them with the log, counts what was passed, and swaps.
  *
  * Its failures do not affect the model that serves. Whatever keeps the new model from being made or from serving is
  * noted after one attempt, as the database said it, and has its own backoff. What trying again would not fix halts,
@@ -177,8 +177,8 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     }
     const isWanted = rebuildRequested || live === null || live.version < version
     if (!isWanted && shadow === null) return "idle"
-    // A newer release is at work here, or was. Its model is not ours to touch, and a rebuild that is asked for is its own, unless it
-    // was rolled back: then a request wants a model of this version.
+    // A newer release is at work here, or was. Its model is not ours to touch, and a rebuild that is asked for is its
+    // own, unless it was rolled back: then a request wants a model of this version.
     for (const model of [live, shadow]) {
       if (model !== null && model.version > version && (!rebuildRequested || (yield* isRun(model.version))))
         return "idle"
@@ -195,14 +195,14 @@ export const make = Effect.fnUntraced(function* <E, R>({ notBefore, onSwap, proj
     // Twice as many as came, so that it gains on the writers.
     const most = end === lastEnd ? limits.maxBatch : Math.max(limits.busyBatch, 2 * (end - lastEnd))
     lastEnd = end
-    const turned = yield* take(shadow, most)
+    const outcome = yield* take(shadow, most)
     const after = Option.getOrNull(yield* generations.find(name))
     if (after?.shadow != null) yield* count(after.shadow)
     // The log goes on while it is read: what ended it before is enough, and all that the model that serves can have.
     if (after === null || after.shadow === null || after.shadow.failure !== null || after.shadow.position < end) {
-      return turned
+      return outcome
     }
-    if (notBefore(after.shadow) > (yield* Elapsed.millis)) return turned
+    if (notBefore(after.shadow) > (yield* Elapsed.millis)) return outcome
     return yield* finish(after.shadow, after)
   })
 

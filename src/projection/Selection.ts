@@ -1,9 +1,9 @@
 /**
- * `Selection` is which events a reader takes, and how it decodes them: those it names, of the aggregate that has them. An event
- * of the same name of another aggregate is passed over, whatever its form.
+ * `Selection` is which events a reader takes, and how it decodes them: those it names, of the aggregate that has them.
+ * An event of the same name of another aggregate is passed over, whatever its form.
  *
- * `Order.event(opened)` names the event of that aggregate. A bare `opened` is of the one aggregate that uses it; where two do,
- * the reader must say which. One that no aggregate uses is taken from every stream.
+ * `Order.event(opened)` names the event of that aggregate. A bare `opened` is of the one aggregate that uses it; where
+ * two do, the reader must say which. One that no aggregate uses is taken from every stream.
  */
 import type * as Event from "../core/Event.ts"
 import * as EventCodec from "../core/EventCodec.ts"

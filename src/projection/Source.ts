@@ -1,6 +1,6 @@
 /**
- * `Source` reads the log for the read side, and refuses a page that cannot be the log: out of order, or with a hole in a
- * stream. Where an event is damaged, it says so at its place, and gives what stands before.
+ * `Source` reads the log for the read side, and refuses a page that cannot be the log: out of order, or with a hole in
+ * a stream. Where an event is damaged, it says so at its place, and gives what stands before.
  */
 import { Effect } from "effect"
 import type { EventPage, EventPlace, EventStore, LookupError, ReadError } from "../core/EventStore.ts"
@@ -10,8 +10,8 @@ import type { StreamId } from "../core/StreamId.ts"
 import { LogMisread } from "./ProjectionError.ts"
 
 /**
- * The page without what came before, or the first event that cannot be the next one. Positions rise and may leave some out, so
- * that only the versions of a stream show a hole, and only within the page.
+ * The page without what came before, or the first event that cannot be the next one. Positions rise and may leave some
+ * out, so that only the versions of a stream show a hole, and only within the page.
  */
 const check = (after: number, page: ReadonlyArray<StoredEvent>): ReadonlyArray<StoredEvent> | LogMisread => {
   const events: Array<StoredEvent> = []

@@ -121,8 +121,8 @@ export const of = (found: ProjectionRow, seen: Seen): ProjectionStatus => {
 }
 
 /**
- * How many things wait for a human: streams behind an event that failed too often, and a model that halted or is ahead. One that a
- * newer release took over has failed at nothing, unless that release is gone.
+ * How many things wait for a human: streams behind an event that failed too often, and a model that halted or is ahead.
+ * One that a newer release took over has failed at nothing, unless that release is gone.
  */
 export const stuckOf = ({ deadLetters, isHalted, status }: ProjectionStatus): number =>
   deadLetters.length + (status === "ahead" || isHalted ? 1 : 0)

@@ -1,6 +1,6 @@
 /**
- * `Subscription` follows the log, or one stream: what is stored after a place, and then each new event. Events come once, in
- * order and without a hole.
+ * `Subscription` follows the log, or one stream: what is stored after a place, and then each new event. Events come
+ * once, in order and without a hole.
  *
  * It returns only what the log holds: at a damaged event it ends with `StreamDamaged`, after all events before it. A
  * subscriber that wants to go on behind it subscribes after its place.

@@ -1,6 +1,7 @@
 /**
- * `TableNames` gives the tables and views of read models names that every database takes whole, whatever the projection calls
- * them. PostgreSQL cuts a name after 63 bytes, so that two generations of a table, or two indexes of one, would have one name.
+ * `TableNames` gives the tables and views of read models names that every database takes whole, whatever the projection
+ * calls them. PostgreSQL cuts a name after 63 bytes, so that two generations of a table, or two indexes of one, would
+ * have one name.
  */
 import { Buffer } from "node:buffer"
 import { hash } from "node:crypto"
@@ -22,7 +23,9 @@ export const rule = `small letters, digits and _, at most ${maxBytes} bytes, the
 export const isName = (name: string): boolean =>
   pattern.test(name) && Buffer.byteLength(name) <= maxBytes && name.normalize("NFC") === name
 
-/** The name with the suffix. One that is too long is cut, and told from others that begin so by a digest of the whole. */
+/**
+ * The name with the suffix. One that is too long is cut, and told from others that begin so by a digest of the whole.
+ */
 const fitted = (name: string, suffix: string, most: number): string => {
   if (Buffer.byteLength(name + suffix) <= most) return name + suffix
   const end = `_${hash("sha256", name).slice(0, digestDigits)}${suffix}`
@@ -48,7 +51,9 @@ export const ofGeneration = <T extends string>(
 /** The view that has the position of the model that serves. */
 export const checkpointOf = (projection: string): string => fitted(projection, "_checkpoint", maxBytes)
 
-/** As the database keeps them: the declared names alone where the others follow from them by the rule of every release. */
+/**
+ * As the database keeps them: the declared names alone where the others follow from them by the rule of every release.
+ */
 export const stored = (tables: Tables<string>, version: number, generation: number): string => {
   const suffix = suffixOf(version, generation)
   const isPlain = Object.entries(tables).every(([name, table]) => table === name + suffix)

@@ -86,8 +86,8 @@ export class Tail {
   }
 
   /**
-   * The next events after a position, of all streams: from the ring, or read for all who follow, or read for this caller alone
-   * where it is behind. As `Source.read`.
+   * The next events after a position, of all streams: from the ring, or read for all who follow, or read for this
+   * caller alone where it is behind. As `Source.read`.
    */
   read(after: number, limit: number): Effect.Effect<EventPage, ReadError | LogMisread> {
     return Effect.suspend(() => {

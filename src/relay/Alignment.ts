@@ -1,6 +1,7 @@
 /**
- * `Alignment` brings what the database says of a relay in line with what is committed at the outlet, when a session begins. Where the
- * outlet keeps the progress, that is what counts: it was committed with the messages. An operator's rewind comes before it.
+ * `Alignment` brings what the database says of a relay in line with what is committed at the outlet, when a session
+ * begins. Where the outlet keeps the progress, that is what counts: it was committed with the messages. An operator's
+ * rewind comes before it.
  */
 import { Effect, Option, Schema } from "effect"
 import { EventStore } from "../core/EventStore.ts"
@@ -12,9 +13,7 @@ import type { Model } from "../projection/Model.ts"
 import * as Source from "../projection/Source.ts"
 import type { Committed, Session } from "./Outlet.ts"
 
-/**
- * What is at the outlet does not fit this log, so nothing can be sent without repeating an event or leaving one out.
- */
+/** What is at the outlet does not fit this log: whatever is sent would repeat an event or leave one out. */
 export class RelayHalted extends Schema.TaggedError<RelayHalted>()("RelayHalted", { reason: Schema.String }) {
   override get message() {
     return `${this.reason}; say with \`daybook relay rewind\` behind which position it goes on`

@@ -1,10 +1,11 @@
 /**
- * `CloudEvent` is an event of the log as a relay sends it: CloudEvents 1.0 in JSON, in structured mode, with the data as the present
- * version of its aggregate writes it.
+ * `CloudEvent` is an event of the log as a relay sends it: CloudEvents 1.0 in JSON, in structured mode, with the data
+ * as the present version of its aggregate writes it.
  *
- * - `subject` is the stream, and `sequence` the position in the log, with zeros before it so that texts compare as numbers do.
- * - `id` is the position and the beginning of the event's hash. The same event has the same id however often it is sent, and an event
- *   that came into its place in a log that was restored has another one.
+ * - `subject` is the stream, and `sequence` the position in the log, with zeros before it so that texts compare as
+ *   numbers do.
+ * - `id` is the position and the beginning of the event's hash. The same event has the same id however often it is
+ *   sent, and an event that came into its place in a log that was restored has another one.
  */
 import { Either } from "effect"
 import type { DecodeError, UnencodableEvent } from "../core/EventError.ts"

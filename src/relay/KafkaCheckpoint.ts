@@ -1,6 +1,7 @@
 /**
- * `KafkaCheckpoint` is how far a relay is, as it stands in a compacted topic: one record for its position, and one for each stream that
- * waits for an operator. They are written in the transactions of the events, and read when a session begins.
+ * `KafkaCheckpoint` is how far a relay is, as it stands in a compacted topic: one record for its position, and one for
+ * each stream that waits for an operator. They are written in the transactions of the events, and read when a session
+ * begins.
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
@@ -53,7 +54,10 @@ export const recordsOf = (
   }))
 ]
 
-/** What is committed of this relay before its mark; null where nothing is. The group of consumers is for this reading alone. */
+/**
+ * What is committed of this relay before its mark; null where nothing is. The group of consumers is for this reading
+ * alone.
+ */
 export const read = async (kafka: Kafka, topic: string, id: string, mark: string): Promise<Committed | null> => {
   let position: typeof Position.Type | undefined
   const parked = new Map<string, number>()

@@ -4,8 +4,8 @@
  * relay. So a relay that begins reads what is committed and goes on there, and the broker fences out a relay that was
  * replaced.
  *
- * The key of a record is the stream, and Kafka's own partitioner (murmur2) finds its partition: events of one stream stay in their order for
- * as long as the topic keeps its number of partitions.
+ * The key of a record is the stream, and Kafka's own partitioner (murmur2) finds its partition: events of one stream
+ * stay in their order for as long as the topic keeps its number of partitions.
  */
 import { Effect } from "effect"
 import type { Kafka, KafkaConfig, Producer, Message as Record } from "kafkajs"
@@ -27,7 +27,10 @@ export interface Options {
   readonly brokers: ReadonlyArray<string>
   /** Default: `daybook`. Made where it is not there. */
   readonly topic?: string
-  /** Partitions of a topic that is made. Default: what the broker says. More of them later would take streams to other ones. */
+  /**
+   * Partitions of a topic that is made. Default: what the broker says. More of them later would take streams to other
+   * ones.
+   */
   readonly partitions?: number
   /** Where relays keep how far they are, compacted. Made where it is not there. Default: `daybook-relays`. */
   readonly checkpoints?: string
@@ -49,7 +52,7 @@ const retry = { retries: 6, initialRetryTime: 50, maxRetryTime: 1_000 }
 /** For a session to end in order. */
 const closeTimeout = "3 seconds"
 
-interface Fault {
+interface KafkaFault {
   readonly type?: string
   readonly code?: number
 }
@@ -59,7 +62,7 @@ const fenced = new Set<string | number>(["INVALID_PRODUCER_EPOCH", 90])
 const tooLarge = new Set<string | number>(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])
 
 const isOne = (codes: ReadonlySet<string | number>, error: unknown): boolean => {
-  const { code = 0, type = "" } = (error ?? {}) as Fault
+  const { code = 0, type = "" } = (error ?? {}) as KafkaFault
   if (codes.has(type) || codes.has(code)) return true
   return error instanceof Error && error.cause !== undefined && isOne(codes, error.cause)
 }
@@ -135,7 +138,8 @@ export const make = (options: Options): Outlet => {
             maxInFlightRequests: 1,
             transactionTimeout,
             createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-            // A batch that fails is aborted as a whole with its transaction: no limit of retries can leave out or repeat a part of it.
+            // A batch that fails is aborted as a whole with its transaction: no limit of retries can leave out or
+            // repeat a part of it.
             retry
           })
           await made.connect()

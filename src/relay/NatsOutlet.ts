@@ -1,10 +1,12 @@
 /**
- * `NatsOutlet` sends to a JetStream stream: at least once. The checkpoint in the database moves when a batch is acknowledged, so that after
- * a crash a batch is sent again. Each message has the event's id as `Nats-Msg-Id`: within its window of duplicates the server keeps the
- * first one alone; after it a consumer sees the same id twice, and drops what it has seen by stream and position.
+ * `NatsOutlet` sends to a JetStream stream: at least once. The checkpoint in the database moves when a batch is
+ * acknowledged, so that after a crash a batch is sent again. Each message has the event's id as `Nats-Msg-Id`: within
+ * its window of duplicates the server keeps the first one alone; after it a consumer sees the same id twice, and drops
+ * what it has seen by stream and position.
  *
- * The subject is `TOPIC.AGGREGATE.ID`, as `daybook.order.42` of stream `order-42`; what a subject cannot hold is percent-encoded.
- * Events of one stream are sent one after the other, each when the one before was acknowledged; those of different streams at once.
+ * The subject is `TOPIC.AGGREGATE.ID`, as `daybook.order.42` of stream `order-42`; what a subject cannot hold is
+ * percent-encoded. Events of one stream are sent one after the other, each when the one before was acknowledged; those
+ * of different streams at once.
  */
 import type { NatsConnection } from "@nats-io/transport-node"
 import { Effect, Option, Schema } from "effect"
@@ -54,8 +56,8 @@ const decode = Schema.decodeUnknownOption(Answer)
 const tooLarge = 10_054
 
 /**
- * Longest subject that is sent, in bytes: a server closes the connection at a line of more than 4 KiB, as it is set up, in which
- * the subject for the answer stands too.
+ * Longest subject that is sent, in bytes: a server closes the connection at a line of more than 4 KiB, as it is set up,
+ * in which the subject for the answer stands too.
  */
 const maxSubject = 3_900
 

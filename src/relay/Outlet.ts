@@ -1,13 +1,13 @@
 /**
- * `Outlet` is the port to a destination of a relay. A session with it begins with what is committed there and ends with its first fault:
- * then the relay opens another one, and learns there what became of what it had sent.
+ * `Outlet` is the port to a destination of a relay. A session with it begins with what is committed there and ends with
+ * its first fault: then the relay opens another one, and learns there what became of what it had sent.
  *
  * Guarantees every implementation keeps (checked by `test/relay`):
  *
  * - events of one stream arrive in the order in which they are sent;
  * - `send` succeeds when all of it is committed there, and fails otherwise, whether or not some of it is;
- * - one that keeps the progress (`committed` is not undefined) commits it together with the messages, all or nothing, and a session that
- *   another one of the same relay has followed commits nothing more.
+ * - one that keeps the progress (`committed` is not undefined) commits it together with the messages, all or nothing,
+ *   and a session that another one of the same relay has followed commits nothing more.
  */
 import { type Effect, Schema, type Scope } from "effect"
 import type { LogIdentity } from "../core/Journal.ts"
@@ -19,7 +19,10 @@ export interface Progress {
   readonly position: number
   /** Hash of that event; null where it cannot be read. */
   readonly hash: string | null
-  /** Streams that wait for an operator, as far as they changed: the version of the event at which one waits, or null for one that goes on. */
+  /**
+   * Streams that wait for an operator, as far as they changed: the version of the event at which one waits, or null for
+   * one that goes on.
+   */
   readonly parked: ReadonlyMap<string, number | null>
 }
 

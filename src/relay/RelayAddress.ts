@@ -1,6 +1,7 @@
 /**
- * `RelayAddress` is where a relay sends, as one text: `nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/TOPIC?stream=&replicas=`, with `tls://`
- * for an encrypted connection, or `kafka://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/TOPIC?partitions=&checkpoints=&sasl=&tls=true`.
+ * `RelayAddress` is where a relay sends, as one text:
+ * `nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/TOPIC?stream=&replicas=`, with `tls://` for an encrypted connection,
+ * or `kafka://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/TOPIC?partitions=&checkpoints=&sasl=&tls=true`.
  */
 import * as KafkaOutlet from "./KafkaOutlet.ts"
 import * as NatsOutlet from "./NatsOutlet.ts"

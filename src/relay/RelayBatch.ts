@@ -1,4 +1,7 @@
-/** `RelayBatch` makes of a page of the log what a relay sends next: the wanted events as messages, up to the first that it cannot read. */
+/**
+ * `RelayBatch` makes of a page of the log what a relay sends next: the wanted events as messages, up to the first that
+ * it cannot read.
+ */
 import { Either } from "effect"
 import type { DecodeError, UnencodableEvent } from "../core/EventError.ts"
 import type { LogIdentity } from "../core/Journal.ts"
@@ -12,8 +15,8 @@ import * as CloudEvent from "./CloudEvent.ts"
 export const maxEvents = 500
 
 /**
- * Characters of messages after which a batch takes no further one: well below the mebibyte that a Kafka broker takes at once, as it is set
- * up. A single message may be larger, and the destination says whether it takes it.
+ * Characters of messages after which a batch takes no further one: well below the mebibyte that a Kafka broker takes at
+ * once, as it is set up. A single message may be larger, and the destination says whether it takes it.
  */
 export const maxCharacters = 512 * 1_024
 

@@ -7,15 +7,16 @@
  *
  * Guarantees:
  *
- * - the statements run in the transaction that stores the command, after its events; a failure of theirs stores nothing, and is
- *   the answer;
+ * - the statements run in the transaction that stores the command, after its events; a failure of theirs stores
+ *   nothing, and is the answer;
  * - they run only where the command succeeds now: not for a refusal, and not for an answer that is given again under
  *   its id, since they were committed with the first one;
- * - they may run again after a rollback, as where a neighbour in the transaction failed; what they wrote before is gone then.
+ * - they may run again after a rollback, as where a neighbour in the transaction failed; what they wrote before is gone
+ *   then.
  *
- * Refused, with nothing stored: the client of another database, a caller within a transaction of its own, a statement that would
- * end the transaction, an aggregate or the writer that is asked in it, statements that take too long, several commands, and a
- * system or a store that cannot take them.
+ * Refused, with nothing stored: the client of another database, a caller within a transaction of its own, a statement
+ * that would end the transaction, an aggregate or the writer that is asked in it, statements that take too long,
+ * several commands, and a system or a store that cannot take them.
  */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import { type Cause, Context, Effect, Exit, Option, Schema } from "effect"

@@ -141,9 +141,9 @@ export type RunStatements = (
 ) => Effect.Effect<Cause.Cause<unknown> | undefined, SqlError | OutcomeUnknown>
 
 /**
- * One append, command by command, where the database has refused a row of it, or commands bring statements: the command at fault
- * is refused, and the append planned again without it. Within a transaction of the caller; `isOfRow` tells a refused row from a
- * fault of the database.
+ * One append, command by command, where the database has refused a row of it, or commands bring statements: the command
+ * at fault is refused, and the append planned again without it. Within a transaction of the caller; `isOfRow` tells a
+ * refused row from a fault of the database.
  */
 export const writeSingly = Effect.fnUntraced(function* (
   connection: Connection,

@@ -1,7 +1,7 @@
 /**
- * A file that is there whole or not at all, and that its owner alone may read: built under a temporary name beside its own,
- * made durable, and then given its name. A process that dies on the way leaves at most a file with a temporary name, which
- * nothing opens.
+ * A file that is there whole or not at all, and that its owner alone may read: built under a temporary name beside its
+ * own, made durable, and then given its name. A process that dies on the way leaves at most a file with a temporary
+ * name, which nothing opens.
  */
 import { randomUUID } from "node:crypto"
 import { closeSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs"
@@ -22,8 +22,8 @@ export const sync = (path: string): void => {
 const sideFiles = ["", "-wal", "-shm", "-journal"]
 
 /**
- * Builds a file beside `filename` with `fill`, which fills the empty file that it is given and closes it; only the owner may
- * read it. Then `publish` gives it its name. Fails with the system's error.
+ * Builds a file beside `filename` with `fill`, which fills the empty file that it is given and closes it; only the
+ * owner may read it. Then `publish` gives it its name. Fails with the system's error.
  */
 export const build = <A, E, R>(
   filename: string,

@@ -16,7 +16,9 @@ interface Statement {
 }
 type Driver = new (filename: string, options: { readonly readonly: boolean }) => Database
 
-/** The one that Effect's client for SQLite brings, so that an application has one driver and one SQLite in its process. */
+/**
+ * The one that Effect's client for SQLite brings, so that an application has one driver and one SQLite in its process.
+ */
 const load = (): Driver => {
   const client = createRequire(import.meta.url).resolve("@effect/sql-sqlite-node/SqliteClient")
   return createRequire(client)("better-sqlite3") as Driver

@@ -1,6 +1,7 @@
 /**
- * `GuardedConnection` is the connection of a transaction as an application's statements use it: it refuses those that would end
- * the transaction or begin another one, since the events of a command stand in it too. Savepoints are the application's to use.
+ * `GuardedConnection` is the connection of a transaction as an application's statements use it: it refuses those that
+ * would end the transaction or begin another one, since the events of a command stand in it too. Savepoints are the
+ * application's to use.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"

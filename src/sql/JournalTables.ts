@@ -6,8 +6,8 @@
  *
  * An event keeps the hash before its own: a reader of the log checks each row by itself, without a look at another one.
  *
- * `events` and `commands` are views with the columns of before, for people who query by SQL, and for a process of an earlier
- * release that still runs: it reads on, and the database refuses what it writes.
+ * `events` and `commands` are views with the columns of before, for people who query by SQL, and for a process of an
+ * earlier release that still runs: it reads on, and the database refuses what it writes.
  */
 import { type Definition, exact, refusal, unchanging } from "./TableGuards.ts"
 

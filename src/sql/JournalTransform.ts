@@ -3,9 +3,9 @@
  * migrated, or the export of one while it is imported. Entries are in the order (position, command id), under a rule of
  * their own.
  *
- * It runs within the caller's transaction, so that all of it is there or nothing, wherever the process is killed. It holds one
- * page of each table, checks hashes, chains, places and times as it goes, and that events and commands belong together; what
- * does not is `LogDamaged`.
+ * It runs within the caller's transaction, so that all of it is there or nothing, wherever the process is killed. It
+ * holds one page of each table, checks hashes, chains, places and times as it goes, and that events and commands belong
+ * together; what does not is `LogDamaged`.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -45,7 +45,9 @@ export const wrongEvent = (event: StoredEvent, head: Head, last: StoredEvent | u
   return undefined
 }
 
-/** No release that wrote a log without a journal let times decrease: what `RecordedAt.ts` permits came with the journal. */
+/**
+ * No release that wrote a log without a journal let times decrease: what `RecordedAt.ts` permits came with the journal.
+ */
 const wrongTime = (event: StoredEvent, last: StoredEvent | undefined): string | undefined =>
   event.recordedAt < (last?.recordedAt ?? 0) ? "was recorded before the event before it in the log" : undefined
 

@@ -1,4 +1,6 @@
-/** The whole log out of one database and into another, row by row as it is stored: what export and import are made of. */
+/**
+ * The whole log out of one database and into another, row by row as it is stored: what export and import are made of.
+ */
 import { hash } from "node:crypto"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -289,10 +291,10 @@ const ofOldLog = (connection: Connection, { dialect, log }: SqlDatabase["Type"])
 }
 
 /**
- * Writes the rows into an empty database, all or none. They begin with the log's identity, and then are events in the order of
- * the log and entries in theirs; or without it, and are events in the order of the log and commands anywhere between, which get
- * their entries here. Checks hashes, chains, versions, positions and times, and that entries and events belong together.
- * Memory holds one page, so the rows may come from a file. An interruption undoes it.
+ * Writes the rows into an empty database, all or none. They begin with the log's identity, and then are events in the
+ * order of the log and entries in theirs; or without it, and are events in the order of the log and commands anywhere
+ * between, which get their entries here. Checks hashes, chains, versions, positions and times, and that entries and
+ * events belong together. Memory holds one page, so the rows may come from a file. An interruption undoes it.
  */
 export const restore = <E, R>(
   rows: Stream.Stream<LogRow, E, R>

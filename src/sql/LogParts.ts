@@ -1,4 +1,7 @@
-/** Sums over parts of the log, for `core/LogShape.ts`. The sizes of data come from the headers of rows: no large text is read. */
+/**
+ * Sums over parts of the log, for `core/LogShape.ts`. The sizes of data come from the headers of rows: no large text is
+ * read.
+ */
 import { Effect } from "effect"
 import type { Part, SnapshotDistance } from "../core/LogShape.ts"
 import { words } from "./JournalTables.ts"

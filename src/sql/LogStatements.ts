@@ -13,7 +13,10 @@ import type { Dialect } from "./SqlDatabase.ts"
 
 type Select<A, B> = (connection: Connection, given: A) => Effect.Effect<B, SqlError>
 
-/** What the log knows of the streams and names that are asked for: their numbers, and the last event of each stream that has one. */
+/**
+ * What the log knows of the streams and names that are asked for: their numbers, and the last event of each stream that
+ * has one.
+ */
 export interface Known {
   readonly streams: Map<string, { readonly number: number; readonly head: Head | undefined }>
   readonly names: Map<string, number>
@@ -34,7 +37,9 @@ export interface LogStatements {
   /** The entry under the id, if there is one. */
   readonly selectEntryOf: Select<string, Journal.JournalEntry | undefined>
   readonly selectEnd: Select<void, LogEnd>
-  /** Writes events and their entries, and takes what they name into the dictionaries where it is new, and into `known`. */
+  /**
+   * Writes events and their entries, and takes what they name into the dictionaries where it is new, and into `known`.
+   */
   readonly insert: (
     connection: Connection,
     known: Known,
@@ -44,7 +49,7 @@ export interface LogStatements {
       readonly payloads?: ReadonlyArray<KeptPayload.Row>
     }
   ) => Effect.Effect<void, SqlError>
-  /** Of a log into which another one is written. */
+  /** For a log into which another one is written. */
   readonly setIdentity: Select<Journal.LogIdentity, void>
 }
 

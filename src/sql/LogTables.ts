@@ -185,8 +185,8 @@ export const selectEvents = ({ words: { hex, one } }: Pick<Dialect, "words">, da
    ${one("log_entries", "j", "sequence", "e.sequence")}`
 
 /**
- * The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells; it tells too
- * where the row names a stream, a type or an entry that is not there, whose texts are empty here.
+ * The tables are strict, so each value has the type of its column. Whether it is the stored one, the hash tells; it
+ * tells too where the row names a stream, a type or an entry that is not there, whose texts are empty here.
  */
 export const toEvent = (row: Row): StoredEvent => {
   const commandId = row[6] ?? ""
@@ -261,8 +261,8 @@ const entryColumns = ({ words: { hex } }: Pick<Dialect, "words">, answer: string
    j.principal, j.metadata, ${hex("j.payload_digest")}, j.recorded_at, ${hex("p.hash")}, ${hex("j.hash")}, i.log_id`
 
 /**
- * Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`, and `answer` may be
- * `LargeTexts.inline("j.answer")`.
+ * Entries, each with the hash of the event where it ended and of the entry before. `from` gives the rows `j`, and
+ * `answer` may be `LargeTexts.inline("j.answer")`.
  */
 export const selectEntries = (
   dialect: Pick<Dialect, "words">,

@@ -207,7 +207,8 @@ const steps: ReadonlyArray<Step> = [
     name: "checkpoints",
     oldestWriter: "journal",
     up: [
-      // The event that a model passed last, so that it is known again in a log that was restored; empty where there was none.
+      // The event that a model passed last, so that it is known again in a log that was restored; empty where there was
+      // none.
       "ALTER TABLE projection_models ADD COLUMN seen_position INTEGER",
       "ALTER TABLE projection_models ADD COLUMN seen_hash BLOB",
       `UPDATE projection_models SET seen_position = position, seen_hash = coalesce(
@@ -224,7 +225,8 @@ const steps: ReadonlyArray<Step> = [
     name: "exclusions",
     oldestWriter: "journal",
     up: [
-      // Beside the skips, which earlier releases write too. A lifted one holds for the models up to this generation alone.
+      // Beside the skips, which earlier releases write too. A lifted one holds for the models up to this generation
+      // alone.
       `CREATE TABLE projection_skip_notes (
          projection TEXT NOT NULL,
          version INTEGER NOT NULL,

@@ -84,7 +84,7 @@ const create = <A>({ columns, name, numbers }: Table<A>, keys: string): string =
 
 const index = `${commands.name}_in_order`
 
-/** Of all that is made here. */
+/** The names of everything that is made here. */
 export const names: ReadonlyArray<string> = [events.name, commands.name, index]
 
 export const tables = (dialect: Dialect) => ({

@@ -28,8 +28,8 @@ export const prefixesIn = (names: ReadonlySet<string>): ReadonlyArray<string> =>
 const maxTold = 5
 
 /**
- * Whether the tables are there, where all that has a name in the database is this; or why it is not to be used. `creates`: they
- * may be made where they are missing.
+ * Whether the tables are there, where all that has a name in the database is this; or why it is not to be used.
+ * `creates`: they may be made where they are missing.
  */
 export const find = (
   names: ReadonlySet<string>,

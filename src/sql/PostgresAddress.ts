@@ -1,6 +1,7 @@
 /**
- * `PostgresAddress` is where a PostgreSQL database is, and what its connections need to come there: an address that was given, or
- * what a client says that the application has. Connections are Daybook's own in both cases; see `PostgresDatabase.ts`.
+ * `PostgresAddress` is where a PostgreSQL database is, and what its connections need to come there: an address that was
+ * given, or what a client says that the application has. Connections are Daybook's own in both cases; see
+ * `PostgresDatabase.ts`.
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
@@ -56,7 +57,10 @@ export const nameOf = ({ url }: PostgresAddress): string => {
   }
 }
 
-/** The same address for a connection that only reads, with how long a statement of it may take, where it says nothing of that. */
+/**
+ * The same address for a connection that only reads, with how long a statement of it may take, where it says nothing of
+ * that.
+ */
 export const toRead = (address: PostgresAddress, statementTimeoutMs: number): PostgresAddress => {
   const url = new URL(address.url)
   const options = url.searchParams.get("options") ?? ""

@@ -1,6 +1,6 @@
 /**
- * `PostgresDatabase` is one PostgreSQL database, opened safely: a connection that writes, a pool that reads, and a connection
- * that hears of the commits of others. A connection that is lost is replaced; no restart is needed.
+ * `PostgresDatabase` is one PostgreSQL database, opened safely: a connection that writes, a pool that reads, and a
+ * connection that hears of the commits of others. A connection that is lost is replaced; no restart is needed.
  */
 import { randomUUID } from "node:crypto"
 import { Socket } from "node:net"
@@ -26,8 +26,8 @@ import * as TablePrefix from "./TablePrefix.ts"
 /** How the database is opened, wherever it is. */
 export interface PostgresSettings {
   /**
-   * `create` (default): makes the tables where they are missing. `existing`: opens them, never makes them. `readOnly`: opens
-   * them to read, and never migrates or changes them.
+   * `create` (default): makes the tables where they are missing. `existing`: opens them, never makes them. `readOnly`:
+   * opens them to read, and never migrates or changes them.
    */
   readonly mode?: "create" | "existing" | "readOnly"
   /**
@@ -213,8 +213,8 @@ const readApplied = (
   })
 
 /**
- * Makes what is missing, once, however many processes begin at the same moment. On a connection of its own: a step that fills
- * new tables or an index takes as long as the log is large, and the server says nothing meanwhile.
+ * Makes what is missing, once, however many processes begin at the same moment. On a connection of its own: a step that
+ * fills new tables or an index takes as long as the log is large, and the server says nothing meanwhile.
  */
 const migrate = (connection: Connection, dialect: Dialect) =>
   Effect.gen(function* () {
@@ -227,7 +227,10 @@ const migrate = (connection: Connection, dialect: Dialect) =>
     yield* dialect.commit(connection, false)
   })
 
-/** Which database, which schema statements without one mean, and which start of the server; in the same words in every session. */
+/**
+ * Which database, which schema statements without one mean, and which start of the server; in the same words in every
+ * session.
+ */
 const place = ["current_database()", "coalesce(current_schema(), '')", "extract(epoch FROM pg_postmaster_start_time())"]
 
 /**
@@ -341,8 +344,9 @@ export const layer = (options: PostgresOptions): Layer.Layer<SqlDatabase, Databa
   Layer.scoped(SqlDatabase, make(PostgresAddress.ofUrl(options.url), options))
 
 /**
- * Opens the database that the application's own `PgClient` leads to, through connections of its own that are made as that one's
- * are: same server, user, password and encryption. The client is asked once where it is, and is not used otherwise.
+ * Opens the database that the application's own `PgClient` leads to, through connections of its own that are made as
+ * that one's are: same server, user, password and encryption. The client is asked once where it is, and is not used
+ * otherwise.
  */
 export const layerFromClient = (options: PostgresSettings = {}): Layer.Layer<SqlDatabase, DatabaseError, SqlClient> =>
   Layer.scoped(

@@ -1,4 +1,7 @@
-/** What PostgreSQL does its own way: its codes of errors, its lock that writers queue for, and its own words in statements. */
+/**
+ * What PostgreSQL does its own way: its codes of errors, its lock that writers queue for, and its own words in
+ * statements.
+ */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Predicate } from "effect"
@@ -23,7 +26,10 @@ const schemaOf = (prefix: string) => `coalesce(
   (SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0)`
 const lockOf = (prefix: string) => `SELECT pg_advisory_xact_lock(${writersLock}, ${schemaOf(prefix)}::int4)`
 
-/** `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as functions. */
+/**
+ * `$1`, `$2` and so on for each `?`, so none may stand in a literal, and the operators of jsonb are called as
+ * functions.
+ */
 const numbered = new StatementCache(500, (sql) => {
   let count = 0
   return sql.replaceAll("?", () => `$${++count}`)
@@ -80,7 +86,10 @@ const isMistake = (error: unknown): boolean => {
   return cause instanceof RangeError || /^(?:0A|08P01|2[0-9]|3[4-9F]|42|44|P0)/.test(stateOf(error))
 }
 
-/** As the server itself says it to a statement that writes; but before there is one, so that nothing is read there either. */
+/**
+ * As the server itself says it to a statement that writes; but before there is one, so that nothing is read there
+ * either.
+ */
 const readOnly = () =>
   new SqlError({
     cause: Object.assign(new Error("the server is read only: a standby, or default_transaction_read_only is on"), {
@@ -103,8 +112,8 @@ const isReadOnly = (results: unknown): boolean =>
 
 export interface PostgresDialectOptions {
   /**
-   * Longest that the server works at one statement. It waits a third of that for the next one of a transaction and then ends
-   * it, so that a process that is stopped or cut off holds up the other writers for no longer.
+   * Longest that the server works at one statement. It waits a third of that for the next one of a transaction and then
+   * ends it, so that a process that is stopped or cut off holds up the other writers for no longer.
    */
   readonly statementTimeoutMs: number
   /** What a commit waits for; null leaves it to the server. */
@@ -162,8 +171,8 @@ export const make = ({
         connection.executeUnprepared(number(sql, params), params.map(storable), transform)
     }),
     /**
-     * One message of several statements. The lock is a statement of its own, and what is read after it is newer than all that
-     * was committed before it: so positions are given in the order of commits.
+     * One message of several statements. The lock is a statement of its own, and what is read after it is newer than
+     * all that was committed before it: so positions are given in the order of commits.
      *
      * It does not override a server that is set to read only by default: an operator who sets that before a switch to
      * another server would lose what is written after it. The connection to a server that is read only is ended, so

@@ -5,8 +5,8 @@ import { StoreUnavailable } from "../core/StoreError.ts"
 import { innermost, SqlDatabase } from "./SqlDatabase.ts"
 
 /**
- * Runs the reads in one transaction of the client that reads, and so all other reads of this process too: for tools that
- * do one thing, such as an export.
+ * Runs the reads in one transaction of the client that reads, and so all other reads of this process too: for tools
+ * that do one thing, such as an export.
  */
 export const within = <A, E, R>(
   reads: Effect.Effect<A, E, R>

@@ -18,7 +18,10 @@ export interface Beside {
   readonly lockWriters: (connection: Connection) => Effect.Effect<unknown, SqlError>
   /** A condition on `pg_locks AS l`: it is the writers' lock. */
   readonly isWritersLock: string
-  /** Takes the right to make tables for this projection, for as long as the transaction, or gives false where another has it. */
+  /**
+   * Takes the right to make tables for this projection, for as long as the transaction, or gives false where another
+   * has it.
+   */
   readonly claim: (connection: Connection, projection: string) => Effect.Effect<boolean, SqlError>
   /** A lock was not to be had in time. */
   readonly isLocked: (error: unknown) => boolean
@@ -45,7 +48,9 @@ export interface Dialect {
    * readers do not hold up changes.
    */
   readonly beside: Beside | null
-  /** Fails when the commit did not happen, or may not have. `hasEvents`: wakes readers in other processes, where it can. */
+  /**
+   * Fails when the commit did not happen, or may not have. `hasEvents`: wakes readers in other processes, where it can.
+   */
   readonly commit: (connection: Connection, hasEvents: boolean) => Effect.Effect<unknown, SqlError>
   /** Ends the open transaction, if there is one. Fails when it cannot show that none is open. */
   readonly rollBack: (connection: Connection) => Effect.Effect<void, SqlError>
@@ -53,9 +58,12 @@ export interface Dialect {
   readonly isConstraint: (error: unknown) => boolean
   /** The database or its disk failed, and not the statement: what was asked may be right, and is to be tried again. */
   readonly isFault: (error: unknown) => boolean
-  /** Of a commit that failed: it did not happen for certain, and will not once the transaction is rolled back. */
+  /** Whether a commit that failed certainly did not happen, and will not once the transaction is rolled back. */
   readonly isUndone: (error: unknown) => boolean
-  /** Of a commit that failed: another process wrote first, and nothing is written. What was to be written is planned again. */
+  /**
+   * Whether a commit failed because another process wrote first: nothing is written, and what was to be written is
+   * planned again.
+   */
   readonly isOvertaken: (error: unknown) => boolean
   /** The statement or its parameters are wrong, or it writes where it may only read: trying it again gives the same. */
   readonly isMistake: (error: unknown) => boolean
@@ -66,8 +74,8 @@ export interface Dialect {
   /** How bytes are given as texts, and texts as bytes. */
   readonly words: (typeof words)[keyof typeof words]
   /**
-   * Finds each stream in a JSON list of ids, with its number and its last event, and each name in another one; seeks for each.
-   * Returns 0 or 1 (for a name), the text, its number, and version, position and hash of the event.
+   * Finds each stream in a JSON list of ids, with its number and its last event, and each name in another one; seeks
+   * for each. Returns 0 or 1 (for a name), the text, its number, and version, position and hash of the event.
    */
   readonly selectKnown: string
   /** A query that gives what is wrong with the file below its rows, or `ok`; null where the database has none. */
@@ -94,7 +102,9 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     readonly log: LogStatements
     /** Most rows of one transaction of appends, where it takes fewer than `Limits.group.rows`. */
     readonly groupRows?: number
-    /** What is wrong with the log where it is kept elsewhere and the database only follows it. Default: it is kept here. */
+    /**
+     * What is wrong with the log where it is kept elsewhere and the database only follows it. Default: it is kept here.
+     */
     readonly damagesElsewhere?: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** Steps of migrations that opening it has made; 0 of a new one, which was made whole. */
     readonly migrated: number
@@ -108,8 +118,8 @@ export class SqlDatabase extends Context.Tag("daybook/sql/SqlDatabase")<
     /** The clients whose statements are for this database, and so may be committed with a command. */
     readonly clients: ReadonlyArray<SqlClient>
     /**
-     * Runs one query of this package and gives its rows as arrays of values. Sees what is committed, and nothing else; a
-     * statement that writes fails.
+     * Runs one query of this package and gives its rows as arrays of values. Sees what is committed, and nothing else;
+     * a statement that writes fails.
      */
     readonly read: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Rows, SqlError>
     /** As `read`, for a query of the application: names of tables are what they are in the database. */

@@ -36,9 +36,9 @@ import * as UnverifiedLog from "./UnverifiedLog.ts"
 import { Writer } from "./Writer.ts"
 
 /**
- * One seek in each index for each stream, however many events it has: the next stream is the first id above the last. Ends at
- * the first id without the prefix. Text is compared by its bytes, and `substr` takes a prefix literally. A stream of which
- * only refusals are known has no events, and is passed over.
+ * One seek in each index for each stream, however many events it has: the next stream is the first id above the last.
+ * Ends at the first id without the prefix. Text is compared by its bytes, and `substr` takes a prefix literally. A
+ * stream of which only refusals are known has no events, and is passed over.
  */
 const selectStreams = `
   WITH RECURSIVE
@@ -123,8 +123,8 @@ const make = Effect.gen(function* () {
       ? Effect.succeed(database.writeClient === null)
       : Effect.map(read(`SELECT CASE WHEN ${dialect.follows} THEN 1 ELSE 0 END`, []), ([row]) => row?.[0] === 1)
   /**
-   * The dictionary of types, as far as it was needed: reading a name beside each event would take a tenth of the time of a
-   * replay. A name keeps its number, except in a log that was set back under this process: it is read again before
+   * The dictionary of types, as far as it was needed: reading a name beside each event would take a tenth of the time
+   * of a replay. A name keeps its number, except in a log that was set back under this process: it is read again before
    * anything is called damaged.
    */
   let names: ReadonlyMap<number, string> = new Map()

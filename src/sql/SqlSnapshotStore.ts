@@ -1,4 +1,6 @@
-/** The snapshot store on SQL. Its writes ride in the transactions of the appends, so that a snapshot costs no commit. */
+/**
+ * The snapshot store on SQL. Its writes ride in the transactions of the appends, so that a snapshot costs no commit.
+ */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Layer, Option } from "effect"
 import * as Page from "../core/Page.ts"

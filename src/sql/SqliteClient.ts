@@ -75,8 +75,8 @@ const isDirect = (connection: Connection): connection is SqliteConnection =>
   Predicate.hasProperty(connection, "directly")
 
 /**
- * Runs statements of a connection one after the other with no step of a fiber in between, so it holds the process until they
- * are done. What they throw is the error, except for a connection of another client, which dies.
+ * Runs statements of a connection one after the other with no step of a fiber in between, so it holds the process until
+ * they are done. What they throw is the error, except for a connection of another client, which dies.
  */
 export const directly = <A>(connection: Connection, work: (prepare: Prepare) => A): Effect.Effect<A, SqlError> =>
   isDirect(connection) ? connection.directly(work) : Effect.dieMessage("the connection is not one of SqliteClient")

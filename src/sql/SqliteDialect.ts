@@ -1,4 +1,7 @@
-/** What SQLite does its own way: what its codes of errors mean, how a transaction begins and ends, and its own words in statements. */
+/**
+ * What SQLite does its own way: what its codes of errors mean, how a transaction begins and ends, and its own words in
+ * statements.
+ */
 import { Buffer } from "node:buffer"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, LogLevel, Schedule } from "effect"
@@ -45,7 +48,8 @@ export const make = (prefix: string): Dialect => {
     own: prefix === "" ? (connection) => connection : TablePrefix.over(rename),
     begin: (connection, lockTimeout) => {
       const begin = SqliteLock.retryWhileBusy(Schedule.recurUpTo(lockTimeout))(run(connection, "BEGIN IMMEDIATE"))
-      // The caller has the connection to itself: an application left its own transaction open, as after a commit that failed.
+      // The caller has the connection to itself: an application left its own transaction open, as after a commit that
+      // failed.
       const message = "A transaction that the application left open is rolled back: end it before the next command."
       return Effect.catchIf(begin, isOpen, () =>
         FaultLog.report(LogLevel.Warning, message, {}).pipe(
@@ -118,5 +122,5 @@ export const make = (prefix: string): Dialect => {
   }
 }
 
-/** Of a file of Daybook's own. */
+/** The dialect of a file that is Daybook's own. */
 export const sqlite: Dialect = make("")

@@ -1,9 +1,9 @@
 /**
- * `SqliteDriver` is what the client of SQLite needs of a driver, whose calls end before they return: better-sqlite3 on Node,
- * and `node:sqlite` on Deno, where better-sqlite3 does not load.
+ * `SqliteDriver` is what the client of SQLite needs of a driver, whose calls end before they return: better-sqlite3 on
+ * Node, and `node:sqlite` on Deno, where better-sqlite3 does not load.
  *
- * Guarantees of a driver: errors carry the name of SQLite's result code as `code`, such as `SQLITE_BUSY`, and values are
- * null, numbers, strings, bytes and, where they are asked for, bigints.
+ * Guarantees of a driver: errors carry the name of SQLite's result code as `code`, such as `SQLITE_BUSY`, and values
+ * are null, numbers, strings, bytes and, where they are asked for, bigints.
  */
 
 /** A statement that is prepared on one connection. */

@@ -1,4 +1,6 @@
-/** `SqliteLock` waits for the one lock of a SQLite file, which has no queue: each process tries again until it is free. */
+/**
+ * `SqliteLock` waits for the one lock of a SQLite file, which has no queue: each process tries again until it is free.
+ */
 import { Effect, Schedule } from "effect"
 import * as Backoff from "../core/Backoff.ts"
 import { codeOf } from "./SqliteErrorCode.ts"

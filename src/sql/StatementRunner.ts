@@ -1,6 +1,6 @@
 /**
- * `StatementRunner` runs what an application writes with a command, within the transaction that stores it. Whatever goes wrong in
- * it is its own failure, and undone with the command; a fault of the database is the transaction's.
+ * `StatementRunner` runs what an application writes with a command, within the transaction that stores it. Whatever
+ * goes wrong in it is its own failure, and undone with the command; a fault of the database is the transaction's.
  */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"

@@ -1,6 +1,9 @@
 /** Words for tables that keep what is written in them, in each database. */
 
-/** A definition that `Dialect.definition` of `SqlDatabase.ts` can put into the words of each database, or the words for each. */
+/**
+ * A definition that `Dialect.definition` of `SqlDatabase.ts` can put into the words of each database, or the words for
+ * each.
+ */
 export type Definition = string | { readonly sqlite: ReadonlyArray<string>; readonly postgres: ReadonlyArray<string> }
 
 /** Numbers of JavaScript are exact so far. A larger one would be read back rounded, so the tables refuse it. */

@@ -1,10 +1,11 @@
 /**
- * `TablePrefix` puts a prefix before the names of all that Daybook makes in a database, so that it stands beside an application's
- * own tables and collides with none: tables, views, indices, triggers and functions. Statements are written with the plain names
- * everywhere; they are renamed on their way to the connection, and those of an application are not.
+ * `TablePrefix` puts a prefix before the names of all that Daybook makes in a database, so that it stands beside an
+ * application's own tables and collides with none: tables, views, indices, triggers and functions. Statements are
+ * written with the plain names everywhere; they are renamed on their way to the connection, and those of an application
+ * are not.
  *
- * The names are read from the migrations, so that a new step needs nothing here. Texts and quoted names are left alone: what a
- * projection calls its tables is its own, and Daybook always quotes it.
+ * The names are read from the migrations, so that a new step needs nothing here. Texts and quoted names are left alone:
+ * what a projection calls its tables is its own, and Daybook always quotes it.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import * as Migrations from "./Migrations.ts"
@@ -29,7 +30,9 @@ export const namesOf = (dialect: Pick<Dialect, "definition" | "kind">): Readonly
   return new Set([migrationsTable, ...OldLog.names, ...names])
 }
 
-/** Texts and quoted names, a comment to the end of its line, a name with the `.` behind it, or what is none of these. */
+/**
+ * Texts and quoted names, a comment to the end of its line, a name with the `.` behind it, or what is none of these.
+ */
 const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|[A-Za-z_][A-Za-z0-9_]*\.?|[^\s]/g
 
 /** A word after which a name is that of a table. */

@@ -90,9 +90,9 @@ const standingOf = (filename: string): Standing => {
 }
 
 /**
- * Fails unless the log beside the file, if there is one, belongs to it. A log of another lineage may still be the file's own,
- * left by a program that notes none, such as an earlier release that was killed: then all of the database is read, once.
- * To be called before this process has a connection to the file; `open` opens one that only reads.
+ * Fails unless the log beside the file, if there is one, belongs to it. A log of another lineage may still be the
+ * file's own, left by a program that notes none, such as an earlier release that was killed: then all of the database
+ * is read, once. To be called before this process has a connection to the file; `open` opens one that only reads.
  */
 export const check = <E, R>(
   filename: string,
@@ -109,8 +109,8 @@ export const check = <E, R>(
 const note = (connection: Connection, mark: number) => connection.executeRaw(`PRAGMA user_version = ${mark | 0}`, [])
 
 /**
- * Notes the lineage of the log that this connection writes in the header of the file. Fails as a lock does while a reader needs
- * the file as it was: then it is in the log alone, so try again.
+ * Notes the lineage of the log that this connection writes in the header of the file. Fails as a lock does while a
+ * reader needs the file as it was: then it is in the log alone, so try again.
  */
 export const noteLineage = (filename: string, connection: Connection): Effect.Effect<void, SqlError> =>
   Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * `WriteQueue` holds the calls that wait for the writer: in order, bounded, and cut into the groups that share a transaction.
- * A call that finds no room waits beside the queue until there is some.
+ * `WriteQueue` holds the calls that wait for the writer: in order, bounded, and cut into the groups that share a
+ * transaction. A call that finds no room waits beside the queue until there is some.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { Effect, Exit } from "effect"
@@ -10,7 +10,10 @@ import type { AppendCall } from "./AppendGroup.ts"
 // biome-ignore lint/suspicious/noExplicitAny: one queue holds calls of every type.
 type Done = (answer: Exit.Exit<any, any>) => void
 
-/** A call in the queue. What `done` gets after the commit is what the method that queued it promises; only the first counts. */
+/**
+ * A call in the queue. What `done` gets after the commit is what the method that queued it promises; only the first
+ * counts.
+ */
 interface Waiting {
   readonly rows: number
   readonly characters: number
@@ -62,7 +65,10 @@ export const begin = (job: Job): boolean => {
 /** An application's work in a transaction is not undone with its neighbours', and theirs is not undone with it. */
 const isAlone = (job: Job): boolean => job._tag === "Transact" || (job._tag === "Append" && job.hasStatements)
 
-/** Cuts the jobs into transactions, in order: `Transact` and appends with statements alone, the others together up to the bounds of a group. */
+/**
+ * Cuts the jobs into transactions, in order: `Transact` and appends with statements alone, the others together up to
+ * the bounds of a group.
+ */
 export const groupsOf = (
   jobs: Iterable<Job>,
   mostRows: number = Limits.group.rows

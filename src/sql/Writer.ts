@@ -1,17 +1,18 @@
 /**
- * `Writer` is the one place that writes: a queue and one fiber that commits everything waiting in one transaction, so that
- * many callers share the cost of one durable commit. While a group commits, the next one gathers.
+ * `Writer` is the one place that writes: a queue and one fiber that commits everything waiting in one transaction, so
+ * that many callers share the cost of one durable commit. While a group commits, the next one gathers.
  *
  * Guarantees:
  *
  * - an answer leaves after its COMMIT returned, or with an error that says whether something was written;
  * - a call fails alone: a refused append, or a ride that fails or dies, leaves the others of its group alone;
- * - going away abandons the wait and nothing else: what was accepted is done, unless its caller took it out of the queue;
+ * - going away abandons the wait and nothing else: what was accepted is done, unless its caller took it out of the
+ *   queue;
  * - when its scope closes, what was accepted is done and answered, and what comes later fails;
  * - the process is never held for longer than one group; waiting for another process's lock holds it for milliseconds;
  * - nothing that a logger or a caller's work does reaches it;
- * - when a commit fails and the connection cannot be shown to be clean, or by a defect of its own, it stops for good: each call
- *   that waits or comes later is told so. Then only a restart helps.
+ * - when a commit fails and the connection cannot be shown to be clean, or by a defect of its own, it stops for good:
+ *   each call that waits or comes later is told so. Then only a restart helps.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
@@ -75,14 +76,15 @@ export class Writer extends Context.Tag("daybook/sql/Writer")<
       answered: (answer: Exit.Exit<AppendResult, AppendError>) => void
     ) => void
     /**
-     * Runs the work in a transaction of its own, which its failure rolls back. Everything that writes waits meanwhile, so
-     * keep it short; call no method of this service in it and ask no aggregate (it dies with `WithinTransaction`, since it would
-     * wait for itself), and fork no fiber that outlives it. Statements of a `SqlClient` in it run in the transaction.
+     * Runs the work in a transaction of its own, which its failure rolls back. Everything that writes waits meanwhile,
+     * so keep it short; call no method of this service in it and ask no aggregate (it dies with `WithinTransaction`,
+     * since it would wait for itself), and fork no fiber that outlives it. Statements of a `SqlClient` in it run in the
+     * transaction.
      */
     readonly transact: <A, E, R>(work: Work<A, E, R>) => Effect.Effect<A, Failed<E>, R>
     /**
-     * Runs the work in the transaction of the next group, without a commit of its own. When it fails, it alone is undone.
-     * `characters` is about how much it writes.
+     * Runs the work in the transaction of the next group, without a commit of its own. When it fails, it alone is
+     * undone. `characters` is about how much it writes.
      */
     readonly ride: <E, R>(characters: number, work: Work<unknown, E, R>) => Effect.Effect<void, Failed<E>, R>
     /** See `EventStore.isWithin`. */
@@ -104,8 +106,8 @@ const asFault = <E>(error: E): Failed<E> => (error instanceof SqlError ? unavail
 const run = (connection: Connection, sql: string) => connection.executeRaw(sql, [])
 
 /**
- * Runs a caller's work in a fiber of its own, so that work which dies or interrupts the fiber that it runs in ends that one and
- * not the writer's.
+ * Runs a caller's work in a fiber of its own, so that work which dies or interrupts the fiber that it runs in ends that
+ * one and not the writer's.
  */
 const apart = <A, E, R>(work: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.fork(Effect.interruptible(Effect.suspend(work))).pipe(
@@ -167,7 +169,10 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
 
   /** Why it stopped for good. */
   let stopped: StoreUnavailable | undefined
-  /** The connection as the application's work uses it, once it was used, and as statements use it that come with a command. */
+  /**
+   * The connection as the application's work uses it, once it was used, and as statements use it that come with a
+   * command.
+   */
   let open: Connection | undefined
   let guarded: Connection | undefined
   /** Since the database could not be written; `failed` counts transactions. */
@@ -223,8 +228,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     )
 
   /**
-   * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what happened to the transaction.
-   * `hasEvents` says whether what the body returned stored any.
+   * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what happened to the
+   * transaction. `hasEvents` says whether what the body returned stored any.
    */
   const transaction = <A, E>(
     client: SqlClient.SqlClient,
@@ -304,7 +309,8 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
           if (isOvertaken(error) && overtaken < mostOvertaken) {
             return Effect.zipRight(EventLoop.turn, together(client, jobs, again, overtaken + 1))
           }
-          // A row that cannot be written: each call is planned again and alone, so that only the command at fault fails.
+          // A row that cannot be written: each call is planned again and alone, so that only the command at fault
+          // fails.
           if (error instanceof SqlError && isOfRow(error) && !again) {
             return Effect.forEach(jobs, (job) => Effect.zipLeft(together(client, [job], true), EventLoop.turn))
           }
@@ -376,7 +382,10 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
     return Option.isSome(within) && (within.value[0] === open || within.value[0] === guarded)
   }
 
-  /** Queues the job, or answers it at once where nothing is written any more. Gives what ends its wait for room, if it waits. */
+  /**
+   * Queues the job, or answers it at once where nothing is written any more. Gives what ends its wait for room, if it
+   * waits.
+   */
   const enqueue = (job: WriteQueue.Job, place: QueuePlace = {}): (() => void) | undefined => {
     if (ended) {
       job.done(closed())

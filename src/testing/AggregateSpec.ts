@@ -4,9 +4,10 @@
  *     const AccountSpec = AggregateSpec.make(Account, behaviour)
  *     AccountSpec.given(opened, deposited(500n)).when("Withdraw", { amount: "9.00" }).failsWith(InsufficientFunds)
  *
- * Each check is an effect that dies with an `AssertionError`, so that any test runner can run it. A spec runs what an actor
- * runs, and finds what could differ between a state in memory and one that was recovered: payloads, events and answers are
- * read back from their text, states and events are frozen, and after each event the state is taken from a snapshot too.
+ * Each check is an effect that dies with an `AssertionError`, so that any test runner can run it. A spec runs what an
+ * actor runs, and finds what could differ between a state in memory and one that was recovered: payloads, events and
+ * answers are read back from their text, states and events are frozen, and after each event the state is taken from a
+ * snapshot too.
  */
 import { AssertionError, deepStrictEqual, fail, ok } from "node:assert"
 import type { Rpc } from "@effect/rpc"
@@ -49,8 +50,8 @@ export interface Spec<E, R extends Rpc.Any> {
   /** What happened before. */
   readonly given: (...events: ReadonlyArray<E>) => When<E, R>
   /**
-   * Snapshots that earlier releases made are still what their events give, or are of another `snapshot.version`. The folder
-   * has the files of `SnapshotFixtures`.
+   * Snapshots that earlier releases made are still what their events give, or are of another `snapshot.version`. The
+   * folder has the files of `SnapshotFixtures`.
    */
   readonly holdsSnapshots: (folder: string) => Effect.Effect<void>
 }

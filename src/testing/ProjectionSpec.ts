@@ -1,6 +1,6 @@
 /**
- * `ProjectionSpec` tests a projection by its rows: events are applied in every cut into batches, and each cut must come to them.
- * A projection that keeps something from one batch to the next, or looks at where a batch ends, shows.
+ * `ProjectionSpec` tests a projection by its rows: events are applied in every cut into batches, and each cut must come
+ * to them. A projection that keeps something from one batch to the next, or looks at where a batch ends, shows.
  *
  *     const DaysSpec = ProjectionSpec.make(depositsByDay, SqliteStore.layer({ filename: ":memory:" }))
  *     DaysSpec.given(deposited("1"), deposited("2")).gives({ deposits_by_day: [["1994-01-01", "300", 2]] })

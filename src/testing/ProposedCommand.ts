@@ -1,4 +1,7 @@
-/** A command as a case proposes it to a store: what the case is about, and for everything else a value that no case looks at. */
+/**
+ * A command as a case proposes it to a store: what the case is about, and for everything else a value that no case
+ * looks at.
+ */
 import type { ProposedCommand } from "../core/EventStore.ts"
 
 export const proposed = (commandId: string, given: Partial<ProposedCommand> = {}): ProposedCommand => ({

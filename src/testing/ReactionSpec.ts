@@ -4,9 +4,9 @@
  *     const TransferSpec = ReactionSpec.make(TransferProcess.reaction, aggregates)
  *     TransferSpec.given(refuses("account-bert", "Credit", refusal)).when(requested).sends(["account-anna", "Debit"], …)
  *
- * Each check is an effect that dies with an `AssertionError`. A command that no answer was given for succeeds, and a state that was not
- * given is the initial one. Timers are as they are: they decide by themselves, by the clock of the spec, which stands at 0; `fires` tells what
- * they send at a later time.
+ * Each check is an effect that dies with an `AssertionError`. A command that no answer was given for succeeds, and a
+ * state that was not given is the initial one. Timers are as they are: they decide by themselves, by the clock of the
+ * spec, which stands at 0; `fires` tells what they send at a later time.
  */
 import { deepStrictEqual, ok } from "node:assert"
 import { Effect, Either, Exit, Layer } from "effect"
@@ -64,7 +64,9 @@ export const shows = (streamId: string, state: unknown): ScriptedState => ({ str
 /** A command as the spec names it: its stream, its name, and which of the ids derived from the event it has, from 0. */
 export type Sent = readonly [streamId: string, command: string, number: number]
 
-/** A timer as the spec names it: its key, when it is due, and the stream and the name of the command that it sends then. */
+/**
+ * A timer as the spec names it: its key, when it is due, and the stream and the name of the command that it sends then.
+ */
 export type Scheduled = Timers.When & {
   readonly key: string
   readonly sends: readonly [streamId: string, command: string]
@@ -77,9 +79,15 @@ export interface Then<E> {
   readonly schedules: (...timers: ReadonlyArray<Scheduled>) => Effect.Effect<void>
   /** It sent exactly these commands and failed: it will be tried again. */
   readonly failsAfter: (...commands: ReadonlyArray<Sent>) => Effect.Effect<void>
-  /** And is done; then it reacts to another event, which the checks behind this are about. What is given holds from then on. */
+  /**
+   * And is done; then it reacts to another event, which the checks behind this are about. What is given holds from then
+   * on.
+   */
   readonly and: (event: E, streamId?: string, ...given: ReadonlyArray<Scripted>) => Then<E>
-  /** By this time its timers have sent exactly these commands, in the order of their times, whether it is done or will be tried again. */
+  /**
+   * By this time its timers have sent exactly these commands, in the order of their times, whether it is done or will
+   * be tried again.
+   */
   readonly fires: (
     when: Timers.When,
     ...commands: ReadonlyArray<readonly [streamId: string, command: string]>

@@ -33,10 +33,7 @@ type Tagged = { readonly _tag: string }
 const fold = <S, E extends Tagged>(definition: Definition<S, E>, events: ReadonlyArray<StoredEvent>): S =>
   Either.getOrThrow(Replay.fold(definition, Replay.initial(definition), events)).state
 
-/**
- * What a file holds of these events, as this release stores them. Throws where one cannot be stored, or the state
- * cannot.
- */
+/** What a file holds of these events, as this release stores them. Throws where they or the state cannot be stored. */
 export const record = <S, E extends Tagged>(
   definition: Definition<S, E>,
   events: ReadonlyArray<E>,

@@ -1,6 +1,6 @@
 /**
- * `Tampering` changes rows behind the store's back, as a failing disk or a hand with the right to write does. A store's author
- * gives it to the cases of `store/VerifiedLog.ts`, with whatever forbids such changes out of the way.
+ * `Tampering` changes rows behind the store's back, as a failing disk or a hand with the right to write does. A store's
+ * author gives it to the cases of `store/VerifiedLog.ts`, with whatever forbids such changes out of the way.
  */
 import { Context, Effect } from "effect"
 import * as Damage from "../core/Damage.ts"

@@ -29,7 +29,7 @@ export const changes: Readonly<Record<string, (event: StoredEvent) => Edit>> = {
   "previous hash": () => ({ previousHash: EventHash.genesis })
 }
 
-/** Of these the row says another place than the event has. */
+/** Fields whose change makes the row name another place than the event has. */
 export const displaced = ["stream id", "version"]
 
 /** A reader of a stream may take it from the event before, and then gives what was appended whatever the row says. */

@@ -1,4 +1,7 @@
-/** A transfer whose process is ended before and after each commit on its way: it comes to its one end, and money is conserved. */
+/**
+ * A transfer whose process is ended before and after each commit on its way: it comes to its one end, and money is
+ * conserved.
+ */
 import { join } from "node:path"
 import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,7 @@
-/** What the books answer when somebody has changed their file: what they said before, or a typed error, and nothing else. */
+/**
+ * What the books answer when somebody has changed their file: what they said before, or a typed error, and nothing
+ * else.
+ */
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"

@@ -156,7 +156,9 @@ describe("the legs of a transfer", () => {
   it.effect("are so many at most that have not ended, and refused beyond that", () =>
     Effect.gen(function* () {
       const ids = Array.from({ length: maxUnsettled }, (_, index) => `old-${index}`)
-      /** What the account decides on the leg with so many under way. A spec would fold each of them again and again. */
+      /**
+       * What the account decides on the leg with this many under way. A spec would fold each of them again and again.
+       */
       const decided = (unsettled: ReadonlyArray<string>, ended: ReadonlyArray<string> = [], untold?: string) => {
         const { decide } = make((id) => (id === untold ? unavailable : Effect.succeed(ended.includes(id))))
         const account = { ...Account.initial, status: "open", currency: "EUR", decimals: 2, balance: 500n } as const
@@ -175,7 +177,7 @@ describe("the legs of a transfer", () => {
       const settled = TransfersSettled.make({ transferIds: ["old-9"] })
       assert.deepStrictEqual(yield* decided(ids, ["old-9"]), Either.right([settled, debited]))
       assert.deepStrictEqual(yield* decided(ids, ["old-9"], "old-8"), Either.right([settled, debited]))
-      // One of which nobody can tell may have made room: nothing is refused for good.
+      // A transfer whose end is unknown may have made room: nothing is refused for good.
       const untold = new TransfersUnreadable({ accountId: "spec", transferId: "old-8" })
       assert.deepStrictEqual(yield* decided(ids, [], "old-8"), Either.left(untold))
       assert.isFalse(isKept(untold))

@@ -1,7 +1,7 @@
 /**
- * A bank in one process, from a seed: accounts and transfers on a store that fails before and after it has written, with
- * processes that die in the middle and a clock that only the simulation moves. At every prefix of each log money is conserved,
- * and once the faults stop each transfer ends.
+ * A bank in one process, from a seed: accounts and transfers on a store that fails before and after it has written,
+ * with processes that die in the middle and a clock that only the simulation moves. At every prefix of each log money
+ * is conserved, and once the faults stop each transfer ends.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"

@@ -1,7 +1,8 @@
 /**
- * A process for tests that end it: `node transferring.mjs <dist> <filename> <scenario> [before|after <commit>]`. With the last two
- * it makes the accounts, requests one transfer, and kills itself right before or after a given number of commits of events from then on,
- * if there are that many. Without them it waits for the end of what was requested, and prints how it ended and after how long.
+ * A process for tests that end it: `node transferring.mjs <dist> <filename> <scenario> [before|after <commit>]`. With
+ * the last two it makes the accounts, requests one transfer, and kills itself right before or after a given number of
+ * commits of events from then on, if there are that many. Without them it waits for the end of what was requested, and
+ * prints how it ended and after how long.
  */
 import { Effect, Layer, Logger } from "effect"
 

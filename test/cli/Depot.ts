@@ -1,6 +1,7 @@
 /**
- * `Depot` is an application whose models and processes get stuck, for tests of what operators do then: parcels, of which those of 13 kilos stop
- * both models and those of 7 the process, for as long as the file of `DEPOT_TROUBLE` is there.
+ * `Depot` is an application whose models and processes get stuck, for tests of what operators do then: parcels, of
+ * which those of 13 kilos stop both models and those of 7 the process, for as long as the file of `DEPOT_TROUBLE` is
+ * there.
  */
 import { existsSync } from "node:fs"
 import process from "node:process"

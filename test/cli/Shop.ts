@@ -1,4 +1,7 @@
-/** `Shop` is an application of its own, for tests of what every application has: orders that are paid, and tickets for them. */
+/**
+ * `Shop` is an application of its own, for tests of what every application has: orders that are paid, and tickets for
+ * them.
+ */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"

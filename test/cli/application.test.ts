@@ -1,6 +1,6 @@
 /**
- * The promise of F45 and its kind: whatever an operator needs for the bank, any application has. Each verb works on an application
- * of two aggregates that the program learns of with `--app`, and streams of others are a note.
+ * The promise of F45 and its kind: whatever an operator needs for the bank, any application has. Each verb works on an
+ * application of two aggregates that the program learns of with `--app`, and streams of others are a note.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,6 @@
-/** The promise of the import: the bank's own transactions end at the bank's own balances, whatever happens on the way. */
+/**
+ * The promise of the import: the bank's own transactions end at the bank's own balances, whatever happens on the way.
+ */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"

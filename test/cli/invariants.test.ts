@@ -1,4 +1,6 @@
-/** `verify` has an application's invariants hold over the whole log, and names what is under way and left to nobody. */
+/**
+ * `verify` checks an application's invariants over the whole log, and names what is under way and will never be done.
+ */
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, type Layer, Logger, Option, Schema } from "effect"

@@ -1,4 +1,7 @@
-/** The guide to support questions is run: each command or request of the page, whose answer has each line that the page shows. */
+/**
+ * The guide to support questions is run: each command or request of the page, whose answer has each line that the page
+ * shows.
+ */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"

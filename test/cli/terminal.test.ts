@@ -1,4 +1,7 @@
-/** OP3 to OP6: the command line as people meet it, on terminals of some widths, in pipes, with data that would steer a terminal. */
+/**
+ * OP3 to OP6: the command line as people meet it, on terminals of some widths, in pipes, with data that would steer a
+ * terminal.
+ */
 import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

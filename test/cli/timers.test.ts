@@ -1,4 +1,7 @@
-/** What operators have of timers: a list, one fired now, one cancelled, over HTTP and from the command line, each an entry of the journal. */
+/**
+ * What operators have of timers: a list, one fired now, one cancelled, over HTTP and from the command line, each an
+ * entry of the journal.
+ */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"

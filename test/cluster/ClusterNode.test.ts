@@ -1,4 +1,7 @@
-/** A node and its leases, while the way to its database is not what it should be. The node is one of this process, and alone. */
+/**
+ * A node and its leases, while the way to its database is not what it should be. The node is one of this process, and
+ * alone.
+ */
 import { EntityId } from "@effect/cluster/EntityId"
 import { Sharding } from "@effect/cluster/Sharding"
 import { assert, describe, it } from "@effect/vitest"

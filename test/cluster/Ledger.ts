@@ -1,6 +1,6 @@
 /**
- * What clients of a cluster were told, against what is in its log: each deposit that was acknowledged is there once, under its
- * id and at its version, and nothing else is.
+ * What clients of a cluster were told, against what is in its log: each deposit that was acknowledged is there once,
+ * under its id and at its version, and nothing else is.
  */
 import { assert } from "@effect/vitest"
 import { Duration, Effect } from "effect"
@@ -21,7 +21,9 @@ export const make = (urls: ReadonlyArray<string>) => {
   let sent = 0
   let slowest = 0
 
-  /** Under one key until it is done; on the next of the nodes after each answer that is none, or on one of them alone. */
+  /**
+   * Under one key until it is done; on the next of the nodes after each answer that is none, or on one of them alone.
+   */
   const insist = Effect.fnUntraced(function* (
     first: number,
     path: string,

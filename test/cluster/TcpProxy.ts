@@ -1,4 +1,6 @@
-/** A way to a server that can stand still: nothing passes, no connection breaks. For tests; the server is not disturbed. */
+/**
+ * A way to a server that can stand still: nothing passes, no connection breaks. For tests; the server is not disturbed.
+ */
 import { createServer, connect as open, type Socket } from "node:net"
 import { Effect } from "effect"
 

@@ -12,7 +12,10 @@ import { SystemUnderTest } from "../../src/testing/SystemUnderTest.ts"
 import { postgresStore, schema } from "../sql/Postgres.ts"
 import { freePort } from "./Nodes.ts"
 
-/** The cases move the clock of the actors and break their logger; the node keeps its leases by the true clock, in silence. */
+/**
+ * The cases move the clock of the actors and break their logger; the node keeps its leases by the true clock, in
+ * silence.
+ */
 const trueClock = Clock.make()
 
 /** When the node holds every shard: until then a command waits for its owner by the clock of the case. */
@@ -25,8 +28,8 @@ const whole = (sharding: Sharding["Type"]) => {
 }
 
 /**
- * A cluster of its own for each system, whose leases outlast each case, however busy the machine: where a case has two, each node believes that it owns every stream, as after a stop
- * past its lease, and only the store is between them.
+ * A cluster of its own for each system, whose leases outlast each case, however busy the machine: where a case has two,
+ * each node believes that it owns every stream, as after a stop past its lease, and only the store is between them.
  */
 const node = Layer.scoped(
   Sharding,

@@ -1,6 +1,6 @@
 /**
- * Three nodes, clients on all of them, one node killed and another stopped past its lease: what was acknowledged is in the log
- * once, and the service comes back. How soon is printed, since it depends on what else the machine does: see
+ * Three nodes, clients on all of them, one node killed and another stopped past its lease: what was acknowledged is in
+ * the log once, and the service comes back. How soon is printed, since it depends on what else the machine does: see
  * `docs/operate/cluster.md`. `DAYBOOK_LONG=1`: it takes two minutes.
  */
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,6 @@
-/** What each node of a cluster says of all of them: who is there, what each holds, and when a lost one was last seen. */
+/**
+ * What each node of a cluster says of all of them: who is there, what each holds, and when a lost one was last seen.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Cli from "../cli/Cli.ts"

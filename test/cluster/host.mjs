@@ -1,7 +1,7 @@
 /**
- * A process that hosts actors of the conformance suite: `fork("host.mjs", [dist])`. It joins the clusters it is told to, as
- * often as it is told. Its actors are real ones on a real store; what a case puts between them and the store, and what it
- * has them decide, are functions of the process that runs the case, which it calls there.
+ * A process that hosts actors of the conformance suite: `fork("host.mjs", [dist])`. It joins the clusters it is told
+ * to, as often as it is told. Its actors are real ones on a real store; what a case puts between them and the store,
+ * and what it has them decide, are functions of the process that runs the case, which it calls there.
  */
 import { Duration, Effect, Either, Exit, Layer, Logger, ManagedRuntime, Option, Scope } from "effect"
 import { decode, decodeLimits, encode, peer, storeErrors } from "./peer.mjs"
@@ -29,7 +29,10 @@ const calling = (toError, method, ...args) =>
     (answer) => decode(answer, toError)
   )
 
-/** The stores as the case sees them. Its own append is done here: functions make an answer, and know an earlier fingerprint. */
+/**
+ * The stores as the case sees them. Its own append is done here: functions make an answer, and know an earlier
+ * fingerprint.
+ */
 const storesOf = (system, store) => {
   const ask = (method, ...args) => calling(toStoreError, "store", system, method, args)
   const events = EventStore.of({

@@ -1,6 +1,6 @@
 /**
- * Two processes that call each other's functions over the channel of a forked process, by name. A function gives an exit as
- * `encode` makes it, and never rejects. With `serialization: "advanced"`.
+ * Two processes that call each other's functions over the channel of a forked process, by name. A function gives an
+ * exit as `encode` makes it, and never rejects. With `serialization: "advanced"`.
  */
 import { Cause, Effect, Exit, Option } from "effect"
 

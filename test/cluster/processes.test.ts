@@ -1,7 +1,8 @@
 /**
- * The suite of `ActorSystem` on three real processes: this one, which runs the cases, and two that were forked. Each case has a
- * cluster of the three, and its streams are wherever their shards are; it runs as it is, since what it puts between an actor and
- * its store, and what it decides, is called from there. What cannot be called from there is declared.
+ * The suite of `ActorSystem` on three real processes: this one, which runs the cases, and two that were forked. Each
+ * case has a cluster of the three, and its streams are wherever their shards are; it runs as it is, since what it puts
+ * between an actor and its store, and what it decides, is called from there. What cannot be called from there is
+ * declared.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
@@ -254,8 +255,8 @@ const build = Effect.fnUntraced(function* (url: string, limits: Partial<ActorCon
 const quiet = Logger.remove(Logger.defaultLogger)
 const able = ActorSystemConformance.filter(({ name }) => reasonOf(name) === undefined)
 /**
- * A cluster for each case takes seconds, so the short form has some of them, by the seed; never the 20,000 commands of AC15, and
- * the fifty clusters of SS12.
+ * A cluster for each case takes seconds, so the short form has some of them, by the seed; never the 20,000 commands of
+ * AC15, and the fifty clusters of SS12.
  */
 const brief = able.filter(({ name }) => !/\((?:AC15|SS12)\)$/.test(name))
 const next = random("three processes")

@@ -1,4 +1,7 @@
-/** `daybook serve --cluster` as an operator meets it: two processes on loopback, one of which is asked for what the other has. */
+/**
+ * `daybook serve --cluster` as an operator meets it: two processes on loopback, one of which is asked for what the
+ * other has.
+ */
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"

@@ -1,6 +1,6 @@
 /**
- * What a person starts to try a cluster, as one does: three nodes answer, and an interruption leaves nothing behind. `DAYBOOK_LONG=1`: it
- * makes a server of its own.
+ * What a person starts to try a cluster, as one does: three nodes answer, and an interruption leaves nothing behind.
+ * `DAYBOOK_LONG=1`: it makes a server of its own.
  */
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"

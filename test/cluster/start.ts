@@ -1,6 +1,6 @@
 /**
- * Three nodes and a PostgreSQL server on loopback, for a person to try: `npx vite-node test/cluster/start.ts`. They are those of
- * the tests. It prints where they listen; ctrl-C, or SIGTERM, stops all of them and leaves nothing behind.
+ * Three nodes and a PostgreSQL server on loopback, for a person to try: `npx vite-node test/cluster/start.ts`. They are
+ * those of the tests. It prints where they listen; ctrl-C, or SIGTERM, stops all of them and leaves nothing behind.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"

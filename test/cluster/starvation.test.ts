@@ -1,8 +1,8 @@
 /**
- * Three nodes that are starved: they stand still, or their database does, or others take the processors, each for longer than a
- * lease. Once it is over all three serve all accounts again by themselves, and what was acknowledged is in the log once. How soon is
- * printed, since it depends on what else the machine does. The short form has one starvation, chosen by the seed;
- * `DAYBOOK_LONG=1`: each of them, for a minute.
+ * Three nodes that are starved: they stand still, or their database does, or others take the processors, each for
+ * longer than a lease. Once it is over all three serve all accounts again by themselves, and what was acknowledged is
+ * in the log once. How soon is printed, since it depends on what else the machine does. The short form has one
+ * starvation, chosen by the seed; `DAYBOOK_LONG=1`: each of them, for a minute.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import process from "node:process"

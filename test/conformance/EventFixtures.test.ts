@@ -1,6 +1,6 @@
 /**
- * The events of earlier releases (`test/fixtures/events`) through every reader there is, from every store. A reader that is
- * added to the package is added here.
+ * The events of earlier releases (`test/fixtures/events`) through every reader there is, from every store. A reader
+ * that is added to the package is added here.
  */
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"

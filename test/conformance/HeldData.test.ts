@@ -1,7 +1,8 @@
 /**
- * VR3 by chance: an aggregate whose events, payloads, answers and states have random schemas is given random values. Whatever
- * was taken is the same live, recovered, and from a snapshot with the events after it; an answer is the same the first time
- * and later. Whatever was not taken failed with a typed error, or a defect that says so, and stored nothing.
+ * VR3 by chance: an aggregate whose events, payloads, answers and states have random schemas is given random values.
+ * Whatever was taken is the same live, recovered, and from a snapshot with the events after it; an answer is the same
+ * the first time and later. Whatever was not taken failed with a typed error, or a defect that says so, and stored
+ * nothing.
  *
  * `DAYBOOK_SEED` repeats a run, `DAYBOOK_LONG=1` makes it a long one.
  */

@@ -1,6 +1,6 @@
 /**
- * The suites of verified reading on every store. The event store in memory has no rows that anybody could change: there the
- * rows between it and its readers are changed. It has no read side.
+ * The suites of verified reading on every store. The event store in memory has no rows that anybody could change: there
+ * the rows between it and its readers are changed. It has no read side.
  */
 import { Layer } from "effect"
 import * as EventStoreMemory from "../../src/core/EventStoreMemory.ts"

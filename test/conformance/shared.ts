@@ -1,4 +1,6 @@
-/** The databases of `stores.ts` with others on them: another program beside the store, and a hand that changes its rows. */
+/**
+ * The databases of `stores.ts` with others on them: another program beside the store, and a hand that changes its rows.
+ */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Record } from "effect"
 import * as NatsStore from "../../src/nats/NatsStore.ts"

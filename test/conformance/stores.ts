@@ -36,12 +36,15 @@ export const local = Layer.succeed(SystemUnderTest, {
 /** The cases provoke errors that are logged. */
 const quiet = Logger.remove(Logger.defaultLogger)
 
-/** What runs on NATS in `npm test`, where each test waits for a server's disk: the rest is read in a SQLite file, as elsewhere. */
+/**
+ * What runs on NATS in `npm test`, where each test waits for a server's disk: the rest is read in a SQLite file, as
+ * elsewhere.
+ */
 const quickOnNats: ReadonlySet<string> = new Set(["EventStore", "SnapshotStore"])
 
 /**
- * Runs each case on each store, which is a new one each time, under the name of both. On NATS where there is a server, and most
- * suites with `DAYBOOK_LONG=1` alone.
+ * Runs each case on each store, which is a new one each time, under the name of both. On NATS where there is a server,
+ * and most suites with `DAYBOOK_LONG=1` alone.
  */
 export const onEach = <R, S, E>(
   subject: string,

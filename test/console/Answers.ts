@@ -22,7 +22,7 @@ export interface Answers {
   readonly end: () => Promise<void>
 }
 
-/** Of the requests for these paths, with their parameters; one at a time for each page. */
+/** The answers to requests for these paths, with their parameters; one at a time for each page. */
 export const of = async (page: Page, asked: RegExp): Promise<Answers> => {
   let mode: Mode = "as they are"
   let release = (): void => {}

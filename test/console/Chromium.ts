@@ -1,6 +1,6 @@
 /**
- * A real browser for tests: that of `CHROMIUM_PATH`, one of the system, or the one that `npm ci` put into `node_modules`, packed, which
- * is unpacked once and needs no network. Where none of them runs, a line says so.
+ * A real browser for tests: that of `CHROMIUM_PATH`, one of the system, or the one that `npm ci` put into
+ * `node_modules`, packed, which is unpacked once and needs no network. Where none of them runs, a line says so.
  */
 import { execFileSync } from "node:child_process"
 import {
@@ -34,7 +34,9 @@ const unpack = async (name: string, folder: string): Promise<void> => {
   rmSync(to)
 }
 
-/** The packed one, with libraries that a small system lacks. Two runs at once unpack it twice, and one of them stays. */
+/**
+ * The packed one, with libraries that a small system lacks. Two runs at once unpack it twice, and one of them stays.
+ */
 const bundled = async (): Promise<string | undefined> => {
   const program = join(unpacked, "chromium")
   if (existsSync(program)) return program

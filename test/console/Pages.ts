@@ -1,4 +1,7 @@
-/** A page of the console in a real browser, with all that must not happen in it: errors, requests elsewhere, what the policy refuses. */
+/**
+ * A page of the console in a real browser, with all that must not happen in it: errors, requests elsewhere, what the
+ * policy refuses.
+ */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core"

@@ -1,4 +1,7 @@
-/** What services have before somebody looks at them: accounts of the bank with a history, transfers, and a command that was refused; shows. */
+/**
+ * What services have before somebody looks at them: accounts of the bank with a history, transfers, and a command that
+ * was refused; shows.
+ */
 import { Effect } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"

@@ -1,4 +1,7 @@
-/** Tours through every screen of the console, as somebody goes who follows its links: of the bank, and of an application of somebody else. */
+/**
+ * Tours through every screen of the console, as somebody goes who follows its links: of the bank, and of an application
+ * of somebody else.
+ */
 import type { Locator, Page } from "playwright-core"
 import { assertAccessible } from "./Axe.ts"
 import type { Hand } from "./Hands.ts"

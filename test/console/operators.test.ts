@@ -1,6 +1,7 @@
 /**
- * What operators do by clicks in the console: each button says what it will do, asks for a reason and shows its lines for the command line and curl, and
- * is an entry of the journal then, once and with who and why, however often it is sent.
+ * What operators do by clicks in the console: each button says what it will do, asks for a reason and shows its lines
+ * for the command line and curl, and is an entry of the journal then, once and with who and why, however often it is
+ * sent.
  */
 import { createHash } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Makes the pictures of `docs/console.md`, from a seeded service, wide and narrow, light and dark: with `DAYBOOK_SCREENSHOTS=FOLDER`, and
- * not otherwise.
+ * Makes the pictures of `docs/console.md`, from a seeded service, wide and narrow, light and dark: with
+ * `DAYBOOK_SCREENSHOTS=FOLDER`, and not otherwise.
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"

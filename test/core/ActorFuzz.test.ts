@@ -1,14 +1,17 @@
 /**
- * Two actor systems on one store that fails in every way a store may, with behaviour that fails too and callers that go away, from a
- * seed: whatever became of a command, it became of it once. Clients ask under one id, of either system, again after each answer that
- * settles nothing; a ledger is kept of what they were told. When the faults end, each command is asked once more, and
+ * Two actor systems on one store that fails in every way a store may, with behaviour that fails too and callers that go
+ * away, from a seed: whatever became of a command, it became of it once. Clients ask under one id, of either system,
+ * again after each answer that settles nothing; a ledger is kept of what they were told. When the faults end, each
+ * command is asked once more, and
  *
  * - each id has one answer, the same whichever node is asked and however often;
  * - what was acknowledged is in the log once, at the version that was told, and what was refused is not;
- * - the count of an answer is the sum of its stream up to its version, and the state of each system is the fold of the log;
+ * - the count of an answer is the sum of its stream up to its version, and the state of each system is the fold of the
+ *   log;
  * - nobody waits for ever.
  *
- * The short form asks some hundreds of commands, `DAYBOOK_LONG=1` 10,000 on each store. Only the clock of the history moves.
+ * The short form asks some hundreds of commands, `DAYBOOK_LONG=1` 10,000 on each store. Only the clock of the history
+ * moves.
  */
 import { join } from "node:path"
 import { Rpc } from "@effect/rpc"

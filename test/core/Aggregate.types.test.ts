@@ -49,7 +49,7 @@ const events = () => {
   Withdrawn.next({ amount: Minor }, () => ({ amount: 1n }))
 }
 
-/** Whoever calls a behaviour gets a state and an answer, and no more than that. */
+/** A caller of a behaviour gets a state and an answer, and no more than that. */
 const called = (): { readonly balance: bigint } => {
   const next = evolve.Deposited({ balance: 1n }, Deposited.make({ amount: 1n, reference: "" }))
   return reply.Deposit({ balance: next.balance + 1n }, { version: 1, position: 1 })

@@ -1,4 +1,6 @@
-/** The promises of `core/ContractLock.ts` for events: a stored form that changes without a version of its own is found. */
+/**
+ * The promises of `core/ContractLock.ts` for events: a stored form that changes without a version of its own is found.
+ */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"

@@ -1,6 +1,6 @@
 /**
- * The promises of `core/ContractLock.ts` for all that is stored: release 1 is locked, release 2 has changed one thing, and is
- * found or is as it was declared.
+ * The promises of `core/ContractLock.ts` for all that is stored: release 1 is locked, release 2 has changed one thing,
+ * and is found or is as it was declared.
  */
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"

@@ -37,7 +37,7 @@ const withFirst = <A, E>(
 const thenGoesOn = (tag: string) =>
   Effect.gen(function* () {
     expect(yield* tagOf(add("a", 1))).toBe(tag)
-    // Of another actor, then of the same one.
+    // First from another actor, then from the same one.
     expect((yield* add("b", 1)).count).toBe(1)
     expect((yield* add("a", 2)).count).toBe(2)
   })

@@ -1,4 +1,7 @@
-/** Payloads beside the journal: kept of commands with an id of the caller's, vouched for, and removed by an operation of its own. */
+/**
+ * Payloads beside the journal: kept of commands with an id of the caller's, vouched for, and removed by an operation of
+ * its own.
+ */
 import { Rpc } from "@effect/rpc"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, Layer, Logger, Schema } from "effect"

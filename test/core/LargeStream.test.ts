@@ -1,6 +1,7 @@
 /**
- * BY1 and BY2 where it counts, in a process of its own: a stream that is larger than the heap recovers, and a command that would
- * hold the process is refused. In the long form with the figures of the promise, 700 events of 1 MB in a heap of 256 MB.
+ * BY1 and BY2 where it counts, in a process of its own: a stream that is larger than the heap recovers, and a command
+ * that would hold the process is refused. In the long form with the figures of the promise, 700 events of 1 MB in a
+ * heap of 256 MB.
  */
 import { execFile } from "node:child_process"
 import { join } from "node:path"

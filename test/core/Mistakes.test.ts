@@ -1,6 +1,6 @@
 /**
- * What the usual mistakes say, in the compiler and when the program runs: the first line names whose mistake it is, the member, and
- * what to do. `docs/reference/mistakes.md` shows the same table.
+ * What the usual mistakes say, in the compiler and when the program runs: the first line names whose mistake it is, the
+ * member, and what to do. `docs/reference/mistakes.md` shows the same table.
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"

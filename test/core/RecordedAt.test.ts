@@ -1,4 +1,7 @@
-/** A clock that was ahead: the times after it, what is reported of it, and an account as it was before, meanwhile and after. */
+/**
+ * A clock that was ahead: the times after it, what is reported of it, and an account as it was before, meanwhile and
+ * after.
+ */
 import { Duration, Effect, Layer, Logger, Metric, TestClock, TestContext } from "effect"
 import { assert, describe, it } from "vitest"
 import { Account } from "../../src/bank/account/Account.ts"

@@ -1,6 +1,6 @@
 /**
- * A process of its own, whose heap is bounded by its options: `node largeStream.mjs <dist> <filename> <verb> <events>`. Prints what
- * it came to as one line of JSON.
+ * A process of its own, whose heap is bounded by its options: `node largeStream.mjs <dist> <filename> <verb> <events>`.
+ * Prints what it came to as one line of JSON.
  */
 import process from "node:process"
 import { Rpc } from "@effect/rpc"

@@ -1,4 +1,7 @@
-/** What `SqliteClient` over `NodeSqlite` promises to those above it: that they cannot tell it from the client over better-sqlite3. */
+/**
+ * What `SqliteClient` over `NodeSqlite` promises to those above it: that they cannot tell it from the client over
+ * better-sqlite3.
+ */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"

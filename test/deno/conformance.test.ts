@@ -1,6 +1,6 @@
 /**
- * Runs `deno task test` and says of each of its tests what Deno said, so that it counts like any other. Deno runs while this
- * file is collected: only then are the names of its tests known.
+ * Runs `deno task test` and says of each of its tests what Deno said, so that it counts like any other. Deno runs while
+ * this file is collected: only then are the names of its tests known.
  */
 import { execFile } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"

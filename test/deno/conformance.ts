@@ -1,6 +1,6 @@
 /**
- * Every conformance suite on Deno, in memory and on its `node:sqlite`: `deno task test`. The stores and what is under test are
- * those of `test/conformance`; only who runs the cases differs.
+ * Every conformance suite on Deno, in memory and on its `node:sqlite`: `deno task test`. The stores and what is under
+ * test are those of `test/conformance`; only who runs the cases differs.
  */
 import { Effect, Layer, Logger } from "effect"
 import { TransferConformance } from "../../src/bank/testing/TransferConformance.ts"

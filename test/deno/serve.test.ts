@@ -1,6 +1,6 @@
 /**
- * The service on Deno, under the tests of HTTP. What looks into the database beside it, or sends requests, stays on this Node.
- * Left out are tests that set limits which `serve` has no flag for.
+ * The service on Deno, under the tests of HTTP. What looks into the database beside it, or sends requests, stays on
+ * this Node. Left out are tests that set limits which `serve` has no flag for.
  */
 import { tmpdir } from "node:os"
 import process from "node:process"

@@ -1,6 +1,6 @@
 /**
- * A proxy between client and service that compares each request and answer with the document of the service, and says in a header
- * field of the answer what does not fit (Prism, in a process of its own).
+ * A proxy between client and service that compares each request and answer with the document of the service, and says
+ * in a header field of the answer what does not fit (Prism, in a process of its own).
  */
 import { spawn } from "node:child_process"
 import type { AddressInfo } from "node:net"
@@ -21,8 +21,8 @@ const freePort = Effect.async<number>((resume) => {
 })
 
 /**
- * Starts it before the service at this address, and gives its own. It ends with the scope. `lenient`: it passes on requests that do
- * not fit the document, for suites that send such; else it refuses them with 422 itself.
+ * Starts it before the service at this address, and gives its own. It ends with the scope. `lenient`: it passes on
+ * requests that do not fit the document, for suites that send such; else it refuses them with 422 itself.
  */
 export const start = (document: string, upstream: string, how: "strict" | "lenient") =>
   Effect.gen(function* () {
@@ -54,7 +54,10 @@ interface Violation {
   readonly message: string
 }
 
-/** What in an answer that came through the proxy does not fit the document; that the request did not is the suite's own matter. */
+/**
+ * What in an answer that came through the proxy does not fit the document; that the request did not is the suite's own
+ * matter.
+ */
 export const violations = (headers: Headers): ReadonlyArray<string> => {
   const found: ReadonlyArray<Violation> = JSON.parse(headers.get("sl-violations") ?? "[]")
   return found

@@ -1,4 +1,7 @@
-/** `daybook serve` as a process of its own: for tests, and for what a person starts. So nothing here needs a test runner. */
+/**
+ * `daybook serve` as a process of its own: for tests, and for what a person starts. So nothing here needs a test
+ * runner.
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import process from "node:process"
 import { Effect } from "effect"

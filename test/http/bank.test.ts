@@ -1,4 +1,6 @@
-/** A bank that is killed: eight accounts with 100 in all, clients that move at most 5, and SIGKILL in the middle of it. */
+/**
+ * A bank that is killed: eight accounts with 100 in all, clients that move at most 5, and SIGKILL in the middle of it.
+ */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Ref } from "effect"

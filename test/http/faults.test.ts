@@ -1,4 +1,6 @@
-/** While the database is locked by another process, or its disk is full: reads answer, commands say so, and it passes. */
+/**
+ * While the database is locked by another process, or its disk is full: reads answer, commands say so, and it passes.
+ */
 import { execFileSync, spawnSync } from "node:child_process"
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -14,7 +16,10 @@ import * as Service from "./Service.ts"
 
 const { ask, Url } = Service
 const timeout = 60_000
-/** For how long there is load on a disk that is full: as long as the promise says, or for a hundred requests of each client. */
+/**
+ * For how long there is load on a disk that is full: as long as the promise says, or for a hundred requests of each
+ * client.
+ */
 const outageMs = isLong ? 60_000 : 0
 
 /** What answers whatever happens to the writer. */

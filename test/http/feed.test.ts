@@ -1,4 +1,7 @@
-/** The feed of server-sent events: every event once, in order, from where a client was; and no client that costs without end. */
+/**
+ * The feed of server-sent events: every event once, in order, from where a client was; and no client that costs without
+ * end.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"

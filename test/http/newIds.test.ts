@@ -1,4 +1,4 @@
-/** What is made without an id gets one that nobody can know before, and a retry finds it. */
+/** What is made without an id gets one that cannot be guessed, and a retry finds it. */
 import { createHash } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,7 +9,9 @@ import * as Service from "./Service.ts"
 const { ask, Url } = Service
 
 layer(Service.layer(), { excludeTestServices: true })("an id that the server makes", (it) => {
-  /** Accounts with money to send, and what is made without an id: where it is answered to be, and how often it was done. */
+  /**
+   * Accounts with money to send, and what is made without an id: where it is answered to be, and how often it was done.
+   */
   const setting = Effect.gen(function* () {
     const url = yield* Url
     const account = yield* Service.open(url, { overdraftLimit: "100" })

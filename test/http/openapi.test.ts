@@ -1,6 +1,6 @@
 /**
- * The document of the service as others take it: a linter, two generators whose clients compile and tour the service, and a
- * validating proxy that sees the tours and the suite of commands (HX6, HX8). Without a network.
+ * The document of the service as others take it: a linter, two generators whose clients compile and tour the service,
+ * and a validating proxy that sees the tours and the suite of commands (HX6, HX8). Without a network.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -208,7 +208,7 @@ describe("the OpenAPI document", () => {
       Effect.gen(function* () {
         const document = yield* documentIn(yield* folder)
         const args = ["run", "test/http/commands.test.ts", "--reporter", "default"]
-        // Of which part of the tests this run is, is nothing to that one.
+        // Which part of the tests this run is does not matter to that one.
         yield* succeed(bin("vitest"), args, { env: { DAYBOOK_PROXY: document, DAYBOOK_TESTS: "" } })
       }),
     timeout

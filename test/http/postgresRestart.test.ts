@@ -1,6 +1,6 @@
 /**
- * The service on PostgreSQL while its server is killed and started again (`pg_ctl restart -m immediate`): it heals by itself,
- * and every command whose client asks until it is answered is there once.
+ * The service on PostgreSQL while its server is killed and started again (`pg_ctl restart -m immediate`): it heals by
+ * itself, and every command whose client asks until it is answered is there once.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Option, Schedule } from "effect"

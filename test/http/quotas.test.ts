@@ -1,4 +1,7 @@
-/** What one token may send in a second: exactly that, however much it sends at once, whatever becomes of its file and of the clock. */
+/**
+ * What one token may send in a second: exactly that, however much it sends at once, whatever becomes of its file and of
+ * the clock.
+ */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Either, Layer } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Mixed load for `DAYBOOK_SOAK` minutes, 20 in the long form, with tokens and a rate for each: memory, file descriptors and the
- * write-ahead log level off, by the medians of the last third and of the middle one; who stays within its rate is never
- * refused for it, while another token sends more than its own all the time.
+ * Mixed load for `DAYBOOK_SOAK` minutes, 20 in the long form, with tokens and a rate for each: memory, file descriptors
+ * and the write-ahead log level off, by the medians of the last third and of the middle one; who stays within its rate
+ * is never refused for it, while another token sends more than its own all the time.
  */
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
@@ -22,7 +22,10 @@ const inUse = 200
 const circles = Math.max(1, Math.floor(minutes / 6))
 const clients = 16
 const samples = 60
-/** Requests a second of one token: more than a client sends, which pauses after each, and fewer than the slowest machine answers. */
+/**
+ * Requests a second of one token: more than a client sends, which pauses after each, and fewer than the slowest machine
+ * answers.
+ */
 const rate = 60
 const pause = Duration.millis(20)
 /** What the greedy one sends at a time. */

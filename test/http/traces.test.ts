@@ -1,4 +1,7 @@
-/** OP9: one trace, from a client's `traceparent` through command and commit to what a reaction sends; a collector of our own takes it. */
+/**
+ * OP9: one trace, from a client's `traceparent` through command and commit to what a reaction sends; a collector of our
+ * own takes it.
+ */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"

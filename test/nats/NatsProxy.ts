@@ -1,4 +1,7 @@
-/** A connection to NATS that can be cut at a moment that the test chooses: when the server has got a message, and nobody its answer. */
+/**
+ * A connection to NATS that can be cut at a moment that the test chooses: when the server has got a message, and nobody
+ * its answer.
+ */
 import { createServer, connect as dial, type Socket } from "node:net"
 import { Effect } from "effect"
 

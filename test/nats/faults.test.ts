@@ -1,4 +1,7 @@
-/** A log on JetStream whose stream, file, server or neighbour is not as it should be: nothing is lost, doubled or damaged by it. */
+/**
+ * A log on JetStream whose stream, file, server or neighbour is not as it should be: nothing is lost, doubled or
+ * damaged by it.
+ */
 import { writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import process from "node:process"
@@ -18,7 +21,7 @@ import * as Nats from "./Nats.ts"
 
 const { on, refusal, test, withPayload } = Nats
 
-/** One command with so many events. */
+/** One command with this many events. */
 const many = (id: string, commandId: string, count: number) => {
   const { commands, ...rest } = request(id, commandId)
   const event = { type: "Noted", schemaVersion: 1, data: "{}" }
@@ -28,7 +31,7 @@ const many = (id: string, commandId: string, count: number) => {
   }
 }
 
-/** So many commands with one event each. */
+/** This many commands with one event each. */
 const batch = (id: string, count: number) => {
   const { commands, ...rest } = request(id, "")
   const ids = Array.from({ length: count }, (_, index) => `c-${index}`)

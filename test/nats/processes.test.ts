@@ -1,4 +1,6 @@
-/** Two services on one log on JetStream, each with a local file of its own: one account, and every command counts once. */
+/**
+ * Two services on one log on JetStream, each with a local file of its own: one account, and every command counts once.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import * as Service from "../http/Service.ts"

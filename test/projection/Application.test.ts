@@ -1,4 +1,7 @@
-/** Whose an event is: a bare one that two aggregates use is refused with both names, wherever a reader of it is declared or tried. */
+/**
+ * Whose an event is: a bare one that two aggregates use is refused with both names, wherever a reader of it is declared
+ * or tried.
+ */
 import { Rpc } from "@effect/rpc"
 import { Cause, Effect, Either, Exit, Layer, Schema } from "effect"
 import { assert, describe, it } from "vitest"

@@ -20,7 +20,10 @@ import * as Summaries from "./Summaries.ts"
 const phases = ["swapping", "projecting", "rebuilding"] as const
 type Phase = (typeof phases)[number]
 const kills = isLong ? 21 : 4
-/** The child may be through with what it said before the signal comes: the long form goes on until each phase was hit so often. */
+/**
+ * The child may be through with what it said before the signal comes: the long form goes on until each phase was hit so
+ * often.
+ */
 const hitsEach = 7
 const maxKills = 20 * kills
 

@@ -1,4 +1,6 @@
-/** The read models as an operator meets them: after an import, in a rebuild, with and without a server, and verified. */
+/**
+ * The read models as an operator meets them: after an import, in a rebuild, with and without a server, and verified.
+ */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"

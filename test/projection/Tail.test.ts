@@ -1,4 +1,7 @@
-/** What the tail is made of: the ring that it keeps, and those who wait, found by what they wait for. And a log that is restored. */
+/**
+ * What the tail is made of: the ring that it keeps, and those who wait, found by what they wait for. And a log that is
+ * restored.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"

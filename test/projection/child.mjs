@@ -1,7 +1,7 @@
 /**
- * A process for tests that kill it: `node child.mjs <dist> <database> <seed>`, where the database is a file or an address. It deposits
- * to accounts for ever while the summary of accounts follows in small batches and is rebuilt again and again. It says in a line what
- * it begins, `projecting`, `rebuilding` or `swapping`, and `idle` when that is done.
+ * A process for tests that kill it: `node child.mjs <dist> <database> <seed>`, where the database is a file or an
+ * address. It deposits to accounts for ever while the summary of accounts follows in small batches and is rebuilt again
+ * and again. It says in a line what it begins, `projecting`, `rebuilding` or `swapping`, and `idle` when that is done.
  */
 import { writeSync } from "node:fs"
 import { Context, Effect, Layer, Logger } from "effect"

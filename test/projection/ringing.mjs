@@ -1,6 +1,7 @@
 /**
- * A process for tests that kill it: `node ringing.mjs <dist> <database> <clock>`, where the database is a file or an address. It runs the
- * timers of the application `Belfry` by a clock that is a number of milliseconds off, and says `ready` once it does.
+ * A process for tests that kill it: `node ringing.mjs <dist> <database> <clock>`, where the database is a file or an
+ * address. It runs the timers of the application `Belfry` by a clock that is a number of milliseconds off, and says
+ * `ready` once it does.
  */
 import { Duration, Effect, Layer, Logger } from "effect"
 

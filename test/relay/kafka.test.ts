@@ -1,4 +1,7 @@
-/** A relay to a real broker: each position once and in order, over restarts, beside a second one, with streams that wait, and rewound. */
+/**
+ * A relay to a real broker: each position once and in order, over restarts, beside a second one, with streams that
+ * wait, and rewound.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import kafkajs from "kafkajs"

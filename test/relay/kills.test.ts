@@ -1,6 +1,6 @@
 /**
- * Relays that are killed again and again, and so are their servers, while a log goes through. Long: with `DAYBOOK_LONG=1`, 100,000 events,
- * 30 kills of the relay and 5 of the server.
+ * Relays that are killed again and again, and so are their servers, while a log goes through. Long: with
+ * `DAYBOOK_LONG=1`, 100,000 events, 30 kills of the relay and 5 of the server.
  */
 import { join } from "node:path"
 import process from "node:process"

@@ -1,4 +1,7 @@
-/** What a relay promises whatever its destination is, on a real log and a destination in memory; and how its address is read. */
+/**
+ * What a relay promises whatever its destination is, on a real log and a destination in memory; and how its address is
+ * read.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { EventStore } from "../../src/core/EventStore.ts"

@@ -1,4 +1,7 @@
-/** `HeldSteps` stops transfers of a running service at one place, whatever the machine's speed: one of their steps cannot be stored. */
+/**
+ * `HeldSteps` stops transfers of a running service at one place, whatever the machine's speed: one of their steps
+ * cannot be stored.
+ */
 import { Effect } from "effect"
 import { Database } from "../cli/Rows.ts"
 import { client } from "../sql/PostgresClient.ts"
@@ -6,7 +9,10 @@ import { client } from "../sql/PostgresClient.ts"
 /** The event of the step that is held back. */
 export type Step = "TransferCredited" | "TransferCompleted" | "TransferRefunded" | "SourceRefunded"
 
-/** Where a release stores events: before the journal in `events`, where their types stand as text, and then in `log_events`. */
+/**
+ * Where a release stores events: before the journal in `events`, where their types stand as text, and then in
+ * `log_events`.
+ */
 type Layout = "events" | "log_events"
 
 const isOfType = (step: Step, layout: Layout) =>

@@ -1,6 +1,7 @@
 /**
- * `Releases` builds what a database and its clients meet over the years: an earlier release, from git, and the release after this
- * one, which is the present source with a few edits. Each build runs as a process of its own, as an operator would start it.
+ * `Releases` builds what a database and its clients meet over the years: an earlier release, from git, and the release
+ * after this one, which is the present source with a few edits. Each build runs as a process of its own, as an operator
+ * would start it.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -17,7 +18,10 @@ const cache = join(root, "node_modules/.cache/daybook-releases")
 /** The last release whose fingerprints of commands followed the order of fields in the source. */
 export const before = "0a4bee33f1266214881477678b6ed49356edbbd8"
 
-/** Why the release cannot be built here; undefined where it can. A shallow clone, or a copy without git, lacks its commit. */
+/**
+ * Why the release cannot be built here; undefined where it can. A shallow clone, or a copy without git, lacks its
+ * commit.
+ */
 export const missing = (commit: string): string | undefined => {
   const { error, status } = spawnSync("git", ["cat-file", "-e", `${commit}^{commit}`], { cwd: root, stdio: "ignore" })
   if (error === undefined && status === 0) return undefined

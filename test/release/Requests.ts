@@ -1,6 +1,6 @@
 /**
- * `Requests` is a story of keyed commands as clients of the account service send them: each kind, each combination of fields that
- * may be left out, amounts in each spelling, and each refusal that is kept.
+ * `Requests` is a story of keyed commands as clients of the account service send them: each kind, each combination of
+ * fields that may be left out, amounts in each spelling, and each refusal that is kept.
  */
 
 /** A command over HTTP, as it is sent. */
@@ -9,7 +9,9 @@ export interface Request {
   readonly path: string
   /** The text of the body; none where there is no body. */
   readonly body?: string
-  /** Whether it is sent for the version that its account has at this time, which it has no longer when it comes again. */
+  /**
+   * Whether it is sent for the version that its account has at this time, which it has no longer when it comes again.
+   */
   readonly matches?: boolean
   /** Status and code of a refusal that this is sent to get; else it succeeds. */
   readonly refusal?: string

@@ -1,4 +1,7 @@
-/** `Rows` is a story of commands as `daybook import --format commands` reads them: each kind, and each refusal that is kept. */
+/**
+ * `Rows` is a story of commands as `daybook import --format commands` reads them: each kind, and each refusal that is
+ * kept.
+ */
 
 export type Row = Readonly<Record<string, string>>
 

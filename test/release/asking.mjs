@@ -1,6 +1,7 @@
 /**
- * A process that sends commands to the actors it holds: `node asking.mjs <dist> <db>`, with the commands on standard input, one a
- * line as JSON (`Asks.ts`). It prints what each answered, one a line. No reaction runs in it, so nothing else happens.
+ * A process that sends commands to the actors it holds: `node asking.mjs <dist> <db>`, with the commands on standard
+ * input, one a line as JSON (`Asks.ts`). It prints what each answered, one a line. No reaction runs in it, so nothing
+ * else happens.
  */
 import { existsSync } from "node:fs"
 import process from "node:process"

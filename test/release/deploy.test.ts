@@ -1,7 +1,7 @@
 /**
- * A deploy in the middle of things: a service of the release before is killed while one of its transfers is under way, and the next
- * release, whose commands have other fields in another order, takes over. What a caller never said is not part of what
- * it said, so that retries from before stay retries, of clients and of reactions.
+ * A deploy in the middle of things: a service of the release before is killed while one of its transfers is under way,
+ * and the next release, whose commands have other fields in another order, takes over. What a caller never said is not
+ * part of what it said, so that retries from before stay retries, of clients and of reactions.
  */
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
@@ -146,7 +146,9 @@ const cutOff = (dist: string, { held, meanwhile, prepare, reached: [accountId, p
     return db
   })
 
-/** The transfer comes to its end in a service of this build, which a client asks as often as it takes, within reason. */
+/**
+ * The transfer comes to its end in a service of this build, which a client asks as often as it takes, within reason.
+ */
 const assertEnds = (dist: string, db: string, { balances, end, legs }: Scenario) =>
   Effect.gen(function* () {
     const { url } = yield* Recording.serve(dist, db)

@@ -1,4 +1,6 @@
-/** One command is the same through each door, whichever brought it first; and an amount is the same in each spelling. */
+/**
+ * One command is the same through each door, whichever brought it first; and an amount is the same in each spelling.
+ */
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,6 +1,7 @@
 /**
- * A rolling deploy of a read model: this release serves a PostgreSQL database beside the next one, whose summary of accounts has a higher
- * version. Both take commands and answer queries all the while, each from a model of its own version, and each event counts once.
+ * A rolling deploy of a read model: this release serves a PostgreSQL database beside the next one, whose summary of
+ * accounts has a higher version. Both take commands and answer queries all the while, each from a model of its own
+ * version, and each event counts once.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Commands that clients and programs sent to the release before get the same answers from this one, to the byte, on SQLite and
- * PostgreSQL; and what is another command stays refused. The short form reads what that release left behind in
- * `test/fixtures/databases`, the long one has it write some thousand commands first.
+ * Commands that clients and programs sent to the release before get the same answers from this one, to the byte, on
+ * SQLite and PostgreSQL; and what is another command stays refused. The short form reads what that release left behind
+ * in `test/fixtures/databases`, the long one has it write some thousand commands first.
  */
 import { copyFileSync, existsSync } from "node:fs"
 import { join } from "node:path"
@@ -60,8 +60,8 @@ describe.runIf(isLong)("a thousand commands of the release before", () => {
   }
 })
 
-// How the fixture was made: `DAYBOOK_RECORD=1 npx vitest run test/release/replay.test.ts`. It is never made again: a later
-// release gets a fixture of its own beside it.
+// How the fixture was made: `DAYBOOK_RECORD=1 npx vitest run test/release/replay.test.ts`. It is never made again: a
+// later release gets a fixture of its own beside it.
 if (process.env.DAYBOOK_RECORD !== undefined && !existsSync(`${fixture}.db`)) {
   it.scopedLive("records the fixture", () =>
     Effect.gen(function* () {

@@ -1,7 +1,8 @@
 /**
- * A rolling deploy: the release before and this one serve one PostgreSQL database at once, clients send keyed commands to either and
- * again to the other, and then the older one is stopped. Nothing is done twice and nothing that was answered is lost. Since the newer
- * one has migrated the log, the database refuses what the older one writes: its clients are told so, and the newer one answers them.
+ * A rolling deploy: the release before and this one serve one PostgreSQL database at once, clients send keyed commands
+ * to either and again to the other, and then the older one is stopped. Nothing is done twice and nothing that was
+ * answered is lost. Since the newer one has migrated the log, the database refuses what the older one writes: its
+ * clients are told so, and the newer one answers them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"

@@ -116,7 +116,7 @@ describe("a log of before the journal", () => {
       Effect.gen(function* () {
         copyFileSync(join(released, name), filename)
         const database = new Sqlite(filename)
-        // Of earlier layouts the step before the journal is needed to read them here.
+        // To read earlier layouts here, the step before the journal is needed.
         const [answers] = migrationsOf(sqlite).filter((step) => step.name === "answers")
         const isOlder = database.prepare("SELECT 1 FROM migrations WHERE name = 'answers'").get() === undefined
         if (isOlder) for (const statement of answers?.up ?? []) database.exec(`${statement}`)

@@ -40,7 +40,9 @@ export const append = (id: string, commandId: string, expectedVersion: ExpectedV
     Effect.map(appendOrFail(store, [request(id, commandId, expectedVersion)]), verdictOf)
   )
 
-/** Every event, each proven sound, chained to the one before it in its stream, and after the one before it in the log. */
+/**
+ * Every event, each proven sound, chained to the one before it in its stream, and after the one before it in the log.
+ */
 export const log = Effect.gen(function* () {
   const store = yield* EventStore
   const events: Array<StoredEvent> = []

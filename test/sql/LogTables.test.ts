@@ -23,7 +23,7 @@ const sql = (statement: string) =>
   Effect.flatMap(Writer, (writer) => writer.transact((connection) => connection.executeRaw(statement, [])))
 const query = (statement: string) => Effect.flatMap(SqlDatabase, (database) => database.read(statement, []))
 
-/** Of stream `a` by its number; the entry that it names is another's. */
+/** An event of stream `a` by its number; the entry that it names is another's. */
 const event = (position: string, version: number, stream = 1) =>
   `INTO log_events VALUES (${position}, ${stream}, ${version}, 1, 1, 0, 1, x'00', x'00', '{}')`
 const entry = (sequence: number, commandId: string) =>

@@ -1,4 +1,6 @@
-/** What only PostgreSQL can do wrong: the order of the log, connections that are lost, and other programs in its tables. */
+/**
+ * What only PostgreSQL can do wrong: the order of the log, connections that are lost, and other programs in its tables.
+ */
 import { createServer, connect as dial, type Socket } from "node:net"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Deferred, Effect, Either, Exit, Fiber, Layer, Logger, Queue, Schedule, type Scope, Stream } from "effect"
@@ -32,7 +34,7 @@ const until = (sql: SqlClient, query: string) =>
 
 const commandIds = Effect.map(log, (events) => events.map(({ commandId }) => commandId))
 
-/** Of a stream by its number; the entry that it names is another's. */
+/** An event of a stream by its number; the entry that it names is another's. */
 const event = (position: string, version: number, stream = 1) =>
   `INTO log_events VALUES (${position}, ${stream}, ${version}, 1, 1, 0, 1, '', '', '{}')`
 const entry = (sequence: number, commandId: string) =>
@@ -53,7 +55,7 @@ describe("the names that PostgreSQL makes by itself", () => {
       Effect.gen(function* () {
         const { dialect } = yield* Effect.provide(SqlDatabase, PostgresDatabase.layer({ url }))
         const [one, other, watcher] = yield* Effect.all([client(url), client(url), client(url)])
-        // Of both the server makes the array type, and cuts its name after the 62nd letter.
+        // The server makes the array type of both, and cuts its name after the 62nd letter.
         const create = (last: string) => `CREATE VIEW ${"n".repeat(62)}${last} AS SELECT 1 AS one`
         const first = yield* one.reserve
         yield* first.executeRaw(`BEGIN; ${create("a")}`, [])
@@ -225,7 +227,7 @@ describe("the order of the log on PostgreSQL", () => {
       Effect.gen(function* () {
         const sql = yield* client(url)
         const [{ name } = {}] = yield* sql.unsafe<{ readonly name?: string }>("SELECT current_schema() AS name")
-        // Of one's own, before the shared one: as a role has whose path is "$user", public.
+        // In the role's own schema, before the shared one: as with the search path "$user", public.
         yield* Effect.acquireRelease(sql.unsafe(`CREATE SCHEMA "${name}_Own"`), () =>
           Effect.orDie(sql.unsafe(`DROP SCHEMA "${name}_Own"`))
         )

@@ -1,4 +1,7 @@
-/** The stores on the database of a client that the application has: found by what the client says, and never through its pool. */
+/**
+ * The stores on the database of a client that the application has: found by what the client says, and never through its
+ * pool.
+ */
 import { randomUUID } from "node:crypto"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { Rpc } from "@effect/rpc"

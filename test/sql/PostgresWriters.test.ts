@@ -1,4 +1,7 @@
-/** 50 writers in three processes on one log, whose transactions pause, roll back and are killed, while readers follow it. */
+/**
+ * 50 writers in three processes on one log, whose transactions pause, roll back and are killed, while readers follow
+ * it.
+ */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import process from "node:process"

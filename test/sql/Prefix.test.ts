@@ -1,4 +1,6 @@
-/** Daybook's tables in a database that has others: what is made, what is refused, and that the others stay as they are. */
+/**
+ * Daybook's tables in a database that has others: what is made, what is refused, and that the others stay as they are.
+ */
 import { join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { Effect, Either, Layer, type Scope } from "effect"

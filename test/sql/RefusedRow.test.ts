@@ -1,4 +1,7 @@
-/** A row that the database refuses for whatever reason of its own: the command of that row fails, and nobody beside it (NB2). */
+/**
+ * A row that the database refuses for whatever reason of its own: the command of that row fails, and none beside it
+ * (NB2).
+ */
 import { join } from "node:path"
 import { Rpc } from "@effect/rpc"
 import Sqlite from "better-sqlite3"

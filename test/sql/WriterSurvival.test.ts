@@ -1,6 +1,6 @@
 /**
- * NB5: what ends the writer is the disk, and nothing else: no logger, no caller's work, no caller that waits for itself or
- * gives up. Where the writer ends all the same, each caller is told so at once.
+ * NB5: what ends the writer is the disk, and nothing else: no logger, no caller's work, no caller that waits for itself
+ * or gives up. Where the writer ends all the same, each caller is told so at once.
  */
 import { join } from "node:path"
 import { Rpc } from "@effect/rpc"

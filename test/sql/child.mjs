@@ -1,6 +1,6 @@
 /**
- * A process of its own for tests: `node child.mjs <dist> <filename> <verb> …`. It says `ready` on its output, and goes on
- * when its input ends, where the verb says so.
+ * A process of its own for tests: `node child.mjs <dist> <filename> <verb> …`. It says `ready` on its output, and goes
+ * on when its input ends, where the verb says so.
  */
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"

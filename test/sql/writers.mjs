@@ -1,8 +1,8 @@
 /**
- * A process with many writers for tests: `node writers.mjs <dist> <url> <name> <writers> <transactions> <seed>`. Each writer has
- * a connection of its own, and pauses between what it wrote and its end: it commits, rolls back, or has its connection ended,
- * then or in the commit. It tells on its output what was committed (`committed ID POSITION`) and what surely was not
- * (`undone ID`).
+ * A process with many writers for tests: `node writers.mjs <dist> <url> <name> <writers> <transactions> <seed>`. Each
+ * writer has a connection of its own, and pauses between what it wrote and its end: it commits, rolls back, or has its
+ * connection ended, then or in the commit. It tells on its output what was committed (`committed ID POSITION`) and what
+ * surely was not (`undone ID`).
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as PgClient from "@effect/sql-pg/PgClient"

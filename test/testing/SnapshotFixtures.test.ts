@@ -1,4 +1,7 @@
-/** `testing/SnapshotFixtures.ts` finds a forgotten `snapshot.version`, and holds the accounts to the snapshots that are there. */
+/**
+ * `testing/SnapshotFixtures.ts` finds a forgotten `snapshot.version`, and holds the accounts to the snapshots that are
+ * there.
+ */
 import { AssertionError } from "node:assert"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,6 +1,6 @@
 /**
- * `Seating` takes the seats of a show for each reservation, and gives them back when the reservation is cancelled. Who does not
- * collect the tickets in time loses them, by a timer.
+ * `Seating` takes the seats of a show for each reservation, and gives them back when the reservation is cancelled. Who
+ * does not collect the tickets in time loses them, by a timer.
  */
 import { Reaction, Timers } from "daybook/projection"
 import { Effect } from "effect"

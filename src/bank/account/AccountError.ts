@@ -155,8 +155,8 @@ export class DebitRefused extends Schema.TaggedError<DebitRefused>()("DebitRefus
 }
 
 /**
- * The log does not tell whether a transfer from the account has ended, and the answer depends on it. Not kept: try again, and where
- * it stays so, look at the stream of the transfer.
+ * The log does not tell whether a transfer from the account has ended, and the answer depends on it. Not kept: try
+ * again, and where it stays so, look at the stream of the transfer.
  */
 export class TransfersUnreadable extends Schema.TaggedError<TransfersUnreadable>()("TransfersUnreadable", {
   accountId,
@@ -213,8 +213,8 @@ export type Refusal = (typeof refusals)[Exclude<keyof typeof refusals, "Debit" |
 export type FieldRefusal = Extract<Refusal, { readonly field: string }>
 
 /**
- * Mistakes in the request, what may yet be opened, and what the log does not tell at present: the same command may fare better
- * later, so they are not kept.
+ * Mistakes in the request, what may yet be opened, and what the log does not tell at present: the same command may fare
+ * better later, so they are not kept.
  */
 export const transientErrors = [
   "AccountNotFound",

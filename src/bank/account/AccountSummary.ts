@@ -1,9 +1,10 @@
 /**
- * `AccountSummary` is the read model of accounts: totals and balance of each, and the listing with its order, paging and search
- * by owner.
+ * `AccountSummary` is the read model of accounts: totals and balance of each, and the listing with its order, paging
+ * and search by owner.
  *
- * Money is stored as text, whole minor units in decimal: sums outgrow the integers of JavaScript (2^53) and of SQLite (2^63),
- * and text is exact at any size. What a listing sorts by is beside it, as text whose order is that of the amounts.
+ * Money is stored as text, whole minor units in decimal: sums outgrow the integers of JavaScript (2^53) and of SQLite
+ * (2^63), and text is exact at any size. What a listing sorts by is beside it, as text whose order is that of the
+ * amounts.
  */
 import { Buffer } from "node:buffer"
 import { SqlClient } from "@effect/sql/SqlClient"
@@ -40,8 +41,8 @@ const commonDecimals = 4
 const maxDigits = 99
 
 /**
- * Text in the order of the amounts: sign, number of digits, digits; of a negative amount each with its complement to nine, so
- * that the larger debt comes first.
+ * Text in the order of the amounts: sign, number of digits, digits; of a negative amount each with its complement to
+ * nine, so that the larger debt comes first.
  */
 const orderKey = ({ decimals, minor }: Money.Money): string => {
   const isDebt = minor < 0n
@@ -237,9 +238,9 @@ const decodeCursor = Schema.decodeUnknownOption(Cursor)
 const cursorOf = (cursor: typeof Cursor.Type): string => Buffer.from(JSON.stringify(cursor)).toString("base64url")
 
 /**
- * One page of accounts, and the cursor of the next one, null at the end. A page begins after the last account of the one
- * before, so that accounts that come and go between two pages neither repeat nor hide another; one whose own place in the
- * order changes meanwhile may do both.
+ * One page of accounts, and the cursor of the next one, null at the end. A page begins after the last account of the
+ * one before, so that accounts that come and go between two pages neither repeat nor hide another; one whose own place
+ * in the order changes meanwhile may do both.
  */
 export const list = Effect.fn("AccountSummary.list")(function* (options: ListOptions = {}) {
   const { after, limit = defaultLimit, owner = "", sort = "accountId" } = options

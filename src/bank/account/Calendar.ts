@@ -1,6 +1,6 @@
 /**
- * `Calendar` says which days and times a new booking or hold may name. What was stored before is read whatever it names, so a
- * retry of it gets its answer: only decisions look here.
+ * `Calendar` says which days and times a new booking or hold may name. What was stored before is read whatever it
+ * names, so a retry of it gets its answer: only decisions look here.
  */
 import { Either } from "effect"
 import { InvalidTime } from "./AccountError.ts"

@@ -9,8 +9,8 @@ export interface Money {
 }
 
 /**
- * Active currencies and funds by their decimals; metals, baskets and test codes have none and are left out. ISO 4217 list one,
- * as published by SIX on behalf of ISO, 2025-05-12.
+ * Active currencies and funds by their decimals; metals, baskets and test codes have none and are left out. ISO 4217
+ * list one, as published by SIX on behalf of ISO, 2025-05-12.
  */
 const byDecimals: ReadonlyArray<readonly [decimals: number, codes: string]> = [
   [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
@@ -63,8 +63,8 @@ export const format = ({ decimals, minor }: Money): string => {
 }
 
 /**
- * Money as events store it. The text shows the decimals, so that it reads the same whatever becomes of the currency. Each
- * amount has one spelling (no sign, no leading zero), so that what was read is written back byte for byte.
+ * Money as events store it. The text shows the decimals, so that it reads the same whatever becomes of the currency.
+ * Each amount has one spelling (no sign, no leading zero), so that what was read is written back byte for byte.
  */
 export const Stored = Schema.transform(
   Schema.String.pipe(Schema.pattern(/^(?:0|[1-9]\d{0,39})(?:\.\d{1,4})?$/)),

@@ -1,10 +1,11 @@
 /**
- * `Statement` is what a bank sends its customer: the balance before a period, what was booked in it, the balance after it, and what
- * was held then. It is made of the log alone: each line is what one event added to the balance, so the lines add up to it.
+ * `Statement` is what a bank sends its customer: the balance before a period, what was booked in it, the balance after
+ * it, and what was held then. It is made of the log alone: each line is what one event added to the balance, so the
+ * lines add up to it.
  *
- * An event belongs to the day on which the bank booked it (`bookedOn`), and where none was given to the day in UTC on which it was
- * recorded. The opening balance is that of all events of earlier days, so that the statements of periods in a row chain, also where
- * something was booked for a day long past. Lines stand in the order of the stream.
+ * An event belongs to the day on which the bank booked it (`bookedOn`), and where none was given to the day in UTC on
+ * which it was recorded. The opening balance is that of all events of earlier days, so that the statements of periods
+ * in a row chain, also where something was booked for a day long past. Lines stand in the order of the stream.
  */
 import { Clock, Effect } from "effect"
 import { EventStore } from "../../core/EventStore.ts"

@@ -22,8 +22,8 @@ const columns = [
 ] as const
 
 /**
- * RFC 4180. A text that a spreadsheet would take for a formula has a quote before it, which says that it is text; amounts are
- * numbers and stay.
+ * RFC 4180. A text that a spreadsheet would take for a formula has a quote before it, which says that it is text;
+ * amounts are numbers and stay.
  */
 const csv = (value: string | number | null): string => {
   const text = Output.plain(String(value ?? ""))

@@ -1,34 +1,34 @@
 /**
- * `AccountBodies` are the bodies of requests to the account service and of its answers, as schemas with the names and examples that
- * the OpenAPI document shows. `AccountsApi.ts` has the endpoints that take and give them.
+ * `AccountBodies` are the bodies of requests to the account service and of its answers, as schemas with the names and
+ * examples that the OpenAPI document shows. `AccountsApi.ts` has the endpoints that take and give them.
  */
 import { Schema } from "effect"
 import { inPath, optional, strict } from "../../http/ApiParts.ts"
-import * as Terms from "../account/AccountSchemas.ts"
+import * as Schemas from "../account/AccountSchemas.ts"
 import * as Calendar from "../account/Calendar.ts"
 
 /** The ids as they may stand in a path. */
-export const AccountId = inPath(Terms.AccountId)
-export const HoldId = inPath(Terms.HoldId)
-export const TransferId = inPath(Terms.TransferId)
+export const AccountId = inPath(Schemas.AccountId)
+export const HoldId = inPath(Schemas.HoldId)
+export const TransferId = inPath(Schemas.TransferId)
 
 /** A moment that exists. */
-export const Moment = Terms.Time.pipe(Schema.filter(Calendar.exists, { message: () => "is not a time that exists" }))
+export const Moment = Schemas.Time.pipe(Schema.filter(Calendar.exists, { message: () => "is not a time that exists" }))
 
 export const OpenBody = Schema.Struct({
   accountId: optional(AccountId),
-  ...Terms.Opening.fields
+  ...Schemas.Opening.fields
 }).annotations({
   ...strict,
   identifier: "Opening",
-  examples: [{ accountId: "anna" as Terms.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }]
+  examples: [{ accountId: "anna" as Schemas.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }]
 })
-export const BookingBody = Terms.Booking.annotations({
+export const BookingBody = Schemas.Booking.annotations({
   ...strict,
   identifier: "Booking",
   examples: [{ amount: "12.50", reference: "invoice 7", bookedOn: "2026-01-31" }]
 })
-export const Receipt = Schema.Struct({ ...Terms.Receipt.fields, commandId: Schema.String }).annotations({
+export const Receipt = Schema.Struct({ ...Schemas.Receipt.fields, commandId: Schema.String }).annotations({
   identifier: "Receipt",
   description: "The account after the command. `version` is the one that the command produced.",
   examples: [
@@ -56,12 +56,12 @@ export const HoldReceipt = Schema.Struct({
   ]
 })
 
-const { holdId: _, ...reserved } = Terms.Reservation.fields
+const { holdId: _, ...reserved } = Schemas.Reservation.fields
 export const HoldBody = Schema.Struct({ holdId: optional(HoldId), ...reserved }).annotations({
   ...strict,
   identifier: "Hold",
   examples: [
-    { holdId: "order-7" as Terms.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2150-01-31T12:00:00Z" }
+    { holdId: "order-7" as Schemas.HoldId, amount: "12.50", reference: "order 7", expiresAt: "2150-01-31T12:00:00Z" }
   ]
 })
 export const HoldView = Schema.Struct({
@@ -80,14 +80,14 @@ export const HoldList = Schema.Struct({ holds: Schema.Array(HoldView) }).annotat
   examples: [{ holds: [{ holdId: "order-7", amount: "12.50", expiresAt: "2026-01-31T12:00:00.000Z" }] }]
 })
 
-export const CaptureBody = Schema.Struct({ amount: optional(Terms.Amount) }).annotations({
+export const CaptureBody = Schema.Struct({ amount: optional(Schemas.Amount) }).annotations({
   ...strict,
   identifier: "Capture",
   description: "How much to take of what the hold reserves; the rest of it is released. Default: all of it.",
   examples: [{ amount: "10.00" }]
 })
 
-const { currency: __, ...ordered } = Terms.Request.fields
+const { currency: __, ...ordered } = Schemas.Request.fields
 export const TransferBody = Schema.Struct({
   transferId: optional(TransferId),
   ...ordered,
@@ -96,9 +96,9 @@ export const TransferBody = Schema.Struct({
 }).annotations({
   ...strict,
   identifier: "TransferRequest",
-  examples: [{ from: "anna" as Terms.AccountId, to: "bert" as Terms.AccountId, amount: "5.00", reference: "rent" }]
+  examples: [{ from: "anna" as Schemas.AccountId, to: "bert" as Schemas.AccountId, amount: "5.00", reference: "rent" }]
 })
-export const TransferView = Terms.TransferView.annotations({
+export const TransferView = Schemas.TransferView.annotations({
   identifier: "Transfer",
   description: "While it is pending, the money may be with neither account; refused, it is all with the source.",
   examples: [{ transferId: "rent-7", from: "anna", to: "bert", amount: "5.00", status: "completed" }]

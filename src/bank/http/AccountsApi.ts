@@ -1,6 +1,6 @@
 /**
- * `AccountsApi` is the contract of the account service as a value: `HttpApiClient.make(AccountsApi)` is a typed client, and
- * `OpenApiDocument.ts` describes it to the rest of the world. It holds no behaviour.
+ * `AccountsApi` is the contract of the account service as a value: `HttpApiClient.make(AccountsApi)` is a typed client,
+ * and `OpenApiDocument.ts` describes it to the rest of the world. It holds no behaviour.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -24,7 +24,7 @@ import {
 } from "../../http/ApiParts.ts"
 import { EventPage, ServiceApi } from "../../http/ServiceApi.ts"
 import { type Refusal, refusals } from "../account/AccountError.ts"
-import * as Terms from "../account/AccountSchemas.ts"
+import * as Schemas from "../account/AccountSchemas.ts"
 import {
   AccountId,
   AccountPage,
@@ -166,7 +166,7 @@ class Accounts extends HttpApiGroup.make("accounts")
       .annotate(Access.About, account)
       .annotate(OpenApi.Summary, "What was booked on an account in a period")
       .setPath(id)
-      .setUrlParams(Schema.Struct({ from: optional(Terms.BookedOn), to: optional(Terms.BookedOn), after, limit }))
+      .setUrlParams(Schema.Struct({ from: optional(Schemas.BookedOn), to: optional(Schemas.BookedOn), after, limit }))
       .addSuccess(StatementView)
       .addError(Schema.Union(every, waiting, notFound))
       .middleware(Access.Read)

@@ -12,8 +12,8 @@ export * from "../../http/Problem.ts"
 type KindRefusal = Exclude<Refusal, FieldRefusal | TransfersUnreadable>
 
 /**
- * What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`, and what the
- * log does not tell is `store-unavailable`.
+ * What each refusal of an account is over HTTP, by the tag of its error. One that names a field is `invalid-request`,
+ * and what the log does not tell is `store-unavailable`.
  */
 const ofAccounts = {
   AccountNotFound: { code: "account-not-found", status: 404, title: "There is no such account." },

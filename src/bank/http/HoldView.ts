@@ -17,8 +17,8 @@ export const make = (
 })
 
 /**
- * The version, and how many holds are open, if any. At one version holds only end, in the order of their times, so that their
- * number says which are left.
+ * The version, and how many holds are open, if any. At one version holds only end, in the order of their times, so that
+ * their number says which are left.
  */
 export const tag = ({ version }: Committed<unknown>, { holds }: Pick<AccountState, "holds">): string =>
   holds.length === 0 ? `"${version}"` : `"${version}.${holds.length}"`

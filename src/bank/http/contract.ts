@@ -1,4 +1,7 @@
-/** The public face of `daybook/http/contract`: the contract alone, for clients, also in a browser. Modules of this package never import it. */
+/**
+ * The public face of `daybook/http/contract`: the contract alone, for clients, also in a browser. Modules of this
+ * package never import it.
+ */
 
 export * as Access from "../../http/Access.ts"
 export { AccountId, HoldId, TransferId } from "../account/AccountSchemas.ts"

@@ -1,4 +1,7 @@
-/** `AccountRows` turns lines of a file into commands of accounts, and applies them: each account's in order, many accounts at once. */
+/**
+ * `AccountRows` turns lines of a file into commands of accounts, and applies them: each account's in order, many
+ * accounts at once.
+ */
 import { Effect, Either, Schema } from "effect"
 import * as ImportRows from "../../cli/ImportRows.ts"
 import { InputError } from "../../cli/Lines.ts"
@@ -170,8 +173,8 @@ const failed = (file: string, { line }: Row, { message }: RuntimeError) =>
   new InputError({ file, line, reason: message })
 
 /**
- * Applies rows; fails with the first that is a mistake, or that the runtime could not do. Those before it are applied, those
- * of other accounts after it may be.
+ * Applies rows; fails with the first that is a mistake, or that the runtime could not do. Those before it are applied,
+ * those of other accounts after it may be.
  */
 const makeApply = ({ file, onRefused, tally }: ImportSource) =>
   Effect.map(Account, (accounts) => {

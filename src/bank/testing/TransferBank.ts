@@ -1,6 +1,6 @@
 /**
- * The bank that the cases of transfers run, over any store and on any actor system: accounts, transfers and their process, and what
- * the cases ask of them. After each case the whole log is checked with `Conservation`.
+ * The bank that the cases of transfers run, over any store and on any actor system: accounts, transfers and their
+ * process, and what the cases ask of them. After each case the whole log is checked with `Conservation`.
  */
 import { deepStrictEqual } from "node:assert"
 import { Duration, Effect, Either, Layer } from "effect"

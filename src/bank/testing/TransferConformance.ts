@@ -1,6 +1,6 @@
 /**
- * The promises of transfers, under the numbers of the TR cases: on any store and any actor system. The bank that they run on is in
- * `TransferBank.ts`.
+ * The promises of transfers, under the numbers of the TR cases: on any store and any actor system. The bank that they
+ * run on is in `TransferBank.ts`.
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Exit, Scope } from "effect"

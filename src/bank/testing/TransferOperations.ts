@@ -1,6 +1,6 @@
 /**
- * What operators may have a transfer do that is stuck (RD7): given up, taken up, and both at once. Money is exact in every order, and
- * each step is an entry of the journal.
+ * What operators may have a transfer do that is stuck (RD7): given up, taken up, and both at once. Money is exact in
+ * every order, and each step is an entry of the journal.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Either, Layer } from "effect"
@@ -31,7 +31,10 @@ const soon = {
 
 type Bank = Transfers.Transfers | Projections | EventStore | Aggregate.Service<"Account">
 
-/** A transfer of 35 that is stuck, since the accounts in `broken` take nothing; then the program, until nothing is under way. */
+/**
+ * A transfer of 35 that is stuck, since the accounts in `broken` take nothing; then the program, until nothing is under
+ * way.
+ */
 const stuck = (program: (broken: Set<string>) => Effect.Effect<void, unknown, Bank>): TransferCase["run"] =>
   Effect.gen(function* () {
     const { layer } = yield* SystemUnderTest
@@ -142,7 +145,7 @@ export const TransferOperations: ReadonlyArray<TransferCase> = [
     run: stuck((broken) =>
       Effect.gen(function* () {
         const asked = yield* Projections
-        const turns = Array.from({ length: 12 }, (_, turn) => (turn % 2 === 0 ? "anna" : "bert"))
+        const operators = Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? "anna" : "bert"))
         let done = 0
         const act = (principal: string) =>
           Effect.gen(function* () {
@@ -153,7 +156,7 @@ export const TransferOperations: ReadonlyArray<TransferCase> = [
             ]
             for (const one of asking) if (Either.isRight(yield* Effect.either(one))) done++
           })
-        yield* Effect.forEach(turns, act, { concurrency: 2, discard: true })
+        yield* Effect.forEach(operators, act, { concurrency: 2, discard: true })
         broken.clear()
         yield* until((status) => status.deadLetters.length === 0)
         const [of, to] = yield* balances

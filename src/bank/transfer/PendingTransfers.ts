@@ -1,6 +1,6 @@
 /**
- * `PendingTransfers` is what a process remembers of transfers while they are under way: which clients to wake at their end, and for
- * how long they have waited by a clock that is never set. It may be lost, and may miss an end.
+ * `PendingTransfers` is what a process remembers of transfers while they are under way: which clients to wake at their
+ * end, and for how long they have waited by a clock that is never set. It may be lost, and may miss an end.
  */
 import { Context, type Duration, Effect, Layer, Queue } from "effect"
 import * as Elapsed from "../../core/Elapsed.ts"

@@ -34,7 +34,9 @@ export const view = (transfer: TransferState): TransferView => {
 
 type Behaviour = Aggregate.BehaviourOf<typeof Transfer>
 
-/** The events that a step leads to from each status; none where it was taken before. It cannot be taken from the others. */
+/**
+ * The events that a step leads to from each status; none where it was taken before. It cannot be taken from the others.
+ */
 type Table = Partial<Record<TransferState["status"], ReadonlyArray<TransferEvent>>>
 
 const step = (table: Table, { status }: TransferState, { id: transferId }: DecideContext) => {

@@ -1,6 +1,7 @@
 /**
- * `Action` is what an operator may do: it says what it will do, asks for a reason, shows the same as a line of the command line and of
- * curl, and tells what became of it. Only where the session is an administrator's, and only when it is confirmed, anything is sent.
+ * `Action` is what an operator may do: it says what it will do, asks for a reason, shows the same as a line of the
+ * command line and of curl, and tells what became of it. Only where the session is an administrator's, and only when it
+ * is confirmed, anything is sent.
  */
 import { createContext } from "preact"
 import { useContext, useEffect, useRef, useState } from "preact/hooks"
@@ -110,8 +111,8 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
 const Choose = createContext<(act: Act) => void>(() => {})
 
 /**
- * Where dialogs are: beside all views, so that one stays open whose row is gone by what it did, and tells what became of it. It goes with
- * the view: what is done there is not to be confirmed over another.
+ * Where dialogs are: beside all views, so that one stays open whose row is gone by what it did, and tells what became
+ * of it. It goes with the view: what is done there is not to be confirmed over another.
  */
 export const Acting = ({ children }: { readonly children?: Children }): Element => {
   const [chosen, setChosen] = useState<Act>()

@@ -1,6 +1,6 @@
 /**
- * `Api` asks the service. It sends no token: the cookie of the session does, which no script reads. An error is a problem with its code
- * and, where the service failed, with the correlation id under which its log has it.
+ * `Api` asks the service. It sends no token: the cookie of the session does, which no script reads. An error is a
+ * problem with its code and, where the service failed, with the correlation id under which its log has it.
  */
 import type { SessionView } from "../../http/SessionApi.ts"
 

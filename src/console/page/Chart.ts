@@ -1,4 +1,7 @@
-/** Charts as SVG: a line of steps with its axes, and a sparkline without. What is nearest to the pointer is told in words. */
+/**
+ * Charts as SVG: a line of steps with its axes, and a sparkline without. What is nearest to the pointer is told in
+ * words.
+ */
 import { useState } from "preact/hooks"
 import { type Element, html } from "./Html.ts"
 

@@ -1,6 +1,7 @@
 /**
- * `Feed` follows the log: it reads server-sent events, comes again after the last position where the connection is lost, and says so,
- * since events may have been stored meanwhile. It holds nothing: who follows takes each event as it comes.
+ * `Feed` follows the log: it reads server-sent events, comes again after the last position where the connection is
+ * lost, and says so, since events may have been stored meanwhile. It holds nothing: who follows takes each event as it
+ * comes.
  */
 import * as Api from "./Api.ts"
 

@@ -1,4 +1,7 @@
-/** `html` makes elements from a template: `html`<p>${text}</p>``. What is put in is always text or an element, never markup. */
+/**
+ * `html` makes elements from a template: `html`<p>${text}</p>``. What is put in is always text or an element, never
+ * markup.
+ */
 import htm from "htm"
 import { type ComponentChildren, h, type VNode } from "preact"
 

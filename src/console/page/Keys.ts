@@ -1,4 +1,7 @@
-/** Keys that work everywhere: `/` searches, Escape leaves, and ↑ and ↓ go through the rows of a list, which Enter follows. */
+/**
+ * Keys that work everywhere: `/` searches, Escape leaves, and ↑ and ↓ go through the rows of a list, which Enter
+ * follows.
+ */
 
 const isTyped = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && target.closest("input, textarea, select") !== null

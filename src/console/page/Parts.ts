@@ -41,7 +41,10 @@ export const Stale = ({ at, ...troubled }: Troubled & { readonly at: number }): 
 export const Empty = ({ children }: { readonly children?: Children }): Element => html`<p class="empty">${children}</p>`
 export const Loading = (): Element => html`<p class="loading" role="status">Loading…</p>`
 
-/** A value once it is there; before, that it is awaited or why there is none; and above a stale one, since when it is stale. */
+/**
+ * A value once it is there; before, that it is awaited or why there is none; and above a stale one, since when it is
+ * stale.
+ */
 export const shown = <A>({ again, at, problem, value }: Resource<A>, view: (value: A) => unknown): Element => {
   if (value === undefined)
     return problem === undefined ? html`<${Loading} />` : html`<${Trouble} problem=${problem} again=${again} />`

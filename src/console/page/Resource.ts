@@ -1,6 +1,6 @@
 /**
- * `Resource` is what a view shows of an answer: that it is awaited, what it is, or why there is none. What was shown before stays while
- * newer is awaited, and is marked as stale where newer could not be had.
+ * `Resource` is what a view shows of an answer: that it is awaited, what it is, or why there is none. What was shown
+ * before stays while newer is awaited, and is marked as stale where newer could not be had.
  */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks"
 import * as Api from "./Api.ts"

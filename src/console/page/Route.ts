@@ -1,6 +1,6 @@
 /**
- * `Route` is the place in the console that the address names, behind its `#`: `#/aggregate/Order/4711?version=3`. Each view has one, so
- * that it can be kept, sent to somebody and gone back to.
+ * `Route` is the place in the console that the address names, behind its `#`: `#/aggregate/Order/4711?version=3`. Each
+ * view has one, so that it can be kept, sent to somebody and gone back to.
  */
 import { useLayoutEffect, useState } from "preact/hooks"
 

@@ -1,4 +1,7 @@
-/** The console: a session, the application's words, and the view that the address names, under one bar with one search box. */
+/**
+ * The console: a session, the application's words, and the view that the address names, under one bar with one search
+ * box.
+ */
 import { render } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../../http/SessionApi.ts"

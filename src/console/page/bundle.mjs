@@ -1,6 +1,6 @@
 /**
- * Bundles the page into a folder: `node src/console/page/bundle.mjs dist/console`. What it is made of is bundled, so that who installs
- * the package installs none of it.
+ * Bundles the page into a folder: `node src/console/page/bundle.mjs dist/console`. What it is made of is bundled, so
+ * that who installs the package installs none of it.
  */
 import { copyFileSync, mkdirSync } from "node:fs"
 import { join } from "node:path"

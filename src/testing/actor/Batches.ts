@@ -1,4 +1,7 @@
-/** What a mailbox takes and a batch decides: order, one answer for each, nothing of a batch before its commit, and bounds. */
+/**
+ * What a mailbox takes and a batch decides: order, one answer for each, nothing of a batch before its commit, and
+ * bounds.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { type Clock, Deferred, Duration, Effect, Either, Fiber, Option } from "effect"
 import type { ActorSystemCase } from "../SystemUnderTest.ts"
@@ -105,7 +108,7 @@ export const Batches: ReadonlyArray<ActorSystemCase> = [
           const asked = [add("a", 1), add("a", 13), add("a", 14), add("a", 1, { expectedVersion: 7 })]
           const fibers = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.either(one)))
           yield* Deferred.await(appending)
-          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 100; times++) yield* Effect.yieldNow()
           for (const fiber of fibers) ok(Option.isNone(yield* Fiber.poll(fiber)))
           strictEqual(yield* count("a"), 0)
           yield* Deferred.succeed(latch, undefined)

@@ -68,7 +68,7 @@ export const Clock: ReadonlyArray<ActorSystemCase> = [
 
             hanging = true
             const hangs = yield* Effect.fork(Effect.flip(add("a", 1)))
-            for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+            for (let times = 0; times < 100; times++) yield* Effect.yieldNow()
             set(-day)
             yield* TestClock.adjust("1 minute")
             yield* until("the end of the append", answered(hangs))

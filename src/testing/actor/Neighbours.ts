@@ -1,7 +1,7 @@
 /**
- * Cost and failure stay with what caused them (NB1 to NB4): a command that cannot be stored, or whose code throws,
- * holds up nobody in its mailbox, and a decision that is an effect runs once, whatever becomes of the commands beside
- * it.
+ * Cost and failure stay with what caused them (NB1 to NB4): a command that cannot be stored, or whose code throws, does
+ * not hold up the others in its mailbox, and a decision that is an effect runs once, whatever becomes of the commands
+ * beside it.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Fiber, TestContext } from "effect"
@@ -19,7 +19,7 @@ interface Poison {
   readonly how: string
   readonly word: string
   readonly options?: (index: number) => Aggregate.CommandOptions
-  /** Of those whose events or answers take a megabyte each. */
+  /** Fewer of those whose events or answers take a megabyte each. */
   readonly few?: boolean
 }
 
@@ -76,7 +76,7 @@ const nb1 = ({ few = false, how, kind, options, word }: Poison): ActorSystemCase
         const sent = waiting.flatMap(([innocent, poison]) => (innocent === undefined ? [poison] : [innocent, poison]))
         // Those that are refused before the mailbox are answered already; the others have been accepted when the last
         // one asked.
-        for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow()
+        for (let times = 0; times < 20; times++) yield* Effect.yieldNow()
         yield* gate.release
         yield* Fiber.join(first)
         yield* Effect.forEach(sent, Fiber.await)
@@ -146,7 +146,7 @@ const nb3: ReadonlyArray<ActorSystemCase> = [
           yield* until("the first append", gate.isReached)
           const asked = [1, 2].map(() => Effect.fork(ask("a", "effect", key)))
           const waiting = yield* Effect.all(asked)
-          for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 20; times++) yield* Effect.yieldNow()
           yield* gate.release
           yield* Fiber.join(first)
           yield* effectful.running(1)
@@ -225,7 +225,7 @@ const nb3: ReadonlyArray<ActorSystemCase> = [
             Effect.fork(Effect.exit(ask("a", "throws"))),
             Effect.fork(Effect.exit(ask("a", "ok")))
           ])
-          for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 20; times++) yield* Effect.yieldNow()
           yield* gate.release
           yield* Fiber.join(first)
           yield* effectful.running(1)

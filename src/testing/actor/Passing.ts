@@ -1,6 +1,6 @@
 /**
- * How a case lets time pass on a clock that it moves itself. A database takes real time for what it does, in which such a clock could
- * run through every limit of an actor: so it moves no faster than the real one while a store is at work.
+ * How a case lets time pass on a clock that it moves itself. A database takes real time for what it does, in which such
+ * a clock could run through every limit of an actor: so it moves no faster than the real one while a store is at work.
  */
 import { Duration, Effect, TestClock } from "effect"
 import * as EventLoop from "../../core/EventLoop.ts"

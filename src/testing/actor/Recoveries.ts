@@ -255,7 +255,7 @@ export const Recoveries: ReadonlyArray<ActorSystemCase> = [
             yield* add("a")
             hangs = "head"
             const reads = yield* Effect.forEach([1, 2, 3], () => Effect.fork(countOf("a")))
-            for (let turns = 0; turns < 20; turns++) yield* Effect.yieldNow()
+            for (let times = 0; times < 20; times++) yield* Effect.yieldNow()
             ok(/MailboxFull/.test(errorOf(yield* Effect.exit(countOf("a")))))
             for (const read of reads) {
               const error = errorOf(yield* passing(read, "100 millis"))

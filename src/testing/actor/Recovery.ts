@@ -1,4 +1,7 @@
-/** How an actor comes to its state: in what order it answers, how often it tries, for how long, and what it does at damage. */
+/**
+ * How an actor comes to its state: in what order it answers, how often it tries, for how long, and what it does at
+ * damage.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Duration, Effect, Either, Fiber, Option, Stream, TestClock } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
@@ -28,7 +31,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
           const asked = [add("a", 1), add("a", 13), add("a", 100)]
           const fibers = yield* Effect.forEach(asked, (one) => Effect.fork(Effect.either(one)))
           const empty = yield* Effect.fork(count("empty"))
-          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 10; times++) yield* Effect.yieldNow()
           yield* Deferred.succeed(latch, undefined)
           const answers = (yield* Effect.forEach(fibers, Fiber.join)).map((answer) =>
             Either.isLeft(answer) ? answer.left._tag : answer.right.count
@@ -236,7 +239,7 @@ export const Recovery: ReadonlyArray<ActorSystemCase> = [
         },
         Effect.gen(function* () {
           const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(count("a")))
-          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 10; times++) yield* Effect.yieldNow()
           strictEqual(yield* tagOf(count("a")), "MailboxFull")
           yield* Deferred.succeed(latch, undefined)
           deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [0, 0, 0])

@@ -234,7 +234,8 @@ export const Releases: ReadonlyArray<ActorSystemCase> = [
       const stored: Array<readonly [id: string, fingerprint: string, command: "Weigh" | "Post"]> = []
       const add = (fingerprint: string, command: "Weigh" | "Post" = "Weigh") =>
         stored.push([`before-${stored.length}`, fingerprint, command])
-      // Of text and whole numbers the fields stood in the order of their declaration; of others they were sorted.
+      // With only texts and whole numbers the fields were in the order of their declaration; with other types they were
+      // sorted.
       add(ruleOne("Weigh", '{"grams":700,"scale":"s"}'))
       add(ruleOne("Weigh", '{"scale":"s","grams":700}'))
       add(ruleOne("Weigh", '{"grams":700,"how":"careful","scale":"s"}'))

@@ -31,7 +31,8 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
             const saved = snapshots.load(StreamId.make("counter-a"))
             yield* until("a snapshot", Effect.map(saved, Option.isSome))
             strictEqual((yield* add("a", 1)).count, 7)
-            // From the start; whether the log has the snapshot's event, before it is saved and when it is used; and what follows.
+            // From the start; whether the log has the snapshot's event, before it is saved and when it is used; and
+            // what follows.
             deepStrictEqual(reads, [1, 3, 3, 4])
           })
         )
@@ -122,7 +123,7 @@ export const Residency: ReadonlyArray<ActorSystemCase> = [
         { limits: { maxLiveActors: 2, maxWaitingActors: 3 }, behaviour: behaviour(decide) },
         Effect.gen(function* () {
           const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], (id) => Effect.fork(add(`c-${id}`, id)))
-          for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 10; times++) yield* Effect.yieldNow()
           strictEqual(yield* tagOf(add("c-6", 6)), "TooManyActors")
           yield* Deferred.succeed(latch, undefined)
           const counts = (yield* Effect.forEach(fibers, Fiber.join)).map((reply) => reply.count)

@@ -106,7 +106,8 @@ export const Retries: ReadonlyArray<ActorSystemCase> = [
           yield* started
           const waiting = yield* Effect.fork(add("a", 1))
           yield* Effect.yieldNow()
-          // A command that is still on its way may be overtaken by its caller's leave; this one finds no room behind it.
+          // A command that is still on its way may be overtaken by its caller's leave; this one finds no room behind
+          // it.
           strictEqual(yield* tagOf(add("a", 1)), "MailboxFull")
           yield* Fiber.interrupt(deciding)
           yield* Fiber.interrupt(waiting)

@@ -119,7 +119,7 @@ export const Snapshots: ReadonlyArray<ActorSystemCase> = [
         Effect.gen(function* () {
           strictEqual(yield* count("a"), 0)
           yield* TestClock.adjust("10 seconds")
-          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+          for (let times = 0; times < 100; times++) yield* Effect.yieldNow()
           strictEqual((yield* add("a", 1)).count, 1)
         })
       )

@@ -1,4 +1,7 @@
-/** BY2 for the read side: what a projection or a reaction has in memory is bounded in bytes, however large its events are. */
+/**
+ * BY2 for the read side: what a projection or a reaction has in memory is bounded in bytes, however large its events
+ * are.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Layer } from "effect"
 import { EventStore, maxPage, maxPageBytes } from "../../core/EventStore.ts"

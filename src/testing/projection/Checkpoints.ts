@@ -1,4 +1,6 @@
-/** Each event counts once: a batch that comes again is refused, and so is a runner that lost its projection to another. */
+/**
+ * Each event counts once: a batch that comes again is refused, and so is a runner that lost its projection to another.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import { EventStore } from "../../core/EventStore.ts"

@@ -24,10 +24,10 @@ const contract = <E extends Event.Any>(events: ReadonlyArray<E>) => ({
   commands: [Rpc.make("Open")]
 })
 
-/** Of one name and of two forms: what takes the other's cannot even read it. */
+/** One name and two forms: a reader that takes the other's event cannot even read it. */
 const orderOpened = Event.make("Opened", { customer: Schema.String })
 const ticketOpened = Event.make("Opened", { seat: Schema.Int })
-/** Of one name and one form, since it is one declaration. */
+/** One name and one form, since it is one declaration. */
 const closed = Event.make("Closed", { reason: Schema.String })
 class Order extends Aggregate.make("Order", contract([orderOpened, closed])) {}
 class Ticket extends Aggregate.make("Ticket", contract([ticketOpened, closed])) {}

@@ -8,8 +8,6 @@ import { ReadModels } from "../../projection/ReadModels.ts"
 import { appendRaw, caughtUp, halted, model, note, notes, running, status, until } from "../Notes.ts"
 import type { ProjectionCase } from "./ProjectionCase.ts"
 
-// ---- events with a past ---------------------------------------------------------------------------------------------
-
 const Counted = Event.make("Counted", { text: Schema.String })
 
 const upcast = Projection.make({

@@ -1,6 +1,6 @@
 /**
- * What `core/Operation.ts` promises of what operators do, on a log and the read side beside it. A store author runs each case with
- * fresh, empty stores over one database.
+ * What `core/Operation.ts` promises of what operators do, on a log and the read side beside it. A store author runs
+ * each case with fresh, empty stores over one database.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Option } from "effect"

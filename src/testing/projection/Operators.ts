@@ -1,6 +1,6 @@
 /**
- * What operators may have models and reactions do, in every order and by two at once (RD7): each is listed, exact, and an entry of
- * the journal. For any store; a store author runs each case with fresh, empty stores.
+ * What operators may have models and reactions do, in every order and by two at once (RD7): each is listed, exact, and
+ * an entry of the journal. For any store; a store author runs each case with fresh, empty stores.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Deferred, Effect, Either, Exit, Layer, Scope } from "effect"

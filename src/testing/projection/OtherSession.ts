@@ -1,6 +1,7 @@
 /**
- * `OtherSession` is another program on the database of a store: an analyst who reads the models, a reporter with a view of their
- * own, an operator who puts an older copy of the log back. A store's author gives it to the cases of `ReadSideConformance`.
+ * `OtherSession` is another program on the database of a store: an analyst who reads the models, a reporter with a view
+ * of their own, an operator who puts an older copy of the log back. A store's author gives it to the cases of
+ * `ReadSideConformance`.
  */
 import { Context, type Effect, type Scope } from "effect"
 

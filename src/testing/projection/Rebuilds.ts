@@ -127,7 +127,8 @@ export const Rebuilds: ReadonlyArray<ProjectionCase> = [
       yield* generations.requestRebuild("notes")
       const cut = yield* generations.beginShadow(notes())
       yield* checkpoints.advance(cut, { to: 1, events: 1, rate: 0 }, Effect.void)
-      // It was cut off with the first event in its checkpoint but, for this case, not in its rows: they show that it went on.
+      // It was cut off with the first event in its checkpoint but, for this case, not in its rows: they show that it
+      // went on.
       yield* running(
         [notes()],
         Effect.flatMap(service, (asked) => asked.awaitRebuilt("notes"))

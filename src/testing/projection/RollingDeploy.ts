@@ -1,6 +1,7 @@
 /**
- * A rolling deploy as the read side sees it, as numbered cases: processes of two releases on one store, of which the newer one has
- * raised a projection's version. Both hold leases all the while, so neither may wait for the other to leave.
+ * A rolling deploy as the read side sees it, as numbered cases: processes of two releases on one store, of which the
+ * newer one has raised a projection's version. Both hold leases all the while, so neither may wait for the other to
+ * leave.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Context, Duration, Effect, Exit, Layer, Option, Scope } from "effect"

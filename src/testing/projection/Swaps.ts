@@ -1,4 +1,6 @@
-/** A rebuild beside others who use the model: their rights and views stay, and what keeps it from its place is named. */
+/**
+ * A rebuild beside others who use the model: their rights and views stay, and what keeps it from its place is named.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Exit, Fiber, Option } from "effect"
 import { GenerationStore } from "../../projection/GenerationStore.ts"

@@ -1,6 +1,6 @@
 /**
- * What the read side does at a damaged event: it halts, or parks its stream where the store vouches for it, and an operator can
- * have it passed over.
+ * What the read side does at a damaged event: it halts, or parks its stream where the store vouches for it, and an
+ * operator can have it passed over.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Effect, Layer } from "effect"

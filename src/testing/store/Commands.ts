@@ -116,7 +116,7 @@ export const Commands: ReadonlyArray<Case<EventStore>> = [
       const large = command("large", [`"${"x".repeat(maxPayloadBytes)}"`])
       const refusal: ProposedCommand = { ...events("refusal", 0), outcome: "refusal" }
       const unstored: ProposedCommand = { ...events("unstored", 0), outcome: "unstored" }
-      // What has no events drops nobody.
+      // A command without events does not drop those behind it.
       const quiet: ReadonlyArray<readonly [ProposedCommand, string]> = [
         [{ ...reused, events: [], outcome: "refusal" }, "CommandIdReused"],
         [{ ...broken, events: [] }, "AnswerFailed"],

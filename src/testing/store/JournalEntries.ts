@@ -1,4 +1,7 @@
-/** The promises of `core/Journal.ts` as cases, for every event store. A store author runs each with a fresh, empty store. */
+/**
+ * The promises of `core/Journal.ts` as cases, for every event store. A store author runs each with a fresh, empty
+ * store.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Buffer } from "node:buffer"
 import { Effect } from "effect"

@@ -1,4 +1,6 @@
-/** What a store reads: pages with bounds, both directions, the whole log, its end, the names of streams, and wake-ups. */
+/**
+ * What a store reads: pages with bounds, both directions, the whole log, its end, the names of streams, and wake-ups.
+ */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import * as EventHash from "../../core/EventHash.ts"
@@ -154,7 +156,7 @@ export const Reads: ReadonlyArray<Case<EventStore>> = [
       for (let index = 0; index < 10; index++) yield* append(request("a", "any", events(`c-${index}`, 1)))
       yield* Deferred.succeed(go, undefined)
       yield* Effect.zipRight(woken.take, woken.take)
-      for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+      for (let times = 0; times < 100; times++) yield* Effect.yieldNow()
       // One more where the first was heard late.
       ok((yield* woken.takeAll).pipe(Chunk.size) <= 1)
       yield* append(request("a", "any", events("after", 1)))

@@ -1,4 +1,6 @@
-/** What a subscription gives: what is stored and then what comes, once and in order; a slow one is told where to resume. */
+/**
+ * What a subscription gives: what is stored and then what comes, once and in order; a slow one is told where to resume.
+ */
 import { deepStrictEqual, ok } from "node:assert"
 import { Chunk, Effect, Fiber, Queue, Stream } from "effect"
 import * as Event from "../../core/Event.ts"

@@ -1,6 +1,6 @@
 /**
- * The promises of following the log at its end, as cases: many followers, filters, and a log that is read once for all of them.
- * A store author runs each with fresh, empty stores.
+ * The promises of following the log at its end, as cases: many followers, filters, and a log that is read once for all
+ * of them. A store author runs each with fresh, empty stores.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { Chunk, Deferred, Effect, Fiber, Queue, Stream } from "effect"

@@ -1,6 +1,7 @@
 /**
- * One aggregate: its state at a version, which the slider and the arrow keys choose; its history beside it; and, as views of their own,
- * the difference of two versions, the chart of a number, and the documents that the application has of it.
+ * One aggregate: its state at a version, which the slider and the arrow keys choose; its history beside it; and, as
+ * views of their own, the difference of two versions, the chart of a number, and the documents that the application has
+ * of it.
  */
 import { useLayoutEffect } from "preact/hooks"
 import type { History } from "../../../http/ExplainApi.ts"
@@ -42,7 +43,10 @@ const chooseVersion = (version: number, head: number): void => {
   Route.amend({ version: within === head ? undefined : within })
 }
 
-/** ← and → go through the versions, wherever nothing is typed: from the one that is shown, however fast they are pressed. */
+/**
+ * ← and → go through the versions, wherever nothing is typed: from the one that is shown, however fast they are
+ * pressed.
+ */
 const useArrows = (version: number, head: number): void => {
   useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent): void => {

@@ -1,4 +1,7 @@
-/** What became of a command: what was sent, what was answered, and of a refusal on what it was decided and what it would have taken. */
+/**
+ * What became of a command: what was sent, what was answered, and of a refusal on what it was decided and what it would
+ * have taken.
+ */
 import type { Told } from "../../../http/ExplainApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"

@@ -1,4 +1,7 @@
-/** A document that the application has of an aggregate, such as a list of what happened in a month: shown as it is answered. */
+/**
+ * A document that the application has of an aggregate, such as a list of what happened in a month: shown as it is
+ * answered.
+ */
 
 import { valueAt } from "../../../core/StateTree.ts"
 import type { Page } from "../../../projection/ConsoleWords.ts"

@@ -1,4 +1,7 @@
-/** The journal: what was decided and what operators did, with its head and whether the newest entries are what was stored. */
+/**
+ * The journal: what was decided and what operators did, with its head and whether the newest entries are what was
+ * stored.
+ */
 import type { EntryView } from "../../../http/ConsoleApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"

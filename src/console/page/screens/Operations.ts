@@ -42,7 +42,10 @@ const between = async (after: number, end: number, signal: AbortSignal): Promise
   return { operations: kept, more: passed > pageSize }
 }
 
-/** The service lists them from the oldest on: so one looks back over more and more of the journal until there is a page of them. */
+/**
+ * The service lists them from the oldest on: so one looks back over more and more of the journal until there is a page
+ * of them.
+ */
 const pageBefore = async (before: number | undefined, signal: AbortSignal): Promise<Page> => {
   const end =
     before ??

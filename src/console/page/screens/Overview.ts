@@ -1,4 +1,6 @@
-/** The overview: whether the service takes commands, how fast, how far behind its models are, and what needs somebody. */
+/**
+ * The overview: whether the service takes commands, how fast, how far behind its models are, and what needs somebody.
+ */
 import type { Overview as Facts } from "../../../http/ConsoleApi.ts"
 import { Sparkline } from "../Chart.ts"
 import * as Format from "../Format.ts"

@@ -1,4 +1,7 @@
-/** Projections, or reactions: how far each is, what it is stuck at, what was taken out, and what an operator may do about it. */
+/**
+ * Projections, or reactions: how far each is, what it is stuck at, what was taken out, and what an operator may do
+ * about it.
+ */
 import type { ProjectionView } from "../../../http/ProjectionsApi.ts"
 import { type Act, Actions, planned } from "../Action.ts"
 import * as Api from "../Api.ts"
@@ -95,7 +98,10 @@ const actsAt = (
   return [retry, abandon]
 }
 
-/** Streams that wait, each with the event that failed: those beside which the others went on, and the one at which all of it halted. */
+/**
+ * Streams that wait, each with the event that failed: those beside which the others went on, and the one at which all
+ * of it halted.
+ */
 const waiting = ({ lastError, status, stuck }: ProjectionView): ProjectionView["stuck"] => {
   if (status !== "halted" || lastError === null) return stuck
   const { attempts, position, streamId, type, version } = lastError

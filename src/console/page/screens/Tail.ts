@@ -1,6 +1,7 @@
 /**
- * The live tail: events as they are stored, newest first. A chip shows one kind or aggregate alone, or leaves it out. While it is paused
- * what comes is counted and held, and after a lost connection a line says that there was a gap, and that what was stored in it is here.
+ * The live tail: events as they are stored, newest first. A chip shows one kind or aggregate alone, or leaves it out.
+ * While it is paused what comes is counted and held, and after a lost connection a line says that there was a gap, and
+ * that what was stored in it is here.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import type { Overview } from "../../../http/ConsoleApi.ts"
@@ -186,7 +187,10 @@ const useIsNarrow = (): boolean => {
   return isNarrow
 }
 
-/** The lines in sight. Whoever has scrolled to one, or has the focus in one, keeps it in its place while others come. */
+/**
+ * The lines in sight. A line that the reader has scrolled to, or that has the focus, stays in its place while others
+ * come.
+ */
 const Lines = ({
   added,
   lines,

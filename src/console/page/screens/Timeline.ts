@@ -1,4 +1,7 @@
-/** The history of an aggregate as a list of any length: one row for each event, with what it added to the number that matters. */
+/**
+ * The history of an aggregate as a list of any length: one row for each event, with what it added to the number that
+ * matters.
+ */
 import { useState } from "preact/hooks"
 import type { History } from "../../../http/ExplainApi.ts"
 import * as Api from "../Api.ts"
