@@ -11,13 +11,7 @@ import * as TableNames from "../projection/TableNames.ts"
 import * as BesideWriter from "./BesideWriter.ts"
 import * as ModelSwap from "./ModelSwap.ts"
 import * as ModelTables from "./ModelTables.ts"
-import {
-  access,
-  applicationConnection,
-  type Row,
-  states,
-  toModel
-} from "./ProjectionRows.ts"
+import { access, applicationConnection, type Row, states, toModel } from "./ProjectionRows.ts"
 import { innermost, type SqlDatabase } from "./SqlDatabase.ts"
 import type { Writer } from "./Writer.ts"
 

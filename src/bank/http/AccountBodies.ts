@@ -21,7 +21,9 @@ export const OpenBody = Schema.Struct({
 }).annotations({
   ...strict,
   identifier: "Opening",
-  examples: [{ accountId: "anna" as Schemas.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }]
+  examples: [
+    { accountId: "anna" as Schemas.AccountId, owner: "Anna Liddell", currency: "EUR", overdraftLimit: "100.00" }
+  ]
 })
 export const BookingBody = Schemas.Booking.annotations({
   ...strict,

@@ -101,8 +101,11 @@ export const RollingDeployConformance: ReadonlyArray<Case<EventStore | Projectio
         yield* Effect.repeat(Effect.flip(late.awaitPosition("model", first, "20 millis")), {
           until: (behind) => behind._tag === "ViewBehind" && behind.message.includes("newer release")
         })
-        const told = yield* late.status("model")
-        deepStrictEqual([told.status, told.lastError?.step, Status.stuckOf(told)], ["halted", "newer", 0])
+        // The lease of the newer one is short, and on a busy machine over for a moment now and then.
+        const told = yield* Effect.repeat(Effect.delay(late.status("model"), "2 millis"), {
+          until: (now) => Status.stuckOf(now) === 0
+        })
+        deepStrictEqual([told.status, told.lastError?.step], ["halted", "newer"])
       })
     )
   },
