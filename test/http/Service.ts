@@ -3,12 +3,13 @@ import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import process from "node:process"
-import { Clock, Context, Effect, Layer, Logger } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Logger } from "effect"
 import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { application } from "../../src/bank/Bank.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { scopes } from "../../src/http/Access.ts"
 import * as ApplicationServer from "../../src/http/ApplicationServer.ts"
+import * as HttpConfig from "../../src/http/HttpConfig.ts"
 import { NodeServer } from "../../src/http/NodeServer.ts"
 import type { Body } from "../../src/http/Problem.ts"
 import type { Find, Token } from "../../src/http/Tokens.ts"
@@ -88,6 +89,8 @@ export const domain = Layer.mergeAll(
 interface ServiceOptions {
   readonly filename?: string
   readonly tokens?: ReadonlyArray<Token> | Find
+  /** Those that are not the defaults. */
+  readonly limits?: Partial<HttpConfig.HttpLimits>
 }
 
 const inThisProcess = (options: ServiceOptions) =>
@@ -97,6 +100,7 @@ const inThisProcess = (options: ServiceOptions) =>
   ).pipe(
     Layer.provide(ApplicationServer.layer(application, { host: "127.0.0.1", port: 0, tokens: options.tokens ?? null })),
     Layer.provide(domain),
+    Layer.provide(options.limits === undefined ? Layer.empty : HttpConfig.layer(options.limits)),
     Layer.provideMerge(SqliteStore.layer({ filename: options.filename ?? ":memory:" })),
     Layer.provide(Logger.remove(Logger.defaultLogger))
   )
@@ -106,6 +110,21 @@ export type { Running } from "./Serve.ts"
 /** `daybook serve` as a process of its own, once it listens. It ends with the scope, if not before. */
 export const start = (args: ReadonlyArray<string>, options: Serve.ServeOptions = {}) =>
   Effect.suspend(() => Serve.start(Cli.program(), args, options))
+
+/**
+ * The same with limits that `serve` has no option for, by the program that `DAYBOOK_LIMITED` names: it takes them from a file, with
+ * times in milliseconds.
+ */
+const startLimited = (folder: string, limits: Partial<HttpConfig.HttpLimits>, args: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const file = join(folder, "limits.json")
+    const plain = Object.entries(limits).map(([name, value]) => [
+      name,
+      Duration.isDuration(value) ? Duration.toMillis(value) : value
+    ])
+    writeFileSync(file, JSON.stringify(Object.fromEntries(plain)))
+    return Serve.startVerb(JSON.parse(process.env.DAYBOOK_LIMITED ?? "[]"), ["--limits", file, ...args])
+  })
 
 /** The problem of an answer. */
 export const problem = ({ json }: Answer): Body => json
@@ -128,7 +147,7 @@ const inItsOwnProcess = (options: ServiceOptions) =>
         writeFileSync(file, JSON.stringify(options.tokens.map(entryOf)))
         args.push("--tokens", file)
       }
-      const { url } = yield* start(args)
+      const { url } = yield* options.limits === undefined ? start(args) : startLimited(folder, options.limits, args)
       return Layer.merge(Layer.succeed(Url, url), SqliteStore.layer({ filename, mode: "existing" }))
     }).pipe(Layer.unwrapScoped),
     Layer.setClock(Clock.make())
