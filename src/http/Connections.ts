@@ -39,8 +39,16 @@ interface Connection {
   current: readonly [IncomingMessage, ServerResponse] | undefined
   /** In the order in which they came. */
   readonly waiting: Array<readonly [IncomingMessage, ServerResponse]>
+  /** Nothing behind these is a request. */
+  isLast: boolean
   misfit: Error | undefined
 }
+
+/**
+ * Whether it asks for another protocol behind it. Nobody need change it, so it is answered in this one; but Node has dropped what came
+ * along with it, and what comes next may begin in the middle of a request. So its answer is the last of its connection.
+ */
+export const isForAnotherProtocol = ({ headers }: IncomingMessage): boolean => headers.upgrade !== undefined
 
 type Limits = Pick<HttpLimits, "maxOpenRequests" | "maxUnreadBytes">
 
@@ -64,7 +72,7 @@ export const make = ({ maxOpenRequests, maxUnreadBytes }: Limits, handlers: Hand
   const connectionOf = (socket: Socket): Connection => {
     const known = connections.get(socket)
     if (known !== undefined) return known
-    const connection: Connection = { current: undefined, waiting: [], misfit: undefined }
+    const connection: Connection = { current: undefined, waiting: [], isLast: false, misfit: undefined }
     connections.set(socket, connection)
     // Node reads on by itself, for instance when an answer is complete.
     socket.on("resume", () => {
@@ -110,6 +118,8 @@ export const make = ({ maxOpenRequests, maxUnreadBytes }: Limits, handlers: Hand
       // More of what was read before it was ended.
       if (socket.destroyed) return
       const connection = connectionOf(socket)
+      if (connection.isLast) return
+      connection.isLast = isForAnotherProtocol(request)
       const isBusy = connection.current !== undefined
       if (isBusy && open >= maxOpenRequests) {
         socket.destroy()

@@ -95,7 +95,7 @@ const refuse = (log: string, error: Error & { readonly code?: string }, socket: 
     socket.destroy()
     return
   }
-  const problem = new Problem.Problem(codeOf(error))
+  const problem = error instanceof Problem.Problem ? error : new Problem.Problem(codeOf(error))
   const body = JSON.stringify(Problem.toBody(problem, { instance: "" }))
   socket.end(
     [
@@ -141,11 +141,13 @@ const make = (address: Address) =>
     const connections = Connections.make(limits, {
       serve: (request, response) => {
         if (request.httpVersion === "1.1" && request.headers.host === undefined) {
-          refuse(log.value(), new Error("no host"), request.socket)
+          refuse(log.value(), new Problem.Problem("invalid-request", { detail: "host is missing" }), request.socket)
           return
         }
         RequestTarget.toPath(request)
-        if (lifecycle.isStopping()) response.setHeader("connection", "close")
+        if (lifecycle.isStopping() || Connections.isForAnotherProtocol(request)) {
+          response.setHeader("connection", "close")
+        }
         // It waits for a next request that is not to come.
         response.once("close", () => {
           if (lifecycle.isStopping()) server.closeIdleConnections()
@@ -165,11 +167,21 @@ const make = (address: Address) =>
     // What a client expects beyond `100-continue` it does not get, and is served all the same.
     server.on("checkExpectation", onRequest)
     // A client that waits for a slow command is not idle, however little its connection moves: the command has limits of its own.
-    server.on("timeout", (socket) => {
+    const onTimeout = (socket: Socket): void => {
       if (connections.awaitsUs(socket)) socket.setTimeout(server.timeout)
       else socket.destroy()
-    })
+    }
+    server.on("timeout", onTimeout)
     server.on("clientError", (error, socket) => connections.misfit(error, socket as Socket))
+    // Node would end the connection without a word, and hands it over without any of its own listeners.
+    server.on("connect", (_, stream) => {
+      const socket = stream as Socket
+      socket.on("error", () => socket.destroy())
+      socket.on("timeout", () => onTimeout(socket))
+      connections.misfit(new Problem.Problem("method-not-implemented"), socket)
+      // What follows is for the tunnel that there is not. Unread, it would hide that the client has gone away.
+      socket.resume()
+    })
 
     const stop = Effect.gen(function* () {
       yield* lifecycle.stop

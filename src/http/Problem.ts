@@ -64,6 +64,7 @@ export const codes = define({
     status: 500,
     title: "The command was done before, and its kept answer is not one that this release can read."
   },
+  "method-not-implemented": { status: 501, title: "No resource takes this method: the service is no proxy." },
   "newer-release": { status: 503, title: "A newer release has stored what this one cannot read.", retryAfter: 5 },
   "aggregate-busy": { status: 503, title: "Too many commands wait for this aggregate.", retryAfter: 1 },
   "too-many-waits": { status: 503, title: "As many requests wait as may.", retryAfter: 1 },

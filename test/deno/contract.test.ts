@@ -17,6 +17,7 @@ process.env.DAYBOOK_LIMITED = JSON.stringify(
 await import("../http/contract.test.ts")
 await import("../http/newerRelease.test.ts")
 await import("../http/requestTarget.test.ts")
+await import("../http/otherProtocols.test.ts")
 await import("../http/tokens.test.ts")
 await import("../http/jwt.test.ts")
 await import("../http/principal.test.ts")
