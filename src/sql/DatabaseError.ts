@@ -9,6 +9,7 @@ import { Schema } from "effect"
 const problems = {
   missing: ["does not exist", "check the path, or allow it to be created"],
   missingFolder: ["lies in a folder that does not exist", "create the folder or correct the path"],
+  danglingLink: ["is a link to a file that is not there", "put the database there, or correct the link"],
   notAFile: ["is not a file", "give the path of a database file"],
   readOnly: ["or its folder may not be written", "change the permissions or open it read only"],
   noAccess: ["may not be read", "change the permissions"],

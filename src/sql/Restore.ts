@@ -13,7 +13,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { chownSync, linkSync, renameSync, rmSync, type Stats } from "node:fs"
-import { basename, dirname, resolve } from "node:path"
+import { basename, dirname } from "node:path"
 import process from "node:process"
 import { Effect, Option, type Scope } from "effect"
 import { EventStore } from "../core/EventStore.ts"
@@ -127,8 +127,8 @@ const exchange = (temporary: string, filename: string, kept: string | null): voi
 /** Puts a backup in the place of the database, as a new epoch of its log. */
 export const restore = (options: RestoreOptions): Effect.Effect<Restored, RestoreRefused> =>
   Effect.gen(function* () {
-    const from = resolve(options.from)
-    const to = resolve(options.to)
+    const from = SqliteFile.pathOf(options.from)
+    const to = SqliteFile.pathOf(options.to)
     const before = SqliteFile.stat(to)
     const source = SqliteFile.stat(from)
     if (source === undefined) return yield* refuse(`${from} does not exist; give the file of a backup`)
@@ -136,6 +136,8 @@ export const restore = (options: RestoreOptions): Effect.Effect<Restored, Restor
       return yield* refuse(`${from} is the database itself; give the file of a backup`)
     if (!SqliteFile.stat(dirname(to))?.isDirectory())
       return yield* refuse(`${to} lies in a folder that does not exist; create the folder or correct the path`)
+    if (SqliteFile.isDangling(to))
+      return yield* refuse(`${to} is a link to a file that is not there; put its disk back, or correct the link`)
     if (before !== undefined && !before.isFile()) return yield* refuse(`${to} is not a file; correct the path`)
 
     const readable = before === undefined ? Option.none() : yield* identityIn(to)

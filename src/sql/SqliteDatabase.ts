@@ -5,7 +5,6 @@
  * A file that must not be used is found by reading alone and stays as it is, byte for byte. A new one is built under a
  * temporary name, so that a process killed at any instant leaves a whole database or none.
  */
-import { resolve } from "node:path"
 import { TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -94,8 +93,9 @@ export const markCopy = (filename: string, isShared = false): Effect.Effect<void
  * Copies the database at this path into a file that is empty or not there, as `backup` does, of any release that this one can
  * migrate. Fails, with nothing changed, unless it is sound as a file.
  */
-export const copyFile = (filename: string, copy: string): Effect.Effect<void, DatabaseError> =>
-  Effect.gen(function* () {
+export const copyFile = (original: string, copy: string): Effect.Effect<void, DatabaseError> => {
+  const filename = SqliteFile.pathOf(original)
+  return Effect.gen(function* () {
     if (SqliteFile.stat(filename) === undefined) return yield* Effect.fail<Problem>("missing")
     const problem = SqliteFile.problemOf(filename, false)
     if (problem !== undefined) return yield* Effect.fail(problem)
@@ -107,6 +107,7 @@ export const copyFile = (filename: string, copy: string): Effect.Effect<void, Da
     yield* client.copyInto(copy)
     yield* markCopy(copy)
   }).pipe(Effect.scoped, asDatabaseError(filename))
+}
 
 type Clients = Pick<SqlDatabase["Type"], "writeClient" | "query"> & { readonly readClient: SqliteClient.SqliteClient }
 
@@ -208,7 +209,7 @@ const openMemory = (dialect: Dialect): Effect.Effect<Clients, unknown, Scope.Sco
 const make = (options: SqliteOptions, limits: SqliteLimits) => {
   const { mode = "create", durability = "full", prefix } = options
   const inMemory = options.filename === ":memory:"
-  const filename = inMemory ? options.filename : resolve(options.filename)
+  const filename = inMemory ? options.filename : SqliteFile.pathOf(options.filename)
 
   return Effect.gen(function* () {
     if (prefix !== undefined && !TablePrefix.isPrefix(prefix)) return yield* Effect.fail<Problem>("badPrefix")

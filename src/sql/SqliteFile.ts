@@ -3,8 +3,18 @@
  * all of it comes before this process has a connection to the file: closing it would take SQLite's locks away.
  */
 import { Buffer } from "node:buffer"
-import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
-import { dirname } from "node:path"
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync
+} from "node:fs"
+import { dirname, resolve } from "node:path"
 import type { Problem } from "./DatabaseError.ts"
 
 /** "Dayb": marks a file as ours, so that the database of another program is not taken for one. */
@@ -16,6 +26,24 @@ const markOffset = 60
 const magic = "SQLite format 3\0"
 
 export const stat = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false })
+
+/** Whether the path is a link that leads to nothing. */
+export const isDangling = (path: string): boolean =>
+  stat(path) === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
+/**
+ * The path of a database by the file's own name. SQLite follows a link before it names what lies beside the file: whoever looks for
+ * that, or puts another file in the place of this one, must do so too.
+ */
+export const pathOf = (path: string): string => {
+  const absolute = resolve(path)
+  try {
+    return lstatSync(absolute).isSymbolicLink() ? realpathSync(absolute) : absolute
+  } catch {
+    // It is not there, or nobody may look: whoever opens it is told.
+    return absolute
+  }
+}
 
 /** Whether the permissions allow it. The superuser may do anything, but a file marked read-only is meant so. */
 export const may = (path: string, action: "read" | "write"): boolean => {

@@ -175,6 +175,7 @@ export const check = (
 ): Effect.Effect<Found, unknown> =>
   Effect.gen(function* () {
     if (!SqliteFile.stat(dirname(filename))?.isDirectory()) return yield* Effect.fail<Problem>("missingFolder")
+    if (SqliteFile.isDangling(filename)) return yield* Effect.fail<Problem>("danglingLink")
     // Looked for before the file itself: a process that makes the file right now has no log before it.
     const strayLog = (SqliteFile.stat(`${filename}-wal`)?.size ?? 0) > 0
     if (SqliteFile.stat(filename) === undefined) {

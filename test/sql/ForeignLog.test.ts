@@ -1,11 +1,12 @@
 /** OP1: a database beside a write-ahead log that is not its own is refused as it is, and beside its own it never is. */
-import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import type { EventStore } from "../../src/core/EventStore.ts"
 import { backup } from "../../src/sql/Backup.ts"
+import { restore } from "../../src/sql/Restore.ts"
 import type { SqlDatabase } from "../../src/sql/SqlDatabase.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
 import { append, log } from "./Log.ts"
@@ -69,6 +70,37 @@ describe("a write-ahead log", () => {
           yield* assertForeign(mixed)
         }
         assert.strictEqual((yield* at(crashed).events).length, 302)
+      })
+    )
+  )
+
+  it(
+    "is that of the file itself where the database is opened by a link (OP1)",
+    onPath((filename) =>
+      Effect.gen(function* () {
+        yield* at(filename).run(append("a", "c-1"))
+        const link = join(dirname(filename), "link.db")
+        symlinkSync(filename, link)
+        yield* at(link).run(append("b", "c-2"))
+        const copy = `${filename}.backup`
+        yield* at(link).run(backup(copy))
+        const crashed = yield* crashedAfter(filename, append("b", "c-3"))
+        copyFileSync(copy, crashed)
+        const other = join(dirname(filename), "other.db")
+        symlinkSync(crashed, other)
+        assert.strictEqual((yield* at(other).error).problem, "foreignLog")
+        yield* assertForeign(crashed)
+
+        yield* restore({ from: copy, to: other, above: 0 })
+        assert.isTrue(lstatSync(other).isSymbolicLink())
+        assert.strictEqual((yield* at(crashed).events).length, 2)
+
+        const nowhere = join(dirname(filename), "nowhere.db")
+        symlinkSync(join(dirname(filename), "missing.db"), nowhere)
+        assert.strictEqual((yield* at(nowhere).error).problem, "danglingLink")
+        const refused = yield* Effect.flip(restore({ from: copy, to: nowhere, above: 0 }))
+        assert.match(refused.message, /is a link to a file that is not there/)
+        assert.isTrue(lstatSync(nowhere).isSymbolicLink())
       })
     )
   )
