@@ -53,7 +53,8 @@ export const make = (api: HttpApi.HttpApi.AnyWithProps): Routes => {
     onGroup: () => {},
     onEndpoint: ({ endpoint: { annotations, headersSchema, method, path, urlParamsSchema } }) => {
       const found = known.get(path)
-      const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)
+      // Unencoded, the last two would end the path for the router, which drops the rest.
+      const pattern = new RegExp(`^${path.replaceAll(".", "\\.").replace(/:\w+/g, "[^/;#]+")}$`)
       const { byMethod } = found ?? { byMethod: new Map<string, Route>() }
       const route = {
         method,

@@ -1,4 +1,4 @@
-/** What a request asks for where its first line names a host, as it does to a proxy (RFC 9112, section 3.2.2). */
+/** What a request asks for by its first line, also where that names a host, as it does to a proxy (RFC 9112, section 3.2.2). */
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Service from "./Service.ts"
@@ -16,6 +16,24 @@ const ask = (url: string, line: string, { body = "", fields = ["host: localhost"
     code: /"code":"([^"]+)"/.exec(text)?.[1]
   }))
 }
+
+layer(Service.layer(), { excludeTestServices: true })("a target", (it) => {
+  it.effect("that goes on behind what ends a path for some leads nowhere", () =>
+    Effect.gen(function* () {
+      const url = yield* Url
+      const id = yield* Service.open(url)
+      for (const end of [";", ";version=1", "#", "#top", ";?version=1", "#?version=1"]) {
+        for (const path of [`/accounts/${id}`, "/events", "/accounts"]) {
+          assert.strictEqual((yield* ask(url, `GET ${path}${end}`)).code, "route-not-found", path + end)
+        }
+      }
+      // Encoded they are characters of the id.
+      for (const character of ["%3B", "%23"]) {
+        assert.strictEqual((yield* ask(url, `GET /accounts/${id}${character}x`)).code, "invalid-request", character)
+      }
+    })
+  )
+})
 
 layer(Service.layer(), { excludeTestServices: true })("a target in absolute form", (it) => {
   it.effect("is answered as its path", () =>

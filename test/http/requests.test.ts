@@ -106,7 +106,16 @@ layer(Service.layer(), { excludeTestServices: true })("requests", (it) => {
     Effect.gen(function* () {
       const url = yield* Url
       const id = yield* Service.open(url)
-      for (const path of ["/", "/nope", "/accounts/", `/accounts/${id}/nope`, "/accounts/%zz", "//", "/Accounts"]) {
+      for (const path of [
+        "/",
+        "/nope",
+        "/accounts/",
+        `/accounts/${id}/nope`,
+        "/accounts/%zz",
+        "//",
+        "/Accounts",
+        `/accounts/${id};x`
+      ]) {
         assertProblem(yield* ask(`${url}${path}`), "route-not-found")
       }
       const wrong = yield* ask(`${url}/accounts/${id}/deposits`, { method: "PUT", body: {} })
