@@ -3,10 +3,10 @@
  * that cannot be read, or does not have the right form, changes nothing and is logged: half of a file that is being
  * written does not take away anybody's token.
  */
-import { readFile } from "node:fs/promises"
 import process from "node:process"
-import { Duration, Effect, LogLevel, Queue, type Scope } from "effect"
+import { Duration, Effect, type Either, LogLevel, Queue, type Scope } from "effect"
 import * as FaultLog from "../core/FaultLog.ts"
+import * as TextFile from "./TextFile.ts"
 import { Finding } from "./UsageError.ts"
 
 /** How often the file is looked at: its content, since a replaced file may have the time and size of the one before. */
@@ -16,8 +16,8 @@ export interface Options<A> {
   /** What it is, as `the file of tokens`. */
   readonly what: string
   readonly path: string
-  /** Undefined where the text does not say it. */
-  readonly parse: (text: string) => A | undefined
+  /** Left where the text does not say it, with what is wrong. That is printed, so it has nothing of a secret. */
+  readonly parse: (text: string) => Either.Either<A, string>
   /** What it should have been. */
   readonly form: string
 }
@@ -25,14 +25,9 @@ export interface Options<A> {
 /** What the file says, as it was last read, while the scope is open. Fails where it cannot be read at first. */
 export const follow = <A>({ form, parse, path, what }: Options<A>): Effect.Effect<() => A, Finding, Scope.Scope> =>
   Effect.gen(function* () {
-    const read = Effect.tryPromise({
-      try: () => readFile(path, "utf8"),
-      catch: () => new Finding({ reason: `${what} ${path} cannot be read` })
-    })
-    const understood = (text: string): Effect.Effect<A, Finding> => {
-      const value = parse(text)
-      return value === undefined ? new Finding({ reason: `${what} ${path} is not ${form}` }) : Effect.succeed(value)
-    }
+    const read = TextFile.read(what, path)
+    const understood = (text: string): Effect.Effect<A, Finding> =>
+      Effect.mapError(parse(text), (why) => new Finding({ reason: `${what} ${path} is not ${form}: ${why}` }))
     let text = yield* read
     let value = yield* understood(text)
     /** Text that was told to say nothing; null: that it cannot be read. */

@@ -1,5 +1,5 @@
 /** `Trusted` says whose tokens a service accepts, by its flags: those of a file, those of an issuer, both, or none. */
-import { Effect, Either, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import * as MissingPackage from "../core/MissingPackage.ts"
 import * as Jwt from "../http/Jwt.ts"
 import * as OriginGuard from "../http/OriginGuard.ts"
@@ -21,7 +21,7 @@ const ofFile = (path: string): Effect.Effect<Tokens.Find, Finding, Scope.Scope> 
     FollowedFile.follow({
       what: "the file of tokens",
       path,
-      parse: (text) => Either.getOrUndefined(Tokens.parse(text)),
+      parse: Tokens.parse,
       form: 'a JSON list of {"name", "sha256", "scopes"} with at least one entry; expiresAt and aggregates may be added'
     }),
     Tokens.among

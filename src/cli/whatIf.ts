@@ -1,5 +1,4 @@
 /** `daybook what-if STREAM --edit FILE`: the state that a stream would have with some events otherwise. Writes nothing. */
-import { readFileSync } from "node:fs"
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -11,14 +10,12 @@ import type { Application } from "../projection/Application.ts"
 import * as Database from "./Database.ts"
 import * as Output from "./Output.ts"
 import * as Stream from "./Stream.ts"
+import * as TextFile from "./TextFile.ts"
 import { Finding } from "./UsageError.ts"
 
 const readEdits = (file: string): Effect.Effect<WhatIf.Edits, Finding> =>
   Effect.gen(function* () {
-    const text = yield* Effect.try({
-      try: () => readFileSync(file, "utf8"),
-      catch: () => new Finding({ reason: `${file} cannot be read` })
-    })
+    const text = yield* TextFile.read("the file of edits", file)
     const decode = Schema.decode(Schema.parseJson(WhatIf.Edits), { onExcessProperty: "error" })
     return yield* Effect.mapError(decode(text), (error) => {
       const where = SchemaPath.of(error)

@@ -40,7 +40,8 @@ const history = Schema.Struct({
   field: optional(
     Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)).annotations({
       description:
-        "A path of the state, as `balance` or `lines.0.amount`: its value after each event, and what that added."
+        "A path of the state, as `balance` or `lines.0.amount`: its value after each event, and what that added.",
+      message: () => "is 1 to 512 characters"
     })
   )
 })

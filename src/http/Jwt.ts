@@ -4,10 +4,11 @@
  *
  * `jose` verifies; it is an optional package, for those who have an issuer.
  */
-import { Clock, Effect, LogLevel, Schema } from "effect"
+import { Clock, Effect, type Either, LogLevel, Schema } from "effect"
 import * as FaultLog from "../core/FaultLog.ts"
 import * as StoredText from "../core/StoredText.ts"
 import * as Access from "./Access.ts"
+import * as StrictJson from "./StrictJson.ts"
 import * as Tokens from "./Tokens.ts"
 
 /** The keys of an issuer: where they are, or a function that returns those of a file, which may change. */
@@ -24,13 +25,10 @@ export interface Options {
   readonly audience: string
 }
 
-const KeySetText = Schema.parseJson(Schema.Struct({ keys: Schema.NonEmptyArray(Schema.Object) }))
+const decodeKeySet = Schema.decodeUnknownEither(Schema.Struct({ keys: Schema.NonEmptyArray(Schema.Object) }))
 
-/** The keys of a file's text; undefined where it is not a JSON Web Key Set. */
-export const parse = (text: string): KeySet | undefined => {
-  const decoded = Schema.decodeUnknownEither(KeySetText)(text)
-  return decoded._tag === "Right" ? decoded.right : undefined
-}
+/** The keys of a file's text; left where it is not a JSON Web Key Set, with what is wrong. */
+export const parse = (text: string): Either.Either<KeySet, string> => StrictJson.decodeText(text, decodeKeySet)
 
 /** Asymmetric ones alone: with a shared secret anyone who checks a token could make one. `none` is not among them. */
 const algorithms = ["RS256", "ES256", "EdDSA"]

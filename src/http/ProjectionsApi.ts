@@ -107,7 +107,10 @@ export const PlannedRebuild = Schema.Struct({
 
 /** As long as a reason may be in the journal: `Journal.maxReasonLength`, whose module no browser loads. */
 const reason = optional(
-  Schema.String.pipe(Schema.maxLength(4_096)).annotations({ description: "why, for the journal" })
+  Schema.String.pipe(Schema.maxLength(4_096)).annotations({
+    description: "why, for the journal",
+    message: () => "is a text of at most 4096 characters"
+  })
 )
 const streamId = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512))
 

@@ -42,7 +42,8 @@ const filter = {
   stream: optional(
     // As long as an id may be: `StreamId.maxLength`, whose module no browser loads.
     Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)).annotations({
-      description: "Only events of streams whose id begins so. Default: all."
+      description: "Only events of streams whose id begins so. Default: all.",
+      message: () => "is 1 to 512 characters"
     })
   )
 }

@@ -2,7 +2,8 @@
  * `StrictJson` reads JSON that means one thing only: `JSON.parse` lets the last of two equal keys win, so that two readers of
  * one body may see two amounts.
  */
-import { Either } from "effect"
+import { Either, type ParseResult } from "effect"
+import * as SchemaPath from "../core/SchemaPath.ts"
 
 export interface Misfit {
   /** Where, as `lines.0.amount`; empty for the whole. */
@@ -75,3 +76,18 @@ export const parseText = (text: string): Either.Either<unknown, Misfit> => {
   const found = misfitIn(text)
   return found === undefined ? Either.right(value) : Either.left(found)
 }
+
+/**
+ * What a JSON text says by this decoder; left with what is wrong and where. That quotes nothing of what stands there, which may be a
+ * secret.
+ */
+export const decodeText = <A>(
+  text: string,
+  decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>
+): Either.Either<A, string> =>
+  parseText(text).pipe(
+    Either.mapLeft(({ path, reason }) => [path, reason].filter(Boolean).join(" ")),
+    Either.flatMap((value) =>
+      Either.mapLeft(decode(value), (error) => `${SchemaPath.of(error) || "the whole"} does not fit`)
+    )
+  )

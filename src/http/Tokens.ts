@@ -19,6 +19,7 @@ import { Problem } from "./Problem.ts"
 import * as Reach from "./Reach.ts"
 import * as Session from "./Session.ts"
 import * as SignIns from "./SignIns.ts"
+import * as StrictJson from "./StrictJson.ts"
 import * as TokenBuckets from "./TokenBuckets.ts"
 
 /** It stands in the journal as the principal; what Daybook sends for itself has names of these beginnings. */
@@ -32,7 +33,7 @@ const Entry = Schema.Struct({
   expiresAt: optional(UtcTime),
   aggregates: optional(Schema.Record({ key: Schema.NonEmptyString, value: Schema.Array(Schema.NonEmptyString) }))
 })
-const decode = Schema.decodeUnknownEither(Schema.parseJson(Schema.NonEmptyArray(Entry)), { onExcessProperty: "error" })
+const decode = Schema.decodeUnknownEither(Schema.NonEmptyArray(Entry), { onExcessProperty: "error" })
 
 /** Who presents a token, and what that one may do. */
 export interface Bearer {
@@ -53,21 +54,19 @@ export interface Token extends Bearer {
 export const levelOf = (scopes: ReadonlyArray<Access.Scope>): number =>
   Math.max(...scopes.map((scope) => Access.scopes.indexOf(scope)))
 
-/** The tokens of a file's text; left when it is not what it should be, which is said without quoting it. */
-export const parse = (text: string): Either.Either<ReadonlyArray<Token>, "malformed"> =>
-  Either.mapBoth(decode(text), {
-    onLeft: () => "malformed" as const,
-    onRight: (entries) =>
-      entries.map(({ aggregates, expiresAt, name, scopes, sha256 }) => ({
-        name,
-        digest: Buffer.from(sha256, "hex"),
-        level: levelOf(scopes),
-        ...(expiresAt !== undefined && { expiresAt: Date.parse(expiresAt) }),
-        ...(aggregates !== undefined && {
-          aggregates: new Map(Object.entries(aggregates).map(([aggregate, ids]) => [aggregate, new Set(ids)]))
-        })
-      }))
-  })
+/** The tokens of a file's text; left where it is not what it should be, with what is wrong, which quotes nothing. */
+export const parse = (text: string): Either.Either<ReadonlyArray<Token>, string> =>
+  Either.map(StrictJson.decodeText(text, decode), (entries) =>
+    entries.map(({ aggregates, expiresAt, name, scopes, sha256 }) => ({
+      name,
+      digest: Buffer.from(sha256, "hex"),
+      level: levelOf(scopes),
+      ...(expiresAt !== undefined && { expiresAt: Date.parse(expiresAt) }),
+      ...(aggregates !== undefined && {
+        aggregates: new Map(Object.entries(aggregates).map(([aggregate, ids]) => [aggregate, new Set(ids)]))
+      })
+    }))
+  )
 
 /** Who presents this token; or why it is not accepted. */
 export type Find = (presented: string) => Effect.Effect<Bearer | "unknown" | "expired">

@@ -47,6 +47,9 @@ describe("a verb", () => {
           [["statement", "a", "--from", "yesterday"], /from: is not a day/],
           [["statement", "a", "--from", "2026-02-01", "--to", "2026-01-01"], /from: is after to/],
           [["projections", "pause", "account_summary", "--key", "x".repeat(1_001)], /key: /],
+          [["serve", "--tokens", folder], /the file of tokens \S+ cannot be read: it is a folder/, 1],
+          [["serve", "--session-key", join(folder, "none")], /the session key \S+ cannot be read: there is no such/, 1],
+          [["what-if", "account-a", "--edit", folder], /the file of edits \S+ cannot be read: it is a folder/, 1],
           [["statement", "nobody"], /there is no account nobody/, 1],
           [["what-if", "account-a", "--edit", edits], /edits\.json: edits: name version 99/, 1]
         ] as ReadonlyArray<readonly [ReadonlyArray<string>, RegExp, (1 | 2)?]>) {

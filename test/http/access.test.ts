@@ -92,6 +92,19 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("access", (it) =
         assert.isTrue(Either.isLeft(Tokens.parse(JSON.stringify(wrong))), JSON.stringify(wrong))
       }
       assert.isTrue(Either.isLeft(Tokens.parse("no JSON")))
+      // What is wrong is said by its place: what stands there may be a token.
+      const twice = JSON.stringify([entry]).replace('"name":"a"', '"name":"a","name":"s3cret"')
+      for (const [text, says] of [
+        [JSON.stringify([entry, { ...entry, sha256: "s3cret" }]), "1.sha256 does not fit"],
+        [JSON.stringify([{ ...entry, expiresAt: "s3cret" }]), "0.expiresAt does not fit"],
+        [JSON.stringify({ token: "s3cret" }), "the whole does not fit"],
+        ["s3cret", "is not JSON"],
+        ["", "is empty"],
+        [`\ufeff${JSON.stringify([entry])}`, "begins with a byte-order mark"],
+        [twice, "0.name stands twice"]
+      ] as const) {
+        assert.deepStrictEqual(Tokens.parse(text), Either.left(says))
+      }
     })
   )
 })

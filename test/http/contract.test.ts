@@ -221,6 +221,15 @@ layer(Service.layer(), { excludeTestServices: true })("every request", (it) => {
         assertProblem(answer, "invalid-parameter")
         assert.strictEqual(problem(answer).errors?.[0]?.path, name, path)
       }
+      for (const [path, body] of [
+        [`/events?stream=${"x".repeat(513)}`],
+        [`/aggregates/Account/${id}/explain?field=${"x".repeat(513)}`],
+        ["/projections/account_summary/rebuild", { reason: "x".repeat(4_097) }]
+      ] as const) {
+        const answer = yield* ask(`${url}${path}`, { body })
+        assertProblem(answer, "invalid-request")
+        assert.match(problem(answer).errors?.[0]?.reason ?? "", /^is (?:a |1 to )/, path)
+      }
       const posted = yield* ask(`${url}/accounts/${id}/deposits?dry-run=true`, { body: { amount: "1" } })
       assertProblem(posted, "invalid-parameter")
       assert.strictEqual((yield* ask(`${url}/accounts/${id}?`)).json.version, 1)
