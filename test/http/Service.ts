@@ -141,8 +141,8 @@ const inItsOwnProcess = (options: ServiceOptions) =>
       const args = ["--db", `sqlite:${filename}`]
       if (typeof options.tokens === "object") {
         const file = join(folder, "tokens.json")
-        const entryOf = ({ digest, level }: Token) => {
-          return { name: `level ${level}`, sha256: digest.toString("hex"), scopes: [scopes[level]] }
+        const entryOf = ({ digest, level, name }: Token) => {
+          return { name, sha256: digest.toString("hex"), scopes: [scopes[level]] }
         }
         writeFileSync(file, JSON.stringify(options.tokens.map(entryOf)))
         args.push("--tokens", file)
