@@ -40,7 +40,8 @@ const longest = 500
 /** Names that had two senses or misled. */
 const former = new RegExp(
   [
-    "\\b(?:AccountTerms|TransferWaits|SnapshotSaver|patiently|unkept)\\b",
+    "\\b(?:AccountTerms|TransferWaits|SnapshotSaver|patiently|unkept|OutOfOrder)\\b",
+    "\\b(?:class|new|type) VersionMismatch\\b",
     "\\bFault\\.(?:report|describe|kindOf|placeOf)\\b",
     "\\b(?:type |Rebuild\\.)Turn\\b",
     "\\bexport const settle\\b",

@@ -1,4 +1,7 @@
-/** `Facts` is what a serving program says of itself in the console: its release, its database, and each setting with its source. */
+/**
+ * `Facts` is what a serving program says of itself in the console: its release, its database, and each setting with its
+ * source.
+ */
 import process from "node:process"
 import { Clock, Config, Effect, Layer, Option } from "effect"
 import { StoreUnavailable } from "../core/StoreError.ts"
@@ -10,7 +13,9 @@ import { Program } from "./Program.ts"
 /** The options of a verb, by their names in the program. */
 export type Settings = Readonly<Record<string, string | number | Option.Option<string | number>>>
 
-/** `payloadDays` is `--payload-days` and `DAYBOOK_PAYLOAD_DAYS`: one rule for all, which a test holds each option to. */
+/**
+ * `payloadDays` is `--payload-days` and `DAYBOOK_PAYLOAD_DAYS`: one rule for all, which a test holds each option to.
+ */
 const wordsOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 export const flagOf = (name: string): string => `--${wordsOf(name)}`
 export const variableOf = (name: string): string => `DAYBOOK_${wordsOf(name).replaceAll("-", "_").toUpperCase()}`

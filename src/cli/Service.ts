@@ -1,4 +1,7 @@
-/** `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one database. */
+/**
+ * `Service` puts an application behind the HTTP server: its aggregates, services, reactions and read models, on one
+ * database.
+ */
 import process from "node:process"
 import { Duration, Effect, Layer, Option } from "effect"
 import * as ActorConfig from "../core/ActorConfig.ts"
@@ -65,7 +68,9 @@ const actorSystem = (db: Database.Place, address: Option.Option<string>) =>
 /** Several processes may serve one database: one of them keeps its read models and runs its reactions. */
 const lease = Duration.seconds(6)
 
-/** Below the time in which a stop must end: the server has waited for its requests before, and so for their commands. */
+/**
+ * Below the time in which a stop must end: the server has waited for its requests before, and so for their commands.
+ */
 const shutdownTimeout = Duration.seconds(1)
 
 /** The one line of a start: what runs, and on which log. */

@@ -1,6 +1,7 @@
 /**
- * `Verbs` are those that every application has, in the order of the help. A verb is loaded when it is called: all of them take longer
- * to load than a short one takes to run. Only who asks which there are, such as by `--help`, loads them all.
+ * `Verbs` are those that every application has, in the order of the help. A verb is loaded when it is called: all of
+ * them take longer to load than a short one takes to run. Only who asks which there are, such as by `--help`, loads
+ * them all.
  */
 import type * as Command from "@effect/cli/Command"
 import * as Descriptor from "@effect/cli/CommandDescriptor"

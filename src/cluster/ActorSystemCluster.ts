@@ -1,10 +1,11 @@
 /**
- * `ActorSystemCluster` is the actor system of many nodes: `@effect/cluster` says which node a stream belongs to, and the
- * actors there are those of the local system.
+ * `ActorSystemCluster` is the actor system of many nodes: `@effect/cluster` says which node a stream belongs to, and
+ * the actors there are those of the local system.
  *
  * Ownership saves conflicts and nothing else. Where two nodes believe that they own a stream, the store's version check
- * lets one of them append, and the other reloads and decides again. A command that may have been lost on the way is asked
- * again under its id, under which the store holds it once; so a refusal is kept too, since its answer may be lost. A state is read on the node that is asked, from the store.
+ * lets one of them append, and the other reloads and decides again. A command that may have been lost on the way is
+ * asked again under its id, under which the store holds it once; so a refusal is kept too, since its answer may be
+ * lost. A state is read on the node that is asked, from the store.
  */
 import { createHash } from "node:crypto"
 import * as Entity from "@effect/cluster/Entity"
@@ -59,7 +60,9 @@ const ranges: Limits.Ranges<ClusterLimits> = {
   maxWaiting: [1, 1_000_000]
 }
 
-/** The options with what they leave out. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict. */
+/**
+ * The options with what they leave out. Throws `Limits.InvalidLimit` when one is outside its range, or two contradict.
+ */
 const limitsOf = ({ attemptTimeout, deadline, ...others }: ClusterOptions): ClusterLimits =>
   Limits.change(
     defaults,
@@ -73,8 +76,8 @@ const limitsOf = ({ attemptTimeout, deadline, ...others }: ClusterOptions): Clus
   )
 
 /**
- * One entity for all aggregates. Each of its ids stands for many streams: the local system has an actor for each of them,
- * and what the cluster moves from node to node is a share of the streams.
+ * One entity for all aggregates. Each of its ids stands for many streams: the local system has an actor for each of
+ * them, and what the cluster moves from node to node is a share of the streams.
  */
 const Share = Entity.make("daybook/Share", [AskRpc])
 
@@ -139,7 +142,8 @@ const make = ({ attemptTimeout, deadline, maxWaiting }: ClusterLimits) =>
       mailboxCapacity: "unbounded",
       concurrency: "unbounded"
     })
-    // After the entity, and so stopped before it: while it answers what it has accepted, the way to the callers is open.
+    // After the entity, and so stopped before it: while it answers what it has accepted, the way to the callers is
+    // open.
     const local = Context.get(yield* Layer.build(ActorSystemLocal.layer), ActorSystem)
     const { shutdownTimeout } = yield* ActorConfig
     yield* Effect.addFinalizer(() =>
@@ -261,7 +265,10 @@ const sendable = (given: unknown): unknown =>
       ? given
       : undefined
 
-/** Which command it is, where a node of a release with an earlier rule sends it: as this rule says, and as that one does. */
+/**
+ * Which command it is, where a node of a release with an earlier rule sends it: as this rule says, and as that one
+ * does.
+ */
 const identityHere = (
   { commands }: AnyDefinition,
   { command, commandId, fingerprint, id }: Pick<Ask, "command" | "commandId" | "fingerprint" | "id">,

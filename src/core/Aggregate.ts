@@ -1,6 +1,6 @@
 /**
- * `Aggregate` declares a kind of durable actor: a contract (state, events, commands), which a client may import, and its
- * behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
+ * `Aggregate` declares a kind of durable actor: a contract (state, events, commands), which a client may import, and
+ * its behaviour, given to `toLayer`. `docs/guides/aggregate.md` shows one whole.
  */
 import type * as Rpc from "@effect/rpc/Rpc"
 import * as RpcGroup from "@effect/rpc/RpcGroup"
@@ -46,8 +46,9 @@ export interface Contract<Id, S, SI, E extends Event.Any, R extends Rpc.Any, Nam
   /** Errors, by tag, that are not kept as the answer: a command that comes again with the same id is decided again. */
   readonly transientErrors?: ReadonlyArray<ErrorTag<R>>
   /**
-   * Of commands with more than 7 fields: the orders in which the payload's fields were declared before Daybook had rules of
-   * identity with numbers, so that retries from then are recognized. The lock keeps them; see `daybook schema`.
+   * Of commands with more than 7 fields: the orders in which the payload's fields were declared before Daybook had
+   * rules of identity with numbers, so that retries from then are recognized. The lock keeps them; see `daybook
+   * schema`.
    */
   readonly formerOrders?: CommandCodec.FormerOrders
   readonly snapshot?: {
@@ -130,8 +131,8 @@ const isName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9]*$/.test(name)
 const reserved: ReadonlySet<string> = new Set(["ask", "state", "changes", "then", "constructor"])
 
 /**
- * `name` becomes the first part of every stream id, with its first letter small: `Order` has `order-704`. It is a letter
- * and then letters and digits, so that no aggregate's streams can begin as another's do.
+ * `name` becomes the first part of every stream id, with its first letter small: `Order` has `order-704`. It is a
+ * letter and then letters and digits, so that no aggregate's streams can begin as another's do.
  */
 export const make = <const Name extends string, Id, S, SI, E extends Event.Any, R extends Rpc.Any>(
   name: Name,

@@ -7,7 +7,7 @@ import * as Elapsed from "../core/Elapsed.ts"
 import { EventStore } from "../core/EventStore.ts"
 import { type ProjectionStatus, Projections } from "../projection/Projections.ts"
 import * as Status from "../projection/Status.ts"
-import type * as ConsoleApi from "./ConsoleApi.ts"
+import type * as ConsoleViews from "./ConsoleViews.ts"
 import * as Failures from "./Failures.ts"
 import * as MetricReader from "./MetricReader.ts"
 import { Readiness } from "./Readiness.ts"
@@ -31,7 +31,7 @@ const round = (value: number): number => Math.round(value * 10) / 10
 
 const inMilliseconds = (seconds: number | null): number | null => seconds && round(seconds * 1_000)
 
-const ratesOf = (before: Look | undefined, now: Look): ConsoleApi.Overview["rates"] => {
+const ratesOf = (before: Look | undefined, now: Look): ConsoleViews.Overview["rates"] => {
   if (before === undefined) {
     return {
       windowSeconds: null,
@@ -54,7 +54,7 @@ const ratesOf = (before: Look | undefined, now: Look): ConsoleApi.Overview["rate
   }
 }
 
-type Alarm = ConsoleApi.Overview["alarms"][number]
+type Alarm = ConsoleViews.Overview["alarms"][number]
 
 const alarmsOf = (status: ProjectionStatus): ReadonlyArray<Alarm> => {
   const { deadLetters, isHalted, kind, name, status: state } = status
@@ -73,7 +73,7 @@ const alarmsOf = (status: ProjectionStatus): ReadonlyArray<Alarm> => {
   return found
 }
 
-type Check = ConsoleApi.Overview["checks"][number]
+type Check = ConsoleViews.Overview["checks"][number]
 
 const checkOf = (name: Check["name"], wrong: ReadonlyArray<string>, well: string): Check => ({
   name,
@@ -170,6 +170,6 @@ export const make = (name: string) =>
           requests: metrics.sum("daybook.http.waits")
         },
         alarms
-      } satisfies ConsoleApi.Overview
+      } satisfies ConsoleViews.Overview
     }).pipe(Effect.mapError(Failures.ofLookup))
   })

@@ -10,7 +10,7 @@ import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as Journal from "../core/Journal.ts"
 import * as StreamId from "../core/StreamId.ts"
 import type { Application } from "../projection/Application.ts"
-import type { Hit } from "./ConsoleApi.ts"
+import type { Hit } from "./ConsoleViews.ts"
 import * as Failures from "./Failures.ts"
 
 /** Aggregates whose ids only begin so, and commands of a conversation, that are given. */

@@ -1,7 +1,7 @@
 /**
- * `AgedAccount` is an account after several releases, for tests of reading what earlier ones stored: a float became minor
- * units, a field came with a default, the bank's raw rows became deposits and withdrawals, one event has another name, and
- * one is gone.
+ * `AgedAccount` is an account after several releases, for tests of reading what earlier ones stored: a float became
+ * minor units, a field came with a default, the bank's raw rows became deposits and withdrawals, one event has another
+ * name, and one is gone.
  */
 import * as Rpc from "@effect/rpc/Rpc"
 import { Either, Schema } from "effect"

@@ -360,6 +360,7 @@ describe("documents", () => {
       "http/Access.ts",
       "http/ApiParts.ts",
       "http/ConsoleApi.ts",
+      "http/ConsoleViews.ts",
       "http/OperationView.ts",
       "http/Problem.ts",
       "http/ProjectionsApi.ts",

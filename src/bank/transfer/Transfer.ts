@@ -1,6 +1,7 @@
 /**
- * `Transfer` is the contract of a transfer between two accounts. Its stream tells how far it has come; the money is on the
- * accounts. What it does is in `TransferBehaviour.ts`, what drives it in `TransferProcess.ts`; clients use `Transfers.ts`.
+ * `Transfer` is the contract of a transfer between two accounts. Its stream tells how far it has come; the money is on
+ * the accounts. What it does is in `TransferBehaviour.ts`, what drives it in `TransferProcess.ts`; clients use
+ * `Transfers.ts`.
  */
 import * as Rpc from "@effect/rpc/Rpc"
 import { Schema } from "effect"

@@ -1,6 +1,6 @@
 /**
- * An aggregate that counts, and what the cases of an actor system do with it. Faults are injected between the system and its
- * store, never into the system.
+ * An aggregate that counts, and what the cases of an actor system do with it. Faults are injected between the system
+ * and its store, never into the system.
  */
 import * as Rpc from "@effect/rpc/Rpc"
 import { Deferred, Effect, Either, Layer, Schema, TestContext } from "effect"
@@ -41,7 +41,10 @@ export type CounterBehaviour = Parameters<typeof Counter.define>[0]
 
 export type Decide = CounterBehaviour["decide"]["Add"]
 
-/** The ways in which a command can end, by its number: 13 is refused for ever, 14 for now, 15 cannot be stored, 16 throws. */
+/**
+ * The ways in which a command can end, by its number: 13 is refused for ever, 14 for now, 15 cannot be stored, 16
+ * throws.
+ */
 export const decideAdd: Decide = ({ by }, { count }) => {
   if (by === 13) return Either.left(new TooMuch({ count }))
   if (by === 14) return Either.left(new NotYet())

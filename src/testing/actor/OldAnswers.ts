@@ -1,6 +1,6 @@
 /**
- * An answer outlives the release that gave it: the cases have a tank filled under one release and ask again under another, whose
- * answers and errors have another form.
+ * An answer outlives the release that gave it: the cases have a tank filled under one release and ask again under
+ * another, whose answers and errors have another form.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

@@ -1,6 +1,6 @@
 /**
- * Who did it (HX10, without HTTP): principal and metadata of a command are where they belong, on every system and store, and an
- * answer is kept for the one who asked where that one asks for its own.
+ * Who did it (HX10, without HTTP): principal and metadata of a command are where they belong, on every system and
+ * store, and an answer is kept for the one who asked where that one asks for its own.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

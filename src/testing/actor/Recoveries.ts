@@ -1,6 +1,6 @@
 /**
- * BY1, BY3, BY4 and F24: a recovery comes on page by page, beside others and after faults; a read has the limits of a command; and
- * neither costs actors that work their place. Pages are made small, so that short streams are long ones.
+ * BY1, BY3, BY4 and F24: a recovery comes on page by page, beside others and after faults; a read has the limits of a
+ * command; and neither costs actors that work their place. Pages are made small, so that short streams are long ones.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

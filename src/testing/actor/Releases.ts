@@ -1,6 +1,6 @@
 /**
- * A command outlives the release that took it: the cases store commands under one release of an aggregate and send them again
- * under the next, whose fields stand in another order, whose answers have another form, whose errors are others.
+ * A command outlives the release that took it: the cases store commands under one release of an aggregate and send them
+ * again under the next, whose fields stand in another order, whose answers have another form, whose errors are others.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import { hash } from "node:crypto"

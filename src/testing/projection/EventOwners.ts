@@ -1,6 +1,6 @@
 /**
- * RD4: events of one name of two aggregates are kept apart, by projections (live and rebuilt), reactions and subscriptions. Part of
- * `ProjectionConformance`.
+ * RD4: events of one name of two aggregates are kept apart, by projections (live and rebuilt), reactions and
+ * subscriptions. Part of `ProjectionConformance`.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

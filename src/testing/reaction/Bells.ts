@@ -1,4 +1,7 @@
-/** A bell that timers ring, and what the cases of `Timers.ts` ask the log about it: the application, its processes, its clock. */
+/**
+ * A bell that timers ring, and what the cases of `Timers.ts` ask the log about it: the application, its processes, its
+ * clock.
+ */
 import * as Rpc from "@effect/rpc/Rpc"
 import { type Clock, Effect, Either, Layer, Schema } from "effect"
 import * as ActorSystemLocal from "../../core/ActorSystemLocal.ts"

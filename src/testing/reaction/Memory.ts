@@ -1,6 +1,6 @@
 /**
- * A process that remembers: an aggregate of its own holds what it has seen under each key, and decides what follows. It is recovered as
- * any aggregate is, and what it is told twice it has seen once (PM5).
+ * A process that remembers: an aggregate of its own holds what it has seen under each key, and decides what follows. It
+ * is recovered as any aggregate is, and what it is told twice it has seen once (PM5).
  */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

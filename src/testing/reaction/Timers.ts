@@ -1,7 +1,7 @@
 /**
- * Timers fire once, never before their time, over restarts, clocks that are set and several processes (PM1); of a cancellation and a
- * firing the log's order decides (PM2); and what they send belongs to the conversation in which they were scheduled (PM6). For any
- * store; a store author runs each case with fresh, empty stores.
+ * Timers fire once, never before their time, over restarts, clocks that are set and several processes (PM1); of a
+ * cancellation and a firing the log's order decides (PM2); and what they send belongs to the conversation in which they
+ * were scheduled (PM6). For any store; a store author runs each case with fresh, empty stores.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

@@ -1,6 +1,6 @@
 /**
- * Nothing acts on a damaged event: each reader of the log stops there with the stream and the version, having given what
- * stands before.
+ * Nothing acts on a damaged event: each reader of the log stops there with the stream and the version, having given
+ * what stands before.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert"
 import * as Rpc from "@effect/rpc/Rpc"

@@ -2,7 +2,7 @@
  * The journal: what was decided and what operators did, with its head and whether the newest entries are what was
  * stored.
  */
-import type { EntryView } from "../../../http/ConsoleApi.ts"
+import type { EntryView } from "../../../http/ConsoleViews.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"
 import { AsOf, aggregateLink, Badge, Copied, shown, Tabs, Time, table } from "../Parts.ts"

@@ -1,7 +1,7 @@
 /**
  * The overview: whether the service takes commands, how fast, how far behind its models are, and what needs somebody.
  */
-import type { Overview as Facts } from "../../../http/ConsoleApi.ts"
+import type { Overview as Facts } from "../../../http/ConsoleViews.ts"
 import { Sparkline } from "../Chart.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"

@@ -1,6 +1,6 @@
 /** What is found under an id, a command id, a conversation, a position or a trace. */
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { Hit } from "../../../http/ConsoleApi.ts"
+import type { Hit } from "../../../http/ConsoleViews.ts"
 import * as Api from "../Api.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"

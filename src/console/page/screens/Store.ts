@@ -1,6 +1,6 @@
 /** The store: where the log is, how large, what it is made of, and how the service was set up. */
 import { useState } from "preact/hooks"
-import type { StoreView } from "../../../http/ConsoleApi.ts"
+import type { StoreView } from "../../../http/ConsoleViews.ts"
 import type { LogStats } from "../../../http/ServiceApi.ts"
 import * as Format from "../Format.ts"
 import { type Element, html } from "../Html.ts"

@@ -4,7 +4,7 @@
  * that what was stored in it is here.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
-import type { Overview } from "../../../http/ConsoleApi.ts"
+import type { Overview } from "../../../http/ConsoleViews.ts"
 import type { StoredEvent } from "../../../http/ServiceApi.ts"
 import * as Api from "../Api.ts"
 import * as Feed from "../Feed.ts"
