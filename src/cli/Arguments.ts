@@ -71,3 +71,27 @@ export const arrange = (root: Descriptor.Command<unknown>, given: ReadonlyArray<
   const isHelp = rest.slice(0, end === -1 ? undefined : end).some((each) => each === "--help" || each === "-h")
   return { path, command, arguments: [...path, ...rest], isHelp }
 }
+
+/** The names of an option, as `--out` of `(-o, --out text)`. */
+const names = /(?<![\w-])--?[A-Za-z][\w-]*/g
+
+/** The first option that the verb does not take: where the parser finds room for an argument, it takes it for that. */
+export const unknownIn = ({ arguments: given, command, path }: Arranged): string | undefined => {
+  if (path.length === 0) return undefined
+  const hasValue = new Map(
+    Help.optionsOf(command).flatMap(([term]) => {
+      const isValued = /\w/.test(term.replaceAll(names, ""))
+      return (term.match(names) ?? []).map((name) => [name, isValued] as const)
+    })
+  )
+  for (let at = path.length; at < given.length; at++) {
+    const each = given[at] ?? ""
+    if (each === "--" || ofProgram.test(each)) return undefined
+    if (!/^--?[A-Za-z]/.test(each)) continue
+    const [name = ""] = each.split("=")
+    const isValued = hasValue.get(name)
+    if (isValued === undefined) return name
+    if (isValued && name === each) at++
+  }
+  return undefined
+}

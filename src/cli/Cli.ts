@@ -163,6 +163,11 @@ export const run = (
       yield* Output.send(help(arranged, noColor))
       return yield* new UsageError({ reason: `name a verb; see ${program} --help` })
     }
+    const unknown = Arguments.unknownIn(arranged)
+    if (unknown !== undefined) {
+      const verb = arranged.path.join(" ")
+      return yield* new UsageError({ reason: `${verb} takes no ${unknown}; see ${program} ${verb} --help` })
+    }
     // The parser takes a lone dash for an option without a name.
     const dashed = arranged.arguments.map((argument) => (argument === "-" ? Lines.stdin : argument))
     // The parser prints its errors in paragraphs; `report` says them in one line.

@@ -210,5 +210,6 @@ export const optionsOf = (command: AnyCommand): ReadonlyArray<readonly [name: st
     if (block.isTerm) found.push([block.text, ""])
     else if (last !== undefined) found[found.length - 1] = [last[0], `${last[1]} ${block.text}`.trim()]
   }
-  return found.filter(([name]) => name.startsWith("-"))
+  // With another name beside it, it stands in brackets.
+  return found.filter(([name]) => /^\(?-/.test(name))
 }

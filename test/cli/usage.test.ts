@@ -1,8 +1,12 @@
 /** A call that a verb does not take is refused with exit code 2 in one line, before anything is done (OP6). */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import * as Arguments from "../../src/cli/Arguments.ts"
 import * as WholeNumber from "../../src/cli/WholeNumber.ts"
 import * as Cli from "./Cli.ts"
 import { assertRefused, database, some } from "./Rows.ts"
@@ -23,6 +27,54 @@ describe("a whole number", () => {
     assert.isTrue(Either.isRight(WholeNumber.read(String(Number.MAX_SAFE_INTEGER), { least: 0 })))
     const beyond = WholeNumber.read("9007199254740992", { least: 1 })
     assert.deepStrictEqual(beyond, Either.left("is a whole number, 1 or more"))
+  })
+})
+
+describe("an option", () => {
+  const optional = (name: string) => Options.text(name).pipe(Options.optional)
+  const retry = Command.make("retry", { db: optional("db"), model: Args.text({ name: "MODEL" }) })
+  const models = Command.make("models", {}).pipe(Command.withSubcommands([retry]))
+  const keep = Command.make("keep", {
+    db: optional("db"),
+    isAll: Options.boolean("all").pipe(Options.withAlias("a")),
+    file: Args.text({ name: "FILE" }).pipe(Args.optional)
+  })
+  const { descriptor } = Command.make("shop").pipe(Command.withSubcommands([models, keep]))
+  const unknownIn = (line: string) => Arguments.unknownIn(Arguments.arrange(descriptor, line.split(" ")))
+
+  it("that the verb does not take is found, wherever it stands (OP6)", () => {
+    for (const [line, name] of [
+      ["keep --evry 3", "--evry"],
+      ["keep --evry=3", "--evry"],
+      ["--evry keep", "--evry"],
+      ["keep f --db x -f", "-f"],
+      ["keep --all --allx", "--allx"],
+      ["models --nonsense", "--nonsense"],
+      ["models retry m -x", "-x"],
+      ["--db x models retry --all", "--all"]
+    ] as const) {
+      assert.strictEqual(unknownIn(line), name, line)
+    }
+  })
+
+  it("is what begins so, and neither the value of one nor what stands behind two dashes (OP6)", () => {
+    for (const line of [
+      "keep",
+      "keep --all",
+      "keep -a f",
+      "keep --db --all f",
+      "keep --db=x f",
+      "keep -- --nonsense",
+      "keep -",
+      "keep -1",
+      "models retry --db x m",
+      "--db x models retry m",
+      "bogus --nonsense",
+      "--version",
+      "--completions bash"
+    ]) {
+      assert.isUndefined(unknownIn(line), line)
+    }
   })
 })
 
@@ -47,9 +99,8 @@ describe("a verb", () => {
           [["statement", "a", "--from", "yesterday"], /from: is not a day/],
           [["statement", "a", "--from", "2026-02-01", "--to", "2026-01-01"], /from: is after to/],
           [["projections", "pause", "account_summary", "--key", "x".repeat(1_001)], /key: /],
+          [["backup", "--kep", "3"], /backup takes no --kep; see daybook backup --help/],
           [["serve", "--tokens", folder], /the file of tokens \S+ cannot be read: it is a folder/, 1],
-          [["serve", "--session-key", join(folder, "none")], /the session key \S+ cannot be read: there is no such/, 1],
-          [["what-if", "account-a", "--edit", folder], /the file of edits \S+ cannot be read: it is a folder/, 1],
           [["statement", "nobody"], /there is no account nobody/, 1],
           [["what-if", "account-a", "--edit", edits], /edits\.json: edits: name version 99/, 1]
         ] as ReadonlyArray<readonly [ReadonlyArray<string>, RegExp, (1 | 2)?]>) {
