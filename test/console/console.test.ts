@@ -141,12 +141,13 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
         await seen(page, "Account ben")
         // A dialog is left by Escape, and nothing was done.
         await Pages.go(watched, "projections")
-        await page.getByRole("button", { name: "Pause…" }).press("Enter")
+        await page.getByRole("button", { name: "Pause…" }).focus()
+        await page.keyboard.press("Enter")
         await page.getByRole("dialog").waitFor()
         await page.keyboard.press("Escape")
         await page.getByRole("dialog").waitFor({ state: "detached" })
-        // Nor does one stay over another view.
-        await page.getByRole("button", { name: "Pause…" }).press("Enter")
+        // The focus is back where it was. Nor does one stay over another view.
+        await page.keyboard.press("Enter")
         await page.getByRole("dialog").waitFor()
         await page.goBack()
         await seen(page, "Account ben")

@@ -158,6 +158,65 @@ describe.skipIf(browser === undefined)("operators in the console", () => {
     })
   )
 
+  it.scopedLive("keep their place when the keyboard is all they have, whatever goes from the page", () =>
+    Effect.gen(function* () {
+      const trouble = join(yield* temporaryFolder, "trouble")
+      writeFileSync(trouble, "")
+      const { url, watched } = yield* signedIn("Depot", { DEPOT_TROUBLE: trouble })
+      for (const id of ["odd", "strange", "third"]) yield* send(url, `/aggregates/Parcel/${id}/Arrive`, { kilos: 7 })
+      yield* Effect.promise(async () => {
+        const { page } = watched
+        const stuck = page.getByRole("region", { name: "Stuck work of labels" })
+        const row = (id: string) => stuck.locator(`tr:has-text("parcel-${id}")`)
+        /** By keys alone, from where the focus is; then the dialog is closed by the button that has it. */
+        const confirm = async (what: string) => {
+          await page.keyboard.press("Enter")
+          await page.getByRole("dialog").getByText(what).first().waitFor()
+          await page.keyboard.type("seen to")
+          await page.keyboard.press("Enter")
+          await page.getByText("Done: it is in the journal").waitFor()
+          await page.getByRole("dialog").locator("button:focus", { hasText: "Close" }).waitFor()
+        }
+        const close = async () => {
+          await page.keyboard.press("Enter")
+          await page.getByRole("dialog").waitFor({ state: "detached" })
+        }
+        await Pages.go(watched, "reactions")
+        for (const id of ["odd", "strange", "third"]) await row(id).waitFor()
+        // Nothing was done, and the row is there.
+        await row("strange").getByRole("button", { name: "Retry…" }).focus()
+        await page.keyboard.press("Enter")
+        await page.getByRole("dialog").getByText("parcel-strange").first().waitFor()
+        await page.keyboard.press("Escape")
+        await page.getByRole("dialog").waitFor({ state: "detached" })
+        await row("strange").locator("button:focus", { hasText: "Retry…" }).waitFor()
+        // It is gone when the dialog closes: the next one has the focus, and its buttons are about that.
+        await page.keyboard.press("Tab")
+        await confirm("parcel-strange")
+        await row("strange").waitFor({ state: "detached" })
+        await close()
+        await row("third").locator("button:focus", { hasText: "Retry…" }).waitFor()
+        // One above it goes, which nobody here has done; and then the last one.
+        await page.keyboard.press("Tab")
+        const body = JSON.stringify({ streamId: "parcel-odd" })
+        const sent = { method: "POST", headers: { ...headers, "content-type": "application/json" }, body }
+        await fetch(`${url}/reactions/labels/abandon`, sent)
+        await row("odd").waitFor({ state: "detached" })
+        await row("third").locator("button:focus", { hasText: "Abandon…" }).waitFor()
+        await confirm("parcel-third")
+        await close()
+        await stuck.waitFor({ state: "detached" })
+        await page.locator("h2:focus", { hasText: "labels" }).waitFor()
+        // Another view is not begun in its middle.
+        await page.getByRole("button", { name: "Pause…" }).focus()
+        await Pages.go(watched, "projections")
+        await page.getByRole("heading", { name: "scales" }).waitFor()
+        assert.isTrue(await page.evaluate(() => document.activeElement === document.body))
+      })
+      watched.assertClean()
+    })
+  )
+
   it.scopedLive("have a timer fire now, and another one not at all", () =>
     Effect.gen(function* () {
       const { url, watched } = yield* signedIn("Belfry")

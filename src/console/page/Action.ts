@@ -7,6 +7,7 @@ import { createContext } from "preact"
 import { useContext, useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../../http/SessionApi.ts"
 import * as Api from "./Api.ts"
+import * as Focus from "./Focus.ts"
 import * as Format from "./Format.ts"
 import { type Children, type Element, html } from "./Html.ts"
 import { Copied, Trouble } from "./Parts.ts"
@@ -51,6 +52,7 @@ const curlOf = (path: string, body: object, key: string, hasTokens: boolean): st
 
 const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void }): Element => {
   const dialog = useRef<HTMLDialogElement>(null)
+  const closing = useRef<HTMLButtonElement>(null)
   const session = useContext(Session)
   const [key] = useState(() => crypto.randomUUID())
   const [reason, setReason] = useState("")
@@ -69,11 +71,16 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
       isGone = true
     }
   }, [])
+  // What had the focus is gone: the field, or the button that confirms.
+  useEffect(() => {
+    if (isDone) closing.current?.focus()
+  }, [isDone])
   const body = { ...act.body, reason: reason.trim() }
   const why = ["--reason", body.reason || "…"]
-  const mayConfirm = !isSending && body.reason !== ""
   const send = async (event: Event): Promise<void> => {
     event.preventDefault()
+    // A button that is disabled meanwhile would lose the focus.
+    if (isSending) return
     setSending(true)
     try {
       await Api.post(act.path, body, key)
@@ -100,8 +107,8 @@ const Dialog = ({ act, close }: { readonly act: Act; readonly close: () => void 
       ${problem !== undefined && html`<${Trouble} problem=${problem} />`}
       ${isDone && html`<p class="done" role="status">Done: it is in the journal, with your reason.</p>`}
       <div class="buttons">
-        <button type="button" onClick=${() => dialog.current?.close()}>${isDone ? "Close" : "Cancel"}</button>
-        ${!isDone && html`<button class=${act.isDangerous ? "danger" : "primary"} disabled=${!mayConfirm}>${act.title}</button>`}
+        <button type="button" ref=${closing} onClick=${() => dialog.current?.close()}>${isDone ? "Close" : "Cancel"}</button>
+        ${!isDone && html`<button class=${act.isDangerous ? "danger" : "primary"} disabled=${body.reason === ""} aria-busy=${isSending}>${act.title}</button>`}
       </div>
     </form>
   </dialog>`
@@ -119,7 +126,11 @@ export const Acting = ({ children }: { readonly children?: Children }): Element 
   useEffect(() => {
     const leave = () => setChosen(undefined)
     addEventListener("hashchange", leave)
-    return () => removeEventListener("hashchange", leave)
+    const forget = Focus.keep()
+    return () => {
+      removeEventListener("hashchange", leave)
+      forget()
+    }
   }, [])
   return html`<${Choose.Provider} value=${setChosen}>
     ${children}

@@ -33,6 +33,12 @@ const hidden = /\p{Cc}|\p{Cf}/gu
 export const visible = (text: string): string =>
   text.replace(hidden, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
+/** A name as it stands in JSON, in words: `openingBalance` is "Opening balance". */
+export const words = (name: string): string => {
+  const text = visible(name).replace(/(?<=[a-z\d])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+}
+
 /** A value of JSON in one line. */
 export const inline = (value: unknown): string =>
   visible(typeof value === "string" ? value : value === undefined ? "nothing" : JSON.stringify(value))

@@ -66,19 +66,23 @@ export interface Column<Row> {
   readonly isNumber?: boolean
 }
 
-/** A table that scrolls within itself where it is wider than the page. */
+/**
+ * A table that scrolls within itself where it is wider than the page. Where something may be done with a row, `keyOf` tells which it is,
+ * so that it stays itself when those above it go.
+ */
 export const table = <Row>(
   name: string,
   rows: ReadonlyArray<Row>,
   columns: ReadonlyArray<Column<Row>>,
-  empty: Children = "There is nothing here."
+  empty: Children = "There is nothing here.",
+  keyOf?: (row: Row) => string
 ): Element =>
   rows.length === 0
     ? html`<${Empty}>${empty}<//>`
     : html`<div class="scroll" tabindex="0" role="region" aria-label=${name}>
         <table>
           <thead><tr>${columns.map(({ isNumber, title }) => html`<th scope="col" class=${isNumber ? "number" : ""}>${title}</th>`)}</tr></thead>
-          <tbody data-rows>${rows.map((row) => html`<tr>${columns.map(({ cell, isNumber }) => html`<td class=${isNumber ? "number" : ""}>${cell(row)}</td>`)}</tr>`)}</tbody>
+          <tbody data-rows>${rows.map((row) => html`<tr key=${keyOf?.(row)}>${columns.map(({ cell, isNumber }) => html`<td class=${isNumber ? "number" : ""}>${cell(row)}</td>`)}</tr>`)}</tbody>
         </table>
       </div>`
 

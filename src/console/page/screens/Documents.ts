@@ -23,7 +23,10 @@ const isRows = (value: unknown): value is ReadonlyArray<Readonly<Record<string, 
 
 /** What every row has, in the order of the first. */
 const columnsOf = (rows: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
-  [...new Set(rows.flatMap((row) => Object.keys(row)))].map((path) => ({ path, title: path }))
+  [...new Set(rows.flatMap((row) => Object.keys(row)))].map((path) => ({ path, title: Format.words(path) }))
+
+/** A day, which stays on one line. */
+const isDay = /^\d{4}-\d\d-\d\d$/
 
 const looksNumeric = (value: unknown): boolean => typeof value === "number" || /^-?\d+(\.\d+)?$/.test(String(value))
 
@@ -43,7 +46,9 @@ const tableOf = (
         return value === null || value === undefined
           ? "–"
           : isPlain(value)
-            ? Format.inline(value)
+            ? isDay.test(String(value))
+              ? html`<time>${value}</time>`
+              : Format.inline(value)
             : html`<${Json} value=${value} />`
       }
     })),
@@ -53,9 +58,9 @@ const tableOf = (
 const contentOf = (page: Page, value: Readonly<Record<string, unknown>>): Element => {
   const fields = Object.entries(value)
   return html`<div>
-    <dl class="facts">${fields.filter(([, part]) => isPlain(part) && part !== null).map(([name, part]) => html`<dt>${name}</dt><dd class="figure">${Format.inline(part)}</dd>`)}</dl>
-    ${fields.filter(([, part]) => isRows(part)).map(([name, rows]) => html`<h2>${name}</h2>${tableOf(name, rows as ReadonlyArray<Readonly<Record<string, unknown>>>, name === page.rows ? page.columns : undefined)}`)}
-    ${fields.filter(([, part]) => !isPlain(part) && !isRows(part)).map(([name, part]) => html`<h2>${name}</h2><${Json} value=${part} />`)}
+    <dl class="facts">${fields.filter(([, part]) => isPlain(part) && part !== null).map(([name, part]) => html`<dt>${Format.words(name)}</dt><dd class="figure">${Format.inline(part)}</dd>`)}</dl>
+    ${fields.filter(([, part]) => isRows(part)).map(([name, rows]) => html`<h2>${Format.words(name)}</h2>${tableOf(Format.words(name), rows as ReadonlyArray<Readonly<Record<string, unknown>>>, name === page.rows ? page.columns : undefined)}`)}
+    ${fields.filter(([, part]) => !isPlain(part) && !isRows(part)).map(([name, part]) => html`<h2>${Format.words(name)}</h2><${Json} value=${part} />`)}
   </div>`
 }
 

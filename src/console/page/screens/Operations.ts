@@ -69,6 +69,7 @@ const List = ({ before }: Before): Element => {
   return shown(resource, ({ more, operations }) => {
     const [oldest] = operations
     return html`<div>
+      <p><${AsOf} of=${resource} /></p>
       ${table(
         "Operations",
         operations.toReversed(),
@@ -92,7 +93,6 @@ const List = ({ before }: Before): Element => {
         before === undefined ? "Operators did nothing yet." : "Operators did nothing before that."
       )}
       <p class="bar">
-        <${AsOf} of=${resource} />
         ${before !== undefined && html`<a class="button" href=${Route.format(["operations"])}>Newest</a>`}
         ${more && oldest !== undefined && html`<a class="button" href=${Route.format(["operations"], { before: oldest.sequence })}>Older</a>`}
       </p>

@@ -57,9 +57,9 @@ export const Overview = (): Element => {
           Format.rate(rates.commandsPerSecond),
           line("Commands a second, of the last minutes", (facts) => facts.rates.commandsPerSecond)
         )}
-        ${figure("Commit, half of them", Format.millis(rates.commitP50Ms), rates.commits === null ? "measured from the second look on" : `of ${Format.plural(rates.commits, "commit")} in ${Format.duration(rates.windowSeconds ?? 0)}`)}
+        ${figure("Commit, median", Format.millis(rates.commitP50Ms), rates.commits === null ? "measured from the second look on" : `of ${Format.plural(rates.commits, "commit")} in ${Format.duration(rates.windowSeconds ?? 0)}`)}
         ${figure(
-          "Commit, 99 of 100",
+          "Commit, p99",
           Format.millis(rates.commitP99Ms),
           line("Milliseconds, of the last minutes", (facts) => facts.rates.commitP99Ms)
         )}

@@ -138,59 +138,77 @@ const One = ({ onDone, view }: { readonly view: ProjectionView; readonly onDone:
     <${Actions} acts=${actsOn(view, onDone)} />
     ${
       stuck.length > 0 &&
-      html`<h3>Stuck: streams that wait behind an event that failed</h3>${table(`Stuck work of ${name}`, stuck, [
-        { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
-        { title: "Type", cell: ({ type }) => type },
-        { title: "Attempts", isNumber: true, cell: ({ attempts }) => attempts },
-        { title: "", cell: (letter) => html`<${Actions} acts=${actsAt(view, letter, onDone)} />` }
-      ])}`
+      html`<h3>Stuck: streams that wait behind an event that failed</h3>${table(
+        `Stuck work of ${name}`,
+        stuck,
+        [
+          { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
+          { title: "Type", cell: ({ type }) => type },
+          { title: "Attempts", isNumber: true, cell: ({ attempts }) => attempts },
+          { title: "", cell: (letter) => html`<${Actions} acts=${actsAt(view, letter, onDone)} />` }
+        ],
+        undefined,
+        ({ streamId }) => streamId
+      )}`
     }
     ${
       skipped.length > 0 &&
-      html`<h3>Skipped by operators</h3>${table(`Skipped by ${name}`, skipped, [
-        { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
-        { title: "When", cell: ({ skippedAt }) => html`<${Time} at=${skippedAt} />` },
-        { title: "Who, and why", cell: (skip) => Format.visible(who(skip)) },
-        {
-          title: "",
-          cell: ({ lifted, streamId, version }) =>
-            lifted
-              ? "taken in by the rebuild"
-              : html`<${Actions} acts=${[
-                  {
-                    title: "Undo the skip",
-                    says: `${name} takes version ${version} of ${streamId} in again, and is rebuilt for that.`,
-                    path: `${segment(view)}/unskip`,
-                    body: { streamId, version },
-                    cli: ["projections", "unskip", name, streamId, String(version)],
-                    onDone
-                  }
-                ]} />`
-        }
-      ])}`
+      html`<h3>Skipped by operators</h3>${table(
+        `Skipped by ${name}`,
+        skipped,
+        [
+          { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
+          { title: "When", cell: ({ skippedAt }) => html`<${Time} at=${skippedAt} />` },
+          { title: "Who, and why", cell: (skip) => Format.visible(who(skip)) },
+          {
+            title: "",
+            cell: ({ lifted, streamId, version }) =>
+              lifted
+                ? "taken in by the rebuild"
+                : html`<${Actions} acts=${[
+                    {
+                      title: "Undo the skip",
+                      says: `${name} takes version ${version} of ${streamId} in again, and is rebuilt for that.`,
+                      path: `${segment(view)}/unskip`,
+                      body: { streamId, version },
+                      cli: ["projections", "unskip", name, streamId, String(version)],
+                      onDone
+                    }
+                  ]} />`
+          }
+        ],
+        undefined,
+        ({ streamId, version }) => `${streamId} ${version}`
+      )}`
     }
     ${
       abandoned.length > 0 &&
-      html`<h3>Abandoned by operators</h3>${table(`Abandoned by ${name}`, abandoned, [
-        { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
-        { title: "When", cell: ({ abandonedAt }) => html`<${Time} at=${abandonedAt} />` },
-        { title: "Who, and why", cell: (given) => Format.visible(who(given)) },
-        { title: "What stays undone", cell: ({ undone }) => Format.visible(undone ?? "nothing") },
-        {
-          title: "",
-          cell: ({ streamId }) =>
-            html`<${Actions} acts=${[
-              {
-                title: "Take up again",
-                says: `${name} tries again what was given up of ${streamId}.`,
-                path: `${segment(view)}/take-up`,
-                body: { streamId },
-                cli: ["reactions", "take-up", name, streamId],
-                onDone
-              }
-            ]} />`
-        }
-      ])}`
+      html`<h3>Abandoned by operators</h3>${table(
+        `Abandoned by ${name}`,
+        abandoned,
+        [
+          { title: "Event", cell: ({ streamId, version }) => linkTo(streamId, version) },
+          { title: "When", cell: ({ abandonedAt }) => html`<${Time} at=${abandonedAt} />` },
+          { title: "Who, and why", cell: (given) => Format.visible(who(given)) },
+          { title: "What stays undone", cell: ({ undone }) => Format.visible(undone ?? "nothing") },
+          {
+            title: "",
+            cell: ({ streamId }) =>
+              html`<${Actions} acts=${[
+                {
+                  title: "Take up again",
+                  says: `${name} tries again what was given up of ${streamId}.`,
+                  path: `${segment(view)}/take-up`,
+                  body: { streamId },
+                  cli: ["reactions", "take-up", name, streamId],
+                  onDone
+                }
+              ]} />`
+          }
+        ],
+        undefined,
+        ({ streamId, version }) => `${streamId} ${version}`
+      )}`
     }
     ${stuck.length === 0 && lastError === null && html`<p class="quiet">Nothing waits for an operator.</p>`}
     ${kind === "reaction" && stuck.length > 0 && html`<p class="quiet">A stuck reaction tries again now and then by itself. The event's own page lists what was sent because of it; what it lacks is what fails, and the page of the one to which that goes says why.</p>`}

@@ -30,7 +30,7 @@ export const Timeline = ({ base, head, id, part, version, write }: Subject): Ele
     const amount = write(field.path, running.contribution)
     return running.contribution === "0"
       ? ""
-      : html`<span class=${taken ? "taken" : "added"}>${taken ? amount : `+${amount}`}</span> <span class="quiet">→</span> ${write(field.path, running.after)}`
+      : html`<span class=${taken ? "taken" : "added"}>${taken ? amount : `+${amount}`}</span> <span class="running">${write(field.path, running.after)}</span>`
   }
   const row = (event: Explained | undefined, index: number): Element => {
     const at = isNewestFirst ? head - index : index + 1
@@ -46,7 +46,7 @@ export const Timeline = ({ base, head, id, part, version, write }: Subject): Ele
   }
   return html`<div>
     <div class="bar"><h2>History${field === undefined ? "" : `, and ${field.title.toLowerCase()}`}</h2>
-      <button type="button" onClick=${() => setNewestFirst(!isNewestFirst)}>${isNewestFirst ? "Newest first" : "Oldest first"}</button></div>
+      <button type="button" onClick=${() => setNewestFirst(!isNewestFirst)}>${isNewestFirst ? "Show oldest first" : "Show newest first"}</button></div>
     <${VirtualList} name=${`History, ${Format.plural(head, "event")}`} total=${head} rowHeight=${rowHeight} inSight=${indexOf(version)}
       load=${load} source=${`${base} ${head} ${isNewestFirst}`} row=${row} />
   </div>`

@@ -79,7 +79,8 @@ export const Timers = ({ route: { query } }: { readonly route: Route.Route }): E
                     ]} />`
                 }
               ],
-              "No timer waits."
+              "No timer waits.",
+              ({ key }) => key
             )}
             ${nextCursor !== null && html`<a class="button" href=${Route.format(["timers"], { cursor: nextCursor })}>Later ones</a>`}
           </div>`
