@@ -20,7 +20,7 @@ const programs = [
   "test/cluster/{conformance,processes,roundRobin,serve,starvation}.test.ts",
   "test/deno/*.test.ts",
   "test/nats/{cli,kills,processes}.test.ts",
-  "test/http/{crashes,doors,faults,openapi,serve,tour}.test.ts",
+  "test/http/{crashes,doors,faults,openapiClients,serve,tour}.test.ts",
   "test/projection/{Kill,TimersKill}.test.ts",
   "test/relay/*.test.ts",
   "test/release/*.test.ts"

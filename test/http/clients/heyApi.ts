@@ -1,5 +1,5 @@
 /**
- * The tour of a client that `@hey-api/openapi-ts` makes of the document. `openapi.test.ts` generates the client,
+ * The tour of a client that `@hey-api/openapi-ts` makes of the document. `openapiClients.test.ts` generates the client,
  * compiles both, and runs it: `URL TOKEN`. Not part of the tree's own check of types, which knows no generated file.
  */
 import { strictEqual } from "node:assert"

@@ -1,7 +1,7 @@
 /**
- * The tour of a client that `openapi-typescript` and `openapi-fetch` make of the document. `openapi.test.ts` generates
- * the client, compiles both, and runs it: `URL TOKEN`. Not part of the tree's own check of types, which knows no
- * generated file.
+ * The tour of a client that `openapi-typescript` and `openapi-fetch` make of the document. `openapiClients.test.ts`
+ * generates the client, compiles both, and runs it: `URL TOKEN`. Not part of the tree's own check of types, which
+ * knows no generated file.
  */
 import { strictEqual } from "node:assert"
 import process from "node:process"
