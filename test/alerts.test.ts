@@ -4,9 +4,12 @@ import { closeSync, copyFileSync, openSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Cli from "./cli/Cli.ts"
+import * as Nodes from "./cluster/Nodes.ts"
 import * as Service from "./http/Service.ts"
 import * as OpenedAt from "./OpenedAt.ts"
 import * as Promtool from "./Promtool.ts"
+import { schema } from "./sql/Postgres.ts"
 import { tamper } from "./sql/Tamper.ts"
 import { temporaryFolder } from "./sql/TemporaryFolder.ts"
 
@@ -101,6 +104,32 @@ describe.skipIf(Promtool.promtool === undefined)("the alert rules", () => {
           Effect.zip(Effect.zipRight(deposit(url, "a"), metrics(url)), Effect.zipRight(deposit(url, "a"), metrics(url)))
         )
         Promtool.assertFires(join(folder, "clock.yaml"), [killed, ahead, later], [["DaybookClockAhead"]])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "fire for a node that was killed, and clear when it is back (OP8)",
+    () =>
+      Effect.gen(function* () {
+        const db = yield* schema
+        const [first, lost] = yield* Nodes.start(Cli.program(), db, 2)
+        assert(first !== undefined && lost !== undefined)
+        const series = new RegExp(`^daybook_cluster_node_last_seen_seconds\\{node="${lost.address}"\\} (\\S+)$`, "m")
+        const seen = (isMeant: (seconds: number) => boolean): Effect.Effect<string> =>
+          Effect.flatMap(metrics(first.url), (text) =>
+            isMeant(Number(series.exec(text)?.[1] ?? Number.NaN))
+              ? Effect.succeed(text)
+              : Effect.delay(seen(isMeant), "200 millis")
+          )
+        const before = yield* seen((seconds) => seconds < 15)
+        lost.process.kill("SIGKILL")
+        yield* lost.ended
+        const during = yield* seen((seconds) => seconds > 15)
+        yield* Service.start(["--db", db, "--cluster", lost.address])
+        const after = yield* seen((seconds) => seconds < 15)
+        const file = join(yield* temporaryFolder, "node.yaml")
+        Promtool.assertFires(file, [before, during, after], [["DaybookNodeLost", `node="${lost.address}"`]])
       }),
     timeout
   )
