@@ -60,6 +60,9 @@ interface Excluded {
 const whatOf = (met: Source.Met): string =>
   met instanceof StreamDamaged ? "an event is damaged" : "an event failed too often"
 
+/** Most milliseconds between two looks of a model while all that comes concerns others. */
+const quietPauseMs = 100
+
 /**
  * Hears of requests through `wakes` and of events from the tail, and reports through `onMove` that a model moved or
  * changed.
@@ -81,6 +84,7 @@ export const run = Effect.fnUntraced(function* (
   let begun = false
   /** For a store that does not answer. */
   const outage = new Backoff.Backoff(policy)
+  const quietPause = Math.min(quietPauseMs, Duration.toMillis(limits.pollInterval))
 
   const paceOf = ({ generation }: Model): Pace => {
     const known = paces.get(generation)
@@ -236,9 +240,13 @@ export const run = Effect.fnUntraced(function* (
     }
   })
 
+  /** Where the batch that was tried last ended, if it had nothing for the model and was all that there is. */
+  let quietAt: number | undefined
+
   /** Tries the next batch of a model. */
   const tryNext = Effect.fnUntraced(function* (model: Model, most: number) {
     const pace = paceOf(model)
+    quietAt = undefined
     const start = yield* Elapsed.millis
     const outside = yield* excludedOf(model)
     const { excluded, letters } = outside
@@ -278,6 +286,7 @@ export const run = Effect.fnUntraced(function* (
           const measured = batch.passed / (Math.max(now - start, 1) / 1_000)
           pace.rate = pace.rate === 0 ? measured : pace.rate * smoothing + measured * (1 - smoothing)
           pace.backoff.reset()
+          if (batch.events.length === 0 && page.length < Math.min(pace.limit, most)) quietAt = batch.to
           pace.limit = Math.min(pace.limit * 2, limits.maxBatch)
           return "moved" as const
         })
@@ -313,27 +322,37 @@ export const run = Effect.fnUntraced(function* (
     }
     const row = Option.getOrNull(yield* generations.find(name))
     if (row === null || row.paused) return "idle" as const
-    const outcomes: Array<Rebuild.Outcome> = []
+    const outcomes: Array<Rebuild.Outcome | "passed"> = []
     // Beside a newer release, whose model serves, the one of this version goes on for the processes of this release.
     const own = [row.live, ...row.formers].find((model) => model?.version === version)
     // One that is ahead of the log would miss what came since the log was restored: it waits to be rebuilt.
-    if (own != null && !own.isAhead) outcomes.push(yield* take(own, limits.maxBatch))
+    if (own != null && !own.isAhead) {
+      const outcome = yield* take(own, limits.maxBatch)
+      outcomes.push(outcome === "moved" && quietAt !== undefined ? "passed" : outcome)
+    }
     outcomes.push(yield* rebuild.step(row))
-    return outcomes.find((outcome) => outcome === "lost") ?? outcomes.find((outcome) => outcome === "moved") ?? "idle"
+    return (["lost", "moved", "passed"] as const).find((outcome) => outcomes.includes(outcome)) ?? "idle"
   }).pipe(Effect.catchTag("CheckpointMoved", () => Effect.succeed("lost" as const)))
 
-  /** Until there is something after what the tail had when this step began, or a request. */
-  const sleep = (seen: number, atMost: Duration.DurationInput) =>
+  const wake = () => Queue.unsafeOffer(wakes, undefined)
+  const sleepWhile = (watch: () => () => void, atMost: Duration.DurationInput) =>
     Effect.acquireUseRelease(
-      Effect.sync(() => tail.watchEnd(seen, () => Queue.unsafeOffer(wakes, undefined))),
+      Effect.sync(watch),
       () => Effect.timeoutOption(Queue.take(wakes), atMost),
       (end) => Effect.sync(end)
     )
+  /** Until there is something after what the tail had when this step began, or a request. */
+  const sleep = (seen: number, atMost: Duration.DurationInput) => sleepWhile(() => tail.watchEnd(seen, wake), atMost)
+  /**
+   * Until there is an event of its own after that position, or a request: what concerns others is passed over now and then, so
+   * that a model costs their commits next to nothing.
+   */
+  const rest = (after: number) => sleepWhile(() => tail.watch(after, projection.selection.reach(), wake), quietPause)
 
   for (;;) {
     const now = yield* Elapsed.millis
     const seen = tail.end
-    const outcome: Rebuild.Outcome | "down" = yield* cycle.pipe(
+    const outcome: Rebuild.Outcome | "passed" | "down" = yield* cycle.pipe(
       Effect.tap(() =>
         Effect.sync(() => {
           outage.reset()
@@ -347,7 +366,8 @@ export const run = Effect.fnUntraced(function* (
         )
       )
     )
-    if (outcome === "moved") yield* onMove
+    if (outcome === "moved" || outcome === "passed") yield* onMove
+    if (outcome === "passed" && quietAt !== undefined) yield* rest(quietAt)
     // The one that is ahead of us moves the model; we look again when it may have stopped.
     if (outcome === "lost") yield* Effect.sleep(limits.pollInterval)
     if (outcome === "down") yield* Effect.sleep(Math.max(outage.notBefore - now, 1))

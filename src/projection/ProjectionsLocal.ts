@@ -269,9 +269,9 @@ const make = Effect.fnUntraced(function* (
           position = own?.position ?? null
           newer =
             own === null && live !== null && live.version > (declared.get(name)?.version ?? 0) ? live.version : null
-          return Effect.succeed(
-            position !== null && position >= minPosition ? Option.some(position) : Option.none<number>()
-          )
+          if (position !== null && position >= minPosition) return Effect.succeed(Option.some(position))
+          // It may rest, where nothing of late concerned it.
+          return Effect.as(wake(name), Option.none<number>())
         })
         return Effect.timeoutFail(until(check), {
           duration: timeout,

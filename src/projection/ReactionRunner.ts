@@ -24,7 +24,7 @@ import * as Batch from "./Batch.ts"
 import { CheckpointStore, type MoveError } from "./CheckpointStore.ts"
 import { ExclusionStore } from "./ExclusionStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
-import type { Abandonment, Checkpoint, DeadLetter, Model } from "./Model.ts"
+import type { Abandonment, Checkpoint, DeadLetter, Model, ProjectionRow } from "./Model.ts"
 import { attemptTimeout, ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
 import type { CommandIdOf, Reaction } from "./Reaction.ts"
@@ -379,34 +379,41 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
 
   let lastLook: number | undefined
   let lastSave = 0
+  /** As it was looked up last: at each poll, and before anything is begun or noted, since what nothing concerns costs commits little. */
+  let row: ProjectionRow | null = null
+  const lookUp = Effect.map(persistently(generations.find(name)), Option.getOrNull)
   for (;;) {
     const now = yield* Elapsed.millis
     const seen = tail.end
     if (lastLook === undefined || now - lastLook >= Duration.toMillis(limits.pollInterval)) {
       yield* readLetters
+      row = yield* lookUp
       lastLook = now
     }
     places.relieve(now - Duration.toMillis(limits.pollInterval))
-    const row = Option.getOrNull(yield* persistently(generations.find(name)))
     // The log was restored under it. What it has under way ends with it, and it begins again where it is taken up.
     if (row?.live?.isAhead === true) return
     const isFull = row?.paused === true || characters >= limits.maxAheadCharacters
     const room = isFull ? 0 : limits.maxAhead - ahead.length
-    const noted = row?.live?.failure ?? null
     let isMore = false
     if (room > 0) {
       const page = yield* persistently(
         Effect.catchTag(tail.read(readTo, Math.min(room, maxPage)), "StreamDamaged", Effect.succeed)
       )
       if (page instanceof StreamDamaged) {
-        yield* meet(page, noted)
+        row = yield* lookUp
+        yield* meet(page, row?.live?.failure ?? null)
         isMore = readTo === page.position
       } else {
-        for (const stored of page.events) {
-          yield* enqueue(stored, reaction.selection.codecOf(stored) === undefined)
-        }
+        const isWanted = (stored: StoredEvent) => reaction.selection.codecOf(stored) !== undefined
+        if (lastLook !== now && page.events.some(isWanted)) row = yield* lookUp
+        if (row?.paused === true || row?.live?.isAhead === true) continue
+        for (const stored of page.events) yield* enqueue(stored, !isWanted(stored))
         isMore = page.more
-        if (noted !== null) yield* write((at) => checkpoints.noteFailure(at, null))
+        if (row?.live?.failure != null) {
+          yield* write((at) => checkpoints.noteFailure(at, null))
+          row = yield* lookUp
+        }
       }
     }
     const open = ahead.findIndex(({ isDone }) => !isDone)

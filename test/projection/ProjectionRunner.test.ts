@@ -7,14 +7,16 @@ import type BetterSqlite3 from "better-sqlite3"
 import { Duration, Effect, Layer, Logger } from "effect"
 import * as Event from "../../src/core/Event.ts"
 import * as EventHash from "../../src/core/EventHash.ts"
+import { appendOrFail, EventStore } from "../../src/core/EventStore.ts"
 import { StreamId } from "../../src/core/StreamId.ts"
+import { CheckpointStore } from "../../src/projection/CheckpointStore.ts"
 import * as Projection from "../../src/projection/Projection.ts"
 import * as ProjectionConfig from "../../src/projection/ProjectionConfig.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import { ReadModels } from "../../src/projection/ReadModels.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
-import { append } from "../sql/Log.ts"
+import { append, request } from "../sql/Log.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 import * as VirtualClock from "../VirtualClock.ts"
 
@@ -81,6 +83,60 @@ describe("a projection", () => {
       assert.isTrue(waits().every(isRight), String(waits()))
     }).pipe(
       Effect.provide(ProjectionsLocal.layer([positions(failing)]).pipe(Layer.provide(limits))),
+      Effect.provide(SqliteStore.layer({ filename: ":memory:" })),
+      Effect.provide(Logger.remove(Logger.defaultLogger)),
+      Effect.withClock(clock),
+      Effect.runPromise
+    )
+  })
+
+  it("passes over what concerns others now and then, and takes an event of its own at once", () => {
+    const { clock, pass } = VirtualClock.make()
+    const limits = ProjectionConfig.layer({ pollInterval: Duration.minutes(10), heartbeat: Duration.hours(1) })
+    let moves = 0
+    const counted = Layer.effect(
+      CheckpointStore,
+      Effect.map(CheckpointStore, (store) => ({
+        ...store,
+        advance: (...move: Parameters<typeof store.advance>) => {
+          moves++
+          return store.advance(...move)
+        }
+      }))
+    )
+    return Effect.gen(function* () {
+      const asked = yield* Projections
+      const lag = Effect.map(asked.status("positions"), ({ lag }) => lag.events)
+      const appendOther = (commandId: string) => {
+        const { commands, ...rest } = request("b", commandId)
+        const events = [{ type: "Other", schemaVersion: 1, data: "{}" }]
+        return Effect.flatMap(EventStore, (store) =>
+          appendOrFail(store, [{ ...rest, commands: commands.map((command) => ({ ...command, events })) }])
+        )
+      }
+      yield* append("a", "first")
+      while ((yield* lag) > 0) yield* pass(1_000)
+      moves = 0
+      // The clock stands: it comes to the first of them, and rests.
+      for (let index = 0; index < 20; index++) {
+        yield* appendOther(`other ${index}`)
+        yield* pass(0)
+      }
+      assert.strictEqual(moves, 1)
+      yield* append("a", "second")
+      while ((yield* lag) > 0) yield* pass(0)
+      assert.strictEqual(moves, 2)
+      for (let index = 20; index < 40; index++) {
+        yield* appendOther(`other ${index}`)
+        yield* pass(0)
+      }
+      assert.isAbove(yield* lag, 0)
+      yield* pass(1_000)
+      assert.strictEqual(yield* lag, 0)
+    }).pipe(
+      Effect.provide(
+        ProjectionsLocal.layer([positions(Effect.void)]).pipe(Layer.provide(limits), Layer.provide(counted))
+      ),
       Effect.provide(SqliteStore.layer({ filename: ":memory:" })),
       Effect.provide(Logger.remove(Logger.defaultLogger)),
       Effect.withClock(clock),
