@@ -5,8 +5,10 @@ import * as Options from "@effect/cli/Options"
 import { Effect } from "effect"
 import type * as Operation from "../core/Operation.ts"
 import type { Application } from "../projection/Application.ts"
+import { UnknownProjection } from "../projection/ProjectionError.ts"
 import { Projections } from "../projection/Projections.ts"
 import * as ProjectionsLocal from "../projection/ProjectionsLocal.ts"
+import * as RaisePlan from "../projection/RaisePlan.ts"
 import * as Database from "./Database.ts"
 import * as OperatorOptions from "./OperatorOptions.ts"
 import * as Output from "./Output.ts"
@@ -67,6 +69,54 @@ const abandon = (app: Application) =>
     Command.withDescription("Give up the event at which a stream is stuck; --dry-run says before what stays undone.")
   )
 
+const counted = (count: number, thing: string) => `${count} ${thing}${count === 1 ? "" : "s"}`
+
+const planned = (plan: RaisePlan.RaisePlan): string => {
+  const { abandoned, after, events, from, parked, reaction, through, to } = plan
+  const total = events.reduce((sum, { count }) => sum + count, 0)
+  const byType = total === 0 ? "" : ` (${events.map(({ count, type }) => `${type} ${count}`).join(", ")})`
+  return [
+    `${reaction}: from version ${from} to ${to}: of the events behind position ${after}, up to ${through}, ` +
+      `${total} would be reacted to again${byType}, with commands under new ids`,
+    ...(parked === 0 ? [] : [`${counted(parked, "stuck stream")} would be tried again`]),
+    ...(abandoned === 0 ? [] : [`${counted(abandoned, "abandoned event")} would stay abandoned`]),
+    "nothing was done"
+  ].join("; ")
+}
+
+const raise = (app: Application) =>
+  Command.make(
+    "raise",
+    {
+      db: Database.databaseOption,
+      json: Output.jsonOption,
+      ...OperatorOptions.options,
+      dryRun: Options.boolean("dry-run").pipe(Options.withDescription("only say what would be done again")),
+      name: Args.text({ name: "REACTION" })
+    },
+    ({ db, dryRun, json, name, ...given }) =>
+      Effect.gen(function* () {
+        const reaction = app.reactions.find((each) => each.name === name)
+        if (reaction === undefined) {
+          return yield* new UnknownProjection({
+            projection: name,
+            known: app.reactions.map((each) => each.name).sort()
+          })
+        }
+        if (dryRun) {
+          const plan = yield* RaisePlan.of(reaction)
+          return yield* Output.result(json, plan, [planned(plan)])
+        }
+        const done = yield* RaisePlan.carryOut(reaction, OperatorOptions.toBy(given))
+        const text = `${name}: goes on under version ${reaction.version} in the processes of this release`
+        yield* Output.result(json, done, [OperatorOptions.told(done, text)])
+      }).pipe(Effect.provide(Database.layer(db, dryRun ? "readOnly" : "existing")))
+  ).pipe(
+    Command.withDescription(
+      "Have a reaction whose version was raised do its events again; --dry-run says before which those are."
+    )
+  )
+
 export const command = (app: Application) =>
   Command.make("reactions", { db: Database.databaseOption, json: Output.jsonOption }, ({ db, json }) =>
     Effect.gen(function* () {
@@ -75,7 +125,9 @@ export const command = (app: Application) =>
       yield* Output.result(json, { reactions }, reactions.flatMap(describe))
     }).pipe(Effect.provide(observer(app)), Effect.provide(Database.layer(db, "readOnly")))
   ).pipe(
-    Command.withDescription("Show how the processes are; retry, abandon or take up an event at which one is stuck."),
+    Command.withDescription(
+      "Show how the processes are; retry, abandon or take up an event at which one is stuck; raise a version."
+    ),
     Command.withSubcommands([
       verb(app, "retry", "Try the event at which a stream is stuck again, now.", (projections, name, stream, by) =>
         projections.retry(name, stream, by)
@@ -83,6 +135,7 @@ export const command = (app: Application) =>
       abandon(app),
       verb(app, "take-up", "Try again what was given up of a stream.", (projections, name, stream, by) =>
         projections.takeUp(name, stream, by)
-      )
+      ),
+      raise(app)
     ])
   )

@@ -88,6 +88,12 @@ export class CheckpointStore extends Context.Tag("daybook/projection/CheckpointS
     /** Has a reaction that is ahead of the log go on from the log's end. Returns whether there was one. */
     readonly toEnd: (reaction: string) => Written<boolean>
     /**
+     * Has a reaction of an earlier version go on under this one, from where it is or from behind `after`, whichever is first: in a
+     * generation of its own, so that no process of the version before moves it. Dead letters behind that place are gone, since it
+     * comes to their events again; the others stay. Returns where it goes on, or null where it has no earlier version.
+     */
+    readonly raise: (reaction: string, version: number, after: number) => Written<number | null>
+    /**
      * Makes a relay go on behind the event at this position, wherever it was: in a new generation, so that no process
      * goes on from the old place, and without its dead letters. The row's `rebuildRequested` says so until `endRewind`.
      * Returns whether there is one.

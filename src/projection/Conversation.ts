@@ -9,7 +9,7 @@ import * as Journal from "../core/Journal.ts"
 import { EntryDamaged } from "../core/StoreError.ts"
 import { isStreamId, type StreamId } from "../core/StreamId.ts"
 import type { Application } from "./Application.ts"
-import * as ReactionRunner from "./ReactionRunner.ts"
+import * as ReactionAttempts from "./ReactionAttempts.ts"
 
 /** An event of any stream. */
 export interface Place {
@@ -64,9 +64,11 @@ export const make = (app: Application) => {
     const sent: Array<Sent> = []
     for (const reaction of app.reactions) {
       const { name } = reaction
-      const idOf = ReactionRunner.commandIdOf(reaction, place, 0)
-      for (let n = 0; n < maxCommands; n++) {
-        const entry = (yield* store.findDecided(idOf(n)))?.entry
+      const ids = Array.from({ length: reaction.version }, (_, index) =>
+        Array.from({ length: maxCommands }, (_, n) => ReactionAttempts.commandIdOf(reaction, place, 0, index + 1)(n))
+      )
+      for (const id of ids.flat()) {
+        const entry = (yield* store.findDecided(id))?.entry
         if (entry === undefined || entry.commandId === null || entry.streamId === null || entry.outcome === null)
           continue
         if (!Journal.isIntact(entry)) {

@@ -20,10 +20,10 @@ export class GenerationStore extends Context.Tag("daybook/projection/GenerationS
     /** Makes its row where there is none. */
     readonly register: (name: string, kind: "projection" | "reaction") => Written
     /**
-     * Makes the row of a reaction with a checkpoint at this position, where there is none. Returns whether there was
-     * none.
+     * Makes the row of a reaction of this version with a checkpoint at this position, where there is none. Returns whether there
+     * was none.
      */
-    readonly begin: (reaction: string, position: number) => Written<boolean>
+    readonly begin: (reaction: string, position: number, version: number) => Written<boolean>
     /**
      * Gives all that is kept of a reaction another name. Returns whether there was one, and none of the new name. The
      * old name stays taken, without a checkpoint: a process that still runs the reaction under it stands still instead

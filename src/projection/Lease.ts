@@ -13,7 +13,7 @@ import { LeaseStore } from "./LeaseStore.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
 
 /**
- * The lease of one version of a projection. A release that raised the version builds its model while the release before
+ * The lease of one version of a projection or reaction. A release that raised the version builds its model while the release before
  * holds the lease of its own: with one lease for both, the newer would wait until no process of the older is left, and
  * a deployment that stops those only once the newer is ready would wait for ever. The first version has the name that
  * the leases of all versions had.

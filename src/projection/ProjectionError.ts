@@ -83,19 +83,49 @@ export class WrongKind extends Schema.TaggedError<WrongKind>()("WrongKind", {
   }
 }
 
-/** The reaction is new on a log that has events, and does not say where to begin; or says a position where no event is. */
+/**
+ * The reaction is new on a log that has events, or its version was raised, and it does not say where to begin; or it says a position
+ * where no event is.
+ */
 export class StartRequired extends Schema.TaggedError<StartRequired>()("StartRequired", {
   reaction: Schema.String,
   /** Position of the log's end. */
   end: Schema.Int,
   /** The position that it says; null where it says nothing. */
-  after: Schema.NullOr(Schema.Int)
+  after: Schema.NullOr(Schema.Int),
+  /** The version that it was raised to; null where the reaction is new. */
+  raisedTo: Schema.NullOr(Schema.Int)
 }) {
   override get message() {
+    if (this.after === null && this.raisedTo !== null) {
+      return (
+        `the reaction ${this.reaction} was raised to version ${this.raisedTo} on a log with events up to position ${this.end}: say ` +
+        'startFrom: "beginning" to do all of them again, { after: POSITION } for those behind a place, "now" to do none again'
+      )
+    }
     return this.after === null
       ? `the reaction ${this.reaction} is new on a log with events up to position ${this.end}: say startFrom: "beginning" to react to ` +
           'all of them, "now" to begin behind them, { after: POSITION } for a place between; or, where it was renamed, formerNames'
       : `the reaction ${this.reaction} is to start after position ${this.after}, where the log has no event; it ends at ${this.end}`
+  }
+}
+
+/** The version of this reaction is not to be raised now: it runs under the one that is declared, has not begun, or stands still. */
+export class NothingRaised extends Schema.TaggedError<NothingRaised>()("NothingRaised", {
+  reaction: Schema.String,
+  declared: Schema.Int,
+  /** The version under which it runs; null where it has not begun on this log. */
+  known: Schema.NullOr(Schema.Int),
+  /** Whether it is ahead of a log that was restored. */
+  isAhead: Schema.Boolean
+}) {
+  override get message() {
+    const { declared, known, reaction } = this
+    if (known === null) return `${reaction} has not begun on this log: it begins where its startFrom says`
+    if (this.isAhead) return `${reaction} is ahead of the log, which was restored: resume it first`
+    return known === declared
+      ? `${reaction} runs under version ${known} already; declare a higher one to have events done again`
+      : `${reaction} runs under version ${known}, and this application declares ${declared}: a version only rises`
   }
 }
 

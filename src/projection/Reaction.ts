@@ -18,7 +18,7 @@ import type * as Event from "../core/Event.ts"
 import type { EventStore } from "../core/EventStore.ts"
 import * as FaultLog from "../core/FaultLog.ts"
 import type { Recorded } from "../core/Recorded.ts"
-import { StreamDamaged } from "../core/StoreError.ts"
+import { InvalidArgument, StreamDamaged } from "../core/StoreError.ts"
 import { GenerationStore } from "./GenerationStore.ts"
 import * as Lease from "./Lease.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
@@ -50,6 +50,7 @@ export interface Reaction<E extends { readonly _tag: string }, R> {
   readonly selection: Selection.Selection<E>
   readonly react: (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<unknown, unknown, R>
   readonly abandon: Abandon<E, R> | null
+  readonly version: number
   readonly startFrom: Registration.StartFrom | null
   readonly formerNames: ReadonlyArray<string>
 }
@@ -69,11 +70,16 @@ export interface Options<E extends Event.Any, R> {
   /** What it does for an event that an operator abandons. Default: nothing, so that all that `react` did not do stays undone. */
   readonly abandon?: Abandon<Event.Of<E>, R>
   /**
-   * Where it begins when it is new: at the log's first event, behind its last one, or behind the event at a position.
-   * Without it, it does not start where the log has events: it would react to the whole history. Used once; later it
-   * goes on where it was.
+   * Where it begins when it is new, and again when its version is raised: at the log's first event, behind its last one, or behind
+   * the event at a position. Without it, it does not start where the log has events: it would react to all of its history. Asked
+   * once for each version; later it goes on where it was.
    */
   readonly startFrom?: Registration.StartFrom
+  /**
+   * Raised by one to have it do again what it did: it begins again at `startFrom`, and its commands for what is behind that have ids
+   * of this version. `daybook reactions raise --dry-run` says before what that will be. 1 to 100. Default: 1.
+   */
+  readonly version?: number
   /**
    * Names that it had before, the first one first. It goes on where it was under the last of them, and its commands keep the ids that
    * they had under the first: a rename sends nothing again. Keep them declared.
@@ -81,11 +87,20 @@ export interface Options<E extends Event.Any, R> {
   readonly formerNames?: ReadonlyArray<string>
 }
 
-/** Declares a reaction, for `reactions` of `Application.make`. Throws where its events do not go together. */
+/** Raised more often than anybody will; the ids of each version are looked for where a conversation is shown. */
+const maxVersion = 100
+
+/**
+ * Declares a reaction, for `reactions` of `Application.make`. Throws where its events do not go together, and `InvalidArgument` where
+ * its version is not one.
+ */
 export const make = <E extends Event.Any, R>(options: Options<E, R>): Reaction<Event.Of<E>, R> => {
-  const { abandon = null, events, formerNames = [], name, react, startFrom = null } = options
+  const { abandon = null, events, formerNames = [], name, react, startFrom = null, version = 1 } = options
+  if (!Number.isInteger(version) || version < 1 || version > maxVersion) {
+    throw new InvalidArgument({ argument: "version", reason: `is a whole number from 1 to ${maxVersion}` })
+  }
   const selection = Selection.make(`the reaction ${name}`, events)
-  return { name, selection, react, abandon, startFrom, formerNames }
+  return { name, version, selection, react, abandon, startFrom, formerNames }
 }
 
 /** What stays undone where an event is abandoned, as an operator is told before. */
@@ -126,14 +141,19 @@ export const layer = <E extends { readonly _tag: string }, R>(
   Layer.scopedDiscard(
     Effect.gen(function* () {
       reaction.selection.check()
+      const registered = Effect.flatMap(Registration.register(reaction), (raised) => {
+        const { name, version } = reaction
+        const message = "the version of a reaction was raised: it does again what is behind its startFrom"
+        return raised === null ? Effect.void : FaultLog.report(LogLevel.Info, message, { reaction: name, version })
+      })
       // Known at once to anyone who asks for it; where the store does not answer now, it is tried again.
-      yield* Effect.catchAllCause(Registration.register(reaction), (cause) => {
+      yield* Effect.catchAllCause(registered, (cause) => {
         const error = Option.getOrUndefined(Cause.failureOption(cause))
         const message = "a reaction cannot be registered yet"
         return error instanceof StartRequired
           ? error
           : FaultLog.report(LogLevel.Warning, message, { reaction: reaction.name }, cause)
       })
-      yield* Effect.forkScoped(Lease.whileHeld(reaction.name, follow(reaction)))
+      yield* Effect.forkScoped(Lease.whileHeld(Lease.nameOf(reaction.name, reaction.version), follow(reaction)))
     })
   )

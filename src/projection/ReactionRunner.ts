@@ -7,43 +7,27 @@
  * again. Each change of a letter changes its time, so that what a worker was about to say of it fails, and it looks
  * again.
  */
-import { Cause, Clock, Deferred, Duration, Effect, Either, LogLevel, Option, Queue } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, LogLevel, Option, Queue } from "effect"
 import * as Backoff from "../core/Backoff.ts"
-import * as Causation from "../core/Causation.ts"
 import * as Elapsed from "../core/Elapsed.ts"
 import * as EventLoop from "../core/EventLoop.ts"
 import { EventStore, maxPage } from "../core/EventStore.ts"
 import * as FaultLog from "../core/FaultLog.ts"
 import { Permits } from "../core/Permits.ts"
-import * as Principal from "../core/Principal.ts"
-import type { Recorded } from "../core/Recorded.ts"
 import type { StoredEvent } from "../core/StoredEvent.ts"
 import { StreamDamaged } from "../core/StoreError.ts"
-import * as Traces from "../core/Traces.ts"
 import * as Batch from "./Batch.ts"
 import { CheckpointStore, type MoveError } from "./CheckpointStore.ts"
 import { ExclusionStore } from "./ExclusionStore.ts"
 import { GenerationStore } from "./GenerationStore.ts"
-import type { Abandonment, Checkpoint, DeadLetter, Model, ProjectionRow } from "./Model.ts"
-import { attemptTimeout, ProjectionConfig } from "./ProjectionConfig.ts"
+import type { Checkpoint, DeadLetter, Model, ProjectionRow } from "./Model.ts"
+import { ProjectionConfig } from "./ProjectionConfig.ts"
 import type { ApplyFailed } from "./ProjectionError.ts"
-import type { CommandIdOf, Reaction } from "./Reaction.ts"
+import type { Reaction } from "./Reaction.ts"
+import * as ReactionAttempts from "./ReactionAttempts.ts"
 import * as Registration from "./Registration.ts"
 import * as Source from "./Source.ts"
 import * as Tail from "./Tail.ts"
-
-/**
- * Begins with U+0001, which no client's id may. A reaction that was renamed keeps the ids that it had under its first name. `index`
- * tells the events apart that one stored event was split into.
- */
-export const commandIdOf = (
-  { formerNames, name }: Pick<Reaction<never, never>, "name" | "formerNames">,
-  { streamId, version }: Pick<StoredEvent, "streamId" | "version">,
-  index: number
-): CommandIdOf => {
-  const [firstName = name] = formerNames
-  return (n = 0) => `\u0001${firstName}:${streamId}:${version}:${index}:${n}`
-}
 
 /** An event under way, or one that is damaged, in the order of the log. */
 interface Item {
@@ -69,11 +53,11 @@ interface Parked {
 const saveEvery = 256
 const saveIntervalMs = 100
 
-/** What an operator abandoned, another one has taken up. */
-const takenUp = Symbol("taken up")
+/** Most milliseconds between two looks while all that comes concerns others. */
+const quietPauseMs = 100
 
 export const run = Effect.fnUntraced(function* <E extends { readonly _tag: string }, R>(reaction: Reaction<E, R>) {
-  const { name } = reaction
+  const { name, version } = reaction
   const events = yield* EventStore
   const tail = yield* Tail.follow
   const checkpoints = yield* CheckpointStore
@@ -109,16 +93,24 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
           )
     )
 
+  /** Whether a later release has raised it: what is to be done is that one's. */
+  const isNewer = (live: Checkpoint) => live.version > version
+
   const load = Effect.gen(function* () {
     const row = Option.getOrNull(yield* generations.find(name))
-    return (
+    const live =
       row?.live ?? (yield* Effect.dieMessage(`the reaction ${name} was given another name, and runs under that one`))
-    )
+    if (isNewer(live)) {
+      return yield* Effect.dieMessage(`the reaction ${name} was raised to version ${live.version}, and runs under that`)
+    }
+    return live
   })
   const registered = Registration.register(reaction).pipe(
     Effect.provideService(EventStore, events),
+    Effect.provideService(CheckpointStore, checkpoints),
     Effect.provideService(GenerationStore, generations)
   )
+  const past = Effect.provideService(Registration.pastOf(reaction), EventStore, events)
   let saved: Checkpoint = yield* persistently(Effect.zipRight(registered, load))
   let readTo = saved.position
   let finished = saved.position
@@ -153,62 +145,32 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
     })
   })
 
-  type React<A> = (recorded: Recorded<E>, commandId: CommandIdOf) => Effect.Effect<A, unknown, R>
+  const { attempt, giveUp } = ReactionAttempts.make({
+    reaction,
+    // Only a raised version has any.
+    raises: reaction.version === 1 ? [] : (yield* persistently(past)).raises,
+    places,
+    endAbandonment: (position, left) => persistently(exclusions.endAbandonment(name, position, left))
+  })
 
-  /** One attempt on the events of a stored one, in the conversation of that; what went wrong, or undefined. */
-  const attemptWith = <A>(
-    stored: StoredEvent,
-    events: ReadonlyArray<E>,
-    react: React<A>,
-    onDone: (answers: ReadonlyArray<A>) => Effect.Effect<unknown>
-  ): Effect.Effect<unknown, never, R> =>
-    Effect.forEach(events, (event, index) =>
-      Traces.because(stored.traceparent, react({ event, stored }, commandIdOf(reaction, stored, index)))
-    ).pipe(
-      Principal.as(`reaction:${name}`),
-      Effect.provideService(Causation.Causation, Causation.of(stored)),
-      Effect.timeoutFail({
-        duration: attemptTimeout,
-        onTimeout: () => new Error(`it took longer than ${Duration.format(attemptTimeout)}`)
-      }),
-      Effect.matchCauseEffect({
-        onSuccess: onDone,
-        onFailure: (cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.succeed(Cause.squash(cause)))
-      }),
-      places.within
-    )
-
-  /** One attempt; what went wrong, or undefined. */
-  const attempt = (stored: Source.Met): Effect.Effect<unknown, never, R> => {
-    if (stored instanceof StreamDamaged) return Effect.succeed(stored)
-    const codec = reaction.selection.codecOf(stored)
-    if (codec === undefined) return Effect.void
-    const decoded = codec.decode(stored)
-    if (Either.isLeft(decoded)) return Effect.succeed(decoded.left)
-    return attemptWith<unknown>(stored, decoded.right, reaction.react, () => Effect.succeed(undefined))
-  }
-
-  /** One attempt to end what an operator abandoned; what went wrong, or undefined. */
-  const giveUp = (met: Source.Met, { position, undone }: Abandonment): Effect.Effect<unknown, never, R> => {
-    const end = (left: string | null) =>
-      Effect.map(persistently(exclusions.endAbandonment(name, position, left)), (isStill) =>
-        isStill ? undefined : takenUp
-      )
-    if (met instanceof StreamDamaged || reaction.abandon === null) return end(undone)
-    const decoded = reaction.selection.codecOf(met)?.decode(met)
-    if (decoded === undefined || Either.isLeft(decoded)) return end(undone)
-    return attemptWith(met, decoded.right, reaction.abandon.react, (left) => {
-      const texts = left.filter((each) => each !== null)
-      return end(texts.length === 0 ? null : texts.join("; "))
-    })
-  }
-
-  /** What the reader is to pass over: by position, what an operator abandoned, and what an earlier release skipped. */
+  /** What is passed over: by position, what an operator abandoned, and what an earlier release skipped. */
   const excluded = Effect.gen(function* () {
     const skipped = yield* checkpoints.skipped(saved)
     const abandoned = new Map((yield* exclusions.abandonments(name)).map((each) => [each.position, each]))
     return { skipped, abandoned }
   }).pipe(persistently)
+
+  /** What was abandoned before it began: the reader may come to it again, and nothing is parked that says so. */
+  const abandonedBefore = new Set((yield* excluded).abandoned.keys())
+
+  /** One attempt, unless the event is passed over: what went wrong, or undefined; and how it was given up. */
+  const attemptOrPass = Effect.fnUntraced(function* (met: Source.Met) {
+    const { position } = Source.placeOf(met)
+    const { abandoned, skipped } = yield* excluded
+    const given = abandoned.get(position)
+    if (skipped.has(position) || given?.ended === true) return { given, error: undefined }
+    return { given, error: given === undefined ? yield* attempt(met) : yield* giveUp(met, given) }
+  })
 
   /** By kind: the words of an error may quote what a log must not, and are in the status. */
   const log = (what: string, met: Source.Met, attempts: number, error: unknown) =>
@@ -269,14 +231,10 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
         parked.set(streamId, state)
         continue
       }
-      const { position } = Source.placeOf(met)
-      const { abandoned, skipped } = yield* excluded
-      const given = abandoned.get(position)
-      const isOut = skipped.has(position) || given?.ended === true
-      const error = isOut ? undefined : given === undefined ? yield* attempt(met) : yield* giveUp(met, given)
-      if (error === takenUp) continue
+      const { error, given } = yield* attemptOrPass(met)
+      if (error === ReactionAttempts.takenUp) continue
       if (error === undefined) {
-        if (given !== undefined) over.set(version, position)
+        if (given !== undefined) over.set(version, given.position)
         attempts = 0
         version++
         continue
@@ -294,7 +252,9 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       const { met } = item
       const maxAttempts = met instanceof StreamDamaged ? 1 : limits.maxAttempts
       for (let attempts = 1; !item.isDone; attempts++) {
-        const error = yield* attempt(met)
+        const wasAbandoned = abandonedBefore.has(Source.placeOf(met).position)
+        const error = wasAbandoned ? (yield* attemptOrPass(met)).error : yield* attempt(met)
+        if (error === ReactionAttempts.takenUp) continue
         if (error === undefined) {
           item.isDone = true
         } else if (attempts < maxAttempts || parked.size >= limits.maxDeadLetters) {
@@ -391,11 +351,13 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       lastLook = now
     }
     places.relieve(now - Duration.toMillis(limits.pollInterval))
-    // The log was restored under it. What it has under way ends with it, and it begins again where it is taken up.
-    if (row?.live?.isAhead === true) return
+    // The log was restored under it, or a later release runs it. What it has under way ends with it, and it begins again where it
+    // is taken up.
+    if (row?.live != null && (row.live.isAhead || isNewer(row.live))) return
     const isFull = row?.paused === true || characters >= limits.maxAheadCharacters
     const room = isFull ? 0 : limits.maxAhead - ahead.length
     let isMore = false
+    let isQuiet = false
     if (room > 0) {
       const page = yield* persistently(
         Effect.catchTag(tail.read(readTo, Math.min(room, maxPage)), "StreamDamaged", Effect.succeed)
@@ -407,9 +369,10 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
       } else {
         const isWanted = (stored: StoredEvent) => reaction.selection.codecOf(stored) !== undefined
         if (lastLook !== now && page.events.some(isWanted)) row = yield* lookUp
-        if (row?.paused === true || row?.live?.isAhead === true) continue
+        if (row?.paused === true || (row?.live != null && (row.live.isAhead || isNewer(row.live)))) continue
         for (const stored of page.events) yield* enqueue(stored, !isWanted(stored))
         isMore = page.more
+        isQuiet = page.events.length > 0 && !page.events.some(isWanted)
         if (row?.live?.failure != null) {
           yield* write((at) => checkpoints.noteFailure(at, null))
           row = yield* lookUp
@@ -426,11 +389,12 @@ export const run = Effect.fnUntraced(function* <E extends { readonly _tag: strin
     }
     if (!isMore) {
       const known = readTo >= tail.end ? tail.end : seen
+      const tell = () => void Queue.unsafeOffer(wakes, undefined)
+      const watch = () => (isQuiet ? tail.watch(readTo, reaction.selection.reach(), tell) : tail.watchEnd(known, tell))
       // Where it can take no more, the workers wake it.
-      const end = room > 0 ? tail.watchEnd(known, () => Queue.unsafeOffer(wakes, undefined)) : () => {}
-      yield* Effect.timeoutOption(Queue.take(wakes), Math.min(Duration.toMillis(limits.pollInterval), untilSave)).pipe(
-        Effect.ensuring(Effect.sync(end))
-      )
+      const end = room > 0 ? watch() : () => {}
+      const atMost = Math.min(Duration.toMillis(limits.pollInterval), untilSave, ...(isQuiet ? [quietPauseMs] : []))
+      yield* Effect.timeoutOption(Queue.take(wakes), atMost).pipe(Effect.ensuring(Effect.sync(end)))
     }
     // The embedded store answers without a pause: let others run between two pages.
     yield* EventLoop.turn

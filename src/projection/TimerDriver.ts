@@ -18,7 +18,7 @@ import { unitTag } from "../core/Reading.ts"
 import * as Lease from "./Lease.ts"
 import * as PendingTimers from "./PendingTimers.ts"
 import { ProjectionConfig } from "./ProjectionConfig.ts"
-import * as ReactionRunner from "./ReactionRunner.ts"
+import * as ReactionAttempts from "./ReactionAttempts.ts"
 import { Timer } from "./Timer.ts"
 
 /** The reaction that sends what fired, of which all that is fired here belongs. */
@@ -46,7 +46,7 @@ const lateness = Metric.histogram(
 
 /** The id under which a timer is asked to fire: one for each time that it was scheduled. */
 const commandIdOf = ({ key, version }: PendingTimers.Pending): string =>
-  ReactionRunner.commandIdOf({ name, formerNames: [] }, { streamId: Timer.streamId(key), version }, 0)()
+  ReactionAttempts.commandIdOf({ name, formerNames: [] }, { streamId: Timer.streamId(key), version }, 0)()
 
 const drive = Effect.gen(function* () {
   const timers = yield* Timer

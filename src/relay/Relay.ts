@@ -66,7 +66,7 @@ export const layer = (
     Effect.gen(function* () {
       const name = RelayName.of(relay.name)
       const limits = yield* ProjectionConfig
-      const birth = { name, startFrom: relay.startFrom, formerNames: [] }
+      const birth = { name, version: 1, startFrom: relay.startFrom, formerNames: [] }
       yield* Effect.catchAllCause(Registration.register(birth), (cause) => {
         const error = Option.getOrUndefined(Cause.failureOption(cause))
         return error instanceof StartRequired

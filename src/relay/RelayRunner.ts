@@ -197,7 +197,7 @@ export const run = Effect.fnUntraced(function* (app: Pick<Application, "ofStream
   })
 
   const begin = Effect.gen(function* () {
-    const birth = { name, startFrom: relay.startFrom, formerNames: [] }
+    const birth = { name, version: 1, startFrom: relay.startFrom, formerNames: [] }
     yield* Registration.register(birth)
     const row = yield* find
     if (row === undefined) return

@@ -254,6 +254,33 @@ const make = Effect.gen(function* () {
           (rows) => rows.length > 0
         )
       ),
+    raise: (reaction, version, after) =>
+      ride(
+        Effect.fnUntraced(function* (connection) {
+          const [row] = yield* connection.executeValues(
+            `UPDATE projection_models AS m SET generation = generation + 1, version = ?, failure = NULL,
+               position = CASE WHEN position < ? THEN position ELSE ? END,
+               seen_position = CASE WHEN position < ? THEN seen_position ELSE ? END,
+               seen_hash = CASE WHEN position < ? THEN seen_hash ELSE
+                 (SELECT hash FROM log_events WHERE log_events.position = ?) END
+             WHERE projection = ? AND live = 1 AND version < ?
+               AND EXISTS (SELECT 1 FROM projections WHERE name = m.projection AND kind = 'reaction')
+             RETURNING generation, position`,
+            [version, after, after, after, after, after, after, reaction, version]
+          )
+          if (row === undefined) return null
+          const [generation, position] = row as [number, number]
+          yield* connection.executeRaw("DELETE FROM projection_dead_letters WHERE projection = ? AND position > ?", [
+            reaction,
+            position
+          ])
+          yield* connection.executeRaw("UPDATE projection_dead_letters SET generation = ? WHERE projection = ?", [
+            generation,
+            reaction
+          ])
+          return position
+        })
+      ),
     rewind: (relay, position) =>
       ride(
         Effect.fnUntraced(function* (connection) {

@@ -171,7 +171,7 @@ const make = Effect.gen(function* () {
               })
             )
       ),
-    begin: (reaction, position) =>
+    begin: (reaction, position, version) =>
       ride(
         Effect.fnUntraced(function* (connection) {
           const added = yield* connection.executeValues(
@@ -179,7 +179,7 @@ const make = Effect.gen(function* () {
             [reaction]
           )
           if (added.length === 0) return false
-          const at = { projection: reaction, version: 1, generation: 1, position }
+          const at = { projection: reaction, version, generation: 1, position }
           yield* insertModel(connection, at, states.live, {})
           return true
         })

@@ -126,7 +126,7 @@ describe.each(Object.entries({ sqlite, postgres }))("invariants on %s", (_, laye
           `tank-a version 1: the tank is not drained, and is left to the reaction draining: ${reason}; so are 1 more`
         ]
         assert.deepStrictEqual(yield* verified, { problems: [], notes: left("it has not begun here") })
-        yield* generations.begin("draining", 0)
+        yield* generations.begin("draining", 0, 1)
         assert.deepStrictEqual(yield* verified, { problems: [], notes: [] })
         yield* generations.setPaused("draining", true)
         assert.deepStrictEqual(yield* verified, { problems: [], notes: left("it is paused") })
@@ -156,7 +156,7 @@ describe.each(Object.entries({ sqlite, postgres }))("invariants on %s", (_, laye
     running(
       Effect.gen(function* () {
         const generations = yield* GenerationStore
-        yield* generations.begin("removed", 0)
+        yield* generations.begin("removed", 0, 1)
         const { notes } = yield* verified
         assert.lengthOf(notes, 1)
         assert.match(notes[0] ?? "", /^removed version 0: station has no such reaction/)

@@ -19,7 +19,7 @@ const entering = (name: string, rule: string, from: string, to: string): Mutant<
 /** A store in which a reaction begins elsewhere. */
 const beginning = (name: string, rule: string, change: (position: number) => number): Mutant<ReadSide> =>
   mutant(name, [rule], GenerationStore, ({ begin }) => ({
-    begin: (reaction, position) => begin(reaction, change(position))
+    begin: (reaction, position, version) => begin(reaction, change(position), version)
   }))
 
 export const BirthMutants: ReadonlyArray<Mutant<ReadSide>> = [

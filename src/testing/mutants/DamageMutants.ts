@@ -60,10 +60,10 @@ const blindBeside = (field: Field, others: ReadonlyArray<string>): Mutant<Needs>
       }),
       Context.add(GenerationStore, {
         ...generations,
-        begin: (reaction, position) =>
+        begin: (reaction, position, version) =>
           Effect.zipRight(
             Effect.suspend(() => undo),
-            generations.begin(reaction, position)
+            generations.begin(reaction, position, version)
           )
       })
     )

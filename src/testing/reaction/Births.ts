@@ -20,23 +20,30 @@ import type { Case } from "../Conformance.ts"
 import { beside, limits, Noted, note, service } from "../Notes.ts"
 
 type BirthCase = Case<EventStore | ProjectionStore>
-type Options = Partial<Pick<Reaction.Options<typeof Noted, never>, "name" | "startFrom" | "formerNames">>
+
+interface Options
+  extends Partial<Pick<Reaction.Options<typeof Noted, never>, "name" | "startFrom" | "formerNames" | "version">> {
+  /** Texts of which no event can be done. */
+  readonly fails?: ReadonlyArray<string>
+}
 
 /** A reaction that keeps what it was given, and under which ids. */
-const greeting = (options: Options, sent: Array<string>, ids: Array<string> = []) =>
+export const greeting = ({ fails = [], ...options }: Options, sent: Array<string>, ids: Array<string> = []) =>
   Reaction.make({
     name: "welcome",
     events: [Noted],
     react: ({ event }, commandId) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
+        if (fails.includes(event.text)) return Effect.fail(new Error(`${event.text} cannot be done`))
         sent.push(event.text)
         ids.push(commandId())
+        return Effect.void
       }),
     ...options
   })
 
 /** Runs it while the effect runs; or what it was refused by. */
-const running = <A, E, R>(reaction: Reaction.Reaction<Noted, never>, effect: Effect.Effect<A, E, R>) =>
+export const running = <A, E, R>(reaction: Reaction.Reaction<Noted, never>, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const built = yield* Effect.either(Layer.buildWithScope(Layer.provide(Reaction.layer(reaction), limits), scope))
@@ -47,13 +54,13 @@ const running = <A, E, R>(reaction: Reaction.Reaction<Noted, never>, effect: Eff
     return done
   })
 
-const reached = (name: string, position: number) =>
+export const reached = (name: string, position: number) =>
   beside(
     [],
     Effect.flatMap(service, (asked) => asked.awaitPosition(name, position, "60 seconds"))
   )
 
-const registrations = Effect.map(Operation.page(0, 100), ({ operations }) =>
+export const registrations = Effect.map(Operation.page(0, 100), ({ operations }) =>
   operations.map(({ detail, name }) => [name, detail])
 )
 
