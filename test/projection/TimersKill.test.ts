@@ -22,7 +22,6 @@ import { schema } from "../sql/Postgres.ts"
 import { temporaryFolder } from "../sql/TemporaryFolder.ts"
 
 const hour = 3_600_000
-const count = isLong ? 100_000 : 600
 /** By how much the clock of each process is off, in milliseconds. The last ones reach all that is due within the hour. */
 const clocks = [0, -hour, 0, 0, hour, 0, -hour, hour, 0, hour]
 
@@ -36,9 +35,21 @@ const start = (database: string, clock: number) => {
 const databases = {
   sqlite: Effect.map(temporaryFolder, (folder) => {
     const filename = join(folder, "timers.db")
-    return { named: filename, db: `sqlite:${filename}`, store: SqliteStore.layer({ filename }), processes: 1 }
+    return {
+      named: filename,
+      db: `sqlite:${filename}`,
+      store: SqliteStore.layer({ filename }),
+      processes: 1,
+      count: isLong ? 100_000 : 600
+    }
   }),
-  postgres: Effect.map(schema, (url) => ({ named: url, db: url, store: PostgresStore.layer({ url }), processes: 2 }))
+  postgres: Effect.map(schema, (url) => ({
+    named: url,
+    db: url,
+    store: PostgresStore.layer({ url }),
+    processes: 2,
+    count: isLong ? 20_000 : 600
+  }))
 }
 
 describe.each(Object.entries(databases))("timers on %s whose process is killed", (_, database) => {
@@ -47,7 +58,7 @@ describe.each(Object.entries(databases))("timers on %s whose process is killed",
     () =>
       Effect.gen(function* () {
         const next = random("kill timers")
-        const { db, named, processes, store } = yield* database
+        const { count, db, named, processes, store } = yield* database
         const app = Module.built("Belfry")
         const begun = Date.now()
         /** The first half is due as the processes run, the second within the hour, and a few are not. */
