@@ -35,7 +35,7 @@ const buildOf = (commit: string): string => {
   if (existsSync(made)) return join(made, "bench")
   mkdirSync(join(cache, "daybook-bench-of"), { recursive: true })
   const folder = mkdtempSync(join(cache, "daybook-bench-of-"))
-  const files = ["src", "bench", "test/PostgresServer.ts", "tsconfig.json", "tsconfig.bench.json"]
+  const files = ["src", "bench", "test", "tsconfig.json", "tsconfig.bench.json"]
   try {
     const archive = execFileSync("git", ["archive", sha, ...files], { maxBuffer: 2 ** 28 })
     execFileSync("tar", ["-x", "-C", folder], { input: archive })

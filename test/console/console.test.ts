@@ -141,7 +141,7 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
         await seen(page, "Account ben")
         // A dialog is left by Escape, and nothing was done.
         await Pages.go(watched, "projections")
-        await page.getByRole("button", { name: "Pause…" }).focus()
+        await page.getByRole("button", { name: "Pause…" }).first().focus()
         await page.keyboard.press("Enter")
         await page.getByRole("dialog").waitFor()
         await page.keyboard.press("Escape")
@@ -207,7 +207,7 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
       yield* Effect.promise(async () => {
         const { page } = watched
         await Pages.go(watched, "projections")
-        await page.getByRole("button", { name: "Pause…" }).click()
+        await page.getByRole("button", { name: "Pause…" }).first().click()
         const dialog = page.getByRole("dialog")
         const confirm = dialog.getByRole("button", { name: "Pause", exact: true })
         assert.isTrue(await confirm.isDisabled())
@@ -222,7 +222,7 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
         await seen(page, "Done: it is in the journal")
         await dialog.getByRole("button", { name: "Close" }).click()
         await page.getByRole("button", { name: "Resume…" }).waitFor()
-        await page.getByRole("button", { name: "Rebuild…" }).click()
+        await page.getByRole("button", { name: "Rebuild…" }).first().click()
         await seen(page, "Dry run: it reads")
         await page.keyboard.press("Escape")
         await Pages.go(watched, "operations")
@@ -291,7 +291,7 @@ describe.skipIf(browser === undefined || !isLong)("those who work in the console
         await page.getByRole("button", { name: "Sign out" }).click()
         await page.getByLabel("Token").fill("admin-token")
         await page.keyboard.press("Enter")
-        await page.getByRole("button", { name: "Rebuild…" }).click()
+        await page.getByRole("button", { name: "Rebuild…" }).first().click()
         const dialog = page.getByRole("dialog")
         await dialog.getByLabel("Reason").fill("a column is new")
         await dialog.getByRole("button", { name: "Rebuild", exact: true }).click()
