@@ -147,7 +147,7 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
         await page.keyboard.press("Escape")
         await page.getByRole("dialog").waitFor({ state: "detached" })
         // Nor does one stay over another view.
-        await page.getByRole("button", { name: "Pause…" }).press("Enter")
+        await page.getByRole("button", { name: "Pause…" }).first().press("Enter")
         await page.getByRole("dialog").waitFor()
         await page.goBack()
         await seen(page, "Account ben")
