@@ -1,11 +1,13 @@
 /**
- * `Bank` is the application: accounts, transfers between them, that money is conserved, the summary of accounts, and
- * their API over HTTP.
+ * `Bank` is the application: accounts, transfers between them, the timers of both, that money is conserved, the summary of
+ * accounts, and their API over HTTP.
  */
 import * as Application from "../projection/Application.ts"
+import * as Timers from "../projection/Timers.ts"
 import { Account } from "./account/Account.ts"
 import * as AccountBehaviour from "./account/AccountBehaviour.ts"
 import * as AccountSummary from "./account/AccountSummary.ts"
+import * as HoldProcess from "./account/HoldProcess.ts"
 import * as BankConsole from "./BankConsole.ts"
 import * as Conservation from "./Conservation.ts"
 import * as AccountRows from "./import/AccountRows.ts"
@@ -19,11 +21,12 @@ export const application = Application.make({
   description: "Accounts as durable actors on an event log.",
   aggregates: [
     Application.aggregate(Account, AccountBehaviour.behaviour, { layer: AccountBehaviour.layer }),
-    Application.aggregate(Transfer, TransferBehaviour.behaviour, { layer: TransferBehaviour.layer })
+    Application.aggregate(Transfer, TransferBehaviour.behaviour, { layer: TransferBehaviour.layer }),
+    Timers.part
   ],
   projections: [AccountSummary.projection],
   services: Transfers.services,
-  reactions: [TransferProcess.reaction],
+  reactions: [TransferProcess.reaction, HoldProcess.reaction],
   invariants: [Conservation.invariant],
   imports: [AccountRows.berka, AccountRows.commands],
   console: BankConsole.words,

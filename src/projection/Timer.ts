@@ -25,9 +25,11 @@ export const Key = Schema.String.pipe(
   })
 )
 
-/** Milliseconds since 1970-01-01 UTC, up to the last time that a date can be. */
-const Time = Schema.Int.pipe(Schema.between(0, 8_640_000_000_000_000))
-const Delay = Schema.Int.pipe(Schema.between(0, 8_640_000_000_000_000))
+/** The last time that a date can be. */
+export const lastTime = 8_640_000_000_000_000
+/** Milliseconds since 1970-01-01 UTC. */
+const Time = Schema.Int.pipe(Schema.between(0, lastTime))
+const Delay = Schema.Int.pipe(Schema.between(0, lastTime))
 
 /** What is sent: the payload is the text of its stored form, read by the release that sends it. */
 const command = {
@@ -110,7 +112,7 @@ export class Timer extends Aggregate.make("Timer", {
 
 /** The time that a command gave, as a time. */
 const dueOf = ({ after, at }: { readonly at?: number; readonly after?: number }, now: number): number =>
-  Math.min(at ?? Math.ceil(now) + (after ?? 0), 8_640_000_000_000_000)
+  Math.min(at ?? Math.ceil(now) + (after ?? 0), lastTime)
 
 const commandOf = ({ aggregate, command, id, payload, payloadVersion }: Command): Command => ({
   aggregate,

@@ -32,7 +32,7 @@ import { InvalidArgument } from "../core/StoreError.ts"
 import type { AggregatePart } from "./Application.ts"
 import * as Published from "./Published.ts"
 import * as Reaction from "./Reaction.ts"
-import { behaviour, type Command, Timer, TimerFired, type TimerNotPending, type TimerView } from "./Timer.ts"
+import { behaviour, type Command, lastTime, Timer, TimerFired, type TimerNotPending, type TimerView } from "./Timer.ts"
 import * as TimerDriver from "./TimerDriver.ts"
 
 export { TimerNotPending, type TimerView } from "./Timer.ts"
@@ -85,7 +85,9 @@ export type When = { readonly at: Date | number } | { readonly after: Duration.D
 
 /** What of a schedule the timer takes, in milliseconds. */
 export const timeOf = (when: When): { readonly at?: number; readonly after?: number } =>
-  "at" in when ? { at: Math.floor(Number(when.at)) } : { after: Math.ceil(Duration.toMillis(when.after)) }
+  "at" in when
+    ? { at: Math.min(Math.floor(Number(when.at)), lastTime) }
+    : { after: Math.ceil(Duration.toMillis(when.after)) }
 
 /**
  * Sends the command at its time. A timer of this key that waits already is moved, and sends this command instead; one

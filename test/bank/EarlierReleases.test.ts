@@ -9,11 +9,16 @@ import { Effect, Either, Layer, Option } from "effect"
 import { Account } from "../../src/bank/account/Account.ts"
 import { DebitRefused } from "../../src/bank/account/AccountError.ts"
 import { AccountId, TransferId } from "../../src/bank/account/AccountSchemas.ts"
+import * as HoldProcess from "../../src/bank/account/HoldProcess.ts"
+import { application } from "../../src/bank/Bank.ts"
+import * as Conservation from "../../src/bank/Conservation.ts"
 import { Transfer } from "../../src/bank/transfer/Transfer.ts"
 import * as Transfers from "../../src/bank/transfer/Transfers.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import type { Reply } from "../../src/core/Aggregate.ts"
+import { EventStore } from "../../src/core/EventStore.ts"
 import * as Operation from "../../src/core/Operation.ts"
+import * as PendingTimers from "../../src/projection/PendingTimers.ts"
 import { Projections } from "../../src/projection/Projections.ts"
 import * as ProjectionsLocal from "../../src/projection/ProjectionsLocal.ts"
 import * as SqliteStore from "../../src/sql/SqliteStore.ts"
@@ -181,6 +186,52 @@ describe("refusals since transfers under way are bounded", () => {
       assert.isTrue(refusals.refuse.replayed)
       assert.isTrue(Either.isRight(refusals.refuse.outcome))
     })
+  )
+})
+
+describe("timers of the bank", () => {
+  it.scopedLive(
+    "0014-timers.db: a transfer whose target was down is ended, and a hold that waits keeps its timer",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* fixture("0014-timers.db")
+        const store = SqliteStore.layer({ filename })
+        const bank = Layer.merge(
+          application.layer,
+          ProjectionsLocal.layer(application.projections, application.reactions)
+        ).pipe(Layer.provide(ActorSystemLocal.layer))
+        const found = yield* Effect.gen(function* () {
+          const { lastPosition, readAll } = yield* EventStore
+          const log = Effect.map(readAll(0), ({ events }) => events)
+          // By now its timeout is over: the timer fires, and the target is asked again before anything is given back.
+          const isOver = Effect.map(log, (events) => events.some(({ type }) => type === "TransferCompleted"))
+          yield* Effect.repeat(Effect.delay(isOver, "5 millis"), { until: (over) => over })
+          const { awaitPosition } = yield* Projections
+          for (const name of [HoldProcess.name, PendingTimers.projection.name]) {
+            yield* awaitPosition(name, yield* lastPosition, "100 seconds")
+          }
+          const waiting = yield* PendingTimers.list({ after: null, limit: 10 })
+          const { state } = yield* (yield* Account)(AccountId.make("anna")).state
+          return { events: yield* log, holds: state.holds.map(({ holdId }) => holdId), waiting }
+        }).pipe(Effect.provide(Layer.provideMerge(bank, store)))
+        const { inFlight, pending, violation } = Conservation.check(found.events)
+        assert.deepStrictEqual(
+          { violation, inFlight, pending },
+          {
+            violation: undefined,
+            inFlight: [],
+            pending: []
+          }
+        )
+        assert.deepStrictEqual(found.holds, ["waiting"])
+        const ofHolds = found.waiting.filter(({ command }) => command === "ExpireHold")
+        assert.deepStrictEqual(
+          ofHolds.map(({ key }) => key),
+          [HoldProcess.timerOf(AccountId.make("anna"), "waiting")]
+        )
+        const scheduled = found.events.filter(({ type }) => type === "TimerScheduled")
+        assert.strictEqual(scheduled.length, 4, "nothing is scheduled again")
+      })
   )
 })
 

@@ -264,6 +264,30 @@ describe("a hold", () => {
     })
   )
 
+  it.effect(
+    "ends by its timer where it is open, whatever the clock; one of its id that was placed later does not",
+    () =>
+      Effect.gen(function* () {
+        const ends = { holdId, expiresAt: noon }
+        const account = AccountSpec.given(opened, expiring)
+        for (const { now } of [before, after]) {
+          yield* account.when("ExpireHold", ends, { now }).emits(HoldExpired.make({ holdId }))
+        }
+        // The same time in other words.
+        yield* account
+          .when("ExpireHold", { holdId, expiresAt: "2026-01-31T12:00:00.000Z" }, after)
+          .emits(HoldExpired.make({ holdId }))
+        yield* account.when("ExpireHold", { holdId, expiresAt: "2026-01-30T12:00:00Z" }, after).emitsNothing()
+        yield* AccountSpec.given(opened, placed).when("ExpireHold", ends, after).emitsNothing()
+        for (const gone of [HoldExpired.make({ holdId }), HoldReleased.make({ holdId })]) {
+          yield* AccountSpec.given(opened, expiring, gone).when("ExpireHold", ends, after).emitsNothing()
+        }
+        yield* AccountSpec.given(opened, expiring, HoldReleased.make({ holdId }), AccountClosed.make({}))
+          .when("ExpireHold", ends, after)
+          .emitsNothing()
+      })
+  )
+
   it.effect("is captured in full, or in part with the rest released, and then gone", () =>
     Effect.gen(function* () {
       const account = AccountSpec.given(opened, placed)

@@ -10,17 +10,29 @@ import {
 } from "../../src/bank/account/AccountError.ts"
 import * as PendingTransfers from "../../src/bank/transfer/PendingTransfers.ts"
 import * as TransferBehaviour from "../../src/bank/transfer/TransferBehaviour.ts"
-import * as TransferConfig from "../../src/bank/transfer/TransferConfig.ts"
 import { TransferRequested } from "../../src/bank/transfer/TransferEvents.ts"
 import * as TransferProcess from "../../src/bank/transfer/TransferProcess.ts"
 import { MailboxFull, UnreadableAnswer } from "../../src/core/ActorError.ts"
 import { CommandIdReused, OutcomeUnknown } from "../../src/core/StoreError.ts"
-import { fails, make, refuses, type Sent } from "../../src/testing/ReactionSpec.ts"
+import { Timer } from "../../src/projection/Timer.ts"
+import * as Timers from "../../src/projection/Timers.ts"
+import { fails, make, refuses, replays, type Sent, shows } from "../../src/testing/ReactionSpec.ts"
 
 const TransferSpec = make(
   TransferProcess.reaction,
-  Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, PendingTransfers.layer)
+  Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, Timers.part.layer, PendingTransfers.layer)
 )
+/** With what one process remembers between two attempts. */
+const remembering = (waits: PendingTransfers.PendingTransfers["Type"]) =>
+  make(
+    TransferProcess.reaction,
+    Layer.mergeAll(
+      AccountBehaviour.layer,
+      TransferBehaviour.layer,
+      Timers.part.layer,
+      Layer.succeed(PendingTransfers.PendingTransfers, waits)
+    )
+  )
 const requested = TransferRequested.make({
   transferId: "t1",
   from: "anna",
@@ -36,6 +48,8 @@ const refund: Sent = ["account-anna", "Refund", 1]
 const noteDebit: Sent = ["transfer-t1", "NoteDebit", 2]
 const requestRefund: Sent = ["transfer-t1", "RequestRefund", 3]
 const complete: Sent = ["transfer-t1", "Complete", 4]
+const timeout: Sent = ["timer-timeout of transfer t1", "Schedule", 5]
+const cancelTimeout: Sent = ["timer-timeout of transfer t1", "Cancel", 6]
 const refuse: Sent = ["transfer-t1", "Refuse", 4]
 const noteRefund: Sent = ["transfer-t1", "NoteRefund", 4]
 
@@ -43,7 +57,10 @@ const taken = new CommandIdReused({ commandId: "late" })
 const unknown = new OutcomeUnknown({ cause: new Error("injected") })
 const busy = new MailboxFull({ streamId: "account-bert", capacity: 1 })
 const closed = new CreditRefused({ accountId: "bert", reason: "closed" })
-const tooLate = TestClock.adjust(TransferConfig.defaults.targetTimeout)
+const sends = { aggregate: "Transfer", id: "t1", command: "RequestRefund", payload: "{}", payloadVersion: 1 }
+/** How the timer of the timeout reads. */
+const timer = (status: "fired" | "cancelled" | "pending") =>
+  shows(Timer.streamId("timeout of transfer t1"), { status, due: 60_000, ...sends })
 
 describe("the process of a transfer", () => {
   it.effect("debits, credits and completes it", () =>
@@ -95,20 +112,45 @@ describe("the process of a transfer", () => {
       for (const error of [unknown, busy]) {
         yield* TransferSpec.given(fails("account-bert", "Credit", error))
           .when(requested)
-          .failsAfter(debit, credit, noteDebit)
+          .failsAfter(debit, credit, noteDebit, timeout)
       }
     })
   )
 
   it.effect("gives the money back when its target does not answer in time", () =>
     Effect.gen(function* () {
-      const given = TransferSpec.given(fails("account-bert", "Credit", unknown))
-      yield* tooLate
-      yield* given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund)
+      const waiting = TransferSpec.given(fails("account-bert", "Credit", unknown)).when(requested)
+      yield* waiting.fires({ after: "59 seconds" })
+      yield* waiting.fires({ after: "1 minute" }, ["transfer-t1", "RequestRefund"])
+      yield* TransferSpec.given(fails("account-bert", "Credit", unknown), timer("fired"))
+        .when(requested)
+        .sends(debit, credit, requestRefund, refund, noteRefund)
     })
   )
 
-  it.effect("gives the money back in time on a clock that is set back, and at once on one that jumps ahead", () =>
+  it.effect("waits for its target for as long as it takes, where an operator cancelled the timer", () =>
+    Effect.gen(function* () {
+      const waits = yield* Effect.provide(PendingTransfers.PendingTransfers, PendingTransfers.layer)
+      const given = remembering(waits).given(fails("account-bert", "Credit", unknown), timer("cancelled"))
+      yield* given.when(requested).failsAfter(debit, credit, noteDebit, timeout)
+      yield* TestClock.adjust("10 hours")
+      yield* given.when(requested).failsAfter(debit, credit, noteDebit, timeout)
+    })
+  )
+
+  it.effect(
+    "cancels the timer with the end of a transfer whose target has taken long, and asks for none otherwise",
+    () =>
+      Effect.gen(function* () {
+        const again = TransferSpec.given(replays("account-anna", "Debit"), timer("pending"))
+        yield* again.when(requested).sends(debit, credit, complete, cancelTimeout)
+        yield* TransferSpec.given(replays("account-anna", "Debit"), refuses("account-bert", "Credit", closed))
+          .when(requested)
+          .sends(debit, credit, requestRefund, refund, noteRefund, cancelTimeout)
+      })
+  )
+
+  it.effect("gives the money back in time on a clock that is set back, where its timer waits for longer", () =>
     Effect.gen(function* () {
       const clock = yield* Effect.clock
       const wall = (by: number): Clock.Clock =>
@@ -118,34 +160,21 @@ describe("the process of a transfer", () => {
       const back = Effect.withClock(wall(-3_600_000))
       // What one process remembers between two attempts.
       const waits = yield* Effect.provide(PendingTransfers.PendingTransfers, PendingTransfers.layer)
-      const remembering = make(
-        TransferProcess.reaction,
-        Layer.mergeAll(
-          AccountBehaviour.layer,
-          TransferBehaviour.layer,
-          Layer.succeed(PendingTransfers.PendingTransfers, waits)
-        )
-      )
-      const given = remembering.given(fails("account-bert", "Credit", unknown))
-      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      const given = remembering(waits).given(fails("account-bert", "Credit", unknown), timer("pending"))
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit, timeout))
       yield* TestClock.adjust("59 seconds")
-      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit, timeout))
       yield* TestClock.adjust("1 second")
       yield* back(given.when(requested).sends(debit, credit, requestRefund, refund, noteRefund))
-      // It is forgotten with its end, and another process knows only when the request was stored.
-      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit))
-      yield* Effect.withClock(wall(3_600_000))(
-        TransferSpec.given(fails("account-bert", "Credit", unknown))
-          .when(requested)
-          .sends(debit, credit, requestRefund, refund, noteRefund)
-      )
+      // It is forgotten with its end, and another process knows only its timer.
+      yield* back(given.when(requested).failsAfter(debit, credit, noteDebit, timeout))
     })
   )
 
   it.effect("completes it when its target has the money after all", () =>
     Effect.gen(function* () {
-      yield* tooLate
-      yield* TransferSpec.given(fails("account-bert", "Credit", unknown), fails("account-anna", "Refund", taken))
+      const late = timer("fired")
+      yield* TransferSpec.given(late, fails("account-bert", "Credit", unknown), fails("account-anna", "Refund", taken))
         .when(requested)
         .sends(debit, credit, requestRefund, refund, complete)
     })

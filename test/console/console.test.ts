@@ -102,8 +102,7 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
             assert.isAtMost(all ?? 0, wide ?? 0, `${view} is wider than ${width}`)
           }
         })
-        // The service of the bank may have no timers.
-        watched.assertClean(/timers/)
+        watched.assertClean()
       }
     })
   )

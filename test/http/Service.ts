@@ -4,7 +4,6 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import process from "node:process"
 import { Clock, Context, Duration, Effect, Layer, Logger } from "effect"
-import * as AccountSummary from "../../src/bank/account/AccountSummary.ts"
 import { application } from "../../src/bank/Bank.ts"
 import * as ActorSystemLocal from "../../src/core/ActorSystemLocal.ts"
 import { scopes } from "../../src/http/Access.ts"
@@ -83,7 +82,7 @@ export class Url extends Context.Tag("test/http/Url")<Url, string>() {}
 /** What the server needs, on the given stores. */
 export const domain = Layer.mergeAll(
   application.layer.pipe(Layer.provideMerge(ActorSystemLocal.layer)),
-  ProjectionsLocal.layer([AccountSummary.projection])
+  ProjectionsLocal.layer(application.projections, application.reactions)
 )
 
 interface ServiceOptions {

@@ -59,10 +59,17 @@ layer(Service.layer(), { excludeTestServices: true })("the console's questions",
         application.aggregates.map(({ name, prefix }: Record<string, string>) => [name, prefix]),
         [
           ["Account", "account"],
-          ["Transfer", "transfer"]
+          ["Transfer", "transfer"],
+          ["Timer", "timer"]
         ]
       )
-      assert.deepStrictEqual([application.projections, application.reactions], [["account_summary"], ["transfers"]])
+      assert.deepStrictEqual(
+        [application.projections, application.reactions],
+        [
+          ["account_summary", "pending_timers"],
+          ["transfers", "holds", "timers"]
+        ]
+      )
 
       const first = yield* get("/console/aggregates/Account?limit=2")
       assert.deepStrictEqual(first, {
@@ -105,6 +112,9 @@ layer(Service.layer(), { excludeTestServices: true })("the console's questions",
         overview.projections.map(({ kind, name }: Record<string, string>) => [name, kind]),
         [
           ["account_summary", "projection"],
+          ["holds", "reaction"],
+          ["pending_timers", "projection"],
+          ["timers", "reaction"],
           ["transfers", "reaction"]
         ]
       )

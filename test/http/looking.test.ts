@@ -49,6 +49,7 @@ const seed = Effect.gen(function* () {
 /** What stands for a parameter of a path. */
 const valueFor = (path: string, parameter: string): string => {
   const isTransfer = /transfer/i.test(path)
+  if (path.startsWith("/aggregates/Timer/")) return encodeURIComponent("hold hold of account anna")
   switch (parameter) {
     case "id":
       return isTransfer ? "rent" : "anna"

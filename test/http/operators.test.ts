@@ -53,7 +53,7 @@ layer(Service.layer({ tokens }), { excludeTestServices: true })("operators over 
       ]) {
         assertProblem(yield* other, "idempotency-key-reused")
       }
-      // Before it stands the registration of the transfers.
+      // Before it stand the registrations of the reactions.
       const before = first.json.sequence - 1
       const page = yield* ask(`${url}/operations?limit=1&after=${before}`, { headers: as("anna") })
       assert.deepStrictEqual([page.json.operations, page.json.next], [[first.json], first.json.sequence])

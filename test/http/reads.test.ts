@@ -184,7 +184,7 @@ layer(Service.layer(), { excludeTestServices: true })("reads", (it) => {
       const { json } = yield* ask(`${url}/projections`)
       assert.deepStrictEqual(
         json.projections.map(({ name }: { readonly name: string }) => name),
-        ["account_summary", "transfers"]
+        ["account_summary", "holds", "pending_timers", "timers", "transfers"]
       )
     })
   )

@@ -181,7 +181,9 @@ const checkHttp = (url: string, { exchanges }: Recording) =>
 /** What is another command is refused, whatever the release that took its key, and changes nothing. */
 const checkDifferent = (url: string, { exchanges }: Recording) =>
   Effect.gen(function* () {
-    const end = Effect.map(ask(`${url}/events?limit=1000`), ({ json }) => json.events.length)
+    // The bank's own timers, which a service schedules for what an earlier release left open, are no answer to anybody.
+    const isAsked = ({ streamId }: { readonly streamId: string }) => !streamId.startsWith("timer-")
+    const end = Effect.map(ask(`${url}/events?limit=1000`), ({ json }) => json.events.filter(isAsked).length)
     const before = yield* end
     const cases = exchanges.flatMap((exchange) => Requests.different(exchange))
     for (const request of cases) {

@@ -8,6 +8,7 @@ import {
   AccountId,
   Booking,
   Capture,
+  Expiry,
   HoldId,
   HoldReceipt,
   Leg,
@@ -74,6 +75,8 @@ export class Account extends Aggregate.make("Account", {
     Rpc.make("Reserve", { payload: Reservation, success: HoldReceipt, error: refusals.Reserve }),
     Rpc.make("Capture", { payload: Capture, success: Receipt, error: refusals.Capture }),
     Rpc.make("Release", { payload: Schema.Struct({ holdId: HoldId }), success: Receipt, error: refusals.Release }),
+    // Sent by the timer of `HoldProcess`.
+    Rpc.make("ExpireHold", { payload: Expiry, success: Receipt }),
     // The legs of a transfer. `TransferProcess.ts` sends them; other code that does must keep to its order and its ids.
     Rpc.make("Debit", { payload: Leg, success: Receipt, error: refusals.Debit }),
     Rpc.make("Credit", { payload: Leg, success: Receipt, error: refusals.Credit }),

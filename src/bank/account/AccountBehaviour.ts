@@ -104,7 +104,7 @@ const available = (account: AccountState): bigint => account.balance + account.o
 
 /**
  * The account without the holds whose time has passed, and the events that say so. Each decision that depends on holds begins
- * here, so that none needs a timer, and a clock that jumps back brings none of them to life again.
+ * here, so that none waits for the hold's timer, and a clock that jumps back brings none of them to life again.
  */
 export const expire = (
   account: AccountState,
@@ -241,6 +241,12 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
           ? Either.right([...events, HoldReleased.make({ holdId })])
           : Either.left(new HoldNotFound({ accountId, holdId }))
       }),
+    // The timer has gone by the clock of its own process, which may be ahead of this one: it is not looked at again.
+    ExpireHold: ({ expiresAt, holdId }, { holds }) => {
+      const time = Date.parse(expiresAt)
+      const isOpen = holds.some((hold) => hold.holdId === holdId && hold.expiresAt === time)
+      return Either.right(isOpen ? one(HoldExpired.make({ holdId })) : [])
+    },
     Debit: (leg, state, { id: accountId, now }) => {
       const refused = (reason: DebitRefused["reason"]) => Either.left(new DebitRefused({ accountId, reason }))
       if (state.status === "none") return refused("not-found")
@@ -328,6 +334,7 @@ export const make = (hasEnded: HasEnded): Behaviour => ({
     Reserve: holdReceipt,
     Capture: receipt,
     Release: receipt,
+    ExpireHold: receipt,
     Debit: receipt,
     Credit: receipt,
     Refund: receipt

@@ -47,7 +47,7 @@ export const HoldPlaced = Event.make("HoldPlaced", {
 /** Ends the hold, all of it. The money that was taken is in the `Withdrawn` that follows. */
 export const HoldCaptured = Event.make("HoldCaptured", { holdId: Schema.String })
 export const HoldReleased = Event.make("HoldReleased", { holdId: Schema.String })
-/** Its time had passed when the account was next asked for something that depends on it. */
+/** Its time had passed: its timer fired, or the account was asked for something that depends on it. */
 export const HoldExpired = Event.make("HoldExpired", { holdId: Schema.String })
 
 export const events = [

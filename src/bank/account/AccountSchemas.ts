@@ -93,6 +93,9 @@ export const Reservation = Schema.Struct({
 /** What is taken of a hold; the rest of it is released. Default: all of it. */
 export const Capture = Schema.Struct({ holdId: HoldId, amount: optional(Amount) })
 
+/** The hold that is to end, as it was placed: one of the same id that was placed later has another time. */
+export const Expiry = Schema.Struct({ holdId: HoldId, expiresAt: Time })
+
 /** One side of a transfer, `amount` in `currency`, `account` the other side. */
 export const Leg = Schema.Struct({
   transferId: TransferId,

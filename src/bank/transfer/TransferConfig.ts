@@ -4,7 +4,7 @@ import * as Limits from "../../core/Limits.ts"
 import { attemptTimeout } from "../../projection/ProjectionConfig.ts"
 
 export interface TransferLimits {
-  /** From the request on: when its target has not answered by then, a transfer is refunded at its next attempt. */
+  /** From the request on: when its target has not answered by then, a transfer is refunded at its next attempt. A timer says when. */
   readonly targetTimeout: Duration.Duration
   /** Longest wait for one answer of the target. Below the time that a reaction gives to one attempt. */
   readonly answerTimeout: Duration.Duration

@@ -8,15 +8,17 @@
  * ended. So a timeout needs no certainty about the target, and nothing is compensated blindly. The debit has an id of its own
  * and a refusal of it is kept, so it too has one answer for ever; where the log cannot tell what that is, it is tried again.
  *
- * The timer is the time at which the request was stored, which lives through restarts, or how long this process has seen the
- * target not answer, whichever says first: a clock that is set back delays the refund by one timeout at most. Whatever the clocks
- * do, they only choose when the refund is tried.
+ * A target that does not answer at first gets a timer, which has the transfer ask for its refund when the timeout is over, also where
+ * that passes while nobody runs. Where it does not fire in time, since timers do not run here or the clock was set back, the process
+ * goes by how long it has seen the target not answer: that delays the refund by one timeout at most. An operator who cancels the timer
+ * has the transfer wait for its target. Whatever the clocks do, they only choose when the refund is tried.
  */
-import { Clock, Duration, Effect, Either, Layer } from "effect"
+import { Duration, Effect, Either, Layer } from "effect"
 import type { EventStore } from "../../core/EventStore.ts"
 import type { Recorded } from "../../core/Recorded.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
 import * as Reaction from "../../projection/Reaction.ts"
+import * as Timers from "../../projection/Timers.ts"
 import { Account } from "../account/Account.ts"
 import type { CreditRefused, DebitRefused } from "../account/AccountError.ts"
 import { AccountId, type Reason, type RefundReason, TransferId } from "../account/AccountSchemas.ts"
@@ -31,7 +33,10 @@ export const name = "transfers"
 type Requested = ReturnType<typeof TransferRequested.make>
 
 /** Which of a transfer's commands has which number, in the ids that are derived from its request. Never changed: ids are stored. */
-const numbers = { debit: 0, settle: 1, noteDebit: 2, requestRefund: 3, end: 4 }
+const numbers = { debit: 0, settle: 1, noteDebit: 2, requestRefund: 3, end: 4, timeout: 5, cancelTimeout: 6 }
+
+/** The key of the timer of its timeout. */
+export const timeoutOf = (transferId: TransferId): string => `timeout of transfer ${transferId}`
 
 const ofSource = (reason: DebitRefused["reason"]): Reason =>
   reason === "insufficient-funds" || reason === "too-many-transfers" ? reason : `source-${reason}`
@@ -39,9 +44,11 @@ const ofTarget = (reason: CreditRefused["reason"]): RefundReason =>
   reason === "currency-mismatch" ? reason : `target-${reason}`
 
 /** The steps of a transfer, each under its id. */
-const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
+const stepsOf = Effect.fnUntraced(function* ({ event, stored }: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
   const accounts = yield* Account
   const transfers = yield* Transfer
+  const waits = yield* PendingTransfers
+  const targetTimeout = Duration.toMillis((yield* TransferConfig).targetTimeout)
   // They were checked when they were stored.
   const [from, to] = [AccountId.make(event.from), AccountId.make(event.to)]
   const transferId = TransferId.make(event.transferId)
@@ -51,17 +58,40 @@ const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, com
   const { amount, currency, reference } = event
   const leg = { transferId, currency, amount: Money.format(amount), ...(reference !== undefined && { reference }) }
   const complete = transfer.Complete(undefined, options("end"))
+  const timeout = timeoutOf(transferId)
+  let isFirstWalk = true
 
   return {
     transferId,
     complete,
     /** Whether the source has paid. Where it has not, the transfer is refused. */
     debit: Effect.gen(function* () {
-      const { outcome } = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
+      const { outcome, replayed } = yield* source.ask("Debit", { ...leg, account: to }, options("debit"))
+      isFirstWalk = !replayed
       if (Either.isRight(outcome)) return true
       if (outcome.left._tag === "TransfersUnreadable") return yield* outcome.left
       yield* transfer.Refuse({ reason: ofSource(outcome.left.reason) }, options("end"))
       return false
+    }),
+    /** Whether the target has had its time. */
+    isTimedOut: Effect.gen(function* () {
+      const { status } = yield* Timers.find(timeout)
+      const waited = yield* waits.waited(transferId)
+      return status === "fired" || (status !== "cancelled" && waited >= targetTimeout)
+    }),
+    /** Once: what is scheduled again under its id is what was scheduled. */
+    startTimeout: Timers.schedule(
+      timeout,
+      {
+        at: stored.recordedAt + targetTimeout,
+        send: Timers.command(Transfer, transferId, "RequestRefund", { reason: "target-unavailable" })
+      },
+      options("timeout")
+    ),
+    /** It has come to its end: whoever waits is told, and the timer is not needed. Only an earlier walk can have left one. */
+    ended: Effect.suspend(() => {
+      const cancelled = isFirstWalk ? Effect.void : Timers.cancel(timeout, options("cancelTimeout"))
+      return Effect.zipRight(waits.ended(transferId), cancelled)
     }),
     credit: target.Credit({ ...leg, account: from }, options("settle")),
     /** Where the money is while the reaction tries again. */
@@ -81,33 +111,21 @@ const stepsOf = Effect.fnUntraced(function* ({ event }: Recorded<Requested>, com
 })
 
 export const react = Effect.fnUntraced(function* (recorded: Recorded<Requested>, commandId: Reaction.CommandIdOf) {
-  const waits = yield* PendingTransfers
-  const { answerTimeout, targetTimeout } = yield* TransferConfig
-  const {
-    complete,
-    credit: crediting,
-    debit,
-    noteDebit,
-    noteRefund,
-    refund,
-    transferId
-  } = yield* stepsOf(recorded, commandId)
-  if (!(yield* debit)) return yield* waits.ended(transferId)
+  const { answerTimeout } = yield* TransferConfig
+  const steps = yield* stepsOf(recorded, commandId)
+  if (!(yield* steps.debit)) return yield* steps.ended
 
-  const credit = yield* crediting.pipe(Effect.timeout(answerTimeout), Effect.either)
-  if (Either.isRight(credit)) yield* complete
-  else if (credit.left._tag === "CreditRefused") yield* refund(ofTarget(credit.left.reason))
-  else if (credit.left._tag === "CommandIdReused") yield* noteRefund
+  const credit = yield* steps.credit.pipe(Effect.timeout(answerTimeout), Effect.either)
+  if (Either.isRight(credit)) yield* steps.complete
+  else if (credit.left._tag === "CreditRefused") yield* steps.refund(ofTarget(credit.left.reason))
+  else if (credit.left._tag === "CommandIdReused") yield* steps.noteRefund
+  else if (yield* steps.isTimedOut) yield* steps.refund("target-unavailable")
   else {
-    const sinceStored = (yield* Clock.currentTimeMillis) - recorded.stored.recordedAt
-    const waited = Math.max(sinceStored, yield* waits.waited(transferId))
-    if (waited < Duration.toMillis(targetTimeout)) {
-      yield* noteDebit
-      return yield* credit.left
-    }
-    yield* refund("target-unavailable")
+    yield* steps.noteDebit
+    yield* steps.startTimeout
+    return yield* credit.left
   }
-  yield* waits.ended(transferId)
+  yield* steps.ended
 })
 
 /** An operator gives it up: what was taken goes back, unless the target has it. Nothing is left to a human. */
@@ -116,10 +134,9 @@ const abandon: Reaction.Abandon<Requested, Effect.Effect.Context<ReturnType<type
     `the transfer ${transferId} ends refused: account ${to} does not get its money, and what was taken from account ${from} ` +
     "goes back as soon as that takes commands; if the target has the money already, the transfer ends completed",
   react: Effect.fnUntraced(function* (recorded, commandId) {
-    const waits = yield* PendingTransfers
-    const { debit, refund, transferId } = yield* stepsOf(recorded, commandId)
+    const { debit, ended, refund } = yield* stepsOf(recorded, commandId)
     if (yield* debit) yield* refund("target-unavailable")
-    yield* waits.ended(transferId)
+    yield* ended
     return null
   })
 }

@@ -9,6 +9,7 @@ import type * as Aggregate from "../../core/Aggregate.ts"
 import type { Committed } from "../../core/Definition.ts"
 import type { EventStore } from "../../core/EventStore.ts"
 import type { ProjectionStore } from "../../projection/ProjectionStore.ts"
+import * as Timers from "../../projection/Timers.ts"
 import { Account } from "../account/Account.ts"
 import * as AccountBehaviour from "../account/AccountBehaviour.ts"
 import { AccountNotFound, type InvalidAmount } from "../account/AccountError.ts"
@@ -125,12 +126,15 @@ export const services: Layer.Layer<
   Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">
 > = Layer.provideMerge(Layer.effect(Transfers, make), PendingTransfers.layer)
 
-/** Accounts, transfers between them, and the process that drives those of this database. */
+/**
+ * Accounts, transfers between them, and the process that drives those of this database. Timers are scheduled and do not fire: what
+ * has them fire is the application (`Bank.ts`).
+ */
 export const layer: Layer.Layer<
-  Transfers | Aggregate.Service<"Account"> | Aggregate.Service<"Transfer">,
+  Transfers | Aggregate.Service<"Account"> | Aggregate.Service<"Transfer"> | Timers.Timers,
   never,
   ActorSystem | EventStore | ProjectionStore
 > = TransferProcess.layer.pipe(
   Layer.provideMerge(services),
-  Layer.provideMerge(Layer.merge(AccountBehaviour.layer, TransferBehaviour.layer))
+  Layer.provideMerge(Layer.mergeAll(AccountBehaviour.layer, TransferBehaviour.layer, Timers.part.layer))
 )
