@@ -380,9 +380,10 @@ layer(Service.layer(), { excludeTestServices: true })("holds and tags", (it) => 
       yield* ask(`${url}/accounts/${id}/deposits`, { body: { amount: "9" } })
       yield* placeSoonOver(url, id)
       yield* ask(`${url}/accounts/${id}/holds`, { body: { amount: "1", expiresAt: "2190-01-01T00:00:00Z" } })
-      yield* Effect.repeat(Effect.forEach(all, look), { until: ([now]) => now?.json.availableBalance === "8.00" })
+      // First time alone has passed, and then the hold's timer has the account say so.
+      yield* Effect.repeat(Effect.forEach(all, look), { until: ([now]) => now?.headers.get("etag") === '"5.1"' })
       const now = yield* look("")
-      assert.strictEqual(now.headers.get("etag"), '"4.1"')
+      assert.strictEqual(now.json.availableBalance, "8.00")
       assert.strictEqual((yield* look("?version=2")).headers.get("etag"), '"2"')
 
       // The tag as it stands is what If-Match takes.

@@ -49,11 +49,14 @@ const seed = Effect.gen(function* () {
 /** What stands for a parameter of a path. */
 const valueFor = (path: string, parameter: string): string => {
   const isTransfer = /transfer/i.test(path)
-  if (path.startsWith("/aggregates/Timer/")) return encodeURIComponent("hold hold of account anna")
+  const isTimer = path.startsWith("/aggregates/Timer/")
   switch (parameter) {
     case "id":
+      if (isTimer) return encodeURIComponent("hold hold of account anna")
       return isTransfer ? "rent" : "anna"
     case "commandId":
+      // What the process of holds sent for the hold, which is the event behind the account's opening and its deposits.
+      if (isTimer) return encodeURIComponent("\u0001holds:account-anna:252:0:0")
       return isTransfer ? "rent" : "salary-7"
     case "name":
       return path.startsWith("/projections/") ? "account_summary" : "Account"
