@@ -79,14 +79,16 @@ const stepsOf = Effect.fnUntraced(function* ({ event, stored }: Recorded<Request
       const waited = yield* waits.waited(transferId)
       return status === "fired" || (status !== "cancelled" && waited >= targetTimeout)
     }),
-    /** Once: what is scheduled again under its id is what was scheduled. */
-    startTimeout: Timers.schedule(
-      timeout,
-      {
-        at: stored.recordedAt + targetTimeout,
-        send: Timers.command(Transfer, transferId, "RequestRefund", { reason: "target-unavailable" })
-      },
-      options("timeout")
+    /** Once: what is scheduled again under its id is what was scheduled. Made where it is needed, which is seldom. */
+    startTimeout: Effect.suspend(() =>
+      Timers.schedule(
+        timeout,
+        {
+          at: stored.recordedAt + targetTimeout,
+          send: Timers.command(Transfer, transferId, "RequestRefund", { reason: "target-unavailable" })
+        },
+        options("timeout")
+      )
     ),
     /** It has come to its end: whoever waits is told, and the timer is not needed. Only an earlier walk can have left one. */
     ended: Effect.suspend(() => {
