@@ -80,8 +80,9 @@ export const layer = (app: Application) =>
       }
 
       return handlers
-        .handle("send", ({ headers, path: { command, id, name }, request }) =>
-          Effect.gen(function* () {
+        .handle(
+          "send",
+          Effect.fnUntraced(function* ({ headers, path: { command, id, name }, request }) {
             const part = yield* partOf(name)
             const { definition, published } = part
             const sent = published.commands.get(command)
@@ -116,8 +117,9 @@ export const layer = (app: Application) =>
             return HttpServerResponse.unsafeJson(body, { headers: fields })
           })
         )
-        .handle("state", ({ path: { id, name }, urlParams: { at, minPosition, version } }) =>
-          Effect.gen(function* () {
+        .handle(
+          "state",
+          Effect.fnUntraced(function* ({ path: { id, name }, urlParams: { at, minPosition, version } }) {
             const part = yield* partOf(name)
             const one = yield* address(part, id)
             if (at !== undefined && version !== undefined) {
@@ -136,8 +138,12 @@ export const layer = (app: Application) =>
             return show(part, found)
           })
         )
-        .handle("events", ({ path: { id, name }, urlParams: { after = 0, limit = defaultLimit, minPosition } }) =>
-          Effect.gen(function* () {
+        .handle(
+          "events",
+          Effect.fnUntraced(function* ({
+            path: { id, name },
+            urlParams: { after = 0, limit = defaultLimit, minPosition }
+          }) {
             const part = yield* partOf(name)
             const { encoded } = yield* address(part, id)
             yield* PositionAhead.refuse(store, minPosition)
@@ -151,15 +157,17 @@ export const layer = (app: Application) =>
             return yield* EventPage.make(page, ({ version }) => version)
           })
         )
-        .handle("explain", ({ path: { id, name }, urlParams }) =>
-          Effect.gen(function* () {
+        .handle(
+          "explain",
+          Effect.fnUntraced(function* ({ path: { id, name }, urlParams }) {
             const part = yield* partOf(name)
             const { encoded } = yield* address(part, id)
             return yield* explained.history(part.definition, encoded, urlParams)
           })
         )
-        .handle("explainCommand", ({ path: { commandId, id, name } }) =>
-          Effect.gen(function* () {
+        .handle(
+          "explainCommand",
+          Effect.fnUntraced(function* ({ path: { commandId, id, name } }) {
             const part = yield* partOf(name)
             const { encoded } = yield* address(part, id)
             return yield* explained.command(part.definition, encoded, commandId)

@@ -105,6 +105,20 @@ const make = Effect.gen(function* () {
     return holding(connection, from, stillSkipped, params)
   }
 
+  const advance = Effect.fnUntraced(function* (
+    connection: Connection,
+    from: Checkpoint,
+    move: Move,
+    change: Effect.Effect<void, ApplyFailed, SqlClient>
+  ) {
+    // The checkpoint first: the loser of the race does no work.
+    yield* holding(connection, from, moveCheckpoint, moved(from, move))
+    if (move.parked !== undefined)
+      yield* holding(connection, from, stillParked, [from.projection, from.generation, move.parked])
+    if (move.skipped !== undefined) yield* holdingSkips(connection, from, move.to, move.skipped)
+    yield* contained(from, change)
+  })
+
   const insertLetter = Effect.fnUntraced(function* (connection: Connection, at: Checkpoint, letter: DeadLetter) {
     const retry = letter.retry || (yield* isSkipped(connection, at, letter))
     yield* connection.executeRaw(
@@ -129,17 +143,7 @@ const make = Effect.gen(function* () {
   })
 
   return CheckpointStore.of({
-    advance: (from, move, change) =>
-      ride((connection) =>
-        Effect.gen(function* () {
-          // The checkpoint first: the loser of the race does no work.
-          yield* holding(connection, from, moveCheckpoint, moved(from, move))
-          if (move.parked !== undefined)
-            yield* holding(connection, from, stillParked, [from.projection, from.generation, move.parked])
-          if (move.skipped !== undefined) yield* holdingSkips(connection, from, move.to, move.skipped)
-          yield* contained(from, change)
-        })
-      ),
+    advance: (from, move, change) => ride((connection) => advance(connection, from, move, change)),
     noteFailure: (at, failure) =>
       ride((connection) =>
         Effect.gen(function* () {

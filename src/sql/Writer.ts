@@ -121,17 +121,16 @@ const apart = <A, E, R>(work: () => Effect.Effect<A, E, R>): Effect.Effect<A, E,
   )
 
 /** A part of a transaction that fails alone. */
-const ride = (connection: Connection, work: WriteQueue.WorkJob["work"]) =>
-  Effect.gen(function* () {
-    yield* run(connection, "SAVEPOINT ride")
-    // PostgreSQL refuses the release when a statement failed, even if the work went on.
-    const exit = yield* Effect.exit(Effect.zipLeft(work(connection), run(connection, "RELEASE ride")))
-    if (Exit.isFailure(exit)) {
-      yield* run(connection, "ROLLBACK TO ride")
-      yield* run(connection, "RELEASE ride")
-    }
-    return Exit.mapError(exit, asFault)
-  })
+const ride = Effect.fnUntraced(function* (connection: Connection, work: WriteQueue.WorkJob["work"]) {
+  yield* run(connection, "SAVEPOINT ride")
+  // PostgreSQL refuses the release when a statement failed, even if the work went on.
+  const exit = yield* Effect.exit(Effect.zipLeft(work(connection), run(connection, "RELEASE ride")))
+  if (Exit.isFailure(exit)) {
+    yield* run(connection, "ROLLBACK TO ride")
+    yield* run(connection, "RELEASE ride")
+  }
+  return Exit.mapError(exit, asFault)
+})
 
 /** Where the span stands that sent each command of the jobs. */
 const traceparentsOf = (jobs: ReadonlyArray<WriteQueue.Job>): ReadonlyArray<string | null> =>
@@ -230,34 +229,32 @@ const make = Effect.fnUntraced(function* ({ lockTimeout, queueCapacity }: Writer
   /**
    * Runs the body between BEGIN and COMMIT. Fails with its error after ROLLBACK, or with what happened to the
    * transaction. `hasEvents` says whether what the body returned stored any.
+   * Made once: a generator of each group would keep its commands until a full collection (decision 46).
    */
-  const transaction = <A, E>(
+  const transaction = Effect.fnUntraced(function* <A, E>(
     client: SqlClient.SqlClient,
     body: Work<A, E, never>,
     hasEvents: (result: A) => boolean = () => true
-  ) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        if (stopped !== undefined) return yield* stopped
-        open = dialect.adapt(yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report)))
-        const connection = dialect.own(open)
-        yield* dialect.begin(connection, lockTimeout).pipe(
-          Effect.tapDefect(() => rollBack(connection)),
-          Effect.mapError(unavailable),
-          Effect.tapError(report)
-        )
-        const began = performance.now()
-        const result = yield* Effect.onError(
-          Effect.suspend(() => body(connection)),
-          () => rollBack(connection)
-        )
-        yield* commit(connection, hasEvents(result))
-        provenDurable = true
-        yield* report(undefined)
-        yield* SlowStatements.commit(began)
-        return result
-      })
+  ) {
+    if (stopped !== undefined) return yield* stopped
+    open = dialect.adapt(yield* client.reserve.pipe(Effect.mapError(unavailable), Effect.tapError(report)))
+    const connection = dialect.own(open)
+    yield* dialect.begin(connection, lockTimeout).pipe(
+      Effect.tapDefect(() => rollBack(connection)),
+      Effect.mapError(unavailable),
+      Effect.tapError(report)
     )
+    const began = performance.now()
+    const result = yield* Effect.onError(
+      Effect.suspend(() => body(connection)),
+      () => rollBack(connection)
+    )
+    yield* commit(connection, hasEvents(result))
+    provenDurable = true
+    yield* report(undefined)
+    yield* SlowStatements.commit(began)
+    return result
+  }, Effect.scoped)
 
   /** Another process wrote first, and nothing is written. */
   const isOvertaken = (error: unknown): boolean => error instanceof StoreUnavailable && dialect.isOvertaken(error.cause)

@@ -69,8 +69,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
         )
       )
     return handlers
-      .handle("open", ({ payload: { accountId, ...opening } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "open",
+        Effect.fnUntraced(function* ({ payload: { accountId, ...opening } }) {
           const given = yield* CommandAnswer.options({ route: "/accounts" })
           // A token cannot be for an id that is made only now.
           yield* Reach.concerns(Account.aggregate, accountId ?? "")
@@ -79,8 +80,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           return yield* Receipts.answer(answer, { status: 201, headers: { location: `/accounts/${id}` } })
         })
       )
-      .handle("deposit", ({ headers, path: { id }, payload }) =>
-        Effect.gen(function* () {
+      .handle(
+        "deposit",
+        Effect.fnUntraced(function* ({ headers, path: { id }, payload }) {
           const given = yield* CommandAnswer.options({
             route: `/accounts/${id}/deposits`,
             expectedVersion: headers["if-match"]
@@ -90,8 +92,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           )
         })
       )
-      .handle("withdraw", ({ headers, path: { id }, payload }) =>
-        Effect.gen(function* () {
+      .handle(
+        "withdraw",
+        Effect.fnUntraced(function* ({ headers, path: { id }, payload }) {
           const given = yield* CommandAnswer.options({
             route: `/accounts/${id}/withdrawals`,
             expectedVersion: headers["if-match"]
@@ -101,8 +104,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           )
         })
       )
-      .handle("close", ({ headers, path: { id }, request }) =>
-        Effect.gen(function* () {
+      .handle(
+        "close",
+        Effect.fnUntraced(function* ({ headers, path: { id }, request }) {
           yield* RequestBody.none(request)
           const given = yield* CommandAnswer.options({
             route: `/accounts/${id}/close`,
@@ -113,8 +117,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           )
         })
       )
-      .handle("get", ({ path: { id }, urlParams: { at, version } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "get",
+        Effect.fnUntraced(function* ({ path: { id }, urlParams: { at, version } }) {
           if (at !== undefined && version !== undefined) {
             return yield* Effect.fail(new Problem("invalid-request", { detail: "Give version or at, not both." }))
           }
@@ -128,8 +133,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           })
         })
       )
-      .handle("summary", ({ path: { id }, urlParams: { minPosition } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "summary",
+        Effect.fnUntraced(function* ({ path: { id }, urlParams: { minPosition } }) {
           yield* PositionAhead.refuse(store, minPosition)
           const { position, summary } = yield* MinPosition.ask(minPosition, (options) =>
             AccountSummary.get(id, options)
@@ -146,8 +152,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           return yield* Effect.fail(new Problem("view-behind"))
         })
       )
-      .handle("list", ({ urlParams: { cursor, limit = defaultLimit, minPosition, sort } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "list",
+        Effect.fnUntraced(function* ({ urlParams: { cursor, limit = defaultLimit, minPosition, sort } }) {
           yield* PositionAhead.refuse(store, minPosition)
           const after = cursor === undefined ? undefined : yield* Cursor.open(log.logId(), cursor)
           const { accounts, nextCursor } = yield* MinPosition.ask(minPosition, (options) =>
@@ -166,8 +173,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "accounts", (handlers) =>
           return { accounts, nextCursor: nextCursor === null ? null : Cursor.sign(log.logId(), nextCursor) }
         })
       )
-      .handle("events", ({ path: { id }, urlParams: { after = 0, limit = defaultLimit } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "events",
+        Effect.fnUntraced(function* ({ path: { id }, urlParams: { after = 0, limit = defaultLimit } }) {
           const streamId = Account.streamId(id)
           const head = yield* Effect.mapError(store.head(streamId), Failures.ofReading)
           if (head.version === 0) return yield* Effect.fail(BankProblem.make("account-not-found"))

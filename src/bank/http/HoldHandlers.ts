@@ -39,8 +39,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
             : Effect.succeed(HttpServerResponse.unsafeJson(HoldView.make(account, hold), { headers }))
         })
       )
-      .handle("place", ({ headers, path: { id }, payload }) =>
-        Effect.gen(function* () {
+      .handle(
+        "place",
+        Effect.fnUntraced(function* ({ headers, path: { id }, payload }) {
           const given = yield* CommandAnswer.options({
             route: `/accounts/${id}/holds`,
             expectedVersion: headers["if-match"]
@@ -58,16 +59,18 @@ export const layer = HttpApiBuilder.group(AccountsApi, "holds", (handlers) =>
           })
         })
       )
-      .handle("capture", ({ headers, path: { holdId, id }, payload }) =>
-        Effect.gen(function* () {
+      .handle(
+        "capture",
+        Effect.fnUntraced(function* ({ headers, path: { holdId, id }, payload }) {
           const route = `/accounts/${id}/holds/${holdId}/capture`
           const given = yield* CommandAnswer.options({ route, named: { holdId }, expectedVersion: headers["if-match"] })
           const reply = accounts(id).ask("Capture", { ...payload, holdId }, given)
           return yield* Receipts.answer(yield* Effect.mapError(reply, Refusals.ofCommand))
         })
       )
-      .handle("release", ({ headers, path: { holdId, id }, request }) =>
-        Effect.gen(function* () {
+      .handle(
+        "release",
+        Effect.fnUntraced(function* ({ headers, path: { holdId, id }, request }) {
           yield* RequestBody.none(request)
           const route = `/accounts/${id}/holds/${holdId}/release`
           const given = yield* CommandAnswer.options({ route, named: { holdId }, expectedVersion: headers["if-match"] })

@@ -51,8 +51,9 @@ export const layer = HttpApiBuilder.group(AccountsApi, "transfers", (handlers) =
     const places = yield* Places
     const store = yield* EventStore
     return handlers
-      .handle("request", ({ payload: { transferId, ...order } }) =>
-        Effect.gen(function* () {
+      .handle(
+        "request",
+        Effect.fnUntraced(function* ({ payload: { transferId, ...order } }) {
           const given = yield* CommandAnswer.options({ route: "/transfers" })
           // Without a place to wait the answer is what is known at once: the transfer goes on all the same.
           const waits = Option.isSome(yield* Effect.option(places.wait))
