@@ -145,9 +145,19 @@ describe.skipIf(browser === undefined)("the console in a browser", () => {
         await page.getByRole("dialog").waitFor()
         await page.keyboard.press("Escape")
         await page.getByRole("dialog").waitFor({ state: "detached" })
-        // Nor does one stay over another view.
-        await page.getByRole("button", { name: "Pause…" }).first().press("Enter")
+        // The focus is back where it was.
+        await page.keyboard.press("Enter")
         await page.getByRole("dialog").waitFor()
+        // The browser tells of its end after the next one was chosen, which stays.
+        await page.evaluate(async () => {
+          const dialog = document.querySelector("dialog")
+          const told = new Promise((resolve) => dialog?.addEventListener("close", resolve))
+          dialog?.close()
+          ;(document.activeElement as HTMLElement).click()
+          await told
+        })
+        await page.getByRole("dialog").waitFor()
+        // Nor does one stay over another view.
         await page.goBack()
         await seen(page, "Account ben")
         await page.getByRole("dialog").waitFor({ state: "detached" })

@@ -133,8 +133,8 @@ export const react = Effect.fnUntraced(function* (recorded: Recorded<Requested>,
 /** An operator gives it up: what was taken goes back, unless the target has it. Nothing is left to a human. */
 const abandon: Reaction.Abandon<Requested, Effect.Effect.Context<ReturnType<typeof react>>> = {
   says: ({ event: { from, to, transferId } }) =>
-    `the transfer ${transferId} ends refused: account ${to} does not get its money, and what was taken from account ${from} ` +
-    "goes back as soon as that takes commands; if the target has the money already, the transfer ends completed",
+    `the transfer ${transferId} ends refused: account ${to} does not get its money, and what was taken from account ${from}, ` +
+    "if anything was, goes back as soon as that takes commands; if the target has the money already, the transfer ends completed",
   react: Effect.fnUntraced(function* (recorded, commandId) {
     const { debit, ended, refund } = yield* stepsOf(recorded, commandId)
     if (yield* debit) yield* refund("target-unavailable")

@@ -4,7 +4,7 @@
  * is confirmed, anything is sent.
  */
 import { createContext } from "preact"
-import { useContext, useEffect, useRef, useState } from "preact/hooks"
+import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../../http/SessionApi.ts"
 import * as Api from "./Api.ts"
 import * as Focus from "./Focus.ts"
@@ -122,7 +122,10 @@ const Choose = createContext<(act: Act) => void>(() => {})
  * of it. It goes with the view: what is done there is not to be confirmed over another.
  */
 export const Acting = ({ children }: { readonly children?: Children }): Element => {
-  const [chosen, setChosen] = useState<Act>()
+  const [chosen, setChosen] = useState<{ readonly act: Act; readonly count: number }>()
+  const choose = useCallback((act: Act) => setChosen((before) => ({ act, count: (before?.count ?? 0) + 1 })), [])
+  // A browser tells of the end of a dialog after it has given the focus back, and by then another may have been chosen.
+  const closed = (count: number) => setChosen((now) => (now?.count === count ? undefined : now))
   useEffect(() => {
     const leave = () => setChosen(undefined)
     addEventListener("hashchange", leave)
@@ -132,9 +135,9 @@ export const Acting = ({ children }: { readonly children?: Children }): Element 
       forget()
     }
   }, [])
-  return html`<${Choose.Provider} value=${setChosen}>
+  return html`<${Choose.Provider} value=${choose}>
     ${children}
-    ${chosen !== undefined && html`<${Dialog} act=${chosen} close=${() => setChosen(undefined)} />`}
+    ${chosen !== undefined && html`<${Dialog} key=${chosen.count} act=${chosen.act} close=${() => closed(chosen.count)} />`}
   <//>`
 }
 
