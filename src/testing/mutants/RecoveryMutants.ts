@@ -123,7 +123,7 @@ function misnaming({ readAll, readStream }: EventStore["Type"]): Pick<EventStore
 export const residency: ReadonlyArray<Mutant<Needs>> = [
   mutant(
     "lets an actor go without its snapshot",
-    ["an idle actor"],
+    ["an idle actor", "an actor that was only read"],
     limited(() => ({ snapshotMinEvents: 1_000_000 }))
   ),
   mutant(
@@ -182,15 +182,22 @@ export const residency: ReadonlyArray<Mutant<Needs>> = [
     asking(({ ask }, limits) => {
       const { maxLiveActors } = { ...ActorConfig.defaults, ...limits }
       const busy = new Map<string, number>()
+      const waiting: Array<() => void> = []
+      const place = Effect.async<void>((resume) => {
+        waiting.push(() => resume(Effect.void))
+      })
       const count = (id: string, by: number) => {
         const left = (busy.get(id) ?? 0) + by
-        if (left === 0) busy.delete(id)
-        else busy.set(id, left)
+        if (left > 0) busy.set(id, left)
+        else {
+          busy.delete(id)
+          for (const wake of waiting.splice(0)) wake()
+        }
       }
       return {
         ask: (asked) =>
           Effect.gen(function* () {
-            while (!busy.has(asked.id) && busy.size >= maxLiveActors) yield* Effect.yieldNow()
+            while (!busy.has(asked.id) && busy.size >= maxLiveActors) yield* place
             count(asked.id, 1)
             return yield* Effect.ensuring(
               ask(asked),
