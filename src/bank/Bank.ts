@@ -1,6 +1,6 @@
 /**
- * `Bank` is the application: accounts, transfers between them, the timers of both, that money is conserved, the summary of
- * accounts, and their API over HTTP.
+ * `Bank` is the application: accounts, transfers between them, the timers of both, the invariant that money is
+ * conserved, the summary of accounts, and their API over HTTP.
  */
 import * as Application from "../projection/Application.ts"
 import * as Timers from "../projection/Timers.ts"

@@ -11,7 +11,7 @@ import type { AppendError, AppendRequest, AppendResult, QueuePlace } from "./Eve
 
 /** Whose life it is: the actor. */
 export interface Living extends Watched {
-  /** It ended with a defect of the code between the actor and its store; it has not been told to end. */
+  /** A defect of this code or of the store stopped it: the actor logs that, ends it and begins another. */
   readonly crashed: (incarnation: Incarnation, cause: Cause.Cause<unknown>) => void
 }
 
@@ -74,7 +74,7 @@ export class Incarnation {
   }
 
   /**
-   * Asks the store to append, and goes on with its answer. For how long it may take is up to whoever asks `isOverdue`.
+   * Asks the store to append, and goes on with its answer. The actor ends it when `isOverdue` says so.
    */
   append(request: AppendRequest, then: (answer: Exit.Exit<AppendResult, AppendError>) => void): void {
     this.appendSince = this.host.elapsed()

@@ -1,14 +1,14 @@
 /**
- * `HoldProcess` ends holds when their time has come: a reaction that has a timer for each open hold with an `expiresAt`, and takes it
- * away when the hold is captured or released. The timer sends `ExpireHold`, so that an expiry is an event of the account though nobody
- * asks for it.
+ * `HoldProcess` ends holds when their time has come: a reaction that has a timer for each open hold with an
+ * `expiresAt`, and cancels it when the hold is captured or released. The timer sends `ExpireHold`, so that an expiry is
+ * an event of the account though nobody asks for it.
  *
- * No money depends on it. An account counts no hold whose time has passed, with or without a timer (`AccountBehaviour.expire`), also
- * where timers do not run or a release without them runs beside this one. A hold that ended in another way is not looked for by its
- * timer: `ExpireHold` names the hold with its time, and does nothing where no such hold is open.
+ * No money depends on it. An account counts no hold whose time has passed, with or without a timer
+ * (`AccountBehaviour.expire`), also where timers do not run or a release without them runs beside this one. A timer
+ * cannot end another hold: `ExpireHold` names the hold with its time, and does nothing where no such hold is open.
  *
- * It begins at the log's first event: what is open there was placed before this reaction was known. What has ended by now gets no
- * timer, so that a long history costs reads and no commits.
+ * It begins at the log's first event: what is open there was placed before this reaction was known. What has ended by
+ * now gets no timer, so that a long history costs reads and no commits.
  */
 import { Effect } from "effect"
 import * as Reaction from "../../projection/Reaction.ts"

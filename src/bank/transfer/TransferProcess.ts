@@ -90,7 +90,7 @@ const stepsOf = Effect.fnUntraced(function* ({ event, stored }: Recorded<Request
         options("timeout")
       )
     ),
-    /** It has come to its end: whoever waits is told, and the timer is not needed. Only an earlier walk can have left one. */
+    /** Ends it: tells those who wait, and cancels the timer, which only an earlier walk can have made. */
     ended: Effect.suspend(() => {
       const cancelled = isFirstWalk ? Effect.void : Timers.cancel(timeout, options("cancelTimeout"))
       return Effect.zipRight(waits.ended(transferId), cancelled)

@@ -124,7 +124,7 @@ const Choose = createContext<(act: Act) => void>(() => {})
 export const Acting = ({ children }: { readonly children?: Children }): Element => {
   const [chosen, setChosen] = useState<{ readonly act: Act; readonly count: number }>()
   const choose = useCallback((act: Act) => setChosen((before) => ({ act, count: (before?.count ?? 0) + 1 })), [])
-  // A browser tells of the end of a dialog after it has given the focus back, and by then another may have been chosen.
+  // The browser gives the focus back first and fires `close` later: by then another act may have been chosen.
   const closed = (count: number) => setChosen((now) => (now?.count === count ? undefined : now))
   useEffect(() => {
     const leave = () => setChosen(undefined)

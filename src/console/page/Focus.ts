@@ -35,7 +35,7 @@ const heirOf = ({ index, panel, rows }: Place): HTMLElement | null => {
   }
   const within = panel?.isConnected ? panel : document.querySelector("main")
   const heading = within?.querySelector<HTMLElement>("h1, h2") ?? null
-  // It takes the focus from here alone, and is no stop of Tab.
+  // Focused by this code only: Tab does not stop at it.
   if (heading !== null) heading.tabIndex = -1
   return heading
 }
